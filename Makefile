@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo` and `make test` set up a virtual environment in .venv by themselves.
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
+
+.PHONY: demo test check format bench docs clean
+
+demo: $(READY)
+	$(BIN)/orienteer demo --out runs/demo
+
+test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules orienteer tests
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(BENCH_READY)
+	mkdir -p runs/benchmarks
+	$(BIN)/python -m benchmarks.step --json runs/benchmarks/step.json
+	$(BIN)/python -m benchmarks.views --json runs/benchmarks/views.json
+	$(BIN)/python -m benchmarks.store --json runs/benchmarks/store.json
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
+
+# torch first and alone, so that the other packages find it there and do not bring another build. The residual encoder of
+# dynamic-network-architectures needs neither timm nor torchvision, which that package would bring: hence --no-deps.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "orienteer needs Python 3.11 or newer; $(PYTHON) is older. Do this: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps dynamic-network-architectures
+	@touch $(READY)
+
+$(BENCH_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	@touch $(BENCH_READY)
+
+clean:
+	rm -rf $(VENV) site build dist

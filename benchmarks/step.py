@@ -1,0 +1,175 @@
+"""The whole training step against the bare encoder: how much do the three tasks cost?
+
+    python -m benchmarks.step --json FILE
+
+``ratio`` is the time of a whole step (views in memory -> encoder -> tasks -> losses -> backward -> optimiser) over the time
+of the bare encoder's forward and backward on the same views: SegResNet with 16 initial filters, 2 scans, 3 views of 48
+voxels. Both take turns, and the median of each is compared, so that a noisy machine harms both alike.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from benchmarks.step_rival import NaiveHeads
+from orienteer.training.build import build_network, task_weights
+from orienteer.training.config import PretrainConfig
+from orienteer.training.module import Network, Pretraining, total_loss
+from orienteer.views.batch import ViewBatch
+
+
+def config(encoder: str, views: int, size: int, **arguments: object) -> PretrainConfig:
+    return PretrainConfig(
+        encoder=encoder,
+        encoder_arguments=dict(arguments),
+        views=views,
+        view_size=(size, size, size),
+        spacing_mm=(2.0, 2.0, 2.0),
+        unit_mm=100.0,
+        teacher=False,
+    )
+
+
+def batch_of(settings: PretrainConfig, scans: int) -> ViewBatch:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(scans, settings.views, 1, *settings.view_size, generator=generator) * 2 - 1
+    centres = torch.rand(scans, settings.views, 3, generator=generator) * 200
+    return ViewBatch(images, centres, tuple(str(scan) for scan in range(scans)), settings.spacing_mm)
+
+
+def bare_encoder(network: Network, views: ViewBatch) -> Callable[[], None]:
+    def run() -> None:
+        network.encoder.zero_grad(set_to_none=True)
+        network.encoder(views.images.flatten(0, 1))[-1].square().mean().backward()
+
+    return run
+
+
+def whole_step(settings: PretrainConfig, network: Network, views: ViewBatch) -> Callable[[], None]:
+    module = Pretraining(network, task_weights(settings), settings)
+    optimiser = module.configure_optimizers()["optimizer"]
+
+    def run() -> None:
+        features = network.features(views.images)
+        losses = {
+            f"{name}.{part}": value
+            for name, task in network.tasks.items()
+            for part, value in task.loss(task(features), task.targets(views)).items()
+        }
+        optimiser.zero_grad(set_to_none=True)
+        total_loss(module.weights, losses).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+
+    return run
+
+
+def naive_step(network: Network, views: ViewBatch) -> Callable[[], None]:
+    with torch.no_grad():
+        channels = network.features(views.images).levels[-1].shape[2]
+    heads = NaiveHeads(channels, views.views)
+    optimiser = torch.optim.AdamW([*network.encoder.parameters(), *heads.parameters()])
+
+    def run() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        heads.step_loss(network.features(views.images).levels[-1], views.centres_mm / 100).backward()
+        optimiser.step()
+
+    return run
+
+
+def optimiser_alone(settings: PretrainConfig, network: Network) -> Callable[[], None]:
+    optimiser = Pretraining(network, task_weights(settings), settings).configure_optimizers()["optimizer"]
+
+    def run() -> None:
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+
+    return run
+
+
+def tasks_alone(network: Network, views: ViewBatch) -> dict[str, Callable[[], None]]:
+    with torch.no_grad():
+        levels = network.features(views.images).levels
+    leaves = tuple(level.detach().requires_grad_() for level in levels)
+    features = type(network.features(views.images))(leaves)
+
+    def runner(task: torch.nn.Module) -> Callable[[], None]:
+        def run() -> None:
+            torch.stack(list(task.loss(task(features), task.targets(views)).values())).sum().backward()
+
+        return run
+
+    return {name: runner(task) for name, task in network.tasks.items()}
+
+
+def medians(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
+    for run in runs.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            begun = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def row(encoder: str, views: int, size: int, scans: int, repeats: int, rival: bool, **arguments: object) -> dict:
+    settings = config(encoder, views, size, **arguments)
+    network = build_network(settings)
+    batch = batch_of(settings, scans)
+    runs = {"encoder": bare_encoder(network, batch), "step": whole_step(settings, network, batch)}
+    if rival:
+        runs["naive"] = naive_step(network, batch)
+    found = medians(runs, repeats)
+    result = {"encoder": encoder, "views": views, "size": size, "scans": scans, **arguments}
+    result |= {"encoder_ms": found["encoder"] * 1e3, "step_ms": found["step"] * 1e3}
+    result["ratio"] = found["step"] / found["encoder"]
+    if rival:
+        result["naive_ratio"] = found["naive"] / found["encoder"]
+    return result
+
+
+def where_it_goes(repeats: int) -> dict[str, float]:
+    settings = config("segresnet", 3, 48)
+    network, batch = build_network(settings), batch_of(config("segresnet", 3, 48), 2)
+    whole_step(settings, network, batch)()
+    runs = {**tasks_alone(network, batch), "optimiser and clipping": optimiser_alone(settings, network)}
+    found = medians({"encoder": bare_encoder(network, batch), **runs}, repeats)
+    return {name: found[name] / found["encoder"] for name in runs}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    asked = row("segresnet", 3, 48, scans=2, repeats=options.repeats, rival=False)
+    print(f"whole step / bare encoder, SegResNet-16, 2 scans x 3 views of 48 voxels: {asked['ratio']:.3f}")
+    parts = where_it_goes(options.repeats)
+    print("where the rest goes, as shares of the bare encoder:")
+    print("\n".join(f"  {name:<24} {share:7.3f}" for name, share in parts.items()))
+    print(f"\n{'encoder':<12}{'views':>6}{'size':>6}{'encoder ms':>12}{'step ms':>10}{'ratio':>8}{'naive loop':>12}")
+    table = []
+    for encoder, arguments in (("segresnet", {"init_filters": 8}), ("tiny", {})):
+        for views in range(2, 9):
+            line = row(encoder, views, 32, 2, max(3, options.repeats // 2), rival=True, **arguments)
+            table.append(line)
+            print(
+                f"{encoder:<12}{views:>6}{32:>6}{line['encoder_ms']:>12.1f}{line['step_ms']:>10.1f}"
+                f"{line['ratio']:>8.2f}{line['naive_ratio']:>12.2f}",
+                flush=True,
+            )
+    if options.json:
+        figures = {"ratio": asked["ratio"], "asked": asked, "where_it_goes": parts, "table": table}
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

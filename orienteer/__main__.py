@@ -1,0 +1,7 @@
+"""``python -m orienteer``."""
+
+import sys
+
+from orienteer.cli import main
+
+sys.exit(main())

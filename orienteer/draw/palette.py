@@ -1,0 +1,47 @@
+"""Colours by role, from the Okabe-Ito palette, which people with the common colour-vision deficiencies can tell apart.
+
+Source: Okabe and Ito, *Color Universal Design*, 2008. The grey for trivial rivals is ours: what is trivial should step back.
+"""
+
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY_BLUE = "#56B4E9"
+GREEN = "#009E73"
+YELLOW = "#F0E442"
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+GREY = "#8C8C8C"
+
+TRUE = SKY_BLUE
+"""What is so: true gaps, true routes. Bright enough for dark scans and dark enough for white paper."""
+
+PREDICTED = ORANGE
+"""What the model says."""
+
+MISSED = VERMILION
+"""What lies between the truth and the prediction."""
+
+TRIVIAL = GREY
+"""What a predictor without any understanding reaches."""
+
+NEAR = GREEN
+"""Parts of two views that face each other."""
+
+FAR = PURPLE
+"""Parts of two views that face away from each other."""
+
+MARK = "#FFFFFF"
+"""Letters on a scan, always with a dark outline."""
+
+_VIEWS = (SKY_BLUE, ORANGE, GREEN, PURPLE, YELLOW, VERMILION, BLUE)
+
+
+def view_colour(view: int) -> str:
+    """Returns the colour of view number ``view`` (from 0); the colours repeat after seven views.
+
+    Example:
+        >>> view_colour(0) == view_colour(7), view_colour(0) == view_colour(1)
+        (True, False)
+    """
+    return _VIEWS[view % len(_VIEWS)]

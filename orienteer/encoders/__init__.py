@@ -1,0 +1,99 @@
+"""ENCODERS: every encoder by name, and `build_encoder`, which builds one for a view size."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from orienteer.encoders.base import Encoder
+from orienteer.encoders.dynunet import DynUNetEncoder
+from orienteer.encoders.mednext import MedNeXtEncoder
+from orienteer.encoders.residual import ResidualEncoder
+from orienteer.encoders.segresnet import SegResNetEncoder
+from orienteer.encoders.swinunetr import SwinUNETREncoder
+from orienteer.encoders.tiny import TinyEncoder
+from orienteer.encoders.vit import ViTEncoder
+from orienteer.errors import InputError
+from orienteer.types import Triple
+
+ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "tiny": TinyEncoder,
+    "segresnet": SegResNetEncoder,
+    "dynunet": DynUNetEncoder,
+    "mednext-s": partial(MedNeXtEncoder, "s"),
+    "mednext-b": partial(MedNeXtEncoder, "b"),
+    "mednext-m": partial(MedNeXtEncoder, "m"),
+    "mednext-l": partial(MedNeXtEncoder, "l"),
+    "swinunetr": SwinUNETREncoder,
+    "vit": ViTEncoder,
+    "residual": ResidualEncoder,
+}
+"""Each entry takes the view size and its own arguments. The libraries behind them are imported when one is built."""
+
+
+def build_encoder(name: str, view_size: Triple, grad_checkpointing: bool = False, **arguments: Any) -> Encoder:
+    """Returns a new encoder, its weights drawn from torch's current random state.
+
+    Args:
+        name: key in ``ENCODERS``.
+        view_size: size of the views in voxels, array order.
+        grad_checkpointing: recompute each stage in the backward pass: less memory, about a third more time.
+        **arguments: the encoder's own settings; what is not given keeps its default.
+
+    Raises:
+        InputError: unknown name or argument, a setting that the library refuses, a view size that does not fit, or a
+            library that is not installed.
+
+    Example:
+        >>> import torch
+        >>> encoder = build_encoder("tiny", (32, 32, 48), filters=(4, 8, 8))
+        >>> encoder.channels, encoder.strides[-1]
+        ((4, 8, 8), (8, 8, 8))
+        >>> [tuple(level.shape) for level in encoder(torch.zeros(2, 1, 32, 32, 48))]
+        [(2, 4, 16, 16, 24), (2, 8, 8, 8, 12), (2, 8, 4, 4, 6)]
+    """
+    encoder = _build(name, view_size, arguments)
+    encoder.check_size(view_size)
+    encoder.grad_checkpointing = grad_checkpointing
+    return encoder
+
+
+def view_divisor(name: str, **arguments: Any) -> Triple:
+    """Returns what every view size must be a multiple of, for those who have yet to choose one.
+
+    Example:
+        >>> view_divisor("tiny"), view_divisor("vit", patch_size=12)
+        ((16, 16, 16), (12, 12, 12))
+    """
+    edge = 2 * int(arguments.get("patch_size", 48))
+    with torch.random.fork_rng(devices=[]):  # weights are drawn and thrown away: nobody's random numbers may change
+        return _build(name, (edge, edge, edge), arguments).divisor
+
+
+def _build(name: str, view_size: Triple, arguments: dict[str, Any]) -> Encoder:
+    """Returns the encoder after checking its name and the names of its arguments."""
+    if name not in ENCODERS:
+        raise InputError("encoder", wanted=f"one of {', '.join(ENCODERS)}", got=repr(name), do="choose one of these")
+    builder = ENCODERS[name]
+    known = [key for key in inspect.signature(builder).parameters if key != "view_size"]
+    unknown = [key for key in arguments if key not in known]
+    if unknown:
+        raise InputError(
+            f"argument of encoder '{name}'",
+            wanted=f"one of {', '.join(known)}",
+            got=", ".join(unknown),
+            do="correct the spelling or leave it out",
+        )
+    try:
+        return builder(view_size=view_size, **arguments)
+    except InputError:
+        raise
+    except (ValueError, TypeError, AssertionError) as error:
+        raise InputError(
+            f"arguments of encoder '{name}'",
+            wanted="settings that the library accepts",
+            got=f"{arguments} ({error})",
+            do="correct the setting that the message in brackets names",
+        ) from error

@@ -1,0 +1,74 @@
+"""DynUNet's encoder: MONAI's form of nnU-Net's plain convolutional network."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from orienteer.encoders.base import Encoder, as_triple, strides_so_far
+from orienteer.errors import InputError
+from orienteer.types import Triple
+
+
+class DynUNetEncoder(Encoder):
+    """The downward path of `monai.networks.nets.DynUNet`: two convolutions a level, instance normalisation.
+
+    Args:
+        view_size: size of the views in voxels.
+        filters: channels of each level. The default is what nnU-Net plans for patches of 64 voxels.
+        kernel_size: convolution kernel of each level: one number, or a list of one entry (a number or three) per level.
+        strides: stride of each level over the one before: a number or three per level.
+        res_block: residual blocks instead of plain ones.
+    """
+
+    family = "dynunet"
+    target = "monai.networks.nets.DynUNet"
+    min_cells = 2
+
+    def __init__(
+        self,
+        view_size: Triple,
+        filters: Sequence[int] = (32, 64, 128, 256, 320),
+        kernel_size: int | Sequence[int | Sequence[int]] = 3,
+        strides: Sequence[int | Sequence[int]] = (1, 2, 2, 2, 2),
+        res_block: bool = False,
+    ) -> None:
+        super().__init__()
+        from monai.networks.nets import DynUNet  # here, not above: it takes seconds, and most commands never need it
+
+        steps = [as_triple(step) for step in strides]
+        kernels = [kernel_size] * len(steps) if isinstance(kernel_size, int) else list(kernel_size)
+        if not len(filters) == len(kernels) == len(steps) >= 3:
+            raise InputError(
+                f"encoder '{self.family}'",
+                wanted="as many filters and kernel sizes as strides, three or more",
+                got=f"{len(filters)} filters, {len(kernels)} kernel sizes, {len(steps)} strides",
+                do="give one of each per level",
+            )
+        self.target_arguments = {
+            "spatial_dims": 3,
+            "in_channels": 1,
+            "out_channels": 2,
+            "kernel_size": [list(as_triple(kernel)) for kernel in kernels],
+            "strides": [list(step) for step in steps],
+            "upsample_kernel_size": [list(step) for step in steps[1:]],
+            "filters": list(filters),
+            "res_block": res_block,
+        }
+        self.arguments = {
+            "filters": list(filters),
+            "kernel_size": self.target_arguments["kernel_size"],
+            "strides": self.target_arguments["strides"],
+            "res_block": res_block,
+        }
+        self.view_size = view_size
+        self.channels = tuple(filters)
+        self.strides = strides_so_far(steps)
+        self.divisor = self.strides[-1]
+        network = DynUNet(**self.target_arguments)
+        self.input_block = network.input_block
+        self.downsamples = network.downsamples
+        self.bottleneck = network.bottleneck
+
+    def stages(self) -> list[nn.Sequential]:
+        """Returns the input block, the downward blocks and the bottleneck."""
+        return [nn.Sequential(block) for block in (self.input_block, *self.downsamples, self.bottleneck)]

@@ -1,0 +1,21 @@
+"""The smallest encoder, for CPUs and tests: a DynUNet whose first convolution already halves the resolution."""
+
+from collections.abc import Sequence
+
+from orienteer.encoders.dynunet import DynUNetEncoder
+from orienteer.types import Triple
+
+
+class TinyEncoder(DynUNetEncoder):
+    """`DynUNetEncoder` with few channels and a stride-2 stem: most of a network's time goes to its finest level.
+
+    Args:
+        view_size: size of the views in voxels.
+        filters: channels of each level; each level halves the resolution.
+    """
+
+    family = "tiny"
+
+    def __init__(self, view_size: Triple, filters: Sequence[int] = (16, 32, 64, 128)) -> None:
+        super().__init__(view_size, filters=filters, strides=(2,) * len(filters))
+        self.arguments = {"filters": list(filters)}

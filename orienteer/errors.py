@@ -1,0 +1,52 @@
+"""What a user did that cannot work, said so that they can mend it: what, wanted, got, do this."""
+
+
+class InputError(ValueError):
+    """A setting, file or folder from outside that cannot be used.
+
+    Args:
+        what: the argument or file at fault, as the user wrote it.
+        wanted: what would have been right.
+        got: what came instead.
+        do: the next thing to try.
+
+    Example:
+        >>> raise InputError("view_size", wanted="a multiple of 16", got="(30, 30, 30)", do="use (32, 32, 32)")
+        Traceback (most recent call last):
+        orienteer.errors.InputError: view_size: wanted a multiple of 16, got (30, 30, 30). Do this: use (32, 32, 32).
+    """
+
+    def __init__(self, what: str, *, wanted: str, got: str, do: str) -> None:
+        self.what, self.wanted, self.got, self.do = what, wanted, got, do
+        super().__init__(f"{what}: wanted {wanted}, got {got}. Do this: {do.rstrip('.')}.")
+
+    def __reduce__(self) -> tuple:
+        # An error raised in a worker process travels by pickle, which knows positional arguments only.
+        return _rebuild, (type(self), self.what, self.wanted, self.got, self.do)
+
+
+class ScanError(InputError):
+    """One scan that cannot be used. The run names it, counts it, sets it aside and goes on.
+
+    Args:
+        step: where it failed: ``discover``, ``read``, ``orient``, ``resample``, ``crop``, ``normalise``, ``fit`` or ``write``.
+    """
+
+    def __init__(self, what: str, *, step: str, wanted: str, got: str, do: str) -> None:
+        super().__init__(what, wanted=wanted, got=got, do=do)
+        self.step = step
+
+    def __reduce__(self) -> tuple:
+        return _rebuild_scan_error, (self.what, self.step, self.wanted, self.got, self.do)
+
+
+def _rebuild(kind: type[InputError], what: str, wanted: str, got: str, do: str) -> InputError:
+    return kind(what, wanted=wanted, got=got, do=do)
+
+
+def _rebuild_scan_error(what: str, step: str, wanted: str, got: str, do: str) -> ScanError:
+    return ScanError(what, step=step, wanted=wanted, got=got, do=do)
+
+
+class TrainingStopped(RuntimeError):
+    """Training cannot go on (a loss that is not finite). The message says at which step, on which scans, and what to do."""

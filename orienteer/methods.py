@@ -1,0 +1,96 @@
+"""METHODS: a method is a named set of tasks with weights and options, the views it draws, its teacher and its encoder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from orienteer.errors import InputError
+from orienteer.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class TaskUse:
+    """How a method uses one task: the weight of its losses in the sum, and the fields of its Config that differ."""
+
+    weight: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """What one run learns.
+
+    Attributes:
+        about: one sentence for the report and the documentation.
+        tasks: the tasks by name.
+        views: views in a set where the user does not say.
+        teacher: whether all views but the first are encoded by a moving average of the encoder.
+        encoder: what is trained where the user does not say and a GPU is at hand.
+    """
+
+    about: str
+    tasks: Mapping[str, TaskUse]
+    views: int = 3
+    teacher: bool = False
+    encoder: str = "segresnet"
+
+
+METHODS: dict[str, Method] = {
+    "default": Method(
+        about="gap, similarity and route with pair edges, one encoder, no teacher: what measured best here",
+        tasks={"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "pair"})},
+        views=4,
+    ),
+    "paper": Method(
+        about="the form of arXiv 2509.05967: position edges, three views, an EMA teacher, MedNeXt",
+        tasks={"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "position"})},
+        views=3,
+        teacher=True,
+        encoder="mednext-b",
+    ),
+}
+
+
+def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
+    """Returns a method with the user's changes to its tasks.
+
+    Args:
+        name: a key of ``METHODS``.
+        overrides: per task, fields of its Config, and ``weight``; a task that the method lacks is added, a weight of 0
+            removes it.
+
+    Raises:
+        InputError: an unknown method, task or option.
+
+    Example:
+        >>> resolve_method("default", {"route": {"edges": "position", "weight": 0.5}}).tasks["route"]
+        TaskUse(weight=0.5, options={'edges': 'position'})
+    """
+    if name not in METHODS:
+        raise InputError("method", wanted=f"one of {', '.join(METHODS)}", got=repr(name), do="choose one of these")
+    method = METHODS[name]
+    tasks = dict(method.tasks)
+    for task, changes in (overrides or {}).items():
+        tasks[task] = _changed(task, tasks.get(task, TaskUse()), changes)
+    tasks = {task: use for task, use in tasks.items() if use.weight > 0}
+    if not tasks:
+        raise InputError("tasks", wanted="at least one task with a weight above 0", got="none", do="keep one task")
+    return replace(method, tasks=tasks)
+
+
+def task_config(task: str, use: TaskUse) -> Any:
+    """Returns the task's own Config with the options of ``use``."""
+    return TASKS[task].Config(**use.options)
+
+
+def _changed(task: str, use: TaskUse, changes: Mapping[str, Any]) -> TaskUse:
+    if task not in TASKS:
+        raise InputError("tasks", wanted=f"task names among {', '.join(TASKS)}", got=repr(task), do="mend the name")
+    known = [item.name for item in fields(TASKS[task].Config)]
+    unknown = [key for key in changes if key not in known and key != "weight"]
+    if unknown:
+        raise InputError(
+            f"tasks.{task}", wanted=f"options among weight, {', '.join(known)}", got=unknown[0], do="mend the option"
+        )
+    options = {**use.options, **{key: value for key, value in changes.items() if key != "weight"}}
+    return TaskUse(weight=float(changes.get("weight", use.weight)), options=options)

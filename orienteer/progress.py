@@ -1,0 +1,92 @@
+"""Progress that a person can read: a bar in a terminal, a line now and then in a log file."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 15.0
+"""How often a line is written where there is no terminal to draw a bar in."""
+
+
+class Progress:
+    """Counts up to ``total`` with an estimate of the time left, and a few figures beside it.
+
+    Silent for the first two seconds, so that short work leaves no trace.
+
+    Example:
+        >>> with Progress("preparing", total=3, shown=False) as progress:
+        ...     progress.advance(1, {"gap_error_mm": 41.7})
+    """
+
+    def __init__(self, what: str, total: int, unit: str = "it", start: int = 0, shown: bool = True, delay_s: float = 2.0) -> None:
+        self._what, self._total, self._unit, self._shown = what, total, unit, shown
+        self._done, self._start = start, start
+        self._begun = self._last = time.monotonic()
+        self._bar: tqdm | None = None
+        if shown and sys.stderr.isatty():
+            self._bar = tqdm(total=total, initial=start, desc=what, unit=unit, delay=delay_s, dynamic_ncols=True)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def advance(self, count: int = 1, figures: Mapping[str, float] | None = None) -> None:
+        """Adds ``count`` to what is done and shows ``figures``."""
+        self._done += count
+        if self._bar is not None:
+            self._bar.update(count)
+            if figures:
+                self._bar.set_postfix_str(in_words(figures))
+        elif self._shown and (now := time.monotonic()) - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
+            self._write_line(now - self._begun, figures or {})
+
+    def close(self) -> None:
+        """Ends the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _write_line(self, seconds: float, figures: Mapping[str, float]) -> None:
+        done = self._done - self._start
+        left = seconds / max(done, 1) * (self._total - self._done)
+        words = f"  {in_words(figures)}" if figures else ""
+        print(
+            f"{self._what}: {self._done}/{self._total} {self._unit}, ETA {clock(left)}{words}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def in_words(figures: Mapping[str, float]) -> str:
+    """Returns figures with their units, read from the keys.
+
+    Example:
+        >>> in_words({"loss": 0.1234, "gap_error_mm": 41.7, "near_far_accuracy": 0.99, "data_wait_share": 0.031})
+        'loss 0.123, gap error 41.7 mm, near far 99 %, data wait 3 %'
+    """
+    return ", ".join(_figure(key, value) for key, value in figures.items())
+
+
+def clock(seconds: float) -> str:
+    """Returns a length of time as minutes and seconds, or hours and minutes.
+
+    Example:
+        >>> clock(75), clock(3720)
+        ('1:15', '1 h 02 min')
+    """
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def _figure(key: str, value: float) -> str:
+    for ending, unit, factor in (("_mm", " mm", 1), ("_accuracy", " %", 100), ("_share", " %", 100)):
+        if key.endswith(ending):
+            name = key.removesuffix(ending).replace("_", " ")
+            return f"{name} {value * factor:.0f}{unit}" if factor == 100 else f"{name} {value:.3g}{unit}"
+    return f"{key.replace('_', ' ')} {value:.3g}"

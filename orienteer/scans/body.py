@@ -1,0 +1,172 @@
+"""Where the body is in a scan: its voxels, its bounding box, and the coarse map that views are drawn with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
+
+from orienteer.types import Triple, TripleMm
+
+CELL_VOX = 4
+"""Edge of a block of the body map in voxels: 1/64 of the voxels, and views are far larger than a block."""
+
+AIR_HU = -500.0
+"""CT: below this is air or lung. Lungs come back when holes are filled."""
+
+MR_FLOOR = 0.07
+"""MR: body begins at this share of the way from the 0.5 to the 99.5 percentile. Air around a head is at 1 to 5 % of it;
+in a tight crop without air hardly any tissue lies below (4 % in crops of the hippocampus)."""
+
+TABLE_MM = 4.0
+"""CT: what is thinner than twice this is cut off before the biggest piece is chosen: table tops, blankets, tubes.
+MR shows none of them, and cutting would widen every dark spot."""
+
+MOST_SAMPLES = 1_000_000
+"""About how many voxels are sorted for these percentiles."""
+
+KEPT_PIECE = 0.5
+"""Pieces with at least this share of the biggest piece's voxels are body as well: two legs, two arms."""
+
+
+@dataclass(frozen=True)
+class BodyMap:
+    """Where the body is, in blocks of ``cell_vox`` voxels per axis. The last block of an axis may be shorter.
+
+    Attributes:
+        body: share of each block's voxels that are body, 0..255 for none..all.
+        inside: whether a block lies wholly inside the scanned field. Only oblique scans have blocks outside.
+        cell_vox: edge of a block in voxels.
+    """
+
+    body: UInt8[np.ndarray, "blocks0 blocks1 blocks2"]
+    inside: Bool[np.ndarray, "blocks0 blocks1 blocks2"]
+    cell_vox: int
+
+
+def body_mask(
+    voxels: Float32[np.ndarray, "size0 size1 size2"],
+    modality: str,
+    spacing_mm: TripleMm,
+    inside: Bool[np.ndarray, "size0 size1 size2"] | None = None,
+) -> Bool[np.ndarray, "size0 size1 size2"]:
+    """Returns which voxels are body: tissue, and the lungs and guts that it encloses; not the table, not the air.
+
+    Args:
+        voxels: HU for CT, anything for MR; not yet normalised.
+        modality: ``CT`` or ``MR``.
+        spacing_mm: voxel size in mm.
+        inside: voxels of the scanned field; None where that is all of them.
+
+    Example:
+        >>> voxels = np.full((20, 20, 20), -1000, dtype=np.float32)
+        >>> voxels[4:14, 4:14, 4:14] = 40  # a body
+        >>> voxels[7:10, 7:10, 7:10] = -900  # with a lung
+        >>> voxels[:, 18:19, :] = 100  # on a table
+        >>> int(body_mask(voxels, "CT", (2.0, 2.0, 2.0)).sum())
+        1000
+    """
+    mask = voxels > _threshold(voxels, modality, inside)
+    if inside is not None:
+        mask &= inside
+    steps = [int(TABLE_MM / length) if modality == "CT" else 0 for length in spacing_mm]
+    _keep_big_pieces(mask, steps)
+    _fill_slices(mask)
+    return mask
+
+
+def bounding_box(mask: Bool[np.ndarray, "size0 size1 size2"], margin_vox: Triple) -> tuple[slice, slice, slice]:
+    """Returns the smallest box around the true voxels, widened by a margin as far as the array reaches.
+
+    Example:
+        >>> mask = np.zeros((10, 10, 10), bool)
+        >>> mask[3:5, 0, 9] = True
+        >>> bounding_box(mask, (1, 1, 1))
+        (slice(2, 6, None), slice(0, 2, None), slice(8, 10, None))
+    """
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        found = np.flatnonzero(mask.any(axis=others))
+        low = max(0, int(found[0]) - margin_vox[axis])
+        high = min(mask.shape[axis], int(found[-1]) + 1 + margin_vox[axis])
+        box.append(slice(low, high))
+    return box[0], box[1], box[2]
+
+
+def body_map(
+    mask: Bool[np.ndarray, "size0 size1 size2"],
+    inside: Bool[np.ndarray, "size0 size1 size2"] | None = None,
+    cell_vox: int = CELL_VOX,
+) -> BodyMap:
+    """Returns the coarse map of a scan's body and scanned field.
+
+    Example:
+        >>> mask = np.zeros((8, 8, 6), bool)
+        >>> mask[:4, :, 5] = True
+        >>> found = body_map(mask)
+        >>> found.body[:, 0].tolist(), bool(found.inside.all())  # the last block of axis 2 is two voxels long
+        ([[0, 128], [0, 0]], True)
+    """
+    blocks = _sums(mask, cell_vox)
+    sizes = _sums(np.ones(mask.shape, bool), cell_vox)
+    share = np.rint(blocks * (255 / sizes)).astype(np.uint8)
+    within = np.ones(share.shape, bool) if inside is None else _sums(inside, cell_vox) == sizes
+    return BodyMap(share, within, cell_vox)
+
+
+def _threshold(voxels: np.ndarray, modality: str, inside: np.ndarray | None) -> float:
+    if modality == "CT":
+        return AIR_HU
+    step = max(1, int((voxels.size / MOST_SAMPLES) ** (1 / 3)))
+    sample = (slice(None, None, step),) * 3
+    values = voxels[sample] if inside is None else voxels[sample][inside[sample]]
+    if values.size == 0:
+        return float("inf")
+    low, high = np.percentile(values, (0.5, 99.5))
+    return float(low + MR_FLOOR * (high - low))
+
+
+def _keep_big_pieces(mask: np.ndarray, cut_vox: Sequence[int]) -> None:
+    """Keeps the biggest piece, and others nearly as big, of what is left when thin things are cut off. In place.
+
+    Args:
+        mask: what may be body.
+        cut_vox: per axis, half the thickness in voxels of what is cut off.
+    """
+    core = mask.view(np.uint8)
+    for axis, steps in enumerate(cut_vox):
+        if steps:  # "nearest": what the scan's border cuts is not thin
+            core = ndimage.minimum_filter1d(core, 2 * steps + 1, axis=axis, mode="nearest")
+    labels, count = ndimage.label(core if core.any() else mask)  # all thin: nothing to tell apart by thickness
+    if count == 0:
+        return
+    sizes = np.bincount(labels.reshape(-1))
+    sizes[0] = 0
+    kept = (sizes >= KEPT_PIECE * sizes.max())[labels]
+    del labels, core
+    for axis, steps in enumerate(cut_vox):
+        if steps:  # grown back a little further than it was cut, so that edges return
+            kept = ndimage.maximum_filter1d(kept.view(np.uint8), 4 * steps + 1, axis=axis, mode="constant").view(bool)
+    mask &= kept
+
+
+def _fill_slices(mask: np.ndarray) -> None:
+    """Fills what is enclosed within a slice across the body (axis 2): lungs cut by the scan's end count. In place."""
+    within_slice = np.zeros((3, 3, 3), bool)
+    within_slice[:, 1, 1] = within_slice[1, :, 1] = True
+    labels, count = ndimage.label(~mask, structure=within_slice)
+    open_air = np.zeros(count + 1, bool)
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        open_air[border.reshape(-1)] = True
+    open_air[0] = True  # label 0 is the mask itself
+    mask |= ~open_air[labels]
+
+
+def _sums(mask: np.ndarray, cell_vox: int) -> np.ndarray:
+    sums = mask.view(np.uint8)
+    for axis, size in enumerate(mask.shape):
+        # The narrowest type that holds a block's count: sums of whole scans in int64 would be eight times the mask.
+        sums = np.add.reduceat(sums, np.arange(0, size, cell_vox), axis=axis, dtype=np.uint16)
+    return sums

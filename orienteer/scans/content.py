@@ -1,0 +1,118 @@
+"""What a scan's files hold, as a hash: the same content has the same hash wherever it lies, whatever its name."""
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from orienteer.scans.index import FileState, Index
+from orienteer.scans.source import ScanSource
+
+AHEAD = 4
+"""How many scans are hashed ahead of preparing: few enough that their files are still in memory when they are read."""
+
+HEADER_BYTES = 1 << 16
+_HEADERS = (".mhd", ".nhdr")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a scan's files hold, and their states before they were read.
+
+    Attributes:
+        hash: of all files together, in the order of the slices.
+        states: size and time of change per file.
+    """
+
+    hash: str
+    states: dict[Path, FileState]
+
+    def changed(self) -> bool:
+        """Returns whether any file has changed since it was hashed."""
+        return any(file_state(path) != state for path, state in self.states.items())
+
+
+def contents(sources: Iterable[ScanSource], index: Index) -> Iterator[tuple[ScanSource, Content | OSError]]:
+    """Yields every scan with the hash of its files, or with the error of opening them, in the order given.
+
+    Files that the index knows and that have not changed are not read. The others are, a few scans ahead.
+
+    Args:
+        sources: the scans.
+        index: remembers the hashes; new ones are written down in it.
+    """
+    waiting: deque[tuple[ScanSource, dict[Path, FileState], dict[Path, Future | str], OSError | None]] = deque()
+    with ThreadPoolExecutor(2) as threads:
+        for source in sources:
+            states, hashes, error = {}, {}, None
+            try:
+                states = {path: file_state(path) for path in data_files(source)}
+                for path, state in states.items():
+                    hashes[path] = index.content(path, state) or threads.submit(file_hash, path)
+            except OSError as problem:
+                error = problem
+            waiting.append((source, states, hashes, error))
+            if len(waiting) > AHEAD:
+                yield _finished(*waiting.popleft(), index)
+        while waiting:
+            yield _finished(*waiting.popleft(), index)
+
+
+def data_files(source: ScanSource) -> list[Path]:
+    """Returns all files that hold part of a scan, with those that an .mhd or .nhdr header names."""
+    files = list(source.files)
+    for path in source.files:
+        if path.suffix.lower() in _HEADERS:
+            files += sorted(_detached(path) - set(files))
+    return files
+
+
+def file_state(path: Path) -> FileState:
+    """Returns size and time of change of a file."""
+    status = path.stat()
+    return FileState(status.st_size, status.st_mtime_ns)
+
+
+def file_hash(path: Path) -> str:
+    """Returns the hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _finished(
+    source: ScanSource,
+    states: dict[Path, FileState],
+    hashes: dict[Path, "Future | str"],
+    error: OSError | None,
+    index: Index,
+) -> tuple[ScanSource, Content | OSError]:
+    if error is not None:
+        return source, error
+    known = {}
+    try:
+        for path, found in hashes.items():
+            known[path] = found if isinstance(found, str) else found.result()
+            if not isinstance(found, str):
+                index.add_content(path, states[path], known[path])
+    except OSError as problem:
+        return source, problem
+    together = hashlib.blake2b("\n".join(known.values()).encode(), digest_size=16).hexdigest()
+    return source, Content(together, states)
+
+
+def _detached(header: Path) -> set[Path]:
+    """Returns the files that a header names: one, a list of them, or a pattern such as ``slice%03d.raw``."""
+    with header.open("rb") as file:
+        text = file.read(HEADER_BYTES).decode("latin-1")
+    found = set()
+    for line in text.splitlines():
+        value = re.split(r"[=:]", line, maxsplit=1)[-1].strip()
+        for word in {value, *value.split()}:
+            if "%" in word:
+                found.update(header.parent.glob(re.sub(r"%\d*d", "*", word)))
+            elif word and (header.parent / word).is_file():
+                found.add(header.parent / word)
+    return found

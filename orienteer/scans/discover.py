@@ -1,0 +1,212 @@
+"""Finds the scans in a folder, says what it leaves out and why, and reads no more than headers to do so."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tqdm import tqdm
+
+from orienteer.errors import InputError
+from orienteer.scans.dicom import NOT_IMAGES, SliceHeader, in_order, read_slice_header
+from orienteer.scans.label_maps import in_label_folder, looks_like_labels
+from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD, Discovery, LeftOut, ScanSource, Selection
+
+SUFFIXES = {
+    ".nii": NIFTI,
+    ".nii.gz": NIFTI,
+    ".nrrd": NRRD,
+    ".nhdr": NRRD,
+    ".mha": METAIMAGE,
+    ".mhd": METAIMAGE,
+}
+"""Formats that are known by the end of a file's name. DICOM is known by its content."""
+
+NEVER_DICOM = (
+    *(
+        ".json",
+        ".txt",
+        ".csv",
+        ".tsv",
+        ".md",
+        ".pdf",
+        ".xml",
+        ".html",
+        ".yaml",
+        ".yml",
+        ".log",
+        ".ini",
+        ".xls",
+        ".xlsx",
+    ),
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".zip", ".gz", ".tar", ".7z", ".raw", ".zraw", ".lnk"),
+    *(".py", ".ipynb", ".npy", ".npz", ".pkl", ".pt", ".pth", ".ckpt", ".h5", ".doc", ".docx", ".bval", ".bvec"),
+)
+"""Ends of names that are not opened to see whether DICOM is inside."""
+
+LOOKED_FOR = "scans: " + ", ".join(SUFFIXES) + " files or DICOM series, in any subfolder"
+
+
+def discover(folder: str | Path, selection: Selection | None = None, progress: bool = True) -> Discovery:
+    """Returns the scans in a folder and all its subfolders, sorted by name, and what was left out with the reason.
+
+    Label maps, hidden and empty files, DICOM documents and scout images are left out. A DICOM series is one scan,
+    several series in one folder are several. Files of other kinds are passed over without a word.
+
+    Args:
+        folder: the folder, or one file.
+        selection: which scans to take (globs).
+        progress: whether to show a bar if it takes longer than two seconds.
+
+    Raises:
+        InputError: no such folder, or no scan in it; says what was looked for and what was left out.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np, SimpleITK as sitk
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     image = sitk.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+        ...     for name in ("b.mha", "a.nii.gz", "._a.nii.gz"):
+        ...         sitk.WriteImage(image, f"{folder}/{name}")
+        ...     found = discover(folder)
+        >>> [source.name for source in found.sources], found.left_out
+        (['a.nii.gz', 'b.mha'], (LeftOut(name='._a.nii.gz', reason='a hidden file'),))
+    """
+    selection = selection or Selection()
+    root = Path(folder)
+    left_out: list[LeftOut] = []
+    paths = list(_files(root, left_out))
+    sources: list[ScanSource] = []
+    slices: list[SliceHeader] = []
+    for path in tqdm(paths, desc="Looking for scans", unit="file", delay=2, disable=not progress, leave=False):
+        found = _look_at(path, path.relative_to(_base(root)), selection)
+        if isinstance(found, LeftOut):
+            left_out.append(found)
+        elif isinstance(found, ScanSource):
+            sources.append(found)
+        elif found is not None:
+            slices.append(found)
+    for series in _series(slices, _base(root), selection):
+        if isinstance(series, LeftOut):
+            left_out.append(series)
+        else:
+            sources.append(series)
+    if not sources:
+        raise _nothing(root, len(paths), left_out)
+    return Discovery(tuple(sorted(sources, key=_by_name)), tuple(sorted(left_out, key=_by_name)))
+
+
+def _base(root: Path) -> Path:
+    return root if root.is_dir() else root.parent
+
+
+def _by_name(item: ScanSource | LeftOut) -> str:
+    return item.name
+
+
+def _files(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
+    """Yields all files, following links to folders but entering each folder once, so that a loop of links ends."""
+    if not root.exists():
+        raise InputError(str(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
+    if root.is_file():
+        yield root
+        return
+
+    def unreadable(error: OSError) -> None:
+        name = Path(error.filename).relative_to(root).as_posix()
+        left_out.append(LeftOut(name, f"the folder cannot be opened: {(error.strerror or str(error)).lower()}"))
+
+    entered: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(root, followlinks=True, onerror=unreadable):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in entered:
+            below.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _look_at(path: Path, relative: Path, selection: Selection) -> ScanSource | LeftOut | SliceHeader | None:
+    """Returns what one file is: a scan, a slice of one, something left out, or nothing to do with scans (None)."""
+    name = relative.as_posix()
+    file_format = next((kind for suffix, kind in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
+    if file_format is None and (path.suffix.lower() in NEVER_DICOM or path.name.startswith(".")):
+        return None
+    if path.name.startswith("."):
+        return LeftOut(name, "a hidden file")
+    excluded = next((glob for glob in selection.exclude if _matches(glob, [name])), None)
+    if excluded is not None:
+        return LeftOut(name, f"excluded by {excluded!r}") if file_format else None
+    try:
+        if path.stat().st_size == 0:
+            return LeftOut(name, "an empty file") if file_format else None
+        if file_format is None:
+            return _dicom_file(path, relative)
+    except OSError as error:
+        return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}")
+    if selection.include and not any(_matches(glob, [name]) for glob in selection.include):
+        return LeftOut(name, "not included")
+    if label_folder := in_label_folder(relative):
+        return LeftOut(name, f"in a folder of label maps ({label_folder})")
+    if looks_like_labels(path):
+        return LeftOut(name, "looks like a label map: few whole values in even patches")
+    return ScanSource(name, file_format, (path,), selection.frame)
+
+
+def _dicom_file(path: Path, relative: Path) -> SliceHeader | LeftOut | None:
+    if path.name.upper() == "DICOMDIR":
+        return LeftOut(relative.as_posix(), "a DICOM directory file, not an image")
+    return read_slice_header(path)
+
+
+def _series(slices: list[SliceHeader], base: Path, selection: Selection) -> Iterator[ScanSource | LeftOut]:
+    """Groups slices by folder and series, and yields one scan or one reason for each group."""
+    groups: dict[Path, dict[str, list[SliceHeader]]] = defaultdict(lambda: defaultdict(list))
+    for item in slices:
+        groups[item.path.parent][item.series].append(item)
+    for folder, by_series in groups.items():
+        relative = folder.relative_to(base)
+        for series, items in by_series.items():
+            alone = len(by_series) == 1 and relative != Path(".")
+            name = relative.as_posix() if alone else (relative / f"series-{series}").as_posix()
+            names = [name, *(item.path.relative_to(base).as_posix() for item in items)]
+            reason = _why_not(names, relative, items, selection)
+            if reason:
+                yield LeftOut(name, reason)
+            else:
+                yield ScanSource(name, DICOM, tuple(item.path for item in in_order(tuple(items))), selection.frame)
+
+
+def _why_not(names: list[str], relative: Path, items: list[SliceHeader], selection: Selection) -> str | None:
+    """Returns why a DICOM series is left out, None if it is a scan to use."""
+    modality = items[0].modality
+    excluded = next((glob for glob in selection.exclude if _matches(glob, names)), None)
+    if excluded is not None:
+        return f"excluded by {excluded!r}"
+    if selection.include and not any(_matches(glob, names) for glob in selection.include):
+        return "not included"
+    if label_folder := in_label_folder(relative / "slice"):
+        return f"in a folder of label maps ({label_folder})"
+    if modality in NOT_IMAGES:
+        return f"no image (DICOM modality {modality})"
+    if modality not in ("CT", "MR") and selection.modality == "auto":
+        return f"neither CT nor MR (DICOM modality {modality or 'missing'}); --modality CT or MR takes it"
+    if all(item.localizer for item in items):
+        return "a localizer (scout image)"
+    return None
+
+
+def _matches(glob: str, names: list[str]) -> bool:
+    """Whether a glob fits a path or any folder on the way to it."""
+    parents = {parent.as_posix() for name in names for parent in Path(name).parents}
+    return any(fnmatchcase(name, glob) for name in parents.union(names) - {"."})
+
+
+def _nothing(root: Path, files: int, left_out: list[LeftOut]) -> InputError:
+    reasons = "; ".join(f"{item.name}: {item.reason}" for item in left_out[:3])
+    got = f"{files} files, none of them a scan to use" if files else "an empty folder"
+    if reasons:
+        got += f" ({reasons}{f'; and {len(left_out) - 3} more' if len(left_out) > 3 else ''})"
+    return InputError(str(root), wanted=LOOKED_FOR, got=got, do="check the folder, --include and --exclude")

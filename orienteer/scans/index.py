@@ -1,0 +1,236 @@
+"""The index of a store: one SQLite file that says which scans are there. One process writes, any number read."""
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from orienteer.errors import InputError
+from orienteer.types import Triple, TripleMm
+
+FILE_NAME = "index.sqlite"
+SCHEMA_VERSION = 1
+"""Goes up when the tables change. Stores of another version are refused, never guessed at."""
+
+_TABLES = """
+CREATE TABLE scans (key TEXT PRIMARY KEY, settings TEXT NOT NULL, nbytes INTEGER NOT NULL, checksum INTEGER NOT NULL,
+    entry TEXT NOT NULL);
+CREATE INDEX scans_by_settings ON scans (settings, key);
+CREATE TABLE settings (settings TEXT PRIMARY KEY, description TEXT NOT NULL);
+CREATE TABLE files (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content TEXT NOT NULL);
+CREATE TABLE failures (settings TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
+    reason TEXT NOT NULL, do TEXT NOT NULL, PRIMARY KEY (settings, path));
+CREATE TABLE duplicates (settings TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, original TEXT NOT NULL,
+    PRIMARY KEY (settings, path));
+"""
+
+
+@dataclass(frozen=True)
+class StoredScan:
+    """What the index knows of one prepared scan.
+
+    Attributes:
+        key: its name in the store: a hash of the file's content and of the settings.
+        name: how a person knows it: its path in the folder of scans.
+        origin_mm: body-frame place of the middle of voxel 0.
+        content: hash of the scan's file or files.
+        nbytes: bytes on disk.
+    """
+
+    key: str
+    name: str
+    modality: str
+    shape_vox: Triple
+    spacing_mm: TripleMm
+    origin_mm: TripleMm
+    content: str
+    format: str
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A scan that could not be prepared: where it failed, why, and what to do about it."""
+
+    name: str
+    step: str
+    reason: str
+    do: str
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A file that holds the same scan as another one, by whose name the scan is known."""
+
+    name: str
+    original: str
+
+
+class FileState(NamedTuple):
+    """What tells cheaply that a file has not changed."""
+
+    size: int
+    mtime_ns: int
+
+
+def entry_of(scan: StoredScan) -> dict:
+    """Returns a stored scan as plain JSON values, without its size on disk."""
+    return {name: value for name, value in dataclasses.asdict(scan).items() if name != "nbytes"}
+
+
+def scan_of(entry: dict, nbytes: int) -> StoredScan:
+    """Returns the stored scan that an entry describes."""
+    names = {field.name for field in dataclasses.fields(StoredScan)} - {"nbytes"}
+    values = {name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in names}
+    return StoredScan(**values, nbytes=nbytes)
+
+
+class Index:
+    """The open index of a store. Readers cannot change it; the one writer commits after every scan."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def for_reading(cls, folder: Path) -> "Index":
+        """Opens the index of an existing store. Takes the same time for ten scans as for a hundred thousand.
+
+        Raises:
+            InputError: no store there, or one of another version.
+        """
+        path = folder / FILE_NAME
+        if not path.is_file():
+            got = f"no {FILE_NAME} in it"
+            raise InputError(str(folder), wanted="a store of prepared scans", got=got, do="prepare scans into it first")
+        return cls(_checked(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30), folder))
+
+    @classmethod
+    def for_writing(cls, folder: Path) -> "Index":
+        """Opens the index of a store, or makes a new one in an empty or new folder.
+
+        Raises:
+            InputError: a store of another version, or a file that is not an index.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(folder / FILE_NAME, timeout=30)
+        try:
+            fresh = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            if fresh:
+                connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise _not_an_index(folder, error) from error
+        return cls(_checked(connection, folder))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def keys(self, settings: str) -> list[str]:
+        """Returns the keys of all scans with these settings, sorted."""
+        rows = self._connection.execute("SELECT key FROM scans WHERE settings = ? ORDER BY key", (settings,))
+        return [key for (key,) in rows]
+
+    def find(self, key: str) -> tuple[StoredScan, int] | None:
+        """Returns a scan's entry and checksum; None where the index has no such scan."""
+        row = self._connection.execute("SELECT entry, nbytes, checksum FROM scans WHERE key = ?", (key,)).fetchone()
+        return (scan_of(json.loads(row[0]), row[1]), row[2]) if row else None
+
+    def entries(self, settings: str | None = None) -> Iterator[tuple[StoredScan, int]]:
+        """Yields entries and checksums, sorted by key; of all settings where none are named."""
+        query = "SELECT entry, nbytes, checksum FROM scans WHERE ? IS NULL OR settings = ? ORDER BY key"
+        for entry, nbytes, checksum in self._connection.execute(query, (settings, settings)):
+            yield scan_of(json.loads(entry), nbytes), checksum
+
+    def nbytes(self, settings: str) -> int:
+        """Returns the bytes on disk of all scans with these settings."""
+        query = "SELECT coalesce(sum(nbytes), 0) FROM scans WHERE settings = ?"
+        return int(self._connection.execute(query, (settings,)).fetchone()[0])
+
+    def failures(self, settings: str | None = None) -> tuple[Failure, ...]:
+        """Returns the scans that failed, sorted by name; of all settings where none are named."""
+        query = "SELECT name, step, reason, do FROM failures WHERE ? IS NULL OR settings = ? ORDER BY name, settings"
+        return tuple(Failure(*row) for row in self._connection.execute(query, (settings, settings)))
+
+    def duplicates(self, settings: str) -> tuple[Duplicate, ...]:
+        """Returns the files that hold the same scan as another one, sorted by name."""
+        query = "SELECT name, original FROM duplicates WHERE settings = ? ORDER BY name"
+        return tuple(Duplicate(*row) for row in self._connection.execute(query, (settings,)))
+
+    def content(self, path: Path, state: FileState) -> str | None:
+        """Returns the hash of a file that has not changed since it was written down; else None."""
+        query = "SELECT content FROM files WHERE path = ? AND size = ? AND mtime_ns = ?"
+        row = self._connection.execute(query, (str(path), *state)).fetchone()
+        return row[0] if row else None
+
+    def add_content(self, path: Path, state: FileState, content: str) -> None:
+        """Writes down the hash of a file. Committed with the next scan."""
+        self._connection.execute("REPLACE INTO files VALUES (?, ?, ?, ?)", (str(path), *state, content))
+
+    def add_settings(self, settings: str, description: str) -> None:
+        """Writes down what a fingerprint stands for."""
+        self._connection.execute("REPLACE INTO settings VALUES (?, ?)", (settings, description))
+        self._connection.commit()
+
+    def add_scan(self, scan: StoredScan, settings: str, checksum: int) -> None:
+        """Writes down a scan whose array is complete on disk."""
+        row = (scan.key, settings, scan.nbytes, checksum, json.dumps(entry_of(scan)))
+        self._connection.execute("REPLACE INTO scans VALUES (?, ?, ?, ?, ?)", row)
+        self._connection.commit()
+
+    def remove_scan(self, key: str) -> None:
+        """Takes out a scan whose array is gone."""
+        self._connection.execute("DELETE FROM scans WHERE key = ?", (key,))
+        self._connection.commit()
+
+    def set_outcome(self, settings: str, path: Path, outcome: Failure | Duplicate | None) -> None:
+        """Writes down that a file failed or is a duplicate, in place of what was known of it; None: it is fine."""
+        self._connection.execute("DELETE FROM failures WHERE settings = ? AND path = ?", (settings, str(path)))
+        self._connection.execute("DELETE FROM duplicates WHERE settings = ? AND path = ?", (settings, str(path)))
+        if isinstance(outcome, Failure):
+            row = (settings, str(path), outcome.name, outcome.step, outcome.reason, outcome.do)
+            self._connection.execute("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", row)
+        elif isinstance(outcome, Duplicate):
+            row = (settings, str(path), outcome.name, outcome.original)
+            self._connection.execute("INSERT INTO duplicates VALUES (?, ?, ?, ?)", row)
+        self._connection.commit()
+
+    def forget_missing_files(self) -> None:
+        """Drops failures and duplicates of files that are not there any more."""
+        for table in ("failures", "duplicates"):
+            paths = self._connection.execute(f"SELECT DISTINCT path FROM {table}").fetchall()
+            gone = [path for path in paths if not Path(path[0]).exists()]
+            self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", gone)
+        self._connection.commit()
+
+
+def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _not_an_index(folder, error) from error
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise InputError(
+            f"store {folder}",
+            wanted=f"version {SCHEMA_VERSION} of the index",
+            got=f"version {version}, made by another version of orienteer",
+            do="prepare into another folder, or delete this one (it holds copies, not your scans)",
+        )
+    return connection
+
+
+def _not_an_index(folder: Path, error: Exception) -> InputError:
+    do = "prepare into another folder, or delete this one (it holds copies, not your scans)"
+    return InputError(f"store {folder}", wanted=f"an index of scans in {FILE_NAME}", got=str(error), do=do)

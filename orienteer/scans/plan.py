@@ -1,0 +1,172 @@
+"""Plan: what a folder of scans is like, and what would be chosen for it, each choice with its reason."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orienteer.errors import InputError
+from orienteer.scans.read import ScanHeader
+from orienteer.types import Triple, TripleMm
+
+VIEW_SHARE_OF_EXTENT = 0.55
+"""A view takes at most this share of a typical scan, so that two views of one scan can lie apart."""
+
+LEAST_SHARE_OF_EXTENT = 0.25
+"""A view takes at least this share of a typical scan, so that it holds enough anatomy to tell where it is."""
+
+BYTES_PER_STORED_VOXEL = 1.3
+"""Measured on real scans: int16 voxels after blosc2, before the crop to the body."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing that was chosen, with the reason in words."""
+
+    value: object
+    why: str
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """What preparing and drawing views will use.
+
+    Attributes:
+        spacing_mm: voxel size of the store.
+        view_size: size of a view in voxels.
+        unit_mm: the length that networks see as 1.
+        store_bytes: about how much disk the store will take.
+        too_small: names of the scans that cannot hold a view, with the reason.
+    """
+
+    spacing_mm: TripleMm
+    view_size: Triple
+    unit_mm: float
+    store_bytes: int
+    choices: dict[str, Choice]
+    too_small: dict[str, str]
+
+
+def make_plan(
+    headers: Sequence[ScanHeader],
+    divisor: Triple,
+    most_view_vox: int,
+    spacing_mm: TripleMm | None = None,
+    view_size: Triple | None = None,
+    unit_mm: float | None = None,
+) -> ScanPlan:
+    """Returns what to use for these scans. Arguments that are given are kept, the others are chosen.
+
+    Args:
+        headers: the scans' sizes and spacings.
+        divisor: the view size must be a multiple of this (the encoder's).
+        most_view_vox: the longest edge of a view that the machine is meant to train on, voxels.
+
+    Raises:
+        InputError: no scan, or a view size or spacing that cannot be.
+    """
+    if not headers:
+        raise InputError("scans", wanted="at least one readable scan", got="none", do="look at what was left out")
+    extents = np.array([header.extent_mm for header in headers])  # (scans, 3)
+    typical = np.quantile(extents, 0.25, axis=0)
+    spacing = _spacing(headers, typical, most_view_vox, spacing_mm)
+    view = _view_size(typical, spacing.value, divisor, most_view_vox, view_size)
+    unit = _unit(extents, view.value, spacing.value, unit_mm)
+    voxels = float((extents / np.array(spacing.value)).prod(axis=1).sum())
+    return ScanPlan(
+        spacing_mm=spacing.value,
+        view_size=view.value,
+        unit_mm=unit.value,
+        store_bytes=int(voxels * BYTES_PER_STORED_VOXEL),
+        choices={"spacing_mm": spacing, "view_size": view, "unit_mm": unit},
+        too_small=_too_small(headers, spacing.value, view.value),
+    )
+
+
+def table(headers: Sequence[ScanHeader]) -> str:
+    """Returns the folder as a table: per format and modality how many scans, and their shapes, spacings and extents."""
+    lines = [f"{'format':<10} {'modality':<9} {'scans':>6}"]
+    groups: dict[tuple[str, str], int] = {}
+    for header in headers:
+        key = (header.format, header.modality or "by voxels")
+        groups[key] = groups.get(key, 0) + 1
+    lines += [f"{form:<10} {modality:<9} {count:>6}" for (form, modality), count in sorted(groups.items())]
+    lines += ["", f"{'':<22} {'least':>24} {'median':>24} {'most':>24}   (left-right x back-front x foot-head)"]
+    rows = {
+        "shape (voxels)": np.array([header.shape_vox for header in headers], dtype=float),
+        "spacing (mm)": np.array([header.spacing_mm for header in headers]),
+        "extent (mm)": np.array([header.extent_mm for header in headers]),
+    }
+    for name, values in rows.items():
+        columns = [np.quantile(values, share, axis=0) for share in (0, 0.5, 1)]
+        lines.append(f"{name:<22} " + " ".join(f"{_by(column):>24}" for column in columns))
+    return "\n".join(lines)
+
+
+def _spacing(
+    headers: Sequence[ScanHeader], typical_mm: np.ndarray, most_view_vox: int, given: TripleMm | None
+) -> Choice:
+    if given is not None:
+        if any(not length > 0 for length in given):
+            raise InputError("spacing_mm", wanted="three lengths above 0 mm", got=str(given), do="mend the setting")
+        return Choice(tuple(float(length) for length in given), "as given")
+    native = float(np.median([math.prod(header.spacing_mm) ** (1 / 3) for header in headers]))
+    needed = LEAST_SHARE_OF_EXTENT * float(np.median(typical_mm)) / most_view_vox
+    if needed > native:
+        why = (
+            f"coarser than the median voxel of {native:.3g} mm, so that a view of {most_view_vox} voxels "
+            f"spans a quarter of a typical scan"
+        )
+    else:
+        why = "the median voxel edge of the scans (cube root of the voxel's volume)"
+    edge = _rounded(max(needed, native))
+    return Choice((edge, edge, edge), why)
+
+
+def _view_size(
+    typical_mm: np.ndarray, spacing_mm: TripleMm, divisor: Triple, most_view_vox: int, given: Triple | None
+) -> Choice:
+    if given is not None:
+        return Choice(tuple(given), "as given")
+    room = VIEW_SHARE_OF_EXTENT * typical_mm / np.array(spacing_mm)
+    size = [
+        max(div, int(min(most_view_vox, edge) // div) * div) for edge, div in zip(room.tolist(), divisor, strict=True)
+    ]
+    why = (
+        f"at most {VIEW_SHARE_OF_EXTENT:.0%} of a typical scan and {most_view_vox} voxels along each axis, "
+        f"in multiples of {_by(divisor)} for the encoder"
+    )
+    return Choice((size[0], size[1], size[2]), why)
+
+
+def _unit(extents_mm: np.ndarray, view_size: Triple, spacing_mm: TripleMm, given: float | None) -> Choice:
+    if given is not None:
+        return Choice(float(given), "as given")
+    # Starts uniform over a range r along an axis lie r / sqrt(6) apart in the root mean square.
+    room = np.clip(np.median(extents_mm, axis=0) - np.array(view_size) * np.array(spacing_mm), 1.0, None)
+    gap = math.sqrt(float((room**2).sum()) / 6)
+    return Choice(_one_two_five(gap), f"the 1-2-5 step nearest to the usual gap between two views, {gap:.0f} mm")
+
+
+def _too_small(headers: Sequence[ScanHeader], spacing_mm: TripleMm, view_size: Triple) -> dict[str, str]:
+    small = {}
+    for header in headers:
+        shape = np.round(np.array(header.extent_mm) / np.array(spacing_mm))
+        if (shape < np.array(view_size)).any():
+            small[header.name] = f"{_by(shape)} voxels at {spacing_mm[0]:g} mm, a view needs {_by(view_size)}"
+    return small
+
+
+def _rounded(length: float) -> float:
+    digits = 1 - math.floor(math.log10(length))
+    return round(length, digits)
+
+
+def _one_two_five(length: float) -> float:
+    power = 10.0 ** math.floor(math.log10(length))
+    return min((step * power for step in (1.0, 2.0, 5.0, 10.0)), key=lambda step: abs(math.log(step / length)))
+
+
+def _by(values: Sequence[float] | np.ndarray) -> str:
+    return " x ".join(f"{value:.3g}" for value in values)

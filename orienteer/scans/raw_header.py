@@ -1,0 +1,161 @@
+"""What a file says before SimpleITK mends it in silence.
+
+SimpleITK reads a cut-short NIfTI as zeros, turns a spacing of 0 into 1 and a negative one into its absolute value, and
+follows one of two contradicting spacings with only a warning on the terminal. Each would be a scan with wrong content
+or wrong mm.
+"""
+
+import gzip
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from orienteer.errors import ScanError
+from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
+
+CHUNK_BYTES = 1 << 20
+SPACING_TOLERANCE = 0.01
+"""A share. Two spacings in one header may differ by rounding, not by more: 1 % is 5 mm over half a metre."""
+
+
+def check_raw_header(name: str, path: Path, file_format: str) -> None:
+    """Refuses a file whose header SimpleITK would accept with wrong content or wrong mm. Reads a few hundred bytes.
+
+    Raises:
+        ScanError: not of its format, a spacing that is zero or negative, or two spacings that contradict each other.
+    """
+    if file_format == NIFTI:
+        _check_nifti_spacing(name, _nifti(name, path))
+    elif file_format in (METAIMAGE, NRRD):
+        _check_text_spacing(name, path)
+
+
+def check_whole(name: str, path: Path, file_format: str) -> None:
+    """Refuses a NIfTI file that is cut short or damaged. The other formats' readers notice that by themselves.
+
+    A compressed file is unpacked once, in pieces and with its checksum: nothing cheaper finds damage in the middle.
+
+    Raises:
+        ScanError: fewer bytes than the header promises, or a broken gzip stream.
+    """
+    if file_format != NIFTI:
+        return
+    promised = _nifti(name, path).bytes_promised
+    found, damage = _unpacked_bytes(path)
+    if damage or found < promised:
+        got = f"{found} bytes" + (f" and then a broken gzip stream ({damage})" if damage else "")
+        raise ScanError(
+            name,
+            step="read",
+            wanted=f"the {promised} bytes that its header promises",
+            got=got,
+            do="copy or download the file again; it is cut short or damaged",
+        )
+
+
+class _Nifti(NamedTuple):
+    sizes: tuple[int, ...]
+    bytes_promised: int
+    pixdim: tuple[float, ...]
+    sform_mm: tuple[float, ...] | None  # lengths of the sform's columns, where it is in use
+
+
+def _nifti(name: str, path: Path) -> _Nifti:
+    """Reads the fields that matter here; layout as in nifti1.h and nifti2.h."""
+    raw = _first_bytes(name, path)
+    for order in "<>":
+        if raw[344:347] == b"n+1" and struct.unpack_from(order + "i", raw)[0] == 348:
+            sizes, bits = struct.unpack_from(order + "8h", raw, 40), struct.unpack_from(order + "h", raw, 72)[0]
+            offset, pixdim = struct.unpack_from(order + "f", raw, 108)[0], struct.unpack_from(order + "8f", raw, 76)
+            sform, rows = struct.unpack_from(order + "h", raw, 254)[0], struct.unpack_from(order + "12f", raw, 280)
+            return _nifti_fields(sizes, bits, offset, pixdim, sform, rows)
+        if raw[4:7] == b"n+2" and len(raw) >= 540 and struct.unpack_from(order + "i", raw)[0] == 540:
+            sizes, bits = struct.unpack_from(order + "8q", raw, 16), struct.unpack_from(order + "h", raw, 14)[0]
+            offset, pixdim = struct.unpack_from(order + "q", raw, 168)[0], struct.unpack_from(order + "8d", raw, 104)
+            sform, rows = struct.unpack_from(order + "i", raw, 348)[0], struct.unpack_from(order + "12d", raw, 400)
+            return _nifti_fields(sizes, bits, offset, pixdim, sform, rows)
+    raise ScanError(
+        name,
+        step="read",
+        wanted="a NIfTI file",
+        got="a file that does not begin like one",
+        do="check what the file holds; .nii and .nii.gz are read as NIfTI-1 or NIfTI-2",
+    )
+
+
+def _nifti_fields(sizes: tuple, bits: int, offset: float, pixdim: tuple, sform: int, rows: tuple) -> _Nifti:
+    used = tuple(max(1, int(size)) for size in sizes[1 : 1 + min(7, max(0, sizes[0]))])
+    columns_mm = tuple(float(length) for length in np.linalg.norm(np.reshape(rows, (3, 4))[:, :3], axis=0))
+    promised = int(offset) + int(np.prod(used, dtype=np.int64)) * bits // 8
+    return _Nifti(used, promised, tuple(pixdim[1:4])[: len(used)], columns_mm[: len(used)] if sform > 0 else None)
+
+
+def _check_nifti_spacing(name: str, header: _Nifti) -> None:
+    _check_spacing(name, header.pixdim, "pixdim")
+    if header.sform_mm is not None and not np.allclose(header.sform_mm, header.pixdim, rtol=SPACING_TOLERANCE, atol=0):
+        sform, pixdim = (tuple(round(length, 4) for length in pair) for pair in (header.sform_mm, header.pixdim))
+        raise ScanError(
+            name,
+            step="read",
+            wanted="one voxel spacing in the header",
+            got=f"{pixdim} in pixdim and {sform} in the sform",
+            do="find out which is right and write the file again",
+        )
+
+
+def _check_text_spacing(name: str, path: Path) -> None:
+    text = _first_bytes(name, path, 1 << 14).decode("latin-1")
+    found = re.search(r"^(ElementSpacing|ElementSize|spacings)\s*[=:]\s*([^\r\n]+)", text, flags=re.MULTILINE)
+    if not found:
+        return
+    numbers = tuple(float(word) for word in found[2].split() if re.fullmatch(r"[-+0-9.eE]+", word))
+    _check_spacing(name, numbers, found[1])
+
+
+def _check_spacing(name: str, spacing: tuple[float, ...], field: str) -> None:
+    if not all(np.isfinite(length) and length > 0 for length in spacing[:3]):
+        raise ScanError(
+            name,
+            step="read",
+            wanted="voxel spacings above zero",
+            got=f"{tuple(round(length, 4) for length in spacing)} in {field}",
+            do="correct the header; positions in mm cannot be known without it",
+        )
+
+
+def _first_bytes(name: str, path: Path, count: int = 540) -> bytes:
+    """Returns the first bytes, unpacked if the file is compressed; short or empty if there are not so many."""
+    try:
+        with _opened(path) as file:
+            return file.read(count).ljust(count, b"\0")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ScanError(
+            name, step="read", wanted="a whole gzip file", got=f"a broken one ({error})", do="copy or download it again"
+        ) from None
+
+
+def _unpacked_bytes(path: Path) -> tuple[int, str]:
+    """Counts the bytes after unpacking, and says in words what broke, if something did."""
+    if not _is_gzip(path):
+        return path.stat().st_size, ""
+    count, buffer = 0, bytearray(CHUNK_BYTES)
+    try:
+        with gzip.open(path) as file:
+            while got := file.readinto(buffer):
+                count += got
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return count, str(error).split(":")[-1].strip().rstrip(".")[:80]
+    return count, ""
+
+
+def _opened(path: Path) -> gzip.GzipFile | BinaryIO:
+    return gzip.open(path) if _is_gzip(path) else path.open("rb")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"

@@ -1,0 +1,251 @@
+"""Reads one scan of any format into the body frame: RAS axis order, mm, values as the file gives them.
+
+One reader, SimpleITK, serves all formats. What it would accept in silence is checked here and in raw_header; what it
+says at length is said shortly. A scan that cannot be used raises ScanError, and the caller goes on with the next.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import numpy as np
+import SimpleITK as sitk
+from jaxtyping import Float, Float32
+
+from orienteer.errors import ScanError
+from orienteer.scans.dicom import Stack, read_slice_header, stack
+from orienteer.scans.discover import discover as discover
+from orienteer.scans.modality import guess_modality
+from orienteer.scans.orient import Frame, Turn, turn_to_ras
+from orienteer.scans.raw_header import check_raw_header, check_whole
+from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD
+from orienteer.scans.source import Discovery as Discovery
+from orienteer.scans.source import LeftOut as LeftOut
+from orienteer.scans.source import Scan as Scan
+from orienteer.scans.source import ScanHeader as ScanHeader
+from orienteer.scans.source import ScanSource as ScanSource
+from orienteer.scans.source import Selection as Selection
+from orienteer.types import TripleMm
+
+DIRECTION_TOLERANCE = 1e-3
+"""How far three directions may be from right angles and length one. Headers written with four digits stay below it."""
+
+_IMAGE_IO = {NIFTI: "NiftiImageIO", NRRD: "NrrdImageIO", METAIMAGE: "MetaImageIO"}
+
+
+def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
+    """Returns one scan with its axes renamed and turned to RAS, values unchanged (HU for CT), nothing resampled.
+
+    Args:
+        source: which files to read; see ``discover``.
+        selection: the frame of 4D scans and the modality, where the user chose them.
+
+    Raises:
+        ScanError: the scan cannot be used (step ``read``): damaged, not 3D, in colour, with spacings or directions that
+            cannot be, slices missing, values that are not finite or all the same.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np, SimpleITK as sitk
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     image = sitk.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+        ...     sitk.WriteImage(image, f"{folder}/a.nii.gz")
+        ...     scan = read_scan(discover(folder).sources[0])
+        >>> scan.voxels.shape, scan.origin_mm, scan.modality
+        ((4, 3, 2), (-3.0, -2.0, 0.0), 'MR')
+    """
+    selection = selection or Selection()
+    with _failures_in_words(source):
+        if source.format == DICOM:
+            image, said = _read_dicom(source)
+        else:
+            image, said = _read_file(source, selection), None
+        turn, frame = _frame(image)
+        voxels = _voxels(image, turn)
+    _check_values(source.name, voxels)
+    modality = said if selection.modality == "auto" else selection.modality
+    return Scan(
+        name=source.name,
+        voxels=voxels,
+        spacing_mm=frame.spacing_mm,
+        origin_mm=frame.origin_mm,
+        axes=frame.axes,
+        modality=modality or guess_modality(voxels),
+        format=source.format,
+    )
+
+
+def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader:
+    """Returns size, spacing and extent of a scan from its header alone, in the axis order that ``read_scan`` gives.
+
+    Raises:
+        ScanError: the header already shows that the scan cannot be used (step ``read``).
+    """
+    selection = selection or Selection()
+    with _failures_in_words(source):
+        if source.format == DICOM:
+            series, said = _dicom_stack(source)
+            _, frame = turn_to_ras(series.shape_vox, series.spacing_mm, series.origin_lps_mm, series.direction_lps)
+        else:
+            _, frame = _frame(_file_reader(source, selection))
+            said = None
+    across, deep, high = (size * step for size, step in zip(frame.shape_vox, frame.spacing_mm, strict=True))
+    modality = said if selection.modality == "auto" else selection.modality
+    return ScanHeader(source.name, source.format, frame.shape_vox, frame.spacing_mm, (across, deep, high), modality)
+
+
+def _read_file(source: ScanSource, selection: Selection) -> sitk.Image:
+    reader = _file_reader(source, selection)
+    check_whole(source.name, source.files[0], source.format)
+    size = reader.GetSize()
+    if len(size) == 4:
+        reader.SetExtractIndex([0, 0, 0, _chosen_frame(source, selection, size[3])])
+        reader.SetExtractSize([*size[:3], 0])
+    return reader.Execute()
+
+
+def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileReader:
+    """Returns a reader that has read a header and found nothing in it that would stop the scan from being used."""
+    path = source.files[0]
+    check_raw_header(source.name, path, source.format)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(_IMAGE_IO[source.format])
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    size = reader.GetSize()
+    if len(size) > 4:
+        _refuse(source, "a 3D scan", f"{len(size)} dimensions {size}", "save the scans in it one by one")
+    if len(size) < 3 or 1 in size[:3]:
+        _refuse(source, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
+    if len(size) == 4:
+        _chosen_frame(source, selection, size[3])
+    _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
+    return reader
+
+
+def _chosen_frame(source: ScanSource, selection: Selection, frames: int) -> int:
+    chosen = source.frame if source.frame is not None else selection.frame
+    if chosen is None and frames == 1:
+        return 0
+    if chosen is None:
+        _refuse(source, "a 3D scan", f"a 4D one with {frames} frames", f"choose one with --frame K, 0 to {frames - 1}")
+    if not 0 <= chosen < frames:
+        _refuse(source, f"a frame from 0 to {frames - 1}", f"--frame {chosen}", "choose another with --frame")
+    return chosen
+
+
+def _read_dicom(source: ScanSource) -> tuple[sitk.Image, str | None]:
+    series, modality = _dicom_stack(source)
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileNames([str(path) for path in series.files])
+    image = reader.Execute()
+    _check_pixels(source, image.GetPixelIDValue(), image.GetNumberOfComponentsPerPixel())
+    # The reader takes spacing and direction from a few slices; these come from all of them, and are checked.
+    image.SetSpacing(series.spacing_mm)
+    image.SetOrigin(series.origin_lps_mm)
+    image.SetDirection(series.direction_lps.ravel().tolist())
+    return image, modality
+
+
+def _dicom_stack(source: ScanSource) -> tuple[Stack, str | None]:
+    slices = [read_slice_header(path) for path in source.files]
+    known = tuple(item for item in slices if item is not None)
+    if len(known) < len(slices):
+        _refuse(source, "DICOM slices", f"{len(slices) - len(known)} files that are not", "copy the series again")
+    said = known[0].modality
+    return stack(source.name, known), said if said in ("CT", "MR") else None
+
+
+def _frame(image: sitk.Image | sitk.ImageFileReader) -> tuple[Turn, Frame]:
+    """Works on an image and on a reader that has read its header; of four axes it takes the first three."""
+    dimensions = len(image.GetSize())
+    width, depth, height = image.GetSize()[:3]
+    step0, step1, step2 = image.GetSpacing()[:3]
+    place0, place1, place2 = image.GetOrigin()[:3]
+    direction = np.reshape(image.GetDirection(), (dimensions, dimensions))[:3, :3]
+    _check_geometry((step0, step1, step2), direction)
+    return turn_to_ras((width, depth, height), (step0, step1, step2), (place0, place1, place2), direction)
+
+
+def _voxels(image: sitk.Image, turn: Turn) -> Float32[np.ndarray, "size0 size1 size2"]:
+    """Copies the values once, out of SimpleITK's (z, y, x) buffer into RAS order."""
+    values = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
+    return np.ascontiguousarray(turn.apply(values), dtype=np.float32)
+
+
+def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
+    kind = sitk.GetPixelIDValueAsString(pixel_id)
+    if components != 1 or "complex" in kind or "vector" in kind:
+        _refuse(source, "one real value per voxel", f"{components} of {kind} (colour, vectors or complex numbers)",
+                "leave it out with --exclude, or save one channel as a scan")  # fmt: skip
+
+
+def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -> None:
+    if not all(np.isfinite(step) and step > 0 for step in spacing_mm):
+        raise _Unusable("voxel spacings above zero", f"{spacing_mm} mm", "correct the header")
+    skew = np.abs(direction.T @ direction - np.eye(3)).max()
+    if not skew <= DIRECTION_TOLERANCE:
+        raise _Unusable(
+            "axis directions at right angles and of length one",
+            f"directions that miss it by {skew:.2g}",
+            "resample the scan to a rectangular grid",
+        )
+
+
+def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
+    finite = np.isfinite(voxels)
+    if not finite.all():
+        got = f"{voxels.size - np.count_nonzero(finite)} of {voxels.size} voxels that are NaN or infinite"
+        do = "replace them with the value of air, knowing why they are there"
+        raise ScanError(name, step="read", wanted="finite values", got=got, do=do)
+    if voxels.min() == voxels.max():
+        got = f"{voxels.flat[0]:g} in every voxel"
+        raise ScanError(name, step="read", wanted="an image", got=got, do="check how the file was written")
+
+
+class _Unusable(Exception):
+    """Wanted, got, do: raised where the scan's name is not at hand."""
+
+
+@contextmanager
+def _failures_in_words(source: ScanSource) -> Iterator[None]:
+    """Turns failures of the file system and of SimpleITK into one short ScanError, and keeps ITK's warnings quiet."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    except ScanError:
+        raise
+    except _Unusable as error:
+        wanted, got, do = error.args
+        raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
+    except PermissionError:
+        _refuse(source, "a file that may be read", "permission denied", "change its permissions (chmod +r)")
+    except OSError as error:
+        _refuse(source, "a file that can be opened", error.strerror or str(error), "check that it is still there")
+    except RuntimeError as error:
+        wanted, got, do = _reader_complaint(source.format, str(error))
+        raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
+    """Boils down the many lines of an ITK exception. The text is ITK's: when it changes, the last case still holds."""
+    if "orthonormal" in message or "determinant" in message:
+        return (
+            "axis directions at right angles and of length one",
+            "a header with skewed or missing directions",
+            "resample the scan to a rectangular grid",
+        )
+    if "Zero-valued spacing" in message or "Negative spacing" in message:
+        return "voxel spacings above zero", "a spacing of zero or less", "correct the header"
+    last = [line.strip() for line in message.splitlines() if line.strip()][-1]
+    short = re.sub(r"^.*ERROR:\s*|\S*\(0x[0-9a-f]+\):\s*", "", last)[:120]
+    return f"a whole {file_format} file", f"one that cannot be read ({short})", "copy or download it again"
+
+
+def _refuse(source: ScanSource, wanted: str, got: str, do: str) -> NoReturn:
+    raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do)

@@ -1,0 +1,168 @@
+"""The gap task: from two whole views, tell how far and which way it is from one to the other.
+
+The coarse task of Zhang, Chen and Zhang, *Spatial-Aware Self-Supervision for Medical 3D Imaging with Multi-Granularity
+Observable Tasks*, arXiv 2509.05967 (2025). Departures from the authors' code: gaps are in mm of the body frame divided
+by one length for all axes and scans (theirs ignore spacing); prediction and truth both read from i to j, and the
+read-out has no bias, so that the predicted matrix is antisymmetric with a zero diagonal by construction (theirs is
+mirrored and not zero on the diagonal); the head first brings the channels down, so that it stays small beside any
+encoder.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from orienteer.draw.figures import new_figure
+from orienteer.draw.plots import matrix_pair, truth_scatter
+from orienteer.geometry.pairs import distances, gap_matrix, pair_index
+from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.tasks.checks import require_pairs
+from orienteer.tasks.heads import ViewVector, linear_float32
+from orienteer.tasks.histogram import fit_ridge, histogram_gaps
+from orienteer.types import GapsMm
+from orienteer.views.batch import ViewBatch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HISTOGRAM_BINS = 32
+
+
+@dataclass(frozen=True)
+class GapConfig:
+    """Settings of the gap task."""
+
+    channels: int = 64
+    """Channels inside the head, and numbers in a view's vector."""
+
+
+@dataclass(frozen=True)
+class GapTargets:
+    """The truth.
+
+    Attributes:
+        gaps_mm: ``(batch, views, views, 3)``, from view i to view j, mm.
+    """
+
+    gaps_mm: GapsMm
+
+
+@dataclass(frozen=True)
+class GapPrediction:
+    """What the head believes.
+
+    Attributes:
+        gaps: ``(batch, views, views, 3)``, from view i to view j, in units of ``unit_mm``, float32.
+    """
+
+    gaps: Float[Tensor, "batch views views 3"]
+
+    @property
+    def distances(self) -> Float[Tensor, "batch views views"]:
+        """Predicted distances between views, in units of ``unit_mm``."""
+        return distances(self.gaps)
+
+
+class Gap(Task[GapTargets, GapPrediction]):
+    """Predicts the gap ``W (z_j - z_i)`` between whole views.
+
+    Losses (each at least 0, reached by the truth): ``gap``, the mean squared error of the three components, and
+    ``distance``, the mean squared error of the length, both over pairs i < j in units of ``unit_mm``.
+
+    Example:
+        >>> shape = ViewShape(size_vox=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0), views=3, unit_mm=100.0)
+        >>> task = Gap(GapConfig(), [FeatureSpec(channels=64, stride=(8, 8, 8))], shape)
+        >>> task(Features(levels=(torch.randn(2, 3, 64, 4, 4, 4),))).gaps.shape
+        torch.Size([2, 3, 3, 3])
+    """
+
+    name = "gap"
+    Config = GapConfig
+    minimum: ClassVar[Mapping[str, float]] = {"gap": 0.0, "distance": 0.0}
+
+    mean_distance_mm: Tensor
+    histogram_weights_mm: Tensor
+
+    def __init__(self, config: GapConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
+        super().__init__(config, specs, shape)
+        require_pairs(self.name, shape)
+        self.vector = ViewVector(self.specs[-1], config.channels)
+        self.read_out = nn.Linear(config.channels, 3, bias=False)
+        nn.init.normal_(self.read_out.weight, std=0.1 / config.channels**0.5)
+        # Not a number until fit_rivals has seen training views: a rival that never learned must not look like one.
+        self.register_buffer("mean_distance_mm", torch.tensor(float("nan")))
+        self.register_buffer("histogram_weights_mm", torch.full((HISTOGRAM_BINS, 3), float("nan")))
+
+    def targets(self, views: ViewBatch) -> GapTargets:
+        """Returns the gaps between the centres of the views, mm."""
+        return GapTargets(gaps_mm=gap_matrix(views.centres_mm.float()))
+
+    def forward(self, features: Features) -> GapPrediction:
+        """Returns the predicted gaps between all views of each set."""
+        # W (z_j - z_i) = W z_j - W z_i: one read-out per view instead of one per pair.
+        return GapPrediction(gaps=gap_matrix(linear_float32(self.vector(features.levels[-1]), self.read_out)))
+
+    def loss(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
+        """Returns ``gap`` and ``distance``, mean squared errors in units of ``unit_mm``."""
+        i, j = pair_index(targets.gaps_mm.shape[1], targets.gaps_mm.device)
+        truth, guess = targets.gaps_mm[:, i, j] / self.shape.unit_mm, prediction.gaps[:, i, j]
+        return {
+            "gap": (guess - truth).square().mean(),
+            "distance": (distances(guess) - distances(truth)).square().mean(),
+        }
+
+    def metrics(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
+        """Returns the mean length of the error vector and the mean error of the distance, over pairs i < j, in mm."""
+        gaps_mm = prediction.gaps.detach() * self.shape.unit_mm
+        return _errors_mm(gaps_mm, distances(gaps_mm), targets)
+
+    def fit_rivals(self, batches: Sequence[ViewBatch]) -> None:
+        """Learns the mean training distance and the ridge regression from intensity histograms to gaps."""
+        centres, images = torch.cat([b.centres_mm for b in batches]), torch.cat([b.images for b in batches])
+        scans = [scan for batch in batches for scan in batch.scans]
+        i, j = pair_index(centres.shape[1], centres.device)
+        gaps_mm = gap_matrix(centres.float())
+        self.mean_distance_mm = distances(gaps_mm[:, i, j]).mean().to(self.mean_distance_mm.device)
+        weights_mm = fit_ridge(images, gaps_mm, scans, HISTOGRAM_BINS)
+        self.histogram_weights_mm = weights_mm.to(self.histogram_weights_mm.device)
+
+    @torch.no_grad()
+    def rivals(self, views: ViewBatch, targets: GapTargets) -> dict[str, dict[str, Tensor]]:
+        """Returns the errors of two guesses that need no sense of space.
+
+        ``trivial``: gap zero, and the mean training distance. ``histogram``: a ridge regression on the difference of
+        the views' intensity histograms. What they learn from training views is NaN before `fit_rivals`.
+        """
+        zero = torch.zeros_like(targets.gaps_mm)
+        by_histogram = histogram_gaps(views.images, self.histogram_weights_mm)
+        return {
+            "trivial": _errors_mm(zero, self.mean_distance_mm.float().expand(zero.shape[:-1]), targets),
+            "histogram": _errors_mm(by_histogram, distances(by_histogram), targets),
+        }
+
+    def picture(self, views: ViewBatch, prediction: GapPrediction, targets: GapTargets) -> "Figure":
+        """Returns both distance matrices of the first view set, and all predicted against true distances, in mm."""
+        figure = new_figure(1200, 420)
+        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(3, 2))[0]
+        guess_mm = (prediction.distances.detach() * self.shape.unit_mm).cpu().numpy()
+        truth_mm = distances(targets.gaps_mm).cpu().numpy()
+        matrix_pair(left, truth_mm[0], guess_mm[0])
+        i, j = (index.numpy() for index in pair_index(truth_mm.shape[1]))
+        trivial_mm = float(self.mean_distance_mm)
+        truth_scatter(right.subplots(), truth_mm[:, i, j].ravel(), guess_mm[:, i, j].ravel(), trivial_mm)
+        return figure
+
+
+def _errors_mm(
+    gaps_mm: GapsMm, distances_mm: Float[Tensor, "batch views views"], targets: GapTargets
+) -> dict[str, Tensor]:
+    i, j = pair_index(gaps_mm.shape[1], gaps_mm.device)
+    truth_mm = targets.gaps_mm[:, i, j]
+    return {
+        "gap_error_mm": distances(gaps_mm[:, i, j] - truth_mm).mean(),
+        "distance_error_mm": (distances_mm[:, i, j] - distances(truth_mm)).abs().mean(),
+    }

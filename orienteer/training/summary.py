@@ -1,0 +1,54 @@
+"""summary.json: what a run came to, and the same as a table for a person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def make_summary(
+    heldout: Mapping[str, float], scans: Mapping[str, int], steps: int, pace: Mapping[str, float], seconds: float
+) -> dict[str, Any]:
+    """Returns the summary of a run: held-out figures with their rivals, scans counted, steps, throughput."""
+    return {
+        "heldout": dict(sorted(heldout.items())),
+        "scans": dict(scans),
+        "steps": steps,
+        **pace,
+        "seconds": round(seconds, 1),
+    }
+
+
+def summary_table(summary: Mapping[str, Any]) -> str:
+    """Returns the held-out figures as a table, each beside its trivial rivals.
+
+    Example:
+        >>> print(summary_table({"heldout": {"gap_error_mm": 40.0, "gap_error_mm_trivial": 150.0, "loss": 1.0}}))
+        on held-out scans                  model     trivial
+        gap error (mm)                      40.0       150.0
+    """
+    heldout = summary["heldout"]
+    own = [key for key in heldout if f"{key}_trivial" in heldout or (key.endswith("_mm") and not _is_rival(key, heldout))]
+    rivals = sorted({key.removeprefix(f"{name}_") for name in own for key in heldout if key.startswith(f"{name}_")})
+    rivals.sort(key=lambda rival: rival != "trivial")
+    lines = [f"{'on held-out scans':<28}" + "".join(f"{column:>12}" for column in ("model", *rivals))]
+    for key in own:
+        name = _name(key)
+        cells = [_cell(key, heldout.get(column)) for column in (key, *(f"{key}_{rival}" for rival in rivals))]
+        lines.append(f"{name:<28}" + "".join(f"{cell:>12}" for cell in cells).rstrip())
+    return "\n".join(lines)
+
+
+def _is_rival(key: str, heldout: Mapping[str, float]) -> bool:
+    return any(key.startswith(f"{other}_") for other in heldout)
+
+
+def _name(key: str) -> str:
+    for ending, unit in (("_mm", "mm"), ("_accuracy", "%")):
+        if key.endswith(ending):
+            return f"{key.removesuffix(ending).replace('_', ' ')} ({unit})"
+    return key.replace("_", " ")
+
+
+def _cell(key: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:.1f}" if key.endswith("_accuracy") else f"{value:.1f}"

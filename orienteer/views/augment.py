@@ -1,0 +1,233 @@
+"""Augmentation of views: intensity alone, drawn first and applied after.
+
+Each view of a set is changed on its own, so that brightness does not identify a scan's place. Nothing here moves a
+voxel, so the centres stay true. A view is smoothed as a coarser scanner would (blur, low resolution), then its grey
+values are bent (gamma), stretched (scale) and moved (shift), and noise comes last.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from orienteer.errors import InputError
+
+ViewSet = Float[Tensor, "views 1 size0 size1 size2"]
+"""The views of one scan, normalised to about [-1, 1]."""
+
+PerView = Float64[np.ndarray, " views"]
+"""One number for each view."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How often and how far a view's grey values are changed. Values are normalised: the whole range is -1 to 1."""
+
+    enabled: bool = True
+    """Whether views are augmented at all."""
+
+    scale_probability: float = 0.5
+    """Share of views whose contrast is multiplied."""
+
+    scale_range: tuple[float, float] = (0.9, 1.1)
+    """Least and largest factor, about the middle of the range; drawn evenly in its logarithm."""
+
+    shift_probability: float = 0.5
+    """Share of views whose values are moved up or down together."""
+
+    shift_range: tuple[float, float] = (-0.1, 0.1)
+    """Least and largest offset in normalised values (0.1 is 100 HU in a window of -1000 to 1000 HU)."""
+
+    gamma_probability: float = 0.3
+    """Share of views whose values are bent by a power."""
+
+    gamma_range: tuple[float, float] = (0.8, 1.25)
+    """Least and largest exponent, on values mapped to 0..1; drawn evenly in its logarithm."""
+
+    noise_probability: float = 0.2
+    """Share of views that get white Gaussian noise."""
+
+    noise_range: tuple[float, float] = (0.0, 0.05)
+    """Least and largest standard deviation of the noise in normalised values."""
+
+    blur_probability: float = 0.2
+    """Share of views that are blurred by a Gaussian."""
+
+    blur_range_vox: tuple[float, float] = (0.4, 1.0)
+    """Least and largest standard deviation of the blur in voxels."""
+
+    low_resolution_probability: float = 0.2
+    """Share of views that are averaged onto a coarser grid and interpolated back."""
+
+    low_resolution_range: tuple[float, float] = (1.0, 2.0)
+    """Least and largest factor by which the grid is coarser."""
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "shift", "gamma", "noise", "blur", "low_resolution"):
+            probability = getattr(self, f"{name}_probability")
+            if not 0 <= probability <= 1:
+                got = str(probability)
+                raise InputError(f"{name}_probability", wanted="a share from 0 to 1", got=got, do="use 0.2 for a fifth")
+        for name, least in _LEAST.items():
+            low, high = getattr(self, name)
+            if not (np.isfinite((low, high)).all() and least <= low <= high):
+                wanted = f"{least} <= lowest <= highest" if np.isfinite(least) else "finite, lowest <= highest"
+                raise InputError(name, wanted=wanted, got=str((low, high)), do="exchange or mend the two numbers")
+
+
+@dataclass(frozen=True)
+class AugmentationParameters:
+    """What was drawn for the views of one set: enough to do the same again.
+
+    Attributes:
+        scale: factor of each view, 1 for none, ``(views,)``.
+        shift: offset in normalised values, 0 for none.
+        gamma: exponent, 1 for none.
+        noise: standard deviation in normalised values, 0 for none.
+        blur_vox: standard deviation in voxels, 0 for none.
+        low_resolution: factor by which the grid is coarser, 1 for none.
+        noise_seed: seeds the noise itself, which is too large to be kept.
+    """
+
+    scale: PerView
+    shift: PerView
+    gamma: PerView
+    noise: PerView
+    blur_vox: PerView
+    low_resolution: PerView
+    noise_seed: int
+
+
+def draw_parameters(rng: np.random.Generator, views: int, augmentation: Augmentation) -> AugmentationParameters:
+    """Returns how each of a set's views is to be changed.
+
+    The same number of random numbers is taken whatever the settings, so that switching one change on or off leaves the
+    others as they were.
+
+    Example:
+        >>> parameters = draw_parameters(np.random.default_rng(0), 3, Augmentation(scale_probability=1.0))
+        >>> parameters.scale.shape, bool((parameters.scale != 1).all())
+        ((3,), True)
+    """
+    a = augmentation
+    parameters = AugmentationParameters(
+        scale=_draw(rng, views, a.scale_probability * a.enabled, a.scale_range, none=1.0, logarithmic=True),
+        shift=_draw(rng, views, a.shift_probability * a.enabled, a.shift_range, none=0.0),
+        gamma=_draw(rng, views, a.gamma_probability * a.enabled, a.gamma_range, none=1.0, logarithmic=True),
+        noise=_draw(rng, views, a.noise_probability * a.enabled, a.noise_range, none=0.0),
+        blur_vox=_draw(rng, views, a.blur_probability * a.enabled, a.blur_range_vox, none=0.0),
+        low_resolution=_draw(rng, views, a.low_resolution_probability * a.enabled, a.low_resolution_range, none=1.0),
+        noise_seed=int(rng.integers(2**62)),
+    )
+    return parameters
+
+
+def apply(images: ViewSet, parameters: AugmentationParameters) -> ViewSet:
+    """Returns the views after the changes that were drawn; the views passed in stay as they are.
+
+    Gamma acts on values cut to [-1, 1], which prepared scans keep; scale, shift and noise may lead a little beyond.
+
+    Example:
+        >>> images = torch.zeros(2, 1, 8, 8, 8)
+        >>> parameters = draw_parameters(np.random.default_rng(0), 2, Augmentation(enabled=False))
+        >>> torch.equal(apply(images, parameters), images)
+        True
+    """
+    images = _smooth(images, parameters)
+    images = _bend(images, parameters.gamma)
+    # Multiplying by 1 and adding 0 changes no bit, so views that were not chosen need no case of their own.
+    images = images * _column(parameters.scale, images) + _column(parameters.shift, images)
+    return _add_noise(images, parameters)
+
+
+_LEAST = {
+    "scale_range": 1e-3,
+    "shift_range": -np.inf,
+    "gamma_range": 1e-3,
+    "noise_range": 0.0,
+    "blur_range_vox": 0.0,
+    "low_resolution_range": 1.0,
+}
+"""Below these a range has no meaning."""
+
+
+def _draw(
+    rng: np.random.Generator,
+    views: int,
+    probability: float,
+    limits: tuple[float, float],
+    none: float,
+    logarithmic: bool = False,
+) -> np.ndarray:
+    chosen = rng.random(views) < probability
+    place = rng.random(views)
+    low, high = np.log(limits) if logarithmic else limits
+    values = low + (high - low) * place
+    return np.where(chosen, np.exp(values) if logarithmic else values, none)
+
+
+def _column(values: np.ndarray, images: Tensor) -> Tensor:
+    """Returns one number for each view, ready to meet its voxels."""
+    return torch.from_numpy(values).to(images).reshape(-1, 1, 1, 1, 1)
+
+
+def _bend(images: Tensor, gamma: np.ndarray) -> Tensor:
+    chosen = np.flatnonzero(gamma != 1)
+    if not len(chosen):
+        return images
+    index = torch.from_numpy(chosen).to(images.device)
+    bent = ((images[index] + 1) / 2).clamp(0, 1) ** _column(gamma[chosen], images)
+    return images.index_copy(0, index, bent * 2 - 1)
+
+
+def _add_noise(images: Tensor, parameters: AugmentationParameters) -> Tensor:
+    chosen = np.flatnonzero(parameters.noise > 0)
+    if not len(chosen):
+        return images
+    index = torch.from_numpy(chosen).to(images.device)
+    generator = torch.Generator().manual_seed(parameters.noise_seed)
+    noise = torch.randn((len(chosen), *images.shape[1:]), generator=generator, dtype=torch.float32).to(images)
+    return images.index_add(0, index, noise * _column(parameters.noise[chosen], images))
+
+
+def _smooth(images: Tensor, parameters: AugmentationParameters) -> Tensor:
+    """Blurs and coarsens the chosen views: both are linear along an axis, so together they are one matrix per axis."""
+    chosen = np.flatnonzero((parameters.blur_vox > 0) | (parameters.low_resolution > 1))
+    if not len(chosen):
+        return images
+    index = torch.from_numpy(chosen).to(images.device)
+    x = images[index, 0]  # (chosen, size0, size1, size2)
+    n0, n1, n2 = (_axis_matrix(size, parameters, chosen).to(x) for size in x.shape[1:])
+    views, s0, s1, s2 = x.shape
+    x = (x.reshape(views, s0 * s1, s2) @ n2.mT).reshape(views, s0, s1, s2)
+    x = n1[:, None] @ x
+    x = (n0 @ x.reshape(views, s0, s1 * s2)).reshape(views, 1, s0, s1, s2)
+    return images.index_copy(0, index, x)
+
+
+def _axis_matrix(size: int, parameters: AugmentationParameters, chosen: np.ndarray) -> Tensor:
+    """Returns what smoothing does along an axis of ``size`` voxels, ``(chosen, size, size)``; every row sums to 1."""
+    blur = _blur_matrix(size, parameters.blur_vox[chosen])
+    return torch.from_numpy(_coarse_matrix(size, parameters.low_resolution[chosen]) @ blur)
+
+
+def _blur_matrix(size: int, blur_vox: np.ndarray) -> np.ndarray:
+    distance = np.arange(size)[:, None] - np.arange(size)
+    # A blur of 0 becomes the identity: exp(-0.5 / 1e-6) is 0.
+    weight = np.exp(-0.5 * distance**2 / np.maximum(blur_vox, 1e-3)[:, None, None] ** 2)
+    return weight / weight.sum(-1, keepdims=True)
+
+
+def _coarse_matrix(size: int, factor: np.ndarray) -> np.ndarray:
+    """Returns averaging onto cells about ``factor`` times wider, and linear interpolation back, as one matrix."""
+    # The grid of cells spans the whole axis, so nothing moves.
+    cells = np.maximum(np.rint(size / factor), 1)[:, None, None]
+    width = size / cells
+    voxel, cell = np.arange(size), np.arange(size)[:, None]  # at most as many cells as voxels
+    overlap = np.minimum(voxel + 1, (cell + 1) * width) - np.maximum(voxel, cell * width)
+    average = np.maximum(overlap, 0) / width * (cell < cells)  # (views, cells, voxels)
+    place = np.clip((voxel[:, None] + 0.5) / width - 0.5, 0, cells - 1)
+    interpolate = np.maximum(1 - np.abs(place - np.arange(size)), 0)  # (views, voxels, cells)
+    return interpolate @ average

@@ -1,0 +1,65 @@
+"""ViewBatch: the views of a few scans, with their places in mm. What every task and encoder receives."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from orienteer.types import CentresMm, Images, Triple, TripleMm
+
+
+@dataclass(frozen=True)
+class ViewBatch:
+    """One draw of V views from each of a few scans.
+
+    Attributes:
+        images: normalised voxels, ``(batch, views, 1, size0, size1, size2)``, after augmentation.
+        centres_mm: centres of the views in mm in the body frame, ``(batch, views, 3)``, float32.
+        scans: the key of the scan that each view set was cut from, one per batch item.
+        spacing_mm: voxel size in mm, the same for all scans of a store.
+        draw: number of the draw (the training step). Tasks that sample (routes of many views) seed from it,
+            so that a step depends on nothing but the seed and its number.
+    """
+
+    images: Images
+    centres_mm: CentresMm
+    scans: tuple[str, ...]
+    spacing_mm: TripleMm
+    draw: int = 0
+
+    @property
+    def batch(self) -> int:
+        """Number of view sets (one scan each)."""
+        return self.images.shape[0]
+
+    @property
+    def views(self) -> int:
+        """Number of views in a set, V."""
+        return self.images.shape[1]
+
+    @property
+    def size_vox(self) -> Triple:
+        """Size of each view in voxels, array order."""
+        size0, size1, size2 = self.images.shape[-3:]
+        return size0, size1, size2
+
+    def to(self, device: torch.device | str) -> "ViewBatch":
+        """Returns the same batch on another device."""
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=True),
+            centres_mm=self.centres_mm.to(device, non_blocking=True),
+        )
+
+    def pin_memory(self) -> "ViewBatch":
+        """Returns the batch in page-locked memory, for fast copies to a GPU."""
+        return replace(self, images=self.images.pin_memory(), centres_mm=self.centres_mm.pin_memory())
+
+    def renumbered(self, order: Int[Tensor, " views"]) -> "ViewBatch":
+        """Returns the batch with its views in another order: new view k is old view ``order[k]``."""
+        return replace(self, images=self.images[:, order], centres_mm=self.centres_mm[:, order])
+
+    def shifted(self, offset_mm: Float[Tensor, "3"]) -> "ViewBatch":
+        """Returns the batch with all centres moved together by ``offset_mm``."""
+        return replace(self, centres_mm=self.centres_mm + offset_mm)

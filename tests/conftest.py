@@ -1,0 +1,32 @@
+"""Checks the shapes in every signature while tests run, and keeps each test on few threads."""
+
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+_hook = install_import_hook("orienteer", "beartype.beartype")
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_scans() -> Path:
+    """A folder of real scans in mixed formats; absent on most machines."""
+    folder = SHARED_DATA / "scans"
+    if not folder.is_dir():
+        pytest.skip("no real scans: the folder shared/data/scans is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hippocampus() -> Path:
+    """The labelled MR crops of MSD Task04; absent on most machines."""
+    folder = SHARED_DATA / "hippocampus"
+    if not folder.is_dir():
+        pytest.skip("no hippocampus crops: the folder shared/data/hippocampus is not beside this checkout")
+    return folder

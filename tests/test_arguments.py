@@ -1,0 +1,95 @@
+"""The command line says the same as the Python functions."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orienteer.arguments import Command, parse
+from orienteer.cli import main
+from orienteer.training.config import PretrainConfig, make_config
+from orienteer.training.run import pretrain
+
+COMMANDS = {"pretrain": Command(pretrain, settings=PretrainConfig, positional="scans")}
+
+
+def given(*words: str) -> dict:
+    return parse("orienteer", "about", COMMANDS, ["pretrain", *words])[1]
+
+
+def test_only_what_differs_from_the_defaults_is_passed_on() -> None:
+    assert given("SCANS", "--out", "run") == {"scans": "SCANS", "out": "run"}
+
+
+def test_words_of_every_form_reach_the_config() -> None:
+    settings = given(
+        "SCANS", "--out", "run", "--view-size", "32", "48", "32", "--grad-checkpointing", "--spacing_mm=2,2,2.5",
+        "--include", "a*", "--include", "b/*", "--tasks", '{"route": {"edges": "position"}}',
+        "--augmentation.noise-range", "0.0,0.2", "--weight-averaging", "0.99", "--unit-mm", "50",
+    )  # fmt: skip
+    config = make_config(settings)
+    assert config.scans == "SCANS"
+    assert config.view_size == (32, 48, 32)
+    assert config.spacing_mm == (2.0, 2.0, 2.5)
+    assert config.include == ("a*", "b/*")
+    assert config.grad_checkpointing is True
+    assert config.tasks == {"route": {"edges": "position"}}
+    assert config.augmentation.noise_range == (0.0, 0.2)
+    assert (config.weight_averaging, config.unit_mm) == (0.99, 50.0)
+
+
+def test_a_yaml_file_gives_every_argument_and_the_command_line_wins(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump({"scans": "SCANS", "steps": 7, "batch": 8, "view_size": [16, 16, 16]}))
+    settings = given("--config", str(file), "--batch", "2", "--out", "run")
+    config = make_config(settings)
+    assert (config.scans, config.steps, config.batch, config.view_size) == ("SCANS", 7, 2, (16, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--setps", "4"], "--setps"),
+        (["--steps", "many"], "steps"),
+        (["--precision", "64"], "precision"),
+    ],
+)
+def test_wrong_words_end_with_code_2(words: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        given("SCANS", *words)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_unknown_key_in_the_yaml_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("stepps: 7\n")
+    with pytest.raises(SystemExit, match="2"):
+        given("--config", str(file))
+    assert "stepps" in capsys.readouterr().err
+
+
+def test_print_config_shows_every_setting(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        given("SCANS", "--print_config")
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown["scans"] == "SCANS"
+    assert set(PretrainConfig().to_dict()) <= set(shown)
+
+
+def test_help_explains_every_setting(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        given("--help")
+    text = capsys.readouterr().out
+    for name in PretrainConfig().to_dict():
+        assert f"--{name}" in text or name == "scans", name
+    assert "Optimiser steps." in text
+
+
+def test_main_says_bad_input_on_stderr_and_returns_2(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["pretrain", str(tmp_path / "empty"), "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("orienteer: ")
+    assert "Do this:" in error
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,42 @@
+import pytest
+
+from orienteer.encoders import ENCODERS
+from orienteer.errors import InputError
+from orienteer.methods import METHODS, resolve_method, task_config
+from orienteer.tasks import TASKS
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_names_real_tasks_options_and_encoders(name: str) -> None:
+    method = METHODS[name]
+    assert method.encoder in ENCODERS
+    assert method.views >= 2
+    for task, use in method.tasks.items():
+        assert isinstance(task_config(task, use), TASKS[task].Config)
+
+
+def test_a_weight_of_zero_removes_a_task_and_a_new_one_is_added() -> None:
+    method = resolve_method("default", {"gap": {"weight": 0}, "route": {"weight": 2}})
+    assert "gap" not in method.tasks
+    assert method.tasks["route"].weight == 2
+    assert METHODS["default"].tasks["route"].weight == 1
+
+
+def test_no_task_left_is_an_error() -> None:
+    with pytest.raises(InputError, match="at least one task"):
+        resolve_method("default", {task: {"weight": 0} for task in TASKS})
+
+
+def test_unknown_names_are_errors() -> None:
+    with pytest.raises(InputError, match="method: wanted one of"):
+        resolve_method("paperr")
+    with pytest.raises(InputError, match="tasks: wanted task names among .*got 'gapp'"):
+        resolve_method("default", {"gapp": {}})
+
+
+def test_paper_has_the_authors_form() -> None:
+    paper = METHODS["paper"]
+    assert paper.teacher
+    assert paper.views == 3
+    assert paper.tasks["route"].options["edges"] == "position"
+    assert METHODS["default"].tasks["route"].options["edges"] == "pair"

@@ -1,0 +1,45 @@
+"""A few small synthetic scans and a tiny network, so that whole runs take seconds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orienteer.scans.phantom import write_phantoms
+from orienteer.training.run import Run, pretrain
+
+SMALL: dict[str, Any] = {
+    "encoder": "tiny",
+    "encoder_arguments": {"filters": [4, 8, 8, 8]},
+    "view_size": [16, 16, 16],
+    "views": 3,
+    "batch": 2,
+    "steps": 6,
+    "validate_every": 3,
+    "validation_sets": 2,
+    "log_every": 2,
+    "workers": 0,
+    "prepare_workers": 0,
+    "accelerator": "cpu",
+}
+"""Settings of a run of a second or two."""
+
+
+@pytest.fixture(scope="session")
+def torsos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with six small synthetic scans."""
+    folder = tmp_path_factory.mktemp("torsos")
+    write_phantoms(folder, count=6, seed=0, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all runs: the scans are prepared once."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that nothing disturbed."""
+    return pretrain(torsos, tmp_path_factory.mktemp("runs") / "whole", store=str(store), **SMALL)
