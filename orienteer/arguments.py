@@ -103,7 +103,13 @@ def _parser(prog: str, name: str, command: Command) -> ArgumentParser:
         parser.add_function_arguments(command.function, skip=skip, fail_untyped=False)
     if command.settings is not None:
         parser.add_class_arguments(command.settings)
+        # A function may have defaults of its own for some settings (the demo's number of steps).
+        parser.set_defaults({item.name: _plain(item.default) for item in own if item.name in fields})
     return parser
+
+
+def _plain(default: Any) -> Any:
+    return None if default is inspect.Parameter.empty else default
 
 
 def _kinds(command: Command) -> dict[str, Any]:

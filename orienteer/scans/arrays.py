@@ -3,9 +3,9 @@
 Voxels, body map and entry share a file, so that one rename makes a scan complete and one checksum covers it.
 
 Chunk, block and codec were measured on CT and MR of 30 million voxels, views of 48 and 64 voxels. lz4hc at level 9 with
-shuffled bytes is smaller *and* faster to read than lz4 at level 5 (0.45 against 0.50 of the bytes, 1.2 times the views);
-zstd saves another tenth of the bytes at a third of the speed; blocks of 32 read 1.2 to 1.4 times slower than blocks of 16,
-because a view's border cuts through them.
+shuffled bytes is smaller *and* faster to read than lz4 at level 5 (0.45 against 0.50 of the bytes, 1.2 times the
+views); zstd saves another tenth of the bytes at a third of the speed; blocks of 32 read 1.2 to 1.4 times slower than
+blocks of 16, because a view's border cuts through them.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import blosc2
 import numpy as np
-from jaxtyping import Float32, Int16, UInt8
+from jaxtyping import Float32, Int16
 
 from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap
@@ -101,7 +101,7 @@ def write_file(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def checksum(content: bytes | UInt8[np.ndarray, " bytes"]) -> int:
+def checksum(content: bytes) -> int:
     """Returns a number that differs for nearly every damaged file."""
     return zlib.crc32(content)
 
@@ -131,10 +131,13 @@ def check_box(name: str, shape_vox: Triple, start_vox: Triple, size_vox: Triple)
             )
 
 
-def damaged(name: str, error: Exception) -> ScanError:
+def damaged(name: str, path: Path, error: Exception) -> ScanError:
     """Returns the error for a stored scan that cannot be opened or decompressed."""
-    got = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    do = "prepare the scans again: what is missing or damaged is made anew"
+    if not path.is_file():
+        got, do = f"no file {path}", "prepare the scans again: what is missing is made anew"
+    else:
+        got = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        do = f"delete {path} and prepare the scans again"
     return ScanError(name, step="read", wanted="a whole array in the store", got=got, do=do)
 
 

@@ -107,7 +107,7 @@ def _detached(header: Path) -> set[Path]:
     """Returns the files that a header names: one, a list of them, or a pattern such as ``slice%03d.raw``."""
     with header.open("rb") as file:
         text = file.read(HEADER_BYTES).decode("latin-1")
-    found = set()
+    found: set[Path] = set()
     for line in text.splitlines():
         value = re.split(r"[=:]", line, maxsplit=1)[-1].strip()
         for word in {value, *value.split()}:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orienteer.errors import InputError
 from orienteer.types import Triple, TripleMm
@@ -84,8 +85,10 @@ def entry_of(scan: StoredScan) -> dict:
 def scan_of(entry: dict, nbytes: int) -> StoredScan:
     """Returns the stored scan that an entry describes."""
     names = {field.name for field in dataclasses.fields(StoredScan)} - {"nbytes"}
-    values = {name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in names}
-    return StoredScan(**values, nbytes=nbytes)
+    values: dict[str, Any] = {
+        name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in names
+    }
+    return StoredScan(nbytes=nbytes, **values)
 
 
 class Index:
@@ -196,19 +199,20 @@ class Index:
         """Writes down that a file failed or is a duplicate, in place of what was known of it; None: it is fine."""
         self._connection.execute("DELETE FROM failures WHERE settings = ? AND path = ?", (settings, str(path)))
         self._connection.execute("DELETE FROM duplicates WHERE settings = ? AND path = ?", (settings, str(path)))
+        place = (settings, str(path))
         if isinstance(outcome, Failure):
-            row = (settings, str(path), outcome.name, outcome.step, outcome.reason, outcome.do)
-            self._connection.execute("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", row)
+            failure = (outcome.name, outcome.step, outcome.reason, outcome.do)
+            self._connection.execute("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", place + failure)
         elif isinstance(outcome, Duplicate):
-            row = (settings, str(path), outcome.name, outcome.original)
-            self._connection.execute("INSERT INTO duplicates VALUES (?, ?, ?, ?)", row)
+            duplicate = (outcome.name, outcome.original)
+            self._connection.execute("INSERT INTO duplicates VALUES (?, ?, ?, ?)", place + duplicate)
         self._connection.commit()
 
     def forget_missing_files(self) -> None:
         """Drops failures and duplicates of files that are not there any more."""
         for table in ("failures", "duplicates"):
             paths = self._connection.execute(f"SELECT DISTINCT path FROM {table}").fetchall()
-            gone = [path for path in paths if not Path(path[0]).exists()]
+            gone = [path for path in paths if not os.path.lexists(path[0])]
             self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", gone)
         self._connection.commit()
 
@@ -217,6 +221,10 @@ def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        got, do = str(error), "prepare again, which completes what a kill may have left; or check the permissions"
+        raise InputError(f"store {folder}", wanted="an index that can be read", got=got, do=do) from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _not_an_index(folder, error) from error

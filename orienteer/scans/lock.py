@@ -22,25 +22,32 @@ def only_writer(folder: Path) -> Iterator[None]:
     Raises:
         InputError: another process holds it; says which.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(folder / LOCK_NAME, timeout=0, isolation_level=None)
+    connection = _locked(folder)
     try:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise InputError(
-                f"store {folder}",
-                wanted="no other process preparing into it",
-                got=f"one at work ({_holder(folder)})",
-                do="wait until it has finished, or use another store",
-            ) from error
         (folder / HOLDER_NAME).write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        try:
-            yield
-        finally:
-            (folder / HOLDER_NAME).unlink(missing_ok=True)
+        yield
     finally:
+        (folder / HOLDER_NAME).unlink(missing_ok=True)
         connection.close()
+
+
+def _locked(folder: Path) -> sqlite3.Connection:
+    """Returns the connection that holds the lock until it is closed."""
+    connection = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(folder / LOCK_NAME, timeout=0, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        return connection
+    except (OSError, sqlite3.Error) as error:
+        if connection is not None:
+            connection.close()
+        if "locked" in str(error):
+            wanted, got = "no other process preparing into it", f"one at work ({_holder(folder)})"
+            do = "wait until it has finished, or use another store"
+        else:
+            wanted, got, do = "a folder that can be written", str(error), "check the path and its permissions"
+        raise InputError(f"store {folder}", wanted=wanted, got=got, do=do) from error
 
 
 def _holder(folder: Path) -> str:

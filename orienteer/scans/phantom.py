@@ -71,7 +71,7 @@ def phantom(
         got = f"{shape_vox} voxels of {spacing} mm"
         raise InputError("phantom", wanted="8 voxels or more, above 0 mm each", got=got, do="use (64, 64, 96) at 5 mm")
     right_mm, front_mm, up_mm = _warped_grid(rng, shape_vox, spacing)
-    painted = paint(rng, right_mm, front_mm, up_mm, float(np.mean(spacing)))
+    painted = paint(rng, right_mm, front_mm, up_mm)
     values = painted.values_hu
     if rng.random() < 0.5:
         _add_table(values, rng, spacing[1])

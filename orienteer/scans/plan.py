@@ -51,6 +51,7 @@ class ScanPlan:
 def make_plan(
     headers: Sequence[ScanHeader],
     divisor: Triple,
+    least_view_vox: int,
     most_view_vox: int,
     spacing_mm: TripleMm | None = None,
     view_size: Triple | None = None,
@@ -61,6 +62,7 @@ def make_plan(
     Args:
         headers: the scans' sizes and spacings.
         divisor: the view size must be a multiple of this (the encoder's).
+        least_view_vox: the shortest edge of a view that the encoder can make something of, voxels.
         most_view_vox: the longest edge of a view that the machine is meant to train on, voxels.
 
     Raises:
@@ -69,9 +71,9 @@ def make_plan(
     if not headers:
         raise InputError("scans", wanted="at least one readable scan", got="none", do="look at what was left out")
     extents = np.array([header.extent_mm for header in headers])  # (scans, 3)
-    typical = np.quantile(extents, 0.25, axis=0)
+    typical, small = np.quantile(extents, 0.25, axis=0), np.quantile(extents, 0.05, axis=0)
     spacing = _spacing(headers, typical, most_view_vox, spacing_mm)
-    view = _view_size(typical, spacing.value, divisor, most_view_vox, view_size)
+    view = _view_size(np.minimum(VIEW_SHARE_OF_EXTENT * typical, small), spacing.value, divisor, least_view_vox, most_view_vox, view_size)
     unit = _unit(extents, view.value, spacing.value, unit_mm)
     voxels = float((extents / np.array(spacing.value)).prod(axis=1).sum())
     return ScanPlan(
@@ -125,16 +127,18 @@ def _spacing(
 
 
 def _view_size(
-    typical_mm: np.ndarray, spacing_mm: TripleMm, divisor: Triple, most_view_vox: int, given: Triple | None
+    room_mm: np.ndarray, spacing_mm: TripleMm, divisor: Triple, least_vox: int, most_vox: int, given: Triple | None
 ) -> Choice:
     if given is not None:
         return Choice(tuple(given), "as given")
-    room = VIEW_SHARE_OF_EXTENT * typical_mm / np.array(spacing_mm)
+    room = room_mm / np.array(spacing_mm)
     size = [
-        max(div, int(min(most_view_vox, edge) // div) * div) for edge, div in zip(room.tolist(), divisor, strict=True)
+        max(math.ceil(least_vox / div), int(min(most_vox, edge) // div)) * div
+        for edge, div in zip(room.tolist(), divisor, strict=True)
     ]
     why = (
-        f"at most {VIEW_SHARE_OF_EXTENT:.0%} of a typical scan and {most_view_vox} voxels along each axis, "
+        f"at most {VIEW_SHARE_OF_EXTENT:.0%} of a typical scan, no more than a small one holds, "
+        f"{least_vox} to {most_vox} voxels along each axis, "
         f"in multiples of {_by(divisor)} for the encoder"
     )
     return Choice((size[0], size[1], size[2]), why)

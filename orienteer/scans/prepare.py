@@ -1,127 +1,33 @@
 """Prepares a folder of scans into a store: in parallel, resumable, and never stopped by one bad scan."""
 
 import csv
-import errno
 import hashlib
 import io
 import os
-import shutil
+import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
-from orienteer.errors import InputError, ScanError
-from orienteer.scans.arrays import TEMPORARY, ArrayFile, checksum, file_checksum, packed, write_file
+from orienteer.errors import InputError
+from orienteer.scans.arrays import TEMPORARY, write_file
 from orienteer.scans.content import Content, contents
-from orienteer.scans.index import Duplicate, Failure, Index, StoredScan, entry_of, scan_of
+from orienteer.scans.disk import RESERVE_BYTES, disk_full, estimated_bytes, free_bytes
+from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
+from orienteer.scans.job import DiskFull, Job, Work, Written
 from orienteer.scans.lock import only_writer
 from orienteer.scans.pool import Pool, WorkerDied
 from orienteer.scans.preparation import Preparation as Preparation
 from orienteer.scans.preparation import PreparedArrays as PreparedArrays
 from orienteer.scans.preparation import prepare_scan as prepare_scan
-from orienteer.scans.read import Discovery, ScanSource, Selection, discover, header
+from orienteer.scans.read import Discovery, ScanSource, Selection, discover
+from orienteer.scans.report import PrepareReport as PrepareReport
 from orienteer.scans.store import array_path
-from orienteer.types import TripleMm
 
 FAILURES_NAME = "failures.csv"
-
-BYTES_PER_VOXEL = 0.9
-"""What a stored voxel takes, measured on real CT and MR before cropping."""
-
-RESERVE_BYTES = 32 << 20
-"""Disk space that is left free, for the index and for other people's work."""
-
-MOST_HEADERS = 100
-"""How many headers are read to estimate the space needed."""
-
-
-@dataclass(frozen=True)
-class PrepareReport:
-    """How preparing a folder went.
-
-    Attributes:
-        prepared: scans prepared now.
-        reused: scans that were in the store already.
-        duplicates: files that hold the same scan as another file; not prepared again.
-        failures: scans that could not be prepared. They are tried again at the next run.
-        keys: the folder's scans in the store, sorted: what to train on.
-        nbytes: bytes on disk of these scans.
-        seconds: time it took.
-    """
-
-    prepared: int
-    reused: int
-    duplicates: tuple[Duplicate, ...]
-    failures: tuple[Failure, ...]
-    keys: tuple[str, ...]
-    nbytes: int
-    seconds: float
-
-    def __str__(self) -> str:
-        lines = [
-            f"{len(self.keys)} scans ready ({self.prepared} prepared now, {self.reused} already there), "
-            f"{self.nbytes / 1e6:.1f} MB, {self.seconds:.1f} s; {len(self.failures)} failed, "
-            f"{len(self.duplicates)} duplicates"
-        ]
-        lines += [f"  failed: {item.name} ({item.step}): {item.reason}. Do this: {item.do}." for item in self.failures]
-        lines += [f"  duplicate: {item.name} holds the same scan as {item.original}" for item in self.duplicates]
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class _Job:
-    source: ScanSource
-    content: Content
-    key: str
-
-
-@dataclass(frozen=True)
-class _Written:
-    scan: StoredScan
-    checksum: int
-    found: bool  # the array lay there complete, only its row was missing
-
-
-@dataclass(frozen=True)
-class _DiskFull:
-    needed: int
-    free: int
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a worker does with a job; travels to it with every job."""
-
-    folder: Path
-    selection: Selection
-    preparation: Preparation
-
-    def __call__(self, job: _Job) -> "_Written | Failure | _DiskFull":
-        path = array_path(self.folder, job.key)
-        found = _complete(path, job.key)
-        if found is not None:
-            return found
-        try:
-            arrays = prepare_scan(job.source, self.selection, self.preparation)
-            if job.content.changed():
-                raise ScanError(
-                    job.source.name,
-                    step="read",
-                    wanted="files that stay as they are",
-                    got="a file that changed while it was read",
-                    do="prepare again when nothing writes to the folder",
-                )
-            return _write(path, job, arrays)
-        except ScanError as error:
-            return Failure(job.source.name, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
-        except (OSError, MemoryError) as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return _DiskFull(0, _free(self.folder))
-            do = "see whether the store's folder can be written, and whether memory is left"
-            return Failure(job.source.name, "write", f"{type(error).__name__}: {error}", do)
 
 
 def prepare(
@@ -135,9 +41,9 @@ def prepare(
     """Prepares all scans of a folder into a store, and returns how that went.
 
     What is there already is not made again: scans are known by the content of their files and by the settings, whatever
-    they are called. A scan that fails is written down in the index and in ``failures.csv`` beside it, and the others go
-    on; failed scans are tried again at every run, since more memory or a mended disk may be all that was missing. Ctrl-C
-    keeps what is finished. After a kill at any moment the next run completes the store.
+    they are called. A scan that fails is written down in the index and in ``failures.csv`` beside it (which tells of
+    the last run), and the others go on; failed scans are tried again at every run, since more memory or a mended disk may
+    be all that was missing. Ctrl-C keeps what is finished. After a kill at any moment the next run completes the store.
 
     Args:
         scans: a folder, or what `discover` found in one.
@@ -178,9 +84,12 @@ def prepare(
         index.add_settings(run.settings, preparation.description())
         try:
             run.go(sources, _worker_count(workers, len(sources)), progress)
+        except sqlite3.OperationalError as error:
+            raise (disk_full(folder, 0, free_bytes(folder)) if "full" in str(error) else error) from error
         finally:
-            index.forget_missing_files()
-            _write_failures(folder, index.failures())
+            with suppress(OSError):  # on a full disk the list of failures is the smaller loss
+                _write_failures(folder, run.failures)
+        index.forget_missing_files()
         return run.report(time.monotonic() - began)
 
 
@@ -199,7 +108,7 @@ class _Run:
     def go(self, sources: Sequence[ScanSource], workers: int, progress: bool) -> None:
         bar = tqdm(total=len(sources), desc="Preparing", unit="scan", delay=2, disable=not progress, leave=False)
         checked_space = False
-        with bar, Pool(_Work(self.folder, self.selection, self.preparation), workers) as pool:
+        with bar, Pool(Work(self.folder, self.selection, self.preparation), workers) as pool:
             try:
                 for place, (source, content) in enumerate(contents(sources, self.index)):
                     job = self._decide(source, content)
@@ -229,7 +138,7 @@ class _Run:
             seconds=seconds,
         )
 
-    def _decide(self, source: ScanSource, content: Content | OSError) -> _Job | None:
+    def _decide(self, source: ScanSource, content: Content | OSError) -> Job | None:
         """Returns the job that a scan needs; None if there is nothing (more) to do."""
         if isinstance(content, OSError):
             do = "check that the file is there and that you may read it"
@@ -242,23 +151,23 @@ class _Run:
         self.names[key] = source.name
         found = self.index.find(key)
         if found is None:
-            return _Job(source, content, key)
+            return Job(source, content, key)
         path = array_path(self.folder, key)
         if not path.is_file() or path.stat().st_size != found[0].nbytes:
             self.index.remove_scan(key)
             path.unlink(missing_ok=True)
-            return _Job(source, content, key)
+            return Job(source, content, key)
         self.scans[key] = found[0]
         self.reused += 1
         self.index.set_outcome(self.settings, source.files[0], None)
         return None
 
-    def _record(self, finished: object, bar: tqdm) -> None:
-        for job, outcome in finished:  # type: ignore[attr-defined]
+    def _record(self, finished: "Iterable[tuple[Job, Written | Failure | DiskFull | WorkerDied]]", bar: tqdm) -> None:
+        for job, outcome in finished:
             bar.update()
-            if isinstance(outcome, _DiskFull):
-                raise _disk_full(self.folder, outcome.needed, outcome.free)
-            if isinstance(outcome, _Written):
+            if isinstance(outcome, DiskFull):
+                raise disk_full(self.folder, outcome.needed, outcome.free)
+            if isinstance(outcome, Written):
                 self.index.add_scan(outcome.scan, self.settings, outcome.checksum)
                 self.index.set_outcome(self.settings, job.source.files[0], None)
                 self.scans[job.key] = outcome.scan
@@ -278,9 +187,9 @@ class _Run:
         spacing_mm = self.preparation.spacing_mm
         assert spacing_mm is not None  # prepare has refused that
         needed = estimated_bytes(sources, self.selection, spacing_mm) + RESERVE_BYTES
-        free = _free(self.folder)
+        free = free_bytes(self.folder)
         if needed > free:
-            raise _disk_full(self.folder, needed, free)
+            raise disk_full(self.folder, needed, free)
 
 
 def scan_key(content: str, source: ScanSource, selection: Selection, settings: str) -> str:
@@ -294,56 +203,6 @@ def scan_key(content: str, source: ScanSource, selection: Selection, settings: s
     """
     frame = source.frame if source.frame is not None else selection.frame
     return hashlib.sha256(f"{content}|{frame}|{selection.modality}|{settings}".encode()).hexdigest()[:32]
-
-
-def estimated_bytes(sources: Sequence[ScanSource], selection: Selection, spacing_mm: TripleMm) -> int:
-    """Returns about how much disk scans will take in a store, from the headers of at most a hundred of them."""
-    sizes = []
-    for source in sources[:: -(-len(sources) // MOST_HEADERS)]:
-        try:
-            extent0, extent1, extent2 = header(source, selection).extent_mm
-        except (InputError, OSError, RuntimeError):
-            continue  # it fails when its turn comes, with a better place to say why
-        sizes.append(extent0 * extent1 * extent2 / (spacing_mm[0] * spacing_mm[1] * spacing_mm[2]) * BYTES_PER_VOXEL)
-    return int(sum(sizes) / len(sizes) * len(sources)) if sizes else 0
-
-
-def _write(path: Path, job: _Job, arrays: PreparedArrays) -> "_Written | _DiskFull":
-    shape0, shape1, shape2 = arrays.voxels.shape
-    scan = StoredScan(
-        key=job.key,
-        name=job.source.name,
-        modality=arrays.modality,
-        shape_vox=(shape0, shape1, shape2),
-        spacing_mm=arrays.spacing_mm,
-        origin_mm=arrays.origin_mm,
-        content=job.content.hash,
-        format=arrays.format,
-        nbytes=0,
-    )
-    entry = entry_of(scan)
-    content = packed(arrays.voxels, arrays.body, entry | {"value_range": list(arrays.value_range)})
-    free = _free(path.parents[2])
-    if len(content) > free:
-        return _DiskFull(len(content), free)
-    try:
-        write_file(path, content)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _DiskFull(len(content), _free(path.parents[2]))
-        raise
-    return _Written(scan_of(entry, len(content)), checksum(content), found=False)
-
-
-def _complete(path: Path, key: str) -> _Written | None:
-    """Returns an array that was renamed but whose row was not written before a kill; None if there is none."""
-    if not path.is_file():
-        return None
-    try:
-        scan = scan_of(ArrayFile(path).entry, path.stat().st_size)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError):
-        return None
-    return _Written(scan, file_checksum(path), found=True) if scan.key == key else None
 
 
 def _clean_up(folder: Path) -> None:
@@ -364,19 +223,6 @@ def _death(name: str) -> Failure:
     reason = "the process that prepared it ended without a word: killed, out of memory, or crashed"
     do = "use a coarser spacing_mm or a machine with more memory, or leave the scan out"
     return Failure(name, "prepare", reason, do)
-
-
-def _disk_full(folder: Path, needed: int, free: int) -> InputError:
-    return InputError(
-        f"disk of the store {folder}",
-        wanted=f"{needed / 1e6:.1f} MB free" if needed else "space for the next scan",
-        got=f"{free / 1e6:.1f} MB",
-        do="free some, choose another folder, or a coarser spacing_mm; what is prepared is kept",
-    )
-
-
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
 
 
 def _worker_count(workers: int | None, scans: int) -> int:

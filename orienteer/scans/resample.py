@@ -39,8 +39,8 @@ def onto_grid(scan: Scan, spacing_mm: TripleMm) -> Gridded:
     """Returns the scan on a grid along the body's axes, linearly interpolated.
 
     The grid has the same middle as the scanned field and as many voxels as fit, so that for a scan along the axes the
-    middle of every voxel lies in the field. An oblique scan gets the box around its field. Where the scan has the spacing
-    and the axes already, its voxels are returned as they are.
+    middle of every voxel lies in the field. An oblique scan gets the box around its field. Where the scan has the
+    spacing and the axes already, its voxels are returned as they are.
 
     Example:
         >>> voxels = np.arange(1000, dtype=np.float32).reshape(10, 10, 10)

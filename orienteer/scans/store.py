@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from orienteer.errors import InputError, ScanError
+from orienteer.errors import InputError
 from orienteer.scans.arrays import ArrayFile, check_box, damaged, file_checksum
 from orienteer.scans.body import BodyMap as BodyMap
 from orienteer.scans.index import Duplicate as Duplicate
@@ -90,7 +90,7 @@ class Store:
         try:
             return file.read(start_vox, size_vox)
         except (RuntimeError, ValueError, OSError) as error:
-            raise damaged(self.scan(key).name, error) from error
+            raise damaged(self.scan(key).name, array_path(self.folder, key), error) from error
 
     def body(self, key: str) -> BodyMap:
         """Returns where the body is in a scan, in blocks."""
@@ -153,7 +153,7 @@ class Store:
         try:
             files[key] = ArrayFile(path)
         except (RuntimeError, ValueError, OSError) as error:
-            raise _cannot_open(self.scan(key).name, path, error) from error
+            raise damaged(self.scan(key).name, path, error) from error
         while len(files) > self.open_scans:
             files.popitem(last=False)
         return files[key]
@@ -168,7 +168,9 @@ class _Handles(threading.local):
     """Open files of one thread of one process. A forked process must not use its parent's, nor a thread another's."""
 
     def __init__(self) -> None:
-        self._forget()
+        self._process = os.getpid()
+        self._open_index: Index | None = None
+        self._files: OrderedDict[str, ArrayFile] = OrderedDict()
 
     def index(self, folder: Path) -> Index:
         self._check_process()
@@ -194,14 +196,8 @@ class _Handles(threading.local):
             self._forget()
 
     def _forget(self) -> None:
-        self._process = os.getpid()
-        self._open_index: Index | None = None
-        self._files: OrderedDict[str, ArrayFile] = OrderedDict()
+        self._process, self._open_index, self._files = os.getpid(), None, OrderedDict()
 
 
 _INHERITED: list[Index | None] = []
 """Keeps a parent's connections from being closed by the garbage collector of a forked process."""
-
-
-def _cannot_open(name: str, path: Path, error: Exception) -> ScanError:
-    return damaged(name, FileNotFoundError(f"no file {path}") if not path.is_file() else error)

@@ -7,17 +7,17 @@ from orienteer.scans.phantom import write_phantoms
 from orienteer.training.folder import CONFIG_FILE
 from orienteer.training.run import Run, pretrain
 
-DEMO_SCANS, DEMO_STEPS = 120, 600
+DEMO_SUBJECTS, DEMO_STEPS = 120, 600
 
 
 def demo(
-    out: str | Path = "runs/demo", scans: int = DEMO_SCANS, steps: int = DEMO_STEPS, seed: int = 0, **settings: Any
+    out: str | Path = "runs/demo", subjects: int = DEMO_SUBJECTS, steps: int = DEMO_STEPS, seed: int = 0, **settings: Any
 ) -> Run:
     """Writes synthetic torso CTs, pretrains the encoder for CPUs on them and returns the run.
 
     Args:
         out: run folder to make. The scans go beside it, into ``OUT_scans``. A demo that is there is gone on with.
-        scans: number of synthetic scans.
+        subjects: number of synthetic scans.
         steps: optimiser steps.
         seed: of the scans and of the training.
         **settings: any further field of `PretrainConfig`.
@@ -25,7 +25,7 @@ def demo(
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     run = demo(f"{folder}/demo", scans=3, steps=2, batch=2, workers=0)
+        ...     run = demo(f"{folder}/demo", subjects=3, steps=2, batch=2, workers=0)
         >>> run.summary["steps"]
         2
     """
@@ -34,6 +34,6 @@ def demo(
         print(f"{folder} is there already: going on with it. Remove it to start the demo again.", flush=True)
         return pretrain(out=folder, resume=True)
     images = folder.with_name(f"{folder.name}_scans")
-    print(f"writing {scans} synthetic torso CTs to {images}", flush=True)
-    write_phantoms(images, count=scans, seed=seed)
+    print(f"writing {subjects} synthetic torso CTs to {images}", flush=True)
+    write_phantoms(images, count=subjects, seed=seed)
     return pretrain(images, folder, steps=steps, seed=seed, **{"encoder": "tiny", **settings})

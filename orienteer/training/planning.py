@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from orienteer.encoders import view_divisor
 from orienteer.errors import InputError, ScanError
 from orienteer.methods import Method, resolve_method
 from orienteer.progress import Progress, clock
-from orienteer.scans.plan import ScanPlan, make_plan, table
+from orienteer.scans.plan import VIEW_SHARE_OF_EXTENT, ScanPlan, make_plan, table
 from orienteer.scans.read import Discovery, ScanHeader, Selection, discover, header
 from orienteer.training.build import build_network, task_weights
 from orienteer.training.config import PretrainConfig, make_config
@@ -21,6 +22,9 @@ from orienteer.views.batch import ViewBatch
 
 MOST_VIEW_VOX = {"tiny": 32, "cpu": 48, "gpu": 96}
 """The longest edge of a view that is chosen by itself: for the encoder for CPUs, for others on a CPU, and on a GPU."""
+
+LEAST_VIEW_VOX = 16
+"""The shortest edge of a view that is chosen by itself."""
 
 DRY_STEPS = 3
 
@@ -80,12 +84,15 @@ def plan_config(config: PretrainConfig, shown: bool = True) -> Plan:
     if config.scans is None:
         raise InputError("scans", wanted="a folder of scans", got="none", do="name it: orienteer pretrain SCANS --out RUN")
     method = resolve_method(config.method, config.tasks)
-    config = replace(config, **_method_choices(config, method))
+    given, config = config, replace(config, **_method_choices(config, method))
     discovery = discover(config.scans, config.part(Selection))
     headers, unreadable = _headers(discovery, config, shown)
+    config = _for_small_scans(config, headers, given_encoder=given.encoder)
+    divisor = view_divisor(config.encoder, **config.encoder_arguments)
     scans = make_plan(
         headers,
-        divisor=view_divisor(config.encoder, **config.encoder_arguments),
+        divisor=divisor,
+        least_view_vox=max(LEAST_VIEW_VOX, *divisor),
         most_view_vox=_most_view_vox(config),
         spacing_mm=config.spacing_mm,
         view_size=config.view_size,
@@ -109,6 +116,17 @@ def _method_choices(config: PretrainConfig, method: Method) -> dict[str, object]
         "teacher": method.teacher if config.teacher is None else config.teacher,
         "validate_every": max(1, config.steps // 10) if config.validate_every is None else config.validate_every,
     }
+
+
+def _for_small_scans(config: PretrainConfig, headers: Sequence[ScanHeader], given_encoder: str) -> PretrainConfig:
+    """Returns a config whose encoder, where it may be chosen, keeps full resolution for scans of few voxels."""
+    if given_encoder != "auto" or config.encoder != "tiny" or config.encoder_arguments:
+        return config
+    coarse = view_divisor(config.encoder)
+    smallest = np.quantile([header.shape_vox for header in headers], 0.25, axis=0)
+    if (VIEW_SHARE_OF_EXTENT * smallest >= 2 * np.array(coarse)).all():
+        return config
+    return replace(config, encoder_arguments={"stem_stride": 1})
 
 
 def _most_view_vox(config: PretrainConfig) -> int:

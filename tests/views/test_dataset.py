@@ -81,6 +81,11 @@ def test_a_sample_depends_on_seed_and_number_alone():
     assert len({tuple(sample.centres_mm.flatten().tolist()) for sample in backwards.values()}) == 12
 
 
+def test_no_two_samples_of_one_scan_are_drawn_alike():
+    views = training(store=fake_store(scans=1))
+    assert len({tuple(views[number].centres_mm.flatten().tolist()) for number in range(40)}) == 40
+
+
 def test_every_epoch_visits_each_scan_once_in_an_order_of_its_own():
     store = fake_store(scans=9)
     views = TrainingViews(store, sorted(store.scans), POLICY, PLAIN, seed=0, total_samples=9 * 20)
@@ -207,6 +212,9 @@ def test_memory_is_bounded_and_recent_scans_are_not_read_twice(monkeypatch):
     for number in (*range(40), 39, 38, 0):
         views[number]
     assert store.bodies_read == [*sorted(store.scans), "key000"]
+    for number in (*range(8), 0, 8, 9, 10, 0):  # scan 0 was used again, so scan 1 has to go before it
+        views[number]
+    assert store.bodies_read.count("key000") == 2
     assert 5 <= len(views._reader._recent) <= 12
     assert views._reader._recent_bytes == sum(dataset._bytes(body) for _, body in views._reader._recent.values())
     assert views._reader._recent_bytes <= 10 * one
