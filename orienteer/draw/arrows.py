@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Num
 
 from orienteer.draw.palette import MISSED
-from orienteer.draw.slices import PointMm, in_plane, outlined
+from orienteer.draw.slices import PointMm, in_plane, write_on_scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def draw_arrow(
     axes.add_patch(arrow)
     if label is not None:
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        _write(axes, label, middle, colour)
+        write_on_scan(axes, label, middle, colour)
 
 
 def draw_route(
@@ -101,22 +101,9 @@ def draw_miss(axes: "Axes", axis: int, wanted_mm: PointMm, reached_mm: PointMm) 
     axes.plot([wanted[0], reached[0]], [wanted[1], reached[1]], ":", color=MISSED, linewidth=1.8)
     axes.plot([wanted[0]], [wanted[1]], "o", markerfacecolor="none", markeredgecolor=MISSED, markersize=9)
     axes.plot([reached[0]], [reached[1]], "x", color=MISSED, markersize=8, markeredgewidth=2)
-    _write(axes, f"missed by {length_mm:.0f} mm", reached, MISSED)
+    write_on_scan(axes, f"missed by {length_mm:.0f} mm", reached, MISSED, above=reached[1] >= wanted[1])
 
 
 def _flat(point_mm: PointMm, axis: int) -> tuple[float, float]:
     across, up = in_plane(axis)
     return float(point_mm[across]), float(point_mm[up])
-
-
-def _write(axes: "Axes", text: str, place: tuple[float, float], colour: str) -> None:
-    axes.annotate(
-        text,
-        place,
-        xytext=(5, 5),
-        textcoords="offset points",
-        color=colour,
-        fontsize=8,
-        path_effects=outlined(),
-        annotation_clip=True,
-    )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from orienteer.draw.slices import PointMm, in_plane, outlined
+from orienteer.draw.slices import PointMm, in_plane, write_on_scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,19 +43,6 @@ def draw_box(
     corner = (float(centre_mm[across] - size_mm[across] / 2), float(centre_mm[up] - size_mm[up] / 2))
     width, height = float(size_mm[across]), float(size_mm[up])
     style = "--" if dashed else "-"
-    axes.add_patch(
-        Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=1.6, linestyle=style, label=label)
-    )
+    axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=1.6, linestyle=style))
     if label is not None:
-        axes.annotate(
-            label,
-            (corner[0] + width / 2, corner[1] + height),
-            xytext=(0, -2),
-            textcoords="offset points",
-            horizontalalignment="center",
-            verticalalignment="top",
-            color=colour,
-            fontsize=8,
-            path_effects=outlined(),
-            annotation_clip=True,
-        )
+        write_on_scan(axes, label, (corner[0] + width / 2, corner[1] + height), colour, above=False)

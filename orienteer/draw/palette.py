@@ -1,6 +1,7 @@
 """Colours by role, from the Okabe-Ito palette, which people with the common colour-vision deficiencies can tell apart.
 
-Source: Okabe and Ito, *Color Universal Design*, 2008. The grey for trivial rivals is ours: what is trivial should step back.
+Source: Okabe and Ito, *Color Universal Design*, 2008. The grey for trivial rivals is ours: what is trivial should
+step back.
 """
 
 BLACK = "#000000"

@@ -71,7 +71,7 @@ def truth_scatter(
         quantity: what is plotted, for the labels.
     """
     trivial = np.broadcast_to(np.asarray(trivial_mm, float), true_mm.shape)
-    low = float(min(0.0, true_mm.min(initial=0), predicted_mm.min(initial=0)))
+    low = float(min(true_mm.min(initial=0), predicted_mm.min(initial=0))) * 1.05
     high = float(max(true_mm.max(initial=1), predicted_mm.max(initial=1), trivial.max(initial=1))) * 1.05
     axes.plot([low, high], [low, high], color="black", linewidth=1, label="perfect agreement")
     axes.plot(
@@ -135,7 +135,7 @@ def bars_against(
         colour = PREDICTED if number == 0 else greys[number - 1]
         bars = axes.bar(at, [figures[names[place]] for place in have], width * 0.95, color=colour, label=who)
         axes.bar_label(bars, fmt="%.3g", fontsize=8, padding=1)
-    axes.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
+    axes.set_xticks(range(len(names)), [_words(name, unit) for name in names], fontsize=8)
     axes.margins(y=0.12)
     _name(axes, "", unit)
     _legend_above(axes)
@@ -159,10 +159,10 @@ def learning_curves(
     """
     for number, (name, curve) in enumerate(series.items()):
         colour = _LINES[number % len(_LINES)]
-        axes.plot(steps, curve, color=colour, linewidth=1.6, marker=".", label=name.replace("_", " "))
+        axes.plot(steps, curve, color=colour, linewidth=1.6, marker=".", label=_words(name, unit))
     for number, (name, level) in enumerate((rivals or {}).items()):
         style = _DASHES[number % len(_DASHES)]
-        axes.axhline(level, color=TRIVIAL, linestyle=style, linewidth=1.4, label=name.replace("_", " "))
+        axes.axhline(level, color=TRIVIAL, linestyle=style, linewidth=1.4, label=_words(name, unit))
     axes.set_ylim(bottom=0)
     _name(axes, "step", unit)
     _legend_above(axes)
@@ -180,6 +180,11 @@ def _write_numbers(axes: "Axes", matrix: np.ndarray, shown: Any) -> None:
     numbers = [str(view + 1) for view in range(views)]
     axes.set_xticks(range(views), numbers)
     axes.set_yticks(range(views), numbers)
+
+
+def _words(name: str, unit: str) -> str:
+    # The unit stands on the axis already.
+    return name.removesuffix(f"_{unit}").replace("_", " ")
 
 
 def _mean_gap(got_mm: np.ndarray, true_mm: np.ndarray) -> str:

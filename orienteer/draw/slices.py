@@ -1,7 +1,7 @@
 """Slices of a volume, in mm and with the sides of the body marked.
 
-Slices are shown as radiologists read them: the patient's right is on the left of an axial or coronal slice, the front is on
-the left of a sagittal one, front and head are up.
+Slices are shown as radiologists read them: the patient's right is on the left of an axial or coronal slice, the front
+is on the left of a sagittal one, front and head are up.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ PLANES = ("sagittal", "coronal", "axial")
 """What a slice across each array axis is called."""
 
 SIDES = (("L", "R"), ("P", "A"), ("F", "H"))
-"""The side of the body at the low and at the high end of each array axis (left right, posterior anterior, foot head)."""
+"""The side of the body at the low and at the high end of each array axis (posterior, anterior, foot, head)."""
 
 PointMm = Sequence[float] | Num[np.ndarray, " 3"]
 """A place or a size in mm in the body frame."""
@@ -129,11 +129,30 @@ def three_slices(
     return every
 
 
-def outlined(width: float = 2.0) -> list[Any]:
-    """Returns the path effects that keep light letters and lines readable on light and dark tissue alike."""
-    from matplotlib.patheffects import withStroke
+def write_on_scan(axes: "Axes", text: str, place: tuple[float, float], colour: str, above: bool = True) -> None:
+    """Writes a word at a place of a slice, black on a coloured tag, so that it can be read on any tissue.
 
-    return [withStroke(linewidth=width, foreground="black")]
+    Args:
+        axes: axes of a slice that is already drawn.
+        text: what to write.
+        place: where, in mm along the two axes of the slice.
+        colour: colour of the tag.
+        above: put the tag above the place; below otherwise.
+    """
+    share, _ = axes.transAxes.inverted().transform(axes.transData.transform(place))
+    axes.annotate(
+        text,
+        place,
+        xytext=(0, 4 if above else -4),
+        textcoords="offset points",
+        # Near a border the tag grows inwards, so that it stays on the scan.
+        horizontalalignment="left" if share < 0.25 else "right" if share > 0.75 else "center",
+        verticalalignment="bottom" if above else "top",
+        color="black",
+        fontsize=7,
+        bbox={"boxstyle": "square,pad=0.15", "facecolor": colour, "edgecolor": "none"},
+        annotation_clip=True,
+    )
 
 
 def _edges(shape: tuple[int, ...], spacing_mm: TripleMm, origin_mm: PointMm) -> tuple[list[float], list[float]]:
@@ -154,6 +173,12 @@ def _check_index(index: int, size: int, axis: int) -> None:
         )
 
 
+def _outlined() -> list[Any]:
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2, foreground="black")]
+
+
 def _mark_sides(axes: "Axes", across: int, up: int) -> None:
     left, right, bottom, top = SIDES[across][1], SIDES[across][0], SIDES[up][0], SIDES[up][1]
     places = ((left, 0.03, 0.5), (right, 0.97, 0.5), (bottom, 0.5, 0.03), (top, 0.5, 0.97))
@@ -168,5 +193,5 @@ def _mark_sides(axes: "Axes", across: int, up: int) -> None:
             fontweight="bold",
             horizontalalignment={0.03: "left", 0.97: "right"}.get(x, "center"),
             verticalalignment={0.03: "bottom", 0.97: "top"}.get(y, "center"),
-            path_effects=outlined(),
+            path_effects=_outlined(),
         )

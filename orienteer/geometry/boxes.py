@@ -27,7 +27,7 @@ def view_centre_vox(size_vox: Triple) -> tuple[float, float, float]:
     return (size0 - 1) / 2, (size1 - 1) / 2, (size2 - 1) / 2
 
 
-def box_corners(centre: Points, size: Sequence[float]) -> tuple[Points, Points]:
+def box_corners(centre: Points, size: Sequence[float | int]) -> tuple[Points, Points]:
     """Returns the low and the high corners of boxes, both ``(..., 3)``.
 
     Args:

@@ -16,7 +16,7 @@ Axes = Float[Tensor, "3 3"]
 
 
 def voxel_to_mm(
-    points_vox: Points, spacing_mm: Sequence[float], origin_mm: Sequence[float], axes: Axes | None = None
+    points_vox: Points, spacing_mm: Sequence[float | int], origin_mm: Sequence[float], axes: Axes | None = None
 ) -> Points:
     """Returns where points of an array lie in the body frame, in mm.
 
@@ -37,7 +37,7 @@ def voxel_to_mm(
 
 
 def mm_to_voxel(
-    points_mm: Points, spacing_mm: Sequence[float], origin_mm: Sequence[float], axes: Axes | None = None
+    points_mm: Points, spacing_mm: Sequence[float | int], origin_mm: Sequence[float], axes: Axes | None = None
 ) -> Points:
     """Returns the continuous voxel positions of body-frame points; the inverse of `voxel_to_mm`.
 
@@ -80,7 +80,7 @@ def cell_to_voxel(points_cell: Points, stride: Triple) -> Points:
     return multiply_axes(points_cell + 0.5, stride) - 0.5
 
 
-def divide_axes(points: Points, lengths: Sequence[float]) -> Points:
+def divide_axes(points: Points, lengths: Sequence[float | int]) -> Points:
     """Returns ``points`` divided by one length per axis.
 
     The lengths stay Python numbers: a small tensor of them would have to be copied to the device in every step.
@@ -92,11 +92,11 @@ def divide_axes(points: Points, lengths: Sequence[float]) -> Points:
     return torch.stack([points[..., axis] / lengths[axis] for axis in range(3)], dim=-1)
 
 
-def multiply_axes(points: Points, lengths: Sequence[float]) -> Points:
+def multiply_axes(points: Points, lengths: Sequence[float | int]) -> Points:
     """Returns ``points`` multiplied by one length per axis; the inverse of `divide_axes`."""
     return torch.stack([points[..., axis] * lengths[axis] for axis in range(3)], dim=-1)
 
 
-def add_axes(points: Points, offsets: Sequence[float]) -> Points:
+def add_axes(points: Points, offsets: Sequence[float | int]) -> Points:
     """Returns ``points`` moved by one offset per axis."""
     return torch.stack([points[..., axis] + offsets[axis] for axis in range(3)], dim=-1)

@@ -71,8 +71,8 @@ def body_mask(
     if inside is not None:
         mask &= inside
     steps = [int(TABLE_MM / length) if modality == "CT" else 0 for length in spacing_mm]
+    _fill_slices(mask)  # first: a chest wall beside the lung may be thinner than a table
     _keep_big_pieces(mask, steps)
-    _fill_slices(mask)
     return mask
 
 

@@ -51,6 +51,7 @@ class Work:
     preparation: Preparation
 
     def __call__(self, job: Job) -> Written | Failure | DiskFull:
+        """Returns what became of one scan. Never raises: one bad scan must not stop the others."""
         path = array_path(self.folder, job.key)
         found = _complete(path, job.key)
         if found is not None:
@@ -68,7 +69,7 @@ class Work:
             return _write(path, job, arrays)
         except ScanError as error:
             return Failure(job.source.name, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
-        except Exception as error:  # whatever it is, it must not stop the other scans
+        except Exception as error:
             do = "see whether the store's folder can be written and memory is left; if so, report this"
             return Failure(job.source.name, "write", f"{type(error).__name__}: {error}", do)
 

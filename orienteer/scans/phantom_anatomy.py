@@ -43,6 +43,7 @@ _HALF_DEPTHS = (76.0, 90.0, 88.0, 78.0, 80.0, 90.0, 92.0, 82.0, 66.0, 54.0)
 
 Grid = Float32[np.ndarray, "size0 size1 size2"]
 Region = Bool[np.ndarray, "size0 size1 size2"]
+Corner = tuple[float | int, float | int, float | int]
 Labels = UInt8[np.ndarray, "size0 size1 size2"]
 
 
@@ -116,7 +117,7 @@ class _Canvas(NamedTuple):
     values: Grid
     labels: Labels
 
-    def window(self, low_mm: tuple[float, float, float], high_mm: tuple[float, float, float]) -> "_Canvas":
+    def window(self, low_mm: Corner, high_mm: Corner) -> "_Canvas":
         """Returns the part that holds everything between two corners: the same memory, far fewer voxels to ask."""
         box = []
         for axis, (grid, low, high) in enumerate(zip(self[:3], low_mm, high_mm, strict=True)):
@@ -125,7 +126,7 @@ class _Canvas(NamedTuple):
             box.append(slice(int(near[0]), int(near[-1]) + 1) if near.size else slice(0, 0))
         return _Canvas(*(part[tuple(box)] for part in self))
 
-    def fill(self, region: Region, name: str, hu: float) -> None:
+    def fill(self, region: Region, name: str, hu: float | int) -> None:
         """Paints an organ. None leaves the body."""
         region = region & (self.skin < 1)
         self.values[region] = hu

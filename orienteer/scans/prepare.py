@@ -42,8 +42,9 @@ def prepare(
 
     What is there already is not made again: scans are known by the content of their files and by the settings, whatever
     they are called. A scan that fails is written down in the index and in ``failures.csv`` beside it (which tells of
-    the last run), and the others go on; failed scans are tried again at every run, since more memory or a mended disk may
-    be all that was missing. Ctrl-C keeps what is finished. After a kill at any moment the next run completes the store.
+    the last run), and the others go on; failed scans are tried again at every run, since more memory or a mended disk
+    may be all that was missing. Ctrl-C keeps what is finished. After a kill at any moment the next run completes the
+    store.
 
     Args:
         scans: a folder, or what `discover` found in one.

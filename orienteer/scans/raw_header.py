@@ -1,8 +1,8 @@
 """What a file says before SimpleITK mends it in silence.
 
-SimpleITK reads a cut-short NIfTI as zeros, turns a spacing of 0 into 1 and a negative one into its absolute value, and
-follows one of two contradicting spacings with only a warning on the terminal. Each would be a scan with wrong content
-or wrong mm.
+SimpleITK reads a cut-short NIfTI as zeros, NaN as 0, turns a spacing of 0 into 1 and a negative one into its absolute
+value, and follows one of two contradicting spacings with only a warning on the terminal. Each would be a scan with wrong
+content or wrong mm.
 """
 
 import gzip
@@ -35,31 +35,46 @@ def check_raw_header(name: str, path: Path, file_format: str) -> None:
 
 
 def check_whole(name: str, path: Path, file_format: str) -> None:
-    """Refuses a NIfTI file that is cut short or damaged. The other formats' readers notice that by themselves.
+    """Refuses a NIfTI file that is cut short or damaged, or holds NaN. The other formats' readers notice or tell.
 
     A compressed file is unpacked once, in pieces and with its checksum: nothing cheaper finds damage in the middle.
 
     Raises:
-        ScanError: fewer bytes than the header promises, or a broken gzip stream.
+        ScanError: fewer bytes than the header promises, a broken gzip stream, or voxels that are not finite.
     """
     if file_format != NIFTI:
         return
-    promised = _nifti(name, path).bytes_promised
-    found, damage = _unpacked_bytes(path)
-    if damage or found < promised:
+    fields = _nifti(name, path)
+    found, not_finite, damage = _go_through(path, fields)
+    if damage or found < fields.bytes_promised:
         got = f"{found} bytes" + (f" and then a broken gzip stream ({damage})" if damage else "")
         raise ScanError(
             name,
             step="read",
-            wanted=f"the {promised} bytes that its header promises",
+            wanted=f"the {fields.bytes_promised} bytes that its header promises",
             got=got,
             do="copy or download the file again; it is cut short or damaged",
         )
+    if not_finite:
+        raise not_finite_error(name, not_finite, int(np.prod(fields.sizes)))
+
+
+def not_finite_error(name: str, count: int, voxels: int) -> ScanError:
+    """Returns the error for a scan with voxels that are NaN or infinite."""
+    return ScanError(
+        name,
+        step="read",
+        wanted="finite values",
+        got=f"{count} of {voxels} voxels that are NaN or infinite",
+        do="replace them with the value of air, knowing why they are there",
+    )
 
 
 class _Nifti(NamedTuple):
     sizes: tuple[int, ...]
     bytes_promised: int
+    offset: int
+    floats: np.dtype | None  # how values are stored, where they may be NaN
     pixdim: tuple[float, ...]
     sform_mm: tuple[float, ...] | None  # lengths of the sform's columns, where it is in use
 
@@ -72,12 +87,14 @@ def _nifti(name: str, path: Path) -> _Nifti:
             sizes, bits = struct.unpack_from(order + "8h", raw, 40), struct.unpack_from(order + "h", raw, 72)[0]
             offset, pixdim = struct.unpack_from(order + "f", raw, 108)[0], struct.unpack_from(order + "8f", raw, 76)
             sform, rows = struct.unpack_from(order + "h", raw, 254)[0], struct.unpack_from(order + "12f", raw, 280)
-            return _nifti_fields(sizes, bits, offset, pixdim, sform, rows)
+            kind = struct.unpack_from(order + "h", raw, 70)[0]
+            return _nifti_fields(sizes, order, kind, bits, offset, pixdim, sform, rows)
         if raw[4:7] == b"n+2" and len(raw) >= 540 and struct.unpack_from(order + "i", raw)[0] == 540:
             sizes, bits = struct.unpack_from(order + "8q", raw, 16), struct.unpack_from(order + "h", raw, 14)[0]
             offset, pixdim = struct.unpack_from(order + "q", raw, 168)[0], struct.unpack_from(order + "8d", raw, 104)
             sform, rows = struct.unpack_from(order + "i", raw, 348)[0], struct.unpack_from(order + "12d", raw, 400)
-            return _nifti_fields(sizes, bits, offset, pixdim, sform, rows)
+            kind = struct.unpack_from(order + "h", raw, 12)[0]
+            return _nifti_fields(sizes, order, kind, bits, offset, pixdim, sform, rows)
     raise ScanError(
         name,
         step="read",
@@ -87,11 +104,19 @@ def _nifti(name: str, path: Path) -> _Nifti:
     )
 
 
-def _nifti_fields(sizes: tuple, bits: int, offset: float, pixdim: tuple, sform: int, rows: tuple) -> _Nifti:
+def _nifti_fields(
+    sizes: tuple, order: str, kind: int, bits: int, offset: float, pixdim: tuple, sform: int, rows: tuple
+) -> _Nifti:
     used = tuple(max(1, int(size)) for size in sizes[1 : 1 + min(7, max(0, sizes[0]))])
     columns_mm = tuple(float(length) for length in np.linalg.norm(np.reshape(rows, (3, 4))[:, :3], axis=0))
-    promised = int(offset) + int(np.prod(used, dtype=np.int64)) * bits // 8
-    return _Nifti(used, promised, tuple(pixdim[1:4])[: len(used)], columns_mm[: len(used)] if sform > 0 else None)
+    return _Nifti(
+        sizes=used,
+        bytes_promised=int(offset) + int(np.prod(used, dtype=np.int64)) * bits // 8,
+        offset=int(offset),
+        floats={16: np.dtype(f"{order}f4"), 64: np.dtype(f"{order}f8")}.get(kind),
+        pixdim=tuple(float(length) for length in pixdim[1:4][: len(used)]),
+        sform_mm=columns_mm[: len(used)] if sform > 0 else None,
+    )
 
 
 def _check_nifti_spacing(name: str, header: _Nifti) -> None:
@@ -138,18 +163,27 @@ def _first_bytes(name: str, path: Path, count: int = 540) -> bytes:
         ) from None
 
 
-def _unpacked_bytes(path: Path) -> tuple[int, str]:
-    """Counts the bytes after unpacking, and says in words what broke, if something did."""
-    if not _is_gzip(path):
-        return path.stat().st_size, ""
-    count, buffer = 0, bytearray(CHUNK_BYTES)
+def _go_through(path: Path, fields: _Nifti) -> tuple[int, int, str]:
+    """Counts bytes after unpacking and values that are not finite, and says in words what broke, if something did.
+
+    SimpleITK's NIfTI reader turns NaN and infinity into 0 in silence, so they must be seen here.
+    """
+    if fields.floats is None and not _is_gzip(path):
+        return path.stat().st_size, 0, ""
+    count = not_finite = 0
     try:
-        with gzip.open(path) as file:
-            while got := file.readinto(buffer):
-                count += got
+        with _opened(path) as file:
+            count = len(file.read(fields.offset))
+            while piece := file.read(CHUNK_BYTES):
+                values = piece[: max(0, fields.bytes_promised - count)]
+                count += len(piece)
+                if fields.floats is not None:
+                    whole = len(values) // fields.floats.itemsize
+                    finite = np.isfinite(np.frombuffer(values, dtype=fields.floats, count=whole))
+                    not_finite += whole - int(np.count_nonzero(finite))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return count, str(error).split(":")[-1].strip().rstrip(".")[:80]
-    return count, ""
+        return count, not_finite, str(error).split(":")[-1].strip().rstrip(".")[:80]
+    return count, not_finite, ""
 
 
 def _opened(path: Path) -> gzip.GzipFile | BinaryIO:

@@ -18,7 +18,7 @@ from orienteer.scans.dicom import Stack, read_slice_header, stack
 from orienteer.scans.discover import discover as discover
 from orienteer.scans.modality import guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
-from orienteer.scans.raw_header import check_raw_header, check_whole
+from orienteer.scans.raw_header import check_raw_header, check_whole, not_finite_error
 from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD
 from orienteer.scans.source import Discovery as Discovery
 from orienteer.scans.source import LeftOut as LeftOut
@@ -197,9 +197,7 @@ def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -
 def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     finite = np.isfinite(voxels)
     if not finite.all():
-        got = f"{voxels.size - np.count_nonzero(finite)} of {voxels.size} voxels that are NaN or infinite"
-        do = "replace them with the value of air, knowing why they are there"
-        raise ScanError(name, step="read", wanted="finite values", got=got, do=do)
+        raise not_finite_error(name, voxels.size - int(np.count_nonzero(finite)), voxels.size)
     if voxels.min() == voxels.max():
         got = f"{voxels.flat[0]:g} in every voxel"
         raise ScanError(name, step="read", wanted="an image", got=got, do="check how the file was written")

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from orienteer.types import FeatureMap, Triple, TripleMm
+from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Features:
             student and carries gradients, all others come from the teacher and carry none.
     """
 
-    levels: tuple[FeatureMap, ...]
+    # The underscores keep each level's own sizes: one tuple holds maps of several shapes.
+    levels: tuple[Float[Tensor, "batch views _channels _cells0 _cells1 _cells2"], ...]
 
 
 @dataclass(frozen=True)

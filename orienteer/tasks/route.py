@@ -167,9 +167,8 @@ class Route(Task[RouteTargets, RoutePrediction]):
         draw_route(axes, axis, reached_mm, PREDICTED, label="predicted", dashed=True)
         draw_miss(axes, axis, stops_mm[-1], reached_mm[-1])
         names = " to ".join(str(view + 1) for view in order)
-        axes.set_title(
-            f"{PLANES[axis]}, views {names}; led back to its start it misses by {back_mm:.0f} mm", fontsize=9
-        )
+        title = f"{PLANES[axis]}, views {names}; led back to the start: {back_mm:.0f} mm beside it"
+        axes.set_title(title, loc="left", fontsize=9)
         axes.legend(loc="upper left", fontsize=8)
         return figure
 

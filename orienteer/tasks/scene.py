@@ -40,7 +40,7 @@ def flattest_axis(offsets_mm: Float[np.ndarray, "*points 3"]) -> int:
 
 
 def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, item: int = 0) -> None:
-    """Draws the middle slices of some views of one set at their places in mm, each framed in its view's colour.
+    """Draws the middle slices of some views of one set at their places in mm, framed; several are named too.
 
     Args:
         axes: where to draw.
@@ -52,9 +52,10 @@ def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, 
     extent_mm = np.array(views.size_vox) * np.array(views.spacing_mm)
     for view in which:
         volume = views.images[item, view, 0].detach().float().cpu().numpy()
+        name = f"view {view + 1}" if len(which) > 1 else None
         first_voxel_mm = voxels_to_mm(views, view, np.zeros(3), item).tolist()
         show_slice(axes, volume, axis, views.size_vox[axis] // 2, views.spacing_mm, first_voxel_mm, INTENSITIES)
-        draw_box(axes, axis, centres_mm(views, item)[view], extent_mm, view_colour(view), label=f"view {view + 1}")
+        draw_box(axes, axis, centres_mm(views, item)[view], extent_mm, view_colour(view), label=name)
     places = centres_mm(views, item)[list(which)]
     across, up = in_plane(axis)
     low, high = (places.min(axis=0) - 0.55 * extent_mm), (places.max(axis=0) + 0.55 * extent_mm)

@@ -20,6 +20,7 @@ from torch.nn.functional import cosine_similarity
 from orienteer.draw.boxes import draw_box
 from orienteer.draw.figures import new_figure
 from orienteer.draw.palette import FAR, NEAR
+from orienteer.draw.slices import PLANES
 from orienteer.errors import InputError
 from orienteer.geometry.boxes import box_averages, box_corners, box_grids
 from orienteer.geometry.pairs import gap_matrix, half_size_vox, near_far_centres, pair_index
@@ -153,19 +154,24 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
     def picture(self, views: ViewBatch, prediction: SimilarityPrediction, targets: SimilarityTargets) -> "Figure":
         """Returns the first pair of views with its four parts, and which of them look most and least alike."""
         cosines = part_cosines(part_vectors(prediction, targets))[0, 0].cpu().numpy()
-        marks = _marks(cosines)
+        most, least = _extremes(cosines)
         parts_vox = targets.parts_vox[0].cpu().double().numpy()  # views views sides 3
         part_mm = np.array(targets.part_size_vox) * np.array(views.spacing_mm)
         axis = scene.flattest_axis(scene.centres_mm(views)[1] - scene.centres_mm(views)[0])
-        figure = new_figure(1300, 450)
+        figure = new_figure(1300, 470)
         *places, table = figure.subplots(1, 3)
         for view, axes in enumerate(places):
             scene.show_views(axes, views, [view], axis)
+            axes.set_title(f"view {view + 1} ({('1st', '2nd')[view]}), {PLANES[axis]}", loc="left", fontsize=9)
             for side, (name, colour) in enumerate((("near", NEAR), ("far", FAR))):
                 middle_mm = scene.voxels_to_mm(views, view, parts_vox[view, 1 - view, side])
-                label = ", ".join([name, *marks[2 * view + side]])
-                draw_box(axes, axis, middle_mm, part_mm, colour, label=label)
+                draw_box(axes, axis, middle_mm, part_mm, colour, label=name, dashed=2 * view + side not in most)
         _show_cosines(table, cosines)
+        figure.suptitle(
+            f"most alike (solid): {PARTS[most[0]]}, {PARTS[most[1]]} ({cosines[most]:.2f});"
+            f" least alike: {PARTS[least[0]]}, {PARTS[least[1]]} ({cosines[least]:.2f})",
+            fontsize=10,
+        )
         return figure
 
 
@@ -225,15 +231,12 @@ def _by_pair(vectors: Float[Tensor, "items boxes channels"], targets: Similarity
     return torch.cat([matrix[:, i, j], matrix[:, j, i]], dim=2)  # near_i, far_i, near_j, far_j
 
 
-def _marks(cosines: Float[np.ndarray, "4 4"]) -> list[list[str]]:
-    """Returns for each part whether it is one of the two most alike, or of the two least alike."""
+def _extremes(cosines: Float[np.ndarray, "4 4"]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Returns the numbers of the two parts that are most alike, and of the two that are least alike."""
     first, second = np.triu_indices(4, 1)
     six = cosines[first, second]
-    marks: list[list[str]] = [[], [], [], []]
-    for word, pair in (("most alike", six.argmax()), ("least alike", six.argmin())):
-        marks[first[pair]].append(word)
-        marks[second[pair]].append(word)
-    return marks
+    most, least = int(six.argmax()), int(six.argmin())
+    return (int(first[most]), int(second[most])), (int(first[least]), int(second[least]))
 
 
 def _show_cosines(axes: "Axes", cosines: Float[np.ndarray, "4 4"]) -> None:

@@ -57,7 +57,7 @@ def build_trainer(config: PretrainConfig, callbacks: list[pl.Callback]) -> pl.Tr
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*is not currently supported on.*IterableDataset.*")
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     try:
         return pl.Trainer(
             accelerator=config.accelerator,

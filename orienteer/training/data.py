@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader, Subset
 
 from orienteer.errors import InputError
@@ -96,9 +97,14 @@ class ViewData(pl.LightningDataModule):
             collate_fn=partial(collate, batch=config.batch),
             pin_memory=trainer.strategy.root_device.type == "cuda",
             prefetch_factor=4 if config.workers else None,
+            generator=torch.Generator().manual_seed(config.seed),  # else torch takes one from its global state
         )
         self.timed = TimedLoader(loader, length=config.steps * config.accumulate)
         return self.timed
+
+    def transfer_batch_to_device(self, views: ViewBatch, device: torch.device, dataloader_idx: int) -> ViewBatch:
+        """Moves the view batch, which Lightning would not know how to move."""
+        return views.to(device)
 
 
 def heldout_loader(store: Store, keys: Sequence[str], config: PretrainConfig, rank: int, world: int) -> DataLoader:

@@ -112,10 +112,6 @@ class Pretraining(pl.LightningModule):
         encoder = self.network.encoder
         checkpoint["encoder"] = {"family": encoder.family, "arguments": dict(encoder.arguments)}
 
-    def transfer_batch_to_device(self, views: ViewBatch, device: torch.device, dataloader_idx: int) -> ViewBatch:
-        """Moves the view batch, which Lightning would not know how to move."""
-        return views.to(device)
-
     def _stop_if_not_finite(self, total: Tensor, views: ViewBatch) -> None:
         if not torch.isfinite(total):
             raise TrainingStopped(

@@ -53,7 +53,7 @@ def test_fractional_boxes_match_a_fine_numerical_average():
     generator = torch.Generator().manual_seed(3)
     maps = torch.rand(2, 3, 5, 4, 6, generator=generator)
     stride = (2, 3, 1)
-    low = torch.tensor([[[-0.3, 0.6, 1.2], [2.0, 1.0, 0.0]], [[1.1, 2.2, 3.3], [0.0, 0.0, 0.0]]])
+    low = torch.tensor([[[-0.3, 0.6, 1.2], [2.0, 1.0, 0.0]], [[1.1, 2.2, 2.9], [0.0, 0.0, 0.0]]])
     high = low + torch.tensor([4.7, 5.5, 2.5])
     got = box_averages(maps, low, high, stride)
     steps = (torch.arange(60) + 0.5) / 60

@@ -97,7 +97,7 @@ def test_the_walk_matches_a_naive_search_for_the_furthest_point():
 
 
 def test_hand_made_walk_with_unequal_spacing():
-    # 16 voxels of 1, 1 and 4 mm: the room is 4 voxels, that is 4, 4 and 16 mm. The gap (30, 0, 60) uses up axis 0 first.
+    # 16 voxels of 1, 1 and 4 mm: the room is 4 voxels, so 4, 4 and 16 mm. The gap (30, 0, 60) uses up axis 0 first.
     gaps = gap_matrix(torch.tensor([[[0.0, 0.0, 0.0], [30.0, 0.0, 60.0]]]))
     near = near_far_centres(gaps, (16, 16, 16), (1.0, 1.0, 4.0))[0, 0, 1, NEAR]
     torch.testing.assert_close(near, torch.tensor([7.5 + 4, 7.5, 7.5 + 2]))

@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def test_sums_match_a_naive_walk():
         sums = route_sums(edges, stops)
         for b in range(2):
             for row, route in enumerate(stops.tolist()):
-                total = sum((edges[b, i, j] for i, j in zip(route, route[1:], strict=False)), start=torch.zeros(3))
+                total = sum((edges[b, i, j] for i, j in pairwise(route)), start=torch.zeros(3))
                 torch.testing.assert_close(sums[b, row], total)
 
 

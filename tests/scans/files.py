@@ -1,0 +1,109 @@
+"""Writes small test scans: images with any geometry through SimpleITK, DICOM series with made-up patients through pydicom."""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+
+from orienteer.scans.source import ScanSource
+
+PATIENT = "Nobody^Invented"
+"""The patient of every DICOM file written here. It must never show up in a name or a message."""
+
+FORMAT_OF = {".nii": "NIfTI", ".nii.gz": "NIfTI", ".nrrd": "NRRD", ".mha": "MetaImage", ".mhd": "MetaImage"}
+
+
+def turned(angles_deg: tuple[float, float, float], order=(0, 1, 2), signs=(1, 1, 1)) -> np.ndarray:
+    """Returns directions: axes renamed and reversed, then turned about x, y and z."""
+    turn = np.eye(3)
+    for axis, angle in enumerate(np.deg2rad(angles_deg)):
+        first, second = [other for other in range(3) if other != axis]
+        step = np.eye(3)
+        step[first, first] = step[second, second] = np.cos(angle)
+        step[first, second], step[second, first] = -np.sin(angle), np.sin(angle)
+        turn = step @ turn
+    return turn @ np.eye(3)[:, list(order)] * np.asarray(signs, dtype=float)
+
+
+def noise(shape=(7, 6, 5), seed: int = 0, dtype=np.int16) -> np.ndarray:
+    """Returns values of 0 to 999 in the file's axis order, all of them different from their neighbours by chance."""
+    return np.random.default_rng(seed).integers(0, 1000, shape).astype(dtype)
+
+
+def image_of(
+    values: np.ndarray, spacing=(1.0, 2.0, 3.0), origin=(5.0, -6.0, 7.0), direction: np.ndarray | None = None
+) -> sitk.Image:
+    """Returns an image from values in the file's axis order (x, y, z)."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(values.transpose()))
+    image.SetSpacing([float(step) for step in spacing])
+    image.SetOrigin([float(place) for place in origin])
+    if direction is not None:
+        image.SetDirection(direction.ravel().tolist())
+    return image
+
+
+def write(path: Path, values: np.ndarray, **geometry) -> ScanSource:
+    """Writes values as the format that the name asks for, and returns the source to read them back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(image_of(values, **geometry), str(path))
+    return source_of(path)
+
+
+def source_of(path: Path, frame: int | None = None) -> ScanSource:
+    suffix = next(suffix for suffix in sorted(FORMAT_OF, key=len, reverse=True) if path.name.endswith(suffix))
+    return ScanSource(path.name, FORMAT_OF[suffix], (path,), frame)
+
+
+def write_dicom(
+    folder: Path,
+    values: np.ndarray,
+    spacing=(1.0, 2.0, 3.0),
+    origin=(5.0, -6.0, 7.0),
+    direction: np.ndarray | None = None,
+    series: str = "1.2.3.4",
+    modality: str = "CT",
+    heights_mm: list[float] | None = None,
+    **extra,
+) -> list[Path]:
+    """Writes one file a slice, stored as HU + 1024, and returns the paths in slice order.
+
+    File names are in another order than the slices. ``heights_mm`` places slices elsewhere than at multiples of the
+    spacing; ``extra`` sets further DICOM attributes on every slice.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    direction = np.eye(3) if direction is None else direction
+    heights = [index * spacing[2] for index in range(values.shape[2])] if heights_mm is None else heights_mm
+    names = np.random.default_rng(3).permutation(values.shape[2])
+    paths = []
+    for index, height in enumerate(heights):
+        data = _slice(values[:, :, index], spacing, direction, series, modality, index)
+        data.ImagePositionPatient = [f"{place:.8g}" for place in np.asarray(origin) + direction[:, 2] * height]
+        for tag, value in extra.items():
+            setattr(data, tag, value)
+        paths.append(folder / f"{series}_{names[index]:03d}")
+        data.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
+def _slice(values: np.ndarray, spacing, direction: np.ndarray, series: str, modality: str, index: int) -> Dataset:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SOPClassUID = MRImageStorage if modality == "MR" else CTImageStorage
+    data.SOPInstanceUID = f"{series}.{index + 1}"
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    data.PatientName, data.PatientID = PATIENT, "made-up-id"
+    data.StudyInstanceUID, data.SeriesInstanceUID = "1.2.3", series
+    data.Modality, data.ImageType = modality, ["ORIGINAL", "PRIMARY", "AXIAL"]
+    data.ImageOrientationPatient = [f"{part:.10g}" for part in direction[:, :2].T.ravel()]
+    data.PixelSpacing = [spacing[1], spacing[0]]
+    data.SliceThickness = spacing[2]
+    data.Columns, data.Rows = values.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
+    data.RescaleIntercept, data.RescaleSlope = -1024, 1
+    data.PixelData = (values.T.astype(np.int32) + 1024).astype("<u2").tobytes()
+    return data

@@ -1,0 +1,227 @@
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from orienteer.errors import ScanError
+from orienteer.scans.modality import guess_modality
+from orienteer.scans.phantom import phantom
+from orienteer.scans.read import ScanSource, Selection, discover, header, read_scan
+from tests.scans.files import image_of, noise, source_of, turned, write, write_dicom
+
+DIRECTIONS = {
+    "straight": np.eye(3),
+    "towards right and front": np.diag([-1.0, -1.0, 1.0]),
+    "left-handed": np.diag([1.0, 1.0, -1.0]),
+    "renamed": turned((0, 0, 0), order=(2, 0, 1)),
+    "renamed, left-handed": turned((0, 0, 0), order=(1, 0, 2), signs=(1, -1, -1)),
+    "oblique": turned((20, -15, 10)),
+    "oblique, renamed, left-handed": turned((-25, 12, 30), order=(1, 2, 0), signs=(-1, 1, 1)),
+}
+
+
+def value_positions(image: sitk.Image) -> dict[int, tuple[float, ...]]:
+    """What SimpleITK says: the body-frame position of every value, for values that are all different."""
+    places = {}
+    for index in np.ndindex(image.GetSize()):
+        left, back, up = image.TransformIndexToPhysicalPoint(index)
+        places[image[index]] = (-left, -back, up)
+    return places
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
+def test_every_value_lies_where_simpleitk_says(tmp_path, suffix, direction):
+    values = np.random.default_rng(1).permutation(4 * 5 * 3).reshape(4, 5, 3).astype(np.int16)
+    source = write(tmp_path / f"a{suffix}", values, spacing=(0.7, 1.9, 3.3), direction=direction)
+    scan = read_scan(source)
+    expected = value_positions(sitk.ReadImage(str(source.files[0])))
+    assert scan.voxels.size == len(expected)
+    for voxel in np.ndindex(scan.voxels.shape):
+        found = scan.position_mm(np.array(voxel, dtype=float))
+        np.testing.assert_allclose(found, expected[int(scan.voxels[voxel])], atol=1e-4)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
+def test_axes_are_as_close_to_right_front_head_as_turning_can_bring_them(tmp_path, direction):
+    scan = read_scan(write(tmp_path / "a.nrrd", noise(), direction=direction))
+    assert np.all(np.diag(scan.axes) > 0.5)
+    np.testing.assert_allclose(scan.axes.T @ scan.axes, np.eye(3), atol=1e-9)
+    assert np.linalg.det(scan.axes) > 0, "after turning, no scan is a mirror image"
+
+
+def test_axes_of_a_scan_that_is_not_oblique_are_exactly_the_identity(tmp_path):
+    scan = read_scan(write(tmp_path / "a.nii.gz", noise(), direction=turned((0, 0, 0), (2, 0, 1), (-1, 1, -1))))
+    np.testing.assert_array_equal(scan.axes, np.eye(3))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
+def test_array_and_positions_equal_nibabels_canonical_ones(tmp_path, direction):
+    source = write(tmp_path / "a.nii.gz", noise((5, 7, 4)), spacing=(0.7, 1.9, 3.3), direction=direction)
+    scan = read_scan(source)
+    canonical = nibabel.as_closest_canonical(nibabel.load(source.files[0]))
+    np.testing.assert_array_equal(scan.voxels, canonical.get_fdata(dtype=np.float32))
+    affine = np.eye(4)
+    affine[:3, :3] = scan.axes * scan.spacing_mm
+    affine[:3, 3] = scan.origin_mm
+    np.testing.assert_allclose(affine, canonical.affine, atol=1e-4)
+
+
+def test_axis_0_grows_to_the_right_axis_1_to_the_front_axis_2_to_the_head(tmp_path):
+    # SimpleITK's identity direction counts towards left, back, head: its far corner is the left back upper one.
+    values = noise((4, 5, 6))
+    values[3, 4, 5] = 7777
+    scan = read_scan(write(tmp_path / "a.mha", values, direction=np.eye(3)))
+    assert scan.voxels[0, 0, 5] == 7777
+
+
+@pytest.mark.parametrize(
+    "direction", [np.eye(3), turned((10, -20, 15)), turned((0, 90, 0))], ids=["axial", "oblique", "90"]
+)
+def test_a_scan_written_as_nifti_and_as_dicom_is_the_same(tmp_path, direction):
+    values = noise((8, 7, 6)) - 500
+    geometry = {"spacing": (0.75, 1.25, 2.5), "origin": (-3.0, 11.0, -40.0), "direction": direction}
+    as_nifti = read_scan(write(tmp_path / "a.nii.gz", values, **geometry))
+    write_dicom(tmp_path / "series", values, **geometry)
+    as_dicom = read_scan(next(item for item in discover(tmp_path).sources if item.format == "DICOM"))
+    np.testing.assert_array_equal(as_nifti.voxels, as_dicom.voxels)
+    np.testing.assert_allclose(as_nifti.origin_mm, as_dicom.origin_mm, atol=1e-4)
+    np.testing.assert_allclose(as_nifti.spacing_mm, as_dicom.spacing_mm, atol=1e-6)
+    np.testing.assert_allclose(as_nifti.axes, as_dicom.axes, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
+def test_header_tells_what_reading_finds(tmp_path, suffix):
+    source = write(tmp_path / f"a{suffix}", noise((4, 5, 6)), spacing=(1, 2, 3), direction=turned((0, 0, 0), (2, 0, 1)))
+    told, scan = header(source), read_scan(source)
+    assert told.shape_vox == scan.voxels.shape
+    assert told.spacing_mm == scan.spacing_mm
+    assert told.extent_mm == tuple(size * step for size, step in zip(scan.voxels.shape, scan.spacing_mm, strict=True))
+    assert told.modality is None
+    assert told.format == scan.format
+
+
+def test_header_of_a_dicom_series_tells_its_modality(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 6)), modality="MR")
+    source = discover(tmp_path).sources[0]
+    told, scan = header(source), read_scan(source)
+    assert (told.shape_vox, told.spacing_mm, told.modality) == (scan.voxels.shape, scan.spacing_mm, "MR")
+
+
+def test_frame_of_a_4d_scan(tmp_path):
+    frames = [noise((4, 5, 6), seed=seed) for seed in range(3)]
+    images = [image_of(values, direction=turned((5, 6, 7))) for values in frames]
+    sitk.WriteImage(sitk.JoinSeries(images), str(tmp_path / "a.nii.gz"))
+    chosen = read_scan(source_of(tmp_path / "a.nii.gz", frame=1))
+    alone = read_scan(write(tmp_path / "b.nii.gz", frames[1], direction=turned((5, 6, 7))))
+    np.testing.assert_array_equal(chosen.voxels, alone.voxels)
+    np.testing.assert_allclose(chosen.origin_mm, alone.origin_mm, atol=1e-4)
+    np.testing.assert_allclose(chosen.axes, alone.axes, atol=1e-6)
+    by_selection = read_scan(source_of(tmp_path / "a.nii.gz"), Selection(frame=1))
+    np.testing.assert_array_equal(chosen.voxels, by_selection.voxels)
+    assert header(source_of(tmp_path / "a.nii.gz", frame=2)).shape_vox == (4, 5, 6)
+
+
+def test_frame_is_of_no_concern_to_a_3d_scan(tmp_path):
+    source = write(tmp_path / "a.nii.gz", noise())
+    np.testing.assert_array_equal(read_scan(source, Selection(frame=5)).voxels, read_scan(source).voxels)
+
+
+def test_scaled_nifti_values_are_the_scaled_ones(tmp_path):
+    image = nibabel.Nifti1Image(noise(), np.eye(4))
+    image.header.set_slope_inter(0.5, -100)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    expected = nibabel.load(tmp_path / "a.nii.gz").get_fdata(dtype=np.float32)
+    np.testing.assert_allclose(read_scan(source_of(tmp_path / "a.nii.gz")).voxels, expected, atol=1e-3)
+
+
+def test_nifti_without_any_directions_is_read(tmp_path):
+    image = nibabel.Nifti1Image(noise((4, 5, 6)), None)
+    image.header["pixdim"][1:4] = (1, 2, 3)
+    image.header["sform_code"] = image.header["qform_code"] = 0
+    (tmp_path / "a.nii").write_bytes(image.to_bytes())
+    assert read_scan(source_of(tmp_path / "a.nii")).spacing_mm == (1.0, 2.0, 3.0)
+
+
+def test_nifti_2_and_big_endian_are_read(tmp_path):
+    values, affine = noise((4, 5, 6)), np.diag([1.0, 2.0, 3.0, 1.0])
+    big = nibabel.Nifti1Header(endianness=">")
+    big.set_data_dtype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(values, affine, header=big), tmp_path / "big.nii.gz")
+    nibabel.save(nibabel.Nifti2Image(values, affine), tmp_path / "two.nii.gz")
+    for name in ("big.nii.gz", "two.nii.gz"):
+        scan = read_scan(source_of(tmp_path / name))
+        np.testing.assert_array_equal(scan.voxels, values)
+        assert scan.spacing_mm == (1.0, 2.0, 3.0)
+
+
+def test_modality_can_be_set(tmp_path):
+    source = write(tmp_path / "a.nii.gz", noise())
+    assert read_scan(source).modality == "MR"
+    assert read_scan(source, Selection(modality="CT")).modality == "CT"
+    assert header(source, Selection(modality="CT")).modality == "CT"
+
+
+def test_modality_of_dicom_is_believed_over_the_values(tmp_path):
+    write_dicom(tmp_path / "s", noise() - 1000, modality="MR")
+    assert read_scan(discover(tmp_path).sources[0]).modality == "MR"
+
+
+@pytest.mark.parametrize(
+    ("values", "modality"),
+    [
+        (phantom(1, (24, 24, 32), 15.0).voxels, "CT"),
+        ((np.random.default_rng(0).normal(0, 60, (20, 20, 20)) + np.linspace(-60, 300, 20)).round(), "CT"),
+        (np.random.default_rng(0).gamma(2, 150, (20, 20, 20)), "MR"),
+        (np.random.default_rng(0).normal(0, 1, (20, 20, 20)), "MR"),
+        (np.random.default_rng(0).gamma(2, 1e5, (20, 20, 20)), "MR"),
+        (np.random.default_rng(0).integers(0, 256, (20, 20, 20)), "MR"),
+    ],
+    ids=["torso", "crop without air", "MR", "standardised MR", "huge MR", "8 bits"],
+)
+def test_guess_of_the_modality(values, modality):
+    assert guess_modality(values.astype(np.float32)) == modality
+
+
+def test_reading_leaves_no_word_on_the_terminal(tmp_path, capfd):
+    source = write(tmp_path / "a.nii.gz", noise())
+    read_scan(source)
+    with pytest.raises(ScanError, match="contradict|one voxel spacing"):
+        image = nibabel.Nifti1Image(noise(), np.diag([2.0, 2.0, 2.0, 1.0]))
+        image.header["pixdim"][1:4] = 1
+        image.header["qform_code"] = 0
+        (tmp_path / "b.nii").write_bytes(image.to_bytes())
+        read_scan(source_of(tmp_path / "b.nii"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_all_real_scans_are_read(real_scans):
+    found = discover(real_scans, progress=False)
+    scans = {source.name: read_scan(source) for source in found.sources}
+    modalities = {name: scan.modality for name, scan in scans.items()}
+    assert {name for name, modality in modalities.items() if modality == "CT"} == {
+        "abdomen_ct.nii.gz",
+        "thorax_ct.nii.gz",
+        "ct_dicom_series",
+    }
+    assert len(scans) == 8
+    assert found.left_out == ()
+    for source in found.sources:
+        scan, told = scans[source.name], header(source)
+        assert (told.shape_vox, told.spacing_mm) == (scan.voxels.shape, scan.spacing_mm)
+        assert all(30 < extent < 600 for extent in told.extent_mm)
+        np.testing.assert_allclose(scan.axes, np.eye(3), atol=0.05)
+
+
+def test_all_hippocampus_crops_are_read_as_mr(hippocampus):
+    found = discover(hippocampus, progress=False)
+    assert len(found.sources) == 200
+    assert {read_scan(source).modality for source in found.sources[::10]} == {"MR"}
+    assert all("labels" in item.reason for item in found.left_out)
+
+
+def test_source_says_what_is_read(tmp_path):
+    write(tmp_path / "sub" / "a.nii.gz", noise())
+    source = discover(tmp_path).sources[0]
+    assert source == ScanSource("sub/a.nii.gz", "NIfTI", (tmp_path / "sub" / "a.nii.gz",), None)
+    assert read_scan(source).name == "sub/a.nii.gz"

@@ -1,0 +1,109 @@
+"""Views and feature maps made up for tests of tasks, and predictions built from the truth."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from orienteer.tasks import TASKS
+from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.tasks.gap import GapPrediction
+from orienteer.tasks.route import RoutePrediction
+from orienteer.tasks.similarity import SimilarityPrediction
+from orienteer.views.batch import ViewBatch
+
+SPACING = (1.5, 2.0, 3.0)
+SIZE = (16, 32, 24)
+UNIT_MM = 100.0
+SPECS = (FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4)), FeatureSpec(32, (8, 8, 8)))
+
+
+def make_task(name: str, views: int = 3, seed: int = 0, specs=SPECS, size=SIZE, **settings: Any) -> Task:
+    """A task with weights that depend on the seed alone."""
+    shape = ViewShape(size_vox=size, spacing_mm=SPACING, views=views, unit_mm=UNIT_MM)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return TASKS[name](TASKS[name].Config(**settings), specs, shape)
+
+
+def make_views(batch: int = 2, views: int = 3, seed: int = 0, size=SIZE, draw: int = 0) -> ViewBatch:
+    """Random places within half a metre, and random voxels in [-1, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    return ViewBatch(
+        images=torch.rand(batch, views, 1, *size, generator=generator) * 2 - 1,
+        centres_mm=(torch.rand(batch, views, 3, generator=generator) - 0.5) * 500,
+        scans=tuple(f"scan {item}" for item in range(batch)),
+        spacing_mm=SPACING,
+        draw=draw,
+    )
+
+
+def make_features(
+    batch: int = 2, views: int = 3, seed: int = 0, specs=SPECS, size=SIZE, grad: bool = False
+) -> Features:
+    """Random feature maps of every level."""
+    generator = torch.Generator().manual_seed(seed)
+    maps = [torch.randn(batch, views, spec.channels, *spec.cells(size), generator=generator) for spec in specs]
+    return Features(levels=tuple(m.requires_grad_(grad) for m in maps))
+
+
+def cast(features: Features, dtype: torch.dtype) -> Features:
+    return Features(levels=tuple(level.to(dtype) for level in features.levels))
+
+
+def renumbered(record: Any, order: torch.Tensor) -> Any:
+    """A record of targets or of a prediction with every axis that its annotation calls ``views`` in another order."""
+    changes = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, torch.Tensor):
+            for axis, name in enumerate(field.type.dim_str.split()):
+                value = value.index_select(axis, order) if name == "views" else value
+            changes[field.name] = value
+    return dataclasses.replace(record, **changes)
+
+
+def assert_same(got: Any, expected: Any, **tolerance: float) -> None:
+    """Asserts that two records agree in every field."""
+    for field in dataclasses.fields(expected):
+        torch.testing.assert_close(getattr(got, field.name), getattr(expected, field.name), **tolerance)
+
+
+def assert_same_figures(got: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], **tolerance) -> None:
+    assert got.keys() == expected.keys()
+    for key in expected:
+        torch.testing.assert_close(got[key], expected[key], msg=lambda m, key=key: f"{key}: {m}", **tolerance)
+
+
+def truth(task: Task, views: ViewBatch) -> Any:
+    """A prediction that is right about everything. A new task needs a line here."""
+    builders = {"gap": _true_gaps, "similarity": _true_embedding, "route": _true_edges}
+    return builders[task.name](task, views)
+
+
+def _true_gaps(task: Task, views: ViewBatch) -> GapPrediction:
+    return GapPrediction(gaps=task.targets(views).gaps_mm / UNIT_MM)
+
+
+def _true_edges(task: Task, views: ViewBatch) -> RoutePrediction:
+    return RoutePrediction(edges=task.targets(views).gaps_mm / UNIT_MM)
+
+
+def _true_embedding(task: Task, views: ViewBatch) -> SimilarityPrediction:
+    """For sets of two views: the near halves of both are alike, the far halves are opposite.
+
+    Near and far parts are divided by the middle of the axis on which they reach the border of the view.
+    """
+    spec = task.specs[task.level]
+    embedding = torch.zeros(views.batch, 2, 2, *spec.cells(views.size_vox))
+    offsets = task.targets(views).parts_vox - (torch.tensor(views.size_vox) - 1) / 2
+    for item in range(views.batch):
+        for view in range(2):
+            walk = offsets[item, view, 1 - view, 0] / torch.tensor(views.size_vox)
+            axis = int(walk.abs().argmax())
+            halves = list(embedding[item, view].chunk(2, dim=1 + axis))
+            near, far = halves[::-1] if walk[axis] > 0 else halves
+            near[0] = 1.0
+            far[1] = 1.0 if view == 0 else -1.0
+    return SimilarityPrediction(embedding=embedding, stride=spec.stride)
