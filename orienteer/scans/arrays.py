@@ -9,7 +9,9 @@ blocks of 16, because a view's border cuts through them.
 """
 
 import json
+import math
 import os
+import threading
 import zlib
 from pathlib import Path
 
@@ -24,6 +26,9 @@ from orienteer.types import Triple
 
 CHUNK_VOX, BLOCK_VOX = 64, 16
 """Edges in voxels. A block (8 KiB) is the least that is decompressed; a chunk is what the file finds by its number."""
+
+KEPT_VOX = 1 << 22
+"""The largest box (160 voxels an edge) for which memory is kept from one view to the next, 8 MB."""
 
 TEMPORARY = ".tmp"
 """Ends the names of files that are not complete."""
@@ -47,8 +52,10 @@ class ArrayFile:
 
     def read(self, start_vox: Triple, size_vox: Triple) -> Float32[np.ndarray, "size0 size1 size2"]:
         """Returns the normalised voxels of a box that lies within the array."""
-        first, second, third = (slice(low, low + size) for low, size in zip(start_vox, size_vox, strict=True))
-        return to_values(self._array[first, second, third])
+        stored = _scratch.take(size_vox)
+        stop = tuple(low + size for low, size in zip(start_vox, size_vox, strict=True))
+        self._array.get_slice_numpy(stored, (tuple(start_vox), stop))
+        return to_values(stored)
 
     def body(self) -> BodyMap:
         """Returns the scan's body map."""
@@ -139,6 +146,25 @@ def damaged(name: str, path: Path, error: Exception) -> ScanError:
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         do = f"delete {path} and prepare the scans again"
     return ScanError(name, step="read", wanted="a whole array in the store", got=got, do=do)
+
+
+class _Scratch(threading.local):
+    """Memory to decompress into, one per thread. Fresh memory for every view would cost as much as decompressing it."""
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0, dtype=np.int16)
+
+    def take(self, size_vox: Triple) -> Int16[np.ndarray, "size0 size1 size2"]:
+        """Returns an array whose content is whatever was read last; used until the next call."""
+        count = math.prod(size_vox)
+        if count > KEPT_VOX:
+            return np.empty(size_vox, dtype=np.int16)
+        if count > self._kept.size:
+            self._kept = np.empty(count, dtype=np.int16)
+        return self._kept[:count].reshape(size_vox)
+
+
+_scratch = _Scratch()
 
 
 def _sync_folder(folder: Path) -> None:

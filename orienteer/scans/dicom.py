@@ -207,7 +207,9 @@ def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
         got = f"{missing} missing between {heights.size} slices of {typical:.4g} mm, {_where(heights, wide)}"
         _refuse(name, "slices without holes", got, "copy the whole series")
     gap = float(heights[-1] / (heights.size - 1))
-    uneven = np.abs(heights - gap * np.arange(heights.size)) / gap
+    places = np.arange(heights.size)
+    # Against the best line, not the one through the ends, which may be rounded too.
+    uneven = np.abs(heights - np.polyval(np.polyfit(places, heights, 1), places)) / gap
     if uneven.max() > EVEN_TOLERANCE:
         worst = int(uneven.argmax())
         got = f"gaps of {gaps.min():.4g} to {gaps.max():.4g} mm, worst at slice {worst}"

@@ -64,7 +64,8 @@ def turn_to_ras(
     if np.abs(axes - np.eye(3)).max() < NEAR_IDENTITY:
         axes = np.eye(3)
     frame = Frame(_triple(shape_vox, order), _triple(spacing_mm, order), _floats(origin), axes)
-    return Turn(order, (flipped[0], flipped[1], flipped[2])), frame
+    turn = Turn((order[0], order[1], order[2]), (flipped[0], flipped[1], flipped[2]))
+    return turn, frame
 
 
 def _triple(values: tuple, order: tuple[int, ...]) -> tuple:

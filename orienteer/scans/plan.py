@@ -172,5 +172,5 @@ def _one_two_five(length: float) -> float:
     return min((step * power for step in (1.0, 2.0, 5.0, 10.0)), key=lambda step: abs(math.log(step / length)))
 
 
-def _by(values: Sequence[float] | np.ndarray) -> str:
+def _by(values: Sequence[float] | Sequence[int] | np.ndarray) -> str:
     return " x ".join(f"{value:.3g}" for value in values)

@@ -1,8 +1,8 @@
 """What a file says before SimpleITK mends it in silence.
 
 SimpleITK reads a cut-short NIfTI as zeros, NaN as 0, turns a spacing of 0 into 1 and a negative one into its absolute
-value, and follows one of two contradicting spacings with only a warning on the terminal. Each would be a scan with wrong
-content or wrong mm.
+value, and follows one of two contradicting spacings with only a warning on the terminal. Each would be a scan with
+wrong content or wrong mm.
 """
 
 import gzip
@@ -80,41 +80,32 @@ class _Nifti(NamedTuple):
 
 
 def _nifti(name: str, path: Path) -> _Nifti:
-    """Reads the fields that matter here; layout as in nifti1.h and nifti2.h."""
+    """Reads the fields that matter here; layout as in nifti1.h."""
     raw = _first_bytes(name, path)
-    for order in "<>":
-        if raw[344:347] == b"n+1" and struct.unpack_from(order + "i", raw)[0] == 348:
-            sizes, bits = struct.unpack_from(order + "8h", raw, 40), struct.unpack_from(order + "h", raw, 72)[0]
-            offset, pixdim = struct.unpack_from(order + "f", raw, 108)[0], struct.unpack_from(order + "8f", raw, 76)
-            sform, rows = struct.unpack_from(order + "h", raw, 254)[0], struct.unpack_from(order + "12f", raw, 280)
-            kind = struct.unpack_from(order + "h", raw, 70)[0]
-            return _nifti_fields(sizes, order, kind, bits, offset, pixdim, sform, rows)
-        if raw[4:7] == b"n+2" and len(raw) >= 540 and struct.unpack_from(order + "i", raw)[0] == 540:
-            sizes, bits = struct.unpack_from(order + "8q", raw, 16), struct.unpack_from(order + "h", raw, 14)[0]
-            offset, pixdim = struct.unpack_from(order + "q", raw, 168)[0], struct.unpack_from(order + "8d", raw, 104)
-            sform, rows = struct.unpack_from(order + "i", raw, 348)[0], struct.unpack_from(order + "12d", raw, 400)
-            kind = struct.unpack_from(order + "h", raw, 12)[0]
-            return _nifti_fields(sizes, order, kind, bits, offset, pixdim, sform, rows)
-    raise ScanError(
-        name,
-        step="read",
-        wanted="a NIfTI file",
-        got="a file that does not begin like one",
-        do="check what the file holds; .nii and .nii.gz are read as NIfTI-1 or NIfTI-2",
-    )
+    order = next((mark for mark in "<>" if struct.unpack_from(f"{mark}i", raw)[0] == 348), None)
+    if order is None or raw[344:347] != b"n+1":
+        second = raw[4:7] == b"n+2"
+        raise ScanError(
+            name,
+            step="read",
+            wanted="a NIfTI file",
+            got="a NIfTI-2 file, which SimpleITK does not read" if second else "a file that does not begin like one",
+            do="save it as NIfTI-1" if second else "check what the file holds",
+        )
 
+    def field(letters: str, place: int) -> tuple:
+        return struct.unpack_from(order + letters, raw, place)
 
-def _nifti_fields(
-    sizes: tuple, order: str, kind: int, bits: int, offset: float, pixdim: tuple, sform: int, rows: tuple
-) -> _Nifti:
-    used = tuple(max(1, int(size)) for size in sizes[1 : 1 + min(7, max(0, sizes[0]))])
+    sizes, (kind,), (bits,), pixdim = field("8h", 40), field("h", 70), field("h", 72), field("8f", 76)
+    (offset,), (sform,), rows = field("f", 108), field("h", 254), field("12f", 280)
+    used = tuple(max(1, size) for size in sizes[1 : 1 + min(7, max(0, sizes[0]))])
     columns_mm = tuple(float(length) for length in np.linalg.norm(np.reshape(rows, (3, 4))[:, :3], axis=0))
     return _Nifti(
         sizes=used,
         bytes_promised=int(offset) + int(np.prod(used, dtype=np.int64)) * bits // 8,
         offset=int(offset),
         floats={16: np.dtype(f"{order}f4"), 64: np.dtype(f"{order}f8")}.get(kind),
-        pixdim=tuple(float(length) for length in pixdim[1:4][: len(used)]),
+        pixdim=tuple(pixdim[1:4][: len(used)]),
         sform_mm=columns_mm[: len(used)] if sform > 0 else None,
     )
 

@@ -1,7 +1,8 @@
 """The contract of a task: what to learn from views, how wrong a prediction is, and how to show it to a person.
 
-A task is one file with its Config, Targets, Prediction, head, loss, metrics and picture. Tasks never import each other and
-never see the encoder: they get `Features` and, when built, the `FeatureSpec` of every level and the shape of the views.
+A task is one file with its Config, Targets, Prediction, head, loss, metrics and picture. Tasks never import each other
+and never see the encoder: they get `Features` and, when built, the `FeatureSpec` of every level and the shape of the
+views.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,8 +37,8 @@ class Features:
     """Feature maps of all views of a batch, finest level first.
 
     Attributes:
-        levels: one ``(batch, views, channels, cells0, cells1, cells2)`` map per level. With a teacher, view 0 comes from the
-            student and carries gradients, all others come from the teacher and carry none.
+        levels: one ``(batch, views, channels, cells0, cells1, cells2)`` map per level. With a teacher, view 0 comes
+            from the student and carries gradients, all others come from the teacher and carry none.
     """
 
     # The underscores keep each level's own sizes: one tuple holds maps of several shapes.

@@ -1,5 +1,7 @@
 """The small networks that more than one task puts on feature maps. Each task builds its own; no weights are shared."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -50,6 +52,13 @@ class ViewVector(nn.Module):
 
 def linear_float32(z: Float[Tensor, "*items width"], layer: nn.Linear) -> Float[Tensor, "*items out"]:
     """Returns ``layer(z)`` in float32, also under autocast: half precision would spoil the positions that come out."""
-    with torch.autocast(z.device.type, enabled=False):
+    with full_precision(z.device):
         bias = None if layer.bias is None else layer.bias.float()
         return nn.functional.linear(z.float(), layer.weight.float(), bias)
+
+
+def full_precision(device: torch.device) -> AbstractContextManager:
+    """Returns a context in which autocast leaves float32 alone."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

@@ -27,7 +27,7 @@ from orienteer.geometry.pairs import gap_matrix, half_size_vox, near_far_centres
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import pointwise
+from orienteer.tasks.heads import full_precision, pointwise
 from orienteer.types import FeatureMap, Triple
 from orienteer.views.batch import ViewBatch
 
@@ -207,7 +207,7 @@ def choose_level(specs: Sequence[FeatureSpec], size_vox: Triple, min_cells: int)
 def part_vectors(prediction: SimilarityPrediction, targets: SimilarityTargets) -> PartVectors:
     """Returns the average embedding of the four parts of every pair i < j, in the order of ``PARTS``, float32."""
     low, high = _corners(targets)
-    with torch.autocast(prediction.embedding.device.type, enabled=False):
+    with full_precision(prediction.embedding.device):
         maps = rearrange(prediction.embedding.float(), "b v c x y z -> (b v) c x y z")
         return _by_pair(box_averages(maps, low, high, prediction.stride), targets)
 

@@ -28,11 +28,19 @@ class Interrupted(Exception):
 class TimedLoader:
     """A data loader that knows how long training waited for it.
 
-    Its length is that of the whole run: Lightning goes on after a resume by position.
+    Its length is that of the whole run: Lightning goes on after a resume by position. It has no state to save, since it
+    is made anew to begin after the steps that are done; the two methods say so to Lightning.
     """
 
     def __init__(self, loader: DataLoader, length: int) -> None:
         self.loader, self.length, self.waited_s = loader, length, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns nothing: where to begin is decided when the loader is made."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes nothing."""
 
     def __len__(self) -> int:
         return self.length
@@ -100,7 +108,7 @@ class Reporter(pl.Callback):
 
     def __init__(self, folder: Path, pace: Pace, every: int, start_step: int, shown: bool) -> None:
         self._file, self._folder, self._pace = folder / "metrics.jsonl", folder, pace
-        self._every, self._seen, self._shown = every, start_step, shown
+        self._every, self._start, self._shown = every, start_step, shown
         self._figures: dict[str, float] = {}
         self._progress: Progress | None = None
         self._board: Any = None
@@ -111,19 +119,20 @@ class Reporter(pl.Callback):
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        cut_lines(self._file, after_step=self._seen)
-        self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._seen or None)
+        cut_lines(self._file, after_step=self._start)
+        self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._start or None)
         self._progress = Progress(
-            "training", trainer.max_steps, unit="steps", start=self._seen, shown=self._shown, delay_s=0.0
+            "training", trainer.max_steps, unit="steps", start=self._start, shown=self._shown, delay_s=0.0
         )
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: ViewBatch, batch_idx: int
+    ) -> None:
         """Logs a step once all its parts are done."""
         assert isinstance(module, Pretraining)
         step = trainer.global_step
-        if step == self._seen:
+        if not _whole_step(trainer, batch_idx):
             return
-        self._seen = step
         # The figures of step s were computed when s - 1 steps were done.
         if (step - 1) % self._every == 0:
             self._log(trainer, module, step)
@@ -185,7 +194,7 @@ class Heldout(pl.Callback):
     ) -> None:
         self._folder, self._make_loader, self._every = folder, make_loader, every
         self._reporter, self._pace, self._pictures, self._on_best = reporter, pace, pictures, on_best
-        self._best, self._seen = math.inf, -1
+        self._best = math.inf
         self._rivals: dict[str, float] = {}
         self.figures: dict[str, float] = {}
 
@@ -197,13 +206,14 @@ class Heldout(pl.Callback):
         """Takes it back."""
         self._best, self.figures = state_dict["best"], state_dict["figures"]
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: ViewBatch, batch_idx: int
+    ) -> None:
         """Validates where it is due: every so many steps, and at the end."""
         assert isinstance(module, Pretraining)
         step = trainer.global_step
-        if step == self._seen or (step % self._every and step != trainer.max_steps):
+        if not _whole_step(trainer, batch_idx) or (step % self._every and step != trainer.max_steps):
             return
-        self._seen = step
         with self._pace.paused():
             self.validate(trainer, module)
 
@@ -248,7 +258,7 @@ class SaveLast(pl.Callback):
 
     def __init__(self, folder: Path, every: int, pace: Pace) -> None:
         self._file, self._every, self._pace = folder / "checkpoints" / "last.ckpt", every, pace
-        self._saved, self._asked = -1, False
+        self._asked = False
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> "SaveLast":
@@ -260,14 +270,15 @@ class SaveLast(pl.Callback):
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: ViewBatch, batch_idx: int
+    ) -> None:
         """Saves where it is due, once all parts of the step are done."""
         step = trainer.global_step
-        if trainer.fit_loop._should_accumulate() or step == self._saved:
+        if not _whole_step(trainer, batch_idx):
             return
         stop = self._asked_anywhere(trainer)
         if stop or step % self._every == 0 or step == trainer.max_steps:
-            self._saved = step
             with self._pace.paused():
                 self._save(trainer, module)
         if stop:
@@ -315,6 +326,11 @@ def reduced(trainer: pl.Trainer, values: torch.Tensor, how: str) -> torch.Tensor
     if trainer.world_size == 1:
         return values
     return trainer.strategy.reduce(values.to(trainer.strategy.root_device), reduce_op=how).cpu()
+
+
+def _whole_step(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether the optimiser has moved after this batch: between the parts of a step nothing is measured or saved."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
 
 
 def _is_rival(key: str, keys: list[str]) -> bool:

@@ -129,11 +129,11 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
     names = {**training, **validation}
     run_folder.check_prepared(store, names, config)
     network = build_network(replace(config, weights=None) if resumed else config)
+    if resumed is None:  # before the module makes moving averages of the network, buffers too
+        fit_rivals(network, rival_batches(store, list(training), config))
     module = Pretraining(network, task_weights(config), config, names)
     if resumed is not None:
         check_fits(resumed, module, last)
-    else:
-        fit_rivals(network, rival_batches(store, list(training), config))
     facts = _facts(config, run_folder.fingerprint(store.scan(key).content for key in names))
     data = ViewData(store, list(training), config, start_step)
     pace = Pace(lambda: data.timed.waited_s if data.timed else 0.0, config.batch * (config.views or 0))

@@ -1,4 +1,4 @@
-"""Writes small test scans: images with any geometry through SimpleITK, DICOM series with made-up patients through pydicom."""
+"""Writes small test scans: images of any geometry through SimpleITK, DICOM series of made-up patients with pydicom."""
 
 from pathlib import Path
 
@@ -12,7 +12,14 @@ from orienteer.scans.source import ScanSource
 PATIENT = "Nobody^Invented"
 """The patient of every DICOM file written here. It must never show up in a name or a message."""
 
-FORMAT_OF = {".nii": "NIfTI", ".nii.gz": "NIfTI", ".nrrd": "NRRD", ".mha": "MetaImage", ".mhd": "MetaImage"}
+FORMAT_OF = {
+    ".nii": "NIfTI",
+    ".nii.gz": "NIfTI",
+    ".nrrd": "NRRD",
+    ".nhdr": "NRRD",
+    ".mha": "MetaImage",
+    ".mhd": "MetaImage",
+}
 
 
 def turned(angles_deg: tuple[float, float, float], order=(0, 1, 2), signs=(1, 1, 1)) -> np.ndarray:

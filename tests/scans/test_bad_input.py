@@ -56,7 +56,7 @@ def test_gzip_in_two_members_is_whole(tmp_path):
 def test_text_file_with_the_name_of_a_scan(tmp_path, name):
     (tmp_path / name).write_text("name,age\nA,1\n" * 100)
     refused(source_of(tmp_path / name), "wanted a (whole )?(NIfTI|NRRD|MetaImage) file")
-    with pytest.raises(ScanError, match="NIfTI|NRRD|MetaImage"):
+    with pytest.raises(ScanError, match=r"NIfTI|NRRD|MetaImage"):
         header(source_of(tmp_path / name))
 
 
@@ -88,6 +88,11 @@ def test_nifti_spacing_that_cannot_be(tmp_path, spacing):
     refused(source_of(tmp_path / "a.nii"), "spacings above zero, got .* in pixdim")
 
 
+def test_nifti_2(tmp_path):
+    nibabel.save(nibabel.Nifti2Image(noise(), np.eye(4)), tmp_path / "a.nii.gz")
+    refused(source_of(tmp_path / "a.nii.gz"), "NIfTI-2 file, which SimpleITK does not read")
+
+
 @pytest.mark.parametrize("spacing", ["0", "-2"])
 def test_metaimage_spacing_that_cannot_be(tmp_path, spacing):
     (tmp_path / "a.raw").write_bytes(noise().tobytes())
@@ -100,7 +105,7 @@ def test_metaimage_spacing_that_cannot_be(tmp_path, spacing):
 
 def test_nrrd_spacing_of_zero(tmp_path):
     directions = "(0,0,0) (0,2,0) (0,0,1)"
-    head = f"NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 7 6 5\nendian: little\n"
+    head = "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 7 6 5\nendian: little\n"
     head += f"space directions: {directions}\nencoding: raw\nspace origin: (0,0,0)\n\n"
     (tmp_path / "a.nrrd").write_bytes(head.encode() + noise().tobytes())
     refused(source_of(tmp_path / "a.nrrd"), "spacings above zero")

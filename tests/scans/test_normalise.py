@@ -49,7 +49,7 @@ def test_lower_percentile_is_minus_one_and_huge_values_survive():
 
 @pytest.mark.parametrize(("low", "high"), [(5.0, 5.0), (5.0, 4.0), (0.0, float("nan")), (0.0, float("inf"))])
 def test_a_body_of_one_value_is_refused(low, high):
-    with pytest.raises(ScanError, match="head.nii: wanted a body with different values") as caught:
+    with pytest.raises(ScanError, match=r"head\.nii: wanted a body with different values") as caught:
         check_range("head.nii", low, high)
     assert caught.value.step == "normalise"
 

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from orienteer.errors import ScanError
 from orienteer.scans.modality import guess_modality
 from orienteer.scans.phantom import phantom
 from orienteer.scans.read import ScanSource, Selection, discover, header, read_scan
@@ -143,16 +142,15 @@ def test_nifti_without_any_directions_is_read(tmp_path):
     assert read_scan(source_of(tmp_path / "a.nii")).spacing_mm == (1.0, 2.0, 3.0)
 
 
-def test_nifti_2_and_big_endian_are_read(tmp_path):
-    values, affine = noise((4, 5, 6)), np.diag([1.0, 2.0, 3.0, 1.0])
-    big = nibabel.Nifti1Header(endianness=">")
-    big.set_data_dtype(np.int16)
-    nibabel.save(nibabel.Nifti1Image(values, affine, header=big), tmp_path / "big.nii.gz")
-    nibabel.save(nibabel.Nifti2Image(values, affine), tmp_path / "two.nii.gz")
-    for name in ("big.nii.gz", "two.nii.gz"):
-        scan = read_scan(source_of(tmp_path / name))
-        np.testing.assert_array_equal(scan.voxels, values)
-        assert scan.spacing_mm == (1.0, 2.0, 3.0)
+def test_big_endian_nifti_is_read(tmp_path):
+    header_ = nibabel.Nifti1Header(endianness=">")
+    header_.set_data_dtype(np.float32)
+    nibabel.save(
+        nibabel.Nifti1Image(noise((4, 5, 6)), np.diag([1.0, 2.0, 3.0, 1.0]), header=header_), tmp_path / "a.nii.gz"
+    )
+    scan = read_scan(source_of(tmp_path / "a.nii.gz"))
+    np.testing.assert_array_equal(scan.voxels, noise((4, 5, 6)))
+    assert scan.spacing_mm == (1.0, 2.0, 3.0)
 
 
 def test_modality_can_be_set(tmp_path):
@@ -184,14 +182,13 @@ def test_guess_of_the_modality(values, modality):
 
 
 def test_reading_leaves_no_word_on_the_terminal(tmp_path, capfd):
-    source = write(tmp_path / "a.nii.gz", noise())
-    read_scan(source)
-    with pytest.raises(ScanError, match="contradict|one voxel spacing"):
-        image = nibabel.Nifti1Image(noise(), np.diag([2.0, 2.0, 2.0, 1.0]))
-        image.header["pixdim"][1:4] = 1
-        image.header["qform_code"] = 0
-        (tmp_path / "b.nii").write_bytes(image.to_bytes())
-        read_scan(source_of(tmp_path / "b.nii"))
+    read_scan(write(tmp_path / "a.nii.gz", noise()))
+    # Two spacings that differ by less than is refused: ITK warns about such a file at every reading.
+    image = nibabel.Nifti1Image(noise(), np.diag([1.005, 1.005, 1.005, 1.0]))
+    image.header["pixdim"][1:4] = 1
+    image.header["qform_code"] = 0
+    (tmp_path / "b.nii").write_bytes(image.to_bytes())
+    read_scan(source_of(tmp_path / "b.nii"))
     assert capfd.readouterr() == ("", "")
 
 

@@ -195,9 +195,13 @@ def _steps_to_open(folder, count, monkeypatch):
 
 
 _ENTRY = (
-    '{"key": "x", "name": "x.nii", "modality": "CT", "shape_vox": [8, 8, 8], "spacing_mm": [1, 1, 1],'
-    ' "origin_mm": [0, 0, 0], "content": "", "format": "NIfTI"}'
-).replace("1, 1, 1", "1.0, 1.0, 1.0").replace("0, 0, 0", "0.0, 0.0, 0.0")
+    (
+        '{"key": "x", "name": "x.nii", "modality": "CT", "shape_vox": [8, 8, 8], "spacing_mm": [1, 1, 1],'
+        ' "origin_mm": [0, 0, 0], "content": "", "format": "NIfTI"}'
+    )
+    .replace("1, 1, 1", "1.0, 1.0, 1.0")
+    .replace("0, 0, 0", "0.0, 0.0, 0.0")
+)
 
 
 def test_verify_names_what_is_wrong(tmp_path):
@@ -222,7 +226,10 @@ def test_verify_names_what_is_wrong(tmp_path):
 def test_a_missing_array_says_what_to_do(tmp_path):
     add(tmp_path, "aa01", (8, 8, 8))
     array_path(tmp_path, "aa01").unlink()
-    with Store.open(tmp_path) as store, pytest.raises(ScanError, match="aa01.nii: .*no file .*prepare the scans again"):
+    with (
+        Store.open(tmp_path) as store,
+        pytest.raises(ScanError, match=r"aa01\.nii: .*no file .*prepare the scans again"),
+    ):
         store.read("aa01", (0, 0, 0), (4, 4, 4))
 
 
@@ -242,9 +249,9 @@ def test_an_unknown_key_is_an_input_error(written):
 
 
 def test_a_folder_without_a_store_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="no index.sqlite in it"):
+    with pytest.raises(InputError, match=r"no index\.sqlite in it"):
         Store.open(tmp_path)
-    with pytest.raises(InputError, match="no index.sqlite in it"):
+    with pytest.raises(InputError, match=r"no index\.sqlite in it"):
         Store.open(tmp_path / "nowhere")
 
 

@@ -19,9 +19,9 @@ UNIT_MM = 100.0
 SPECS = (FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4)), FeatureSpec(32, (8, 8, 8)))
 
 
-def make_task(name: str, views: int = 3, seed: int = 0, specs=SPECS, size=SIZE, **settings: Any) -> Task:
+def make_task(name: str, views=3, seed=0, specs=SPECS, size=SIZE, spacing=SPACING, **settings: Any) -> Task:
     """A task with weights that depend on the seed alone."""
-    shape = ViewShape(size_vox=size, spacing_mm=SPACING, views=views, unit_mm=UNIT_MM)
+    shape = ViewShape(size_vox=size, spacing_mm=spacing, views=views, unit_mm=UNIT_MM)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return TASKS[name](TASKS[name].Config(**settings), specs, shape)

@@ -10,7 +10,7 @@ from orienteer.training.run import Run, pretrain
 
 SMALL: dict[str, Any] = {
     "encoder": "tiny",
-    "encoder_arguments": {"filters": [4, 8, 8, 8]},
+    "encoder_arguments": {"filters": [4, 8, 8, 8], "stem_stride": 1},
     "view_size": [16, 16, 16],
     "views": 3,
     "batch": 2,

@@ -1,0 +1,130 @@
+"""Who may import whom, read from the source without importing it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "orienteer"
+
+LAYERS = (
+    {"types", "errors", "arguments", "progress"},
+    {"geometry"},
+    {"draw", "scans", "views"},
+    {"encoders", "tasks"},
+    {"methods"},
+    {"training"},
+    {"observe", "transfer"},
+    {"cli"},
+    {"__main__"},
+)
+"""Lowest first. A part may import from lower layers; what else it may import from its own layer stands in BESIDE."""
+
+BESIDE = {("views", "scans"), ("arguments", "errors"), ("progress", "errors")}
+"""Views are cut out of the scans' store."""
+
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+
+
+def part_of(file: Path) -> str:
+    """The part of the package that a file belongs to: its folder, or its own name beside ``__init__``."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_modules(source: str, package: str) -> set[str]:
+    """Full names of what a file imports, in functions and under TYPE_CHECKING too.
+
+    Args:
+        source: text of the file.
+        package: the package that it lies in, for relative imports.
+    """
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, node.module] if node.module else above)
+            found |= {f"{module}.{name.name}" for name in node.names}
+    return found
+
+
+def imported_parts(file: Path) -> set[str]:
+    package = ".".join(("orienteer", *file.relative_to(PACKAGE).parts[:-1]))
+    own = [name.split(".") for name in imported_modules(file.read_text(), package)]
+    return {name[1] for name in own if name[0] == "orienteer" and len(name) > 1}
+
+
+def allowed(importer: str, imported: str) -> bool:
+    return importer == imported or LEVEL[imported] < LEVEL[importer] or (importer, imported) in BESIDE
+
+
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
+
+
+def ids(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("file", FILES, ids=ids)
+def test_no_forbidden_arrow(file):
+    importer = part_of(file)
+    assert importer in LEVEL, f"{ids(file)}: give '{importer}' its place in LAYERS"
+    for imported in imported_parts(file) & LEVEL.keys():
+        assert allowed(importer, imported), f"{ids(file)} imports orienteer.{imported}, which lies above or beside it"
+
+
+@pytest.mark.parametrize("file", sorted((PACKAGE / "tasks").glob("*.py")), ids=ids)
+def test_tasks_do_not_import_each_other(file):
+    if file.stem == "__init__":
+        return
+    from orienteer.tasks import TASKS
+
+    modules = {task.__module__ for task in TASKS.values()} - {f"orienteer.tasks.{file.stem}"}
+    for name in imported_modules(file.read_text(), "orienteer.tasks"):
+        assert not any(name == module or name.startswith(f"{module}.") for module in modules), f"{ids(file)}: {name}"
+
+
+@pytest.mark.parametrize("folder", ["training", "observe"])
+def test_no_name_of_a_task_occurs_where_all_tasks_are_alike(folder):
+    """A fourth task must be one new file and one line in TASKS."""
+    from orienteer.tasks import TASKS
+
+    for file in sorted((PACKAGE / folder).rglob("*.py")):
+        strings = [n.value for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Constant)]
+        assert not set(TASKS) & {text for text in strings if isinstance(text, str)}, ids(file)
+        modules = {task.__module__ for task in TASKS.values()}
+        imported = imported_modules(file.read_text(), f"orienteer.{folder}")
+        assert not any(name.startswith(f"{module}.") for name in imported for module in modules), ids(file)
+
+
+def test_geometry_has_no_networks_no_chance_and_no_files():
+    for file in (PACKAGE / "geometry").glob("*.py"):
+        names = imported_modules(file.read_text(), "orienteer.geometry")
+        assert not any(name.startswith(("torch.nn", "random", "pathlib", "numpy.random")) for name in names), ids(file)
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        ("import orienteer.tasks.gap", {"orienteer.tasks.gap"}),
+        ("from orienteer import tasks", {"orienteer.tasks"}),
+        ("from . import store", {"orienteer.scans.store"}),
+        ("from ..tasks import TASKS", {"orienteer.tasks.TASKS"}),
+        ("def f():\n    from orienteer.cli import main", {"orienteer.cli.main"}),
+        ("if TYPE_CHECKING:\n    from orienteer.cli import main", {"orienteer.cli.main"}),
+    ],
+)
+def test_the_reader_of_imports_sees_every_form(source, parts):
+    assert imported_modules(source, "orienteer.scans") == parts
+
+
+def test_forbidden_arrows_are_recognised():
+    assert not allowed("tasks", "encoders")
+    assert not allowed("encoders", "tasks")
+    assert not allowed("geometry", "views")
+    assert not allowed("scans", "views")
+    assert not allowed("training", "cli")
+    assert allowed("cli", "training")
+    assert allowed("views", "scans")

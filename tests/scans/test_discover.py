@@ -1,0 +1,268 @@
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orienteer.errors import InputError
+from orienteer.scans import discover as discover_module
+from orienteer.scans import label_maps
+from orienteer.scans.read import Discovery, Selection, discover
+from tests.scans.files import noise, write, write_dicom
+
+
+def names(found: Discovery) -> list[str]:
+    return [source.name for source in found.sources]
+
+
+def reasons(found: Discovery) -> dict[str, str]:
+    return {item.name: item.reason for item in found.left_out}
+
+
+def label_map(shape=(20, 20, 20), dtype=np.uint8) -> np.ndarray:
+    values = np.zeros(shape, dtype)
+    values[4:12, 4:16, 3:15] = 1
+    values[12:17, 4:16, 3:15] = 2
+    return values
+
+
+@pytest.fixture
+def mixed(tmp_path) -> Path:
+    """One scan of each format, in folders, among files that are no scans."""
+    write(tmp_path / "ct" / "a.nii.gz", noise())
+    write(tmp_path / "ct" / "deep" / "B.nii", noise())
+    write(tmp_path / "mr" / "c.nrrd", noise())
+    write(tmp_path / "mr" / "d.mha", noise())
+    write(tmp_path / "mr" / "e.mhd", noise())
+    write(tmp_path / "mr" / "f.nhdr", noise())
+    write_dicom(tmp_path / "series", noise())
+    (tmp_path / "README.md").write_text("about")
+    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "notes").write_text("neither DICOM nor anything else")
+    return tmp_path
+
+
+def test_finds_every_format_in_every_folder(mixed):
+    found = discover(mixed)
+    kinds = {source.name: source.format for source in found.sources}
+    assert kinds == {
+        "ct/a.nii.gz": "NIfTI",
+        "ct/deep/B.nii": "NIfTI",
+        "mr/c.nrrd": "NRRD",
+        "mr/d.mha": "MetaImage",
+        "mr/e.mhd": "MetaImage",
+        "mr/f.nhdr": "NRRD",
+        "series": "DICOM",
+    }
+    assert found.left_out == ()
+    assert names(found) == sorted(kinds)
+
+
+def test_endings_in_capitals(tmp_path):
+    write(tmp_path / "a.nii.gz", noise())
+    (tmp_path / "a.nii.gz").rename(tmp_path / "A.NII.GZ")
+    assert names(discover(tmp_path)) == ["A.NII.GZ"]
+
+
+def test_one_file_instead_of_a_folder(mixed):
+    assert names(discover(mixed / "mr" / "c.nrrd")) == ["c.nrrd"]
+
+
+def test_text_and_path_are_the_same(mixed):
+    assert discover(str(mixed)) == discover(mixed)
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        (("ct/*",), (), ["ct/a.nii.gz", "ct/deep/B.nii"]),
+        (("*.nii.gz", "*.nrrd"), (), ["ct/a.nii.gz", "mr/c.nrrd"]),
+        (("ct",), ("*/deep/*",), ["ct/a.nii.gz"]),
+        (("series",), (), ["series"]),
+        (("series/*",), (), ["series"]),
+        ((), ("mr", "ct/*"), ["series"]),
+        ((), ("series",), ["ct/a.nii.gz", "ct/deep/B.nii", "mr/c.nrrd", "mr/d.mha", "mr/e.mhd", "mr/f.nhdr"]),
+        (("mr/?.m*",), ("*e.mhd",), ["mr/d.mha"]),
+    ],
+)
+def test_include_and_exclude(mixed, include, exclude, expected):
+    found = discover(mixed, Selection(include=include, exclude=exclude))
+    assert names(found) == expected
+    assert all("excluded by" in reason or reason == "not included" for reason in reasons(found).values())
+
+
+def test_one_of_two_series_is_chosen_by_its_name(tmp_path):
+    write_dicom(tmp_path / "s", noise(), series="1.1")
+    write_dicom(tmp_path / "s", noise(), series="1.2")
+    first, second = names(discover(tmp_path))
+    assert names(discover(tmp_path, Selection(include=(first,)))) == [first]
+    assert names(discover(tmp_path, Selection(exclude=(first,)))) == [second]
+
+
+@pytest.mark.parametrize("folder", ["labels", "labelsTr", "Segmentations", "MASKS", "seg"])
+def test_folders_of_label_maps(tmp_path, folder):
+    write(tmp_path / "images" / "a.nii.gz", noise())
+    write(tmp_path / folder / "a.nii.gz", noise())
+    write_dicom(tmp_path / folder / "series", noise())
+    found = discover(tmp_path)
+    assert names(found) == ["images/a.nii.gz"]
+    expected = f"in a folder of label maps ({folder})"
+    assert reasons(found) == {f"{folder}/a.nii.gz": expected, f"{folder}/series": expected}
+
+
+def test_folder_that_only_begins_like_labels(tmp_path):
+    write(tmp_path / "labelled_scans" / "a.nii.gz", noise())
+    assert names(discover(tmp_path)) == ["labelled_scans/a.nii.gz"]
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32])
+def test_label_maps_are_known_by_their_values(tmp_path, suffix, dtype):
+    write(tmp_path / f"scan{suffix}", noise((20, 20, 20), dtype=np.int16))
+    write(tmp_path / f"mask{suffix}", label_map(dtype=dtype))
+    found = discover(tmp_path)
+    assert names(found) == [f"scan{suffix}"]
+    assert "label map" in reasons(found)[f"mask{suffix}"]
+
+
+def test_many_labels_are_labels(tmp_path):
+    blocks = np.kron(np.arange(120).reshape(4, 5, 6), np.ones((6, 6, 6))).astype(np.int16)
+    write(tmp_path / "a.nii.gz", blocks)
+    assert label_maps.looks_like_labels(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        noise((20, 20, 20)) % 256,
+        noise((20, 20, 20)) % 40,
+        np.where(np.indices((20, 20, 20)).sum(0) < 30, 0, noise((20, 20, 20)) % 256),
+        np.full((20, 20, 20), 7),
+        label_map((20, 20, 20), np.int16) - 1,
+        np.repeat(np.arange(8000).reshape(20, 20, 20), 2, axis=0),
+    ],
+    ids=["256 grey levels", "40 grey levels", "much background", "constant", "below zero", "thousands of values"],
+)
+@pytest.mark.parametrize("suffix", [".nii.gz", ".mha"])
+def test_images_are_no_label_maps(tmp_path, values, suffix):
+    write(tmp_path / f"a{suffix}", values.astype(np.int16))
+    assert not label_maps.looks_like_labels(tmp_path / f"a{suffix}")
+
+
+def test_scans_are_not_read_in_full_to_know_that_they_are_no_label_maps(tmp_path, monkeypatch):
+    write(tmp_path / "a.nii.gz", noise((20, 20, 20)))
+    write(tmp_path / "b.mha", noise((20, 20, 20)))
+
+    def fail(values):
+        raise AssertionError("read in full")
+
+    monkeypatch.setattr(label_maps, "are_labels", fail)
+    assert names(discover(tmp_path)) == ["a.nii.gz", "b.mha"]
+
+
+def test_hidden_and_empty_files_are_left_out_with_the_reason(tmp_path):
+    write(tmp_path / "a.nii.gz", noise())
+    write(tmp_path / "._a.nii.gz", noise())
+    (tmp_path / "b.nii.gz").touch()
+    (tmp_path / "c.dcm").touch()
+    write(tmp_path / ".cache" / "d.nii.gz", noise())
+    found = discover(tmp_path)
+    assert names(found) == ["a.nii.gz"]
+    assert reasons(found) == {"._a.nii.gz": "a hidden file", "b.nii.gz": "an empty file"}
+
+
+def test_dicom_that_is_no_scan(tmp_path):
+    write_dicom(tmp_path / "scan", noise())
+    write_dicom(tmp_path / "contours", noise((4, 5, 1)), series="1.1", modality="RTSTRUCT")
+    write_dicom(tmp_path / "report", noise((4, 5, 1)), series="1.2", modality="SR")
+    write_dicom(tmp_path / "scout", noise((4, 5, 1)), series="1.3", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    write_dicom(tmp_path / "pet", noise(), series="1.4", modality="PT")
+    (tmp_path / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    found = discover(tmp_path)
+    assert names(found) == ["scan"]
+    assert reasons(found) == {
+        "DICOMDIR": "a DICOM directory file, not an image",
+        "contours": "no image (DICOM modality RTSTRUCT)",
+        "pet": "neither CT nor MR (DICOM modality PT); --modality CT or MR takes it",
+        "report": "no image (DICOM modality SR)",
+        "scout": "a localizer (scout image)",
+    }
+    assert names(discover(tmp_path, Selection(modality="MR"))) == ["pet", "scan"]
+
+
+def test_a_file_that_cannot_be_read_is_found_and_left_to_reading(tmp_path):
+    (tmp_path / "a.nii.gz").write_text("not a scan")
+    assert names(discover(tmp_path)) == ["a.nii.gz"]
+
+
+def test_frame_travels_with_the_source(mixed):
+    assert {source.frame for source in discover(mixed, Selection(frame=2)).sources} == {2}
+
+
+def test_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(InputError, match="nowhere: wanted a folder of scans, got a path that does not exist"):
+        discover(tmp_path / "nowhere")
+
+
+def test_empty_folder_says_what_was_looked_for(tmp_path):
+    with pytest.raises(InputError, match=r"\.nii\.gz.*DICOM series.*got an empty folder"):
+        discover(tmp_path)
+
+
+def test_folder_without_a_scan_says_what_it_holds(tmp_path):
+    (tmp_path / "README.md").write_text("about")
+    write(tmp_path / "labels" / "a.nii.gz", label_map())
+    with pytest.raises(
+        InputError, match=re.escape("2 files, none of them a scan to use (labels/a.nii.gz: in a folder")
+    ):
+        discover(tmp_path)
+
+
+def test_globs_that_leave_nothing(mixed):
+    with pytest.raises(InputError, match=r"not included; and \d+ more.*check the folder, --include and --exclude"):
+        discover(mixed, Selection(include=("*.png",)))
+
+
+def test_links_in_a_circle_end(tmp_path):
+    write(tmp_path / "a" / "a.nii.gz", noise())
+    (tmp_path / "a" / "back").symlink_to(tmp_path, target_is_directory=True)
+    assert names(discover(tmp_path)) == ["a/a.nii.gz"]
+
+
+def test_links_to_folders_elsewhere_are_followed(tmp_path):
+    write(tmp_path / "elsewhere" / "a.nii.gz", noise())
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert names(discover(tmp_path / "scans")) == ["linked/a.nii.gz"]
+
+
+def test_a_link_to_nothing_is_left_out(tmp_path):
+    write(tmp_path / "a.nii.gz", noise())
+    (tmp_path / "b.nii.gz").symlink_to(tmp_path / "gone")
+    assert reasons(discover(tmp_path)) == {"b.nii.gz": "cannot be opened: no such file or directory"}
+
+
+def test_a_slice_that_may_not_be_opened(tmp_path, monkeypatch):
+    write(tmp_path / "a.nii.gz", noise())
+    (tmp_path / "IM1").write_bytes(b"x")
+
+    def closed(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(discover_module, "read_slice_header", closed)  # tests may run as root
+    assert reasons(discover(tmp_path)) == {"IM1": "cannot be opened: permission denied"}
+
+
+def test_a_folder_that_may_not_be_opened(tmp_path, monkeypatch):
+    write(tmp_path / "a.nii.gz", noise())
+    (tmp_path / "closed").mkdir()
+    true_scandir = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return true_scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert reasons(discover(tmp_path)) == {"closed": "the folder cannot be opened: permission denied"}

@@ -1,0 +1,71 @@
+"""Each task as a whole, trained for a moment on maps that say where they are: its figures must come near the truth."""
+
+import pytest
+import torch
+
+from orienteer.tasks import TASKS
+from orienteer.tasks.base import Features, FeatureSpec
+from orienteer.views.batch import ViewBatch
+from tests.tasks.synthetic import make_task
+
+SIZE, SPACING = (16, 16, 16), (10.0, 11.0, 12.0)
+SPEC = FeatureSpec(16, (4, 4, 4))
+STEPS = 150
+
+
+def telling_features(views: ViewBatch) -> Features:
+    """Sixteen channels that mix the place of every cell, in units of 100 mm, with slow waves of it."""
+    middles = torch.arange(4) * 4 + 1.5 - 7.5
+    offsets = torch.stack(torch.meshgrid(middles, middles, middles, indexing="ij"), dim=-1) * torch.tensor(SPACING)
+    places = (views.centres_mm[:, :, None, None, None] + offsets) / 100
+    mix = torch.randn(9, 16, generator=torch.Generator().manual_seed(0)) / 3
+    told = torch.cat([places, places.sin(), places.cos()], dim=-1) @ mix
+    return Features(levels=(told.movedim(-1, 2),))
+
+
+def draw(seed: int) -> ViewBatch:
+    generator = torch.Generator().manual_seed(seed)
+    centres = (torch.rand(8, 3, 3, generator=generator) - 0.5) * 300
+    return ViewBatch(
+        images=torch.rand(8, 3, 1, *SIZE, generator=generator) * 2 - 1,
+        centres_mm=centres,
+        scans=tuple(map(str, range(8))),
+        spacing_mm=SPACING,
+    )
+
+
+def trained(name: str, **settings):
+    task = make_task(name, specs=[SPEC], size=SIZE, spacing=SPACING, **settings)
+    optimiser = torch.optim.Adam(task.parameters(), lr=5e-3)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, STEPS)
+    for step in range(STEPS):
+        views = draw(step)
+        loss = sum(task.loss(task(telling_features(views)), task.targets(views)).values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return task
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("gap", {}), ("similarity", {}), ("route", {"edges": "pair"}), ("route", {"edges": "position"})],
+    ids=["gap", "similarity", "route-pair", "route-position"],
+)
+def test_a_task_learns_what_the_features_tell(name, settings):
+    task = trained(name, **settings)
+    task.fit_rivals([draw(seed) for seed in range(2000, 2004)])
+    views = draw(1000)
+    targets = task.targets(views)
+    figures, rivals = task.metrics(task(telling_features(views)), targets), task.rivals(views, targets)["trivial"]
+    for key, trivial in rivals.items():
+        if key.endswith("_mm"):
+            assert figures[key] < 0.25 * trivial, f"{key}: {figures[key]} against {trivial}"
+    if "near_far_accuracy" in figures:
+        assert figures["near_far_accuracy"] > 0.95
+        assert figures["near_best_accuracy"] > 0.5
+
+
+def test_every_task_is_tried_here():
+    assert {name for name, task in TASKS.items() if task.spatial} == {"gap", "similarity", "route"}
