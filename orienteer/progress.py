@@ -2,9 +2,12 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from tqdm import tqdm
+
+ItemT = TypeVar("ItemT")
 
 SECONDS_BETWEEN_LINES = 15.0
 """How often a line is written where there is no terminal to draw a bar in."""
@@ -20,7 +23,9 @@ class Progress:
         ...     progress.advance(1, {"gap_error_mm": 41.7})
     """
 
-    def __init__(self, what: str, total: int, unit: str = "it", start: int = 0, shown: bool = True, delay_s: float = 2.0) -> None:
+    def __init__(
+        self, what: str, total: int, unit: str = "it", start: int = 0, shown: bool = True, delay_s: float = 2.0
+    ) -> None:
         self._what, self._total, self._unit, self._shown = what, total, unit, shown
         self._done, self._start = start, start
         self._begun = self._last = time.monotonic()
@@ -45,6 +50,12 @@ class Progress:
             self._last = now
             self._write_line(now - self._begun, figures or {})
 
+    def say(self, what: str) -> None:
+        """Changes what is said to be done."""
+        self._what = what
+        if self._bar is not None:
+            self._bar.set_description(what)
+
     def close(self) -> None:
         """Ends the bar."""
         if self._bar is not None:
@@ -59,6 +70,19 @@ class Progress:
             file=sys.stderr,
             flush=True,
         )
+
+
+def tracked(items: Sequence[ItemT], what: str, unit: str = "it", shown: bool = True) -> Iterator[ItemT]:
+    """Yields the items, with progress.
+
+    Example:
+        >>> [number + 1 for number in tracked([1, 2], "counting")]
+        [2, 3]
+    """
+    with Progress(what, len(items), unit, shown=shown) as progress:
+        for item in items:
+            yield item
+            progress.advance()
 
 
 def in_words(figures: Mapping[str, float]) -> str:

@@ -1,0 +1,1 @@
+"""Pure functions of positions, boxes, pairs and routes. No networks, no chance, no files."""

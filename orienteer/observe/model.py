@@ -25,7 +25,7 @@ from orienteer.views.sample import ViewPolicy
 GAP_FIELDS = ("gaps", "edges")
 """Fields of a task's prediction that hold gaps from view i to view j, in units of ``unit_mm``."""
 
-VIEWS_AT_ONCE = 32
+VIEWS_AT_ONCE = 16
 """Views that are encoded together, to bound memory."""
 
 

@@ -110,7 +110,8 @@ def body_map(
         ([[0, 128], [0, 0]], True)
     """
     blocks = _sums(mask, cell_vox)
-    sizes = _sums(np.ones(mask.shape, bool), cell_vox)
+    edges = [np.minimum(cell_vox, size - np.arange(0, size, cell_vox)) for size in mask.shape]
+    sizes = edges[0][:, None, None] * edges[1][:, None] * edges[2]  # voxels in each block
     share = np.rint(blocks * (255 / sizes)).astype(np.uint8)
     within = np.ones(share.shape, bool) if inside is None else _sums(inside, cell_vox) == sizes
     return BodyMap(share, within, cell_vox)
@@ -135,21 +136,31 @@ def _keep_big_pieces(mask: np.ndarray, cut_vox: Sequence[int]) -> None:
         mask: what may be body.
         cut_vox: per axis, half the thickness in voxels of what is cut off.
     """
-    core = mask.view(np.uint8)
+    core = mask
     for axis, steps in enumerate(cut_vox):
-        if steps:  # "nearest": what the scan's border cuts is not thin
-            core = ndimage.minimum_filter1d(core, 2 * steps + 1, axis=axis, mode="nearest")
+        core = _windowed(core, steps, axis, np.logical_and)  # what the scan's border cuts is not thin
     labels, count = ndimage.label(core if core.any() else mask)  # all thin: nothing to tell apart by thickness
     if count == 0:
         return
-    sizes = np.bincount(labels.reshape(-1))
+    sizes = np.zeros(count + 1, dtype=np.int64)
+    for plane in labels:
+        sizes += np.bincount(plane.reshape(-1), minlength=count + 1)
     sizes[0] = 0
-    kept = (sizes >= KEPT_PIECE * sizes.max())[labels]
+    kept = _chosen(labels, sizes >= KEPT_PIECE * sizes.max())
     del labels, core
-    for axis, steps in enumerate(cut_vox):
-        if steps:  # grown back a little further than it was cut, so that edges return
-            kept = ndimage.maximum_filter1d(kept.view(np.uint8), 4 * steps + 1, axis=axis, mode="constant").view(bool)
+    for axis, steps in enumerate(cut_vox):  # grown back a little further than it was cut, so that edges return
+        kept = _windowed(kept, 2 * steps, axis, np.logical_or)
     mask &= kept
+
+
+def _windowed(mask: np.ndarray, steps: int, axis: int, combine: np.ufunc) -> np.ndarray:
+    """Combines each voxel with its neighbours up to some steps away along an axis, as far as the array reaches."""
+    result = mask.copy() if steps else mask
+    moved, fixed = np.moveaxis(result, axis, 0), np.moveaxis(mask, axis, 0)
+    for step in range(1, steps + 1):
+        combine(moved[step:], fixed[:-step], out=moved[step:])
+        combine(moved[:-step], fixed[step:], out=moved[:-step])
+    return result
 
 
 def _fill_slices(mask: np.ndarray) -> None:
@@ -161,7 +172,15 @@ def _fill_slices(mask: np.ndarray) -> None:
     for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         open_air[border.reshape(-1)] = True
     open_air[0] = True  # label 0 is the mask itself
-    mask |= ~open_air[labels]
+    mask |= _chosen(labels, ~open_air)
+
+
+def _chosen(labels: np.ndarray, choice: np.ndarray) -> np.ndarray:
+    """Returns where the label is a chosen one. By planes: as an index, a whole array of labels would double in size."""
+    chosen = np.empty(labels.shape, bool)
+    for plane, found in zip(labels, chosen, strict=True):
+        np.take(choice, plane, out=found)
+    return chosen
 
 
 def _sums(mask: np.ndarray, cell_vox: int) -> np.ndarray:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tqdm import tqdm
-
 from orienteer.errors import InputError
+from orienteer.progress import tracked
 from orienteer.scans.dicom import NOT_IMAGES, SliceHeader, in_order, read_slice_header
 from orienteer.scans.label_maps import in_label_folder, looks_like_labels
 from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD, Discovery, LeftOut, ScanSource, Selection
@@ -79,7 +78,7 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
     paths = list(_files(root, left_out))
     sources: list[ScanSource] = []
     slices: list[SliceHeader] = []
-    for path in tqdm(paths, desc="Looking for scans", unit="file", delay=2, disable=not progress, leave=False):
+    for path in tracked(paths, "looking for scans", "files", progress):
         found = _look_at(path, path.relative_to(_base(root)), selection)
         if isinstance(found, LeftOut):
             left_out.append(found)

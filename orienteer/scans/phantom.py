@@ -13,9 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float32, Int16, UInt8
 from scipy.ndimage import gaussian_filter
-from tqdm import tqdm
 
 from orienteer.errors import InputError
+from orienteer.progress import tracked
 from orienteer.scans.phantom_anatomy import LABEL_NAMES, paint
 from orienteer.types import Triple, TripleMm
 
@@ -103,7 +103,7 @@ def write_phantoms(
     root = Path(folder)
     (root / "labels" if labels else root).mkdir(parents=True, exist_ok=True)
     paths = [root / f"{PREFIX}_{index:03d}.nii.gz" for index in range(count)]
-    for index, path in enumerate(tqdm(paths, desc="Synthetic scans", unit="scan", delay=2, disable=not progress)):
+    for index, path in enumerate(tracked(paths, "making synthetic scans", "scans", progress)):
         made_of = f"synthetic torso CT, no patient; seed {seed}, subject {index}"
         wanted = [path, root / "labels" / path.name] if labels else [path]
         if all(_exists_already(file, made_of, shape_vox, _spacing(spacing_mm)) for file in wanted):

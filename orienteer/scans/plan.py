@@ -73,7 +73,14 @@ def make_plan(
     extents = np.array([header.extent_mm for header in headers])  # (scans, 3)
     typical, small = np.quantile(extents, 0.25, axis=0), np.quantile(extents, 0.05, axis=0)
     spacing = _spacing(headers, typical, most_view_vox, spacing_mm)
-    view = _view_size(np.minimum(VIEW_SHARE_OF_EXTENT * typical, small), spacing.value, divisor, least_view_vox, most_view_vox, view_size)
+    view = _view_size(
+        np.minimum(VIEW_SHARE_OF_EXTENT * typical, small),
+        spacing.value,
+        divisor,
+        least_view_vox,
+        most_view_vox,
+        view_size,
+    )
     unit = _unit(extents, view.value, spacing.value, unit_mm)
     voxels = float((extents / np.array(spacing.value)).prod(axis=1).sum())
     return ScanPlan(

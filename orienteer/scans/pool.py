@@ -51,7 +51,7 @@ class Pool(Generic[JobT, ResultT]):
             return
         if self._executor is None:
             self._executor = _executor(self._workers)
-            _check_start(self._executor)
+            _start(self._executor)
         try:
             self._running[self._executor.submit(self._function, job)] = job
         except BrokenProcessPool:
@@ -86,6 +86,7 @@ class Pool(Generic[JobT, ResultT]):
         for job in suspects:
             with _executor(1) as alone:
                 try:
+                    _start(alone)
                     result = alone.submit(self._function, job).result()
                 except BrokenProcessPool:
                     yield job, WorkerDied()
@@ -97,10 +98,20 @@ def _executor(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
 
 
-def _check_start(executor: ProcessPoolExecutor) -> None:
-    """Tells a script that starts processes while it is imported (they import it again) from a deadly job."""
+def _start(executor: ProcessPoolExecutor) -> None:
+    """Starts the processes, and tells a script that starts them while it is imported (they import it again).
+
+    Ctrl-C waits meanwhile, on systems where it can: a process that is still importing would die of it, with a traceback.
+    """
+    masked = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
     try:
-        executor.submit(os.getpid).result()
+        first = executor.submit(os.getpid)  # all processes inherit the mask, and then ignore the signal
+    finally:
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        first.result()
     except BrokenProcessPool as error:
         raise InputError(
             "workers",

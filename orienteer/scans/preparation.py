@@ -14,7 +14,7 @@ from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap, body_map, body_mask, bounding_box
 from orienteer.scans.label_maps import MOST_LABELS, are_labels
 from orienteer.scans.normalise import check_contrast, check_range, intensity_range, to_stored
-from orienteer.scans.read import ScanSource, Selection, read_scan
+from orienteer.scans.read import Scan, ScanSource, Selection, read_scan
 from orienteer.scans.resample import Gridded, onto_grid
 from orienteer.types import TripleMm
 
@@ -113,11 +113,20 @@ def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparat
         >>> arrays.voxels.shape, arrays.voxels.dtype
         ((20, 15, 10), dtype('int16'))
     """
+    return prepare_read(_read(source, selection), preparation)
+
+
+def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
+    """Returns what `prepare_scan` does of a scan that is in memory already.
+
+    Raises:
+        ScanError: the scan cannot be used; ``step`` says where it failed.
+        InputError: the preparation has no spacing yet.
+    """
     if preparation.spacing_mm is None:
         raise InputError("spacing_mm", wanted="a voxel size in mm", got="none", do="plan it first, or set it")
-    name = source.name
+    name = scan.name
     with _step(name, "read"):
-        scan = read_scan(source, selection)
         _refuse_labels(name, scan.voxels)
     with _step(name, "resample"):
         grid = onto_grid(scan, preparation.spacing_mm)
@@ -147,6 +156,11 @@ def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparat
         format=file_format,
         value_range=(low, high),
     )
+
+
+def _read(source: ScanSource, selection: Selection) -> Scan:
+    with _step(source.name, "read"):
+        return read_scan(source, selection)
 
 
 @contextmanager

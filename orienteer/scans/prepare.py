@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tqdm import tqdm
-
 from orienteer.errors import InputError
+from orienteer.progress import Progress
 from orienteer.scans.arrays import TEMPORARY, write_file
 from orienteer.scans.content import Content, contents
 from orienteer.scans.disk import RESERVE_BYTES, disk_full, estimated_bytes, free_bytes
@@ -107,14 +106,14 @@ class _Run:
         self.prepared = self.reused = 0
 
     def go(self, sources: Sequence[ScanSource], workers: int, progress: bool) -> None:
-        bar = tqdm(total=len(sources), desc="Preparing", unit="scan", delay=2, disable=not progress, leave=False)
+        bar = Progress("preparing", len(sources), unit="scans", shown=progress)
         checked_space = False
         with bar, Pool(Work(self.folder, self.selection, self.preparation), workers) as pool:
             try:
                 for place, (source, content) in enumerate(contents(sources, self.index)):
                     job = self._decide(source, content)
                     if job is None:
-                        bar.update()
+                        bar.advance()
                         continue
                     if not checked_space:
                         self._check_space(sources[place:])
@@ -123,7 +122,7 @@ class _Run:
                     self._record(pool.finished(), bar)
                 self._record(pool.finished(everything=True), bar)
             except KeyboardInterrupt:
-                bar.set_description("Stopping: finishing the scans in hand")
+                bar.say("stopping after the scans in hand")
                 self._record(pool.finished(everything=True), bar)
                 raise
         self._record_duplicates()
@@ -163,9 +162,11 @@ class _Run:
         self.index.set_outcome(self.settings, source.files[0], None)
         return None
 
-    def _record(self, finished: "Iterable[tuple[Job, Written | Failure | DiskFull | WorkerDied]]", bar: tqdm) -> None:
+    def _record(
+        self, finished: "Iterable[tuple[Job, Written | Failure | DiskFull | WorkerDied]]", bar: Progress
+    ) -> None:
         for job, outcome in finished:
-            bar.update()
+            bar.advance()
             if isinstance(outcome, DiskFull):
                 raise disk_full(self.folder, outcome.needed, outcome.free)
             if isinstance(outcome, Written):

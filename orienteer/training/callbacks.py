@@ -138,9 +138,7 @@ class Reporter(pl.Callback):
             self._log(trainer, module, step)
         if self._progress is not None:
             loss = float(module.last_losses["total"])
-            self._progress.advance(
-                1, {"loss": loss, **self._figures, "data_wait_share": self._pace.data_wait_share}
-            )
+            self._progress.advance(1, {"loss": loss, **self._figures, "data_wait_share": self._pace.data_wait_share})
 
     def heldout(self, step: int, figures: dict[str, float]) -> None:
         """Logs held-out figures."""

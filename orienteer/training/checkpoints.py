@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from orienteer.errors import InputError
 
@@ -35,7 +35,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
                 do="free some disk space and go on with --resume",
             ) from error
 
-    def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         """Returns the checkpoint.
 
         Raises:

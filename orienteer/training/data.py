@@ -117,11 +117,8 @@ def heldout_loader(store: Store, keys: Sequence[str], config: PretrainConfig, ra
 def rival_batches(store: Store, keys: Sequence[str], config: PretrainConfig) -> list[ViewBatch]:
     """Returns training views for the trivial rivals; the same on every process."""
     batches = min(RIVAL_BATCHES, config.steps)
-    views = TrainingViews(
-        store, keys, view_policy(config), config.augmentation, config.seed, batches * config.batch
-    )
+    views = TrainingViews(store, keys, view_policy(config), config.augmentation, config.seed, batches * config.batch)
     return list(DataLoader(views, batch_sampler=GlobalBatches(batches, config.batch), collate_fn=collate))
-
 
 
 def view_policy(config: PretrainConfig) -> ViewPolicy:

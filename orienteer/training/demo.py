@@ -11,7 +11,11 @@ DEMO_SUBJECTS, DEMO_STEPS = 120, 600
 
 
 def demo(
-    out: str | Path = "runs/demo", subjects: int = DEMO_SUBJECTS, steps: int = DEMO_STEPS, seed: int = 0, **settings: Any
+    out: str | Path = "runs/demo",
+    subjects: int = DEMO_SUBJECTS,
+    steps: int = DEMO_STEPS,
+    seed: int = 0,
+    **settings: Any,
 ) -> Run:
     """Writes synthetic torso CTs, pretrains the encoder for CPUs on them and returns the run.
 

@@ -59,7 +59,9 @@ def close_run(folder: Path) -> None:
 def write_config(folder: Path, config: PretrainConfig) -> None:
     """Writes config.yaml: every setting, resolved."""
     text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
-    write_whole(folder / CONFIG_FILE, f"# Run this again: orienteer pretrain --config {CONFIG_FILE} --out NEW\n{text}".encode())
+    write_whole(
+        folder / CONFIG_FILE, f"# Run this again: orienteer pretrain --config {CONFIG_FILE} --out NEW\n{text}".encode()
+    )
 
 
 def read_config(folder: Path) -> PretrainConfig:
@@ -202,6 +204,8 @@ def _take_lock(lock: Path, folder: Path) -> None:
         return
     if owner != os.getpid():
         raise InputError(
-            "out", wanted="a folder that no other run uses", got=f"{folder}, in use by process {owner}",
+            "out",
+            wanted="a folder that no other run uses",
+            got=f"{folder}, in use by process {owner}",
             do="wait for it to end, or choose another --out",
         )

@@ -137,7 +137,7 @@ def _moving_average(module: nn.Module, decay: float) -> AveragedModel:
     return averaged.requires_grad_(False)
 
 
-def _warmup_cosine(steps: int, warmup: float):  # noqa: ANN202 - a closure for LambdaLR
+def _warmup_cosine(steps: int, warmup: float):
     rise = max(1, round(steps * warmup))
 
     def factor(step: int) -> float:

@@ -82,7 +82,9 @@ def plan(scans: str | None = None, dry_run: bool = True, **settings: object) -> 
 def plan_config(config: PretrainConfig, shown: bool = True) -> Plan:
     """Returns the plan of a config whose open settings are chosen from the folder's scans."""
     if config.scans is None:
-        raise InputError("scans", wanted="a folder of scans", got="none", do="name it: orienteer pretrain SCANS --out RUN")
+        raise InputError(
+            "scans", wanted="a folder of scans", got="none", do="name it: orienteer pretrain SCANS --out RUN"
+        )
     method = resolve_method(config.method, config.tasks)
     given, config = config, replace(config, **_method_choices(config, method))
     discovery = discover(config.scans, config.part(Selection))
@@ -149,7 +151,9 @@ def _headers(
     if not headers:
         first = next(iter(unreadable.values()), "nothing was found")
         raise InputError(
-            str(config.scans), wanted="at least one readable scan", got=f"none; the first: {first}",
+            str(config.scans),
+            wanted="at least one readable scan",
+            got=f"none; the first: {first}",
             do="look at the messages of the scans",
         )
     return tuple(headers), unreadable
@@ -211,9 +215,7 @@ def _lines(made: Plan) -> Sequence[str]:
     lines.append("")
     for name, choice in scans.choices.items():
         lines.append(f"{name:<12} {choice.value!s:<22} {choice.why}")
-    size_mm = " x ".join(
-        f"{edge * step:.0f}" for edge, step in zip(scans.view_size, scans.spacing_mm, strict=True)
-    )
+    size_mm = " x ".join(f"{edge * step:.0f}" for edge, step in zip(scans.view_size, scans.spacing_mm, strict=True))
     lines += [
         f"{'a view':<12} {size_mm + ' mm':<22} {config.views} views per scan, {config.batch} scans per step",
         f"{'method':<12} {config.method:<22} {resolve_method(config.method, config.tasks).about}",

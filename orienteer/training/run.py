@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-
 from orienteer.errors import InputError, TrainingStopped
 from orienteer.scans.prepare import Preparation, PrepareReport, prepare
 from orienteer.scans.read import Selection
@@ -97,9 +96,7 @@ def _begun(folder: Path, config: PretrainConfig) -> tuple[PretrainConfig, dict[s
     for key, reason in usable.too_small.items():
         print(f"set aside: {names[key]}: {reason}", flush=True)
     training, validation = split(usable.keys, config.validation_fraction, config.seed)
-    run_folder.write_split(
-        folder, {key: names[key] for key in training}, {key: names[key] for key in validation}
-    )
+    run_folder.write_split(folder, {key: names[key] for key in training}, {key: names[key] for key in validation})
     run_folder.write_failures(folder, report.failures, {names[key]: why for key, why in usable.too_small.items()})
     counts = _counts(report, len(usable.too_small), len(made.discovery.left_out))
     run_folder.write_counts(folder, counts)

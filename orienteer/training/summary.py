@@ -26,7 +26,9 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         gap error (mm)                      40.0       150.0
     """
     heldout = summary["heldout"]
-    own = [key for key in heldout if f"{key}_trivial" in heldout or (key.endswith("_mm") and not _is_rival(key, heldout))]
+    own = [
+        key for key in heldout if f"{key}_trivial" in heldout or (key.endswith("_mm") and not _is_rival(key, heldout))
+    ]
     rivals = sorted({key.removeprefix(f"{name}_") for name in own for key in heldout if key.startswith(f"{name}_")})
     rivals.sort(key=lambda rival: rival != "trivial")
     lines = [f"{'on held-out scans':<28}" + "".join(f"{column:>12}" for column in ("model", *rivals))]

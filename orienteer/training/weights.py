@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from orienteer.errors import InputError
 
 WEIGHTS_FILE, CARD_FILE = "encoder.safetensors", "encoder.json"
 FORMAT = 1
+"""Version of these files. A file of a later version is refused rather than misread."""
+
+_NEEDED = ("format", "encoder", "arguments", "view_size", "spacing_mm", "axes", "intensity", "sha256")
+_VERSIONS = ("orienteer", "torch", "monai")
 
 
 def save_encoder(folder: Path, encoder: Encoder, facts: Mapping[str, Any]) -> None:
@@ -33,7 +38,9 @@ def save_encoder(folder: Path, encoder: Encoder, facts: Mapping[str, Any]) -> No
         "strides": [list(stride) for stride in encoder.strides],
         "target": encoder.target,
         "target_arguments": dict(encoder.target_arguments),
+        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         **facts,
+        "versions": {package: version(package) for package in _VERSIONS},
         "sha256": hashlib.sha256(blob).hexdigest(),
     }
     write_whole(folder / WEIGHTS_FILE, blob)
@@ -51,7 +58,7 @@ def load_encoder(path: str | Path, grad_checkpointing: bool = False) -> tuple[En
     """
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     weights, card = folder / WEIGHTS_FILE, read_card(folder)
-    blob = weights.read_bytes() if weights.is_file() else b""
+    blob = weights.read_bytes() if weights.is_file() else b""  # the hash is of what is loaded, not of a second reading
     if hashlib.sha256(blob).hexdigest() != card["sha256"]:
         raise InputError(
             str(weights),
@@ -97,17 +104,30 @@ def read_card(folder: Path) -> dict[str, Any]:
     """Returns encoder.json of a folder.
 
     Raises:
-        InputError: it is not there, or not JSON.
+        InputError: it is not there, not JSON, of a later version, or lacks what is needed to use the weights.
     """
     try:
-        return json.loads((folder / CARD_FILE).read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        card = json.loads((folder / CARD_FILE).read_text())
+    except (OSError, ValueError) as error:
         raise InputError(
             str(folder),
             wanted=f"a run folder with {WEIGHTS_FILE} and {CARD_FILE}",
             got=f"none that can be read ({type(error).__name__})",
             do="name the folder that `orienteer pretrain` wrote",
         ) from error
+    missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise InputError(
+            str(folder / CARD_FILE),
+            wanted=f"what `orienteer pretrain` writes: {', '.join(_NEEDED)}",
+            got=f"no {', '.join(missing[:3])}",
+            do="copy the file again from the run folder",
+        )
+    if card["format"] != FORMAT:
+        raise InputError(
+            str(folder / CARD_FILE), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer"
+        )
+    return card
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -335,7 +335,7 @@ def test_an_unforeseen_error_names_scan_and_step(tmp_path, monkeypatch):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("orienteer.scans.preparation.onto_grid", broken)
-    with pytest.raises(ScanError, match="a.nii.gz: .*ZeroDivisionError: division by zero") as caught:
+    with pytest.raises(ScanError, match=r"a\.nii\.gz: .*ZeroDivisionError: division by zero") as caught:
         prepare_scan(source, Selection(), SETTINGS)
     assert caught.value.step == "resample"
 
@@ -461,9 +461,10 @@ def test_ctrl_c_keeps_what_is_finished(folder, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(source, *arguments)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(job, "prepare_scan", interrupted)
+    monkeypatch.setattr(job, "prepare_scan", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         run(folder, tmp_path / "store")
+    monkeypatch.undo()
     report = run(folder, tmp_path / "store")
     assert (report.prepared, report.reused) == (2, 1)
 
@@ -481,9 +482,10 @@ def test_a_disk_that_fills_up_while_writing_stops_the_run_cleanly(folder, tmp_pa
 
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("needs /proc to tell which file is being written")
-    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"disk of the store .* MB free, got .* MB"):
-        patch.setattr(os, "fsync", full_after_one)
+    monkeypatch.setattr(os, "fsync", full_after_one)
+    with pytest.raises(InputError, match=r"disk of the store .* MB free, got .* MB"):
         run(folder, store)
+    monkeypatch.undo()
     assert len(list(store.glob("arrays/*/*"))) == 1  # one whole array, nothing half written
     report = run(folder, store)
     assert (report.prepared, report.reused, report.failures) == (2, 1, ())

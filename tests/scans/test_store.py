@@ -61,6 +61,14 @@ def test_random_views_equal_slices(written):
             np.testing.assert_allclose(view, voxels[box] / 1000.0, atol=1e-7)
 
 
+def test_a_view_is_not_changed_by_the_next(written):
+    with Store.open(written[0]) as store:
+        first = store.read("aa01", (0, 0, 0), (9, 8, 7))
+        kept = first.copy()
+        store.read("aa01", (20, 20, 20), (9, 8, 7))
+        np.testing.assert_array_equal(first, kept)
+
+
 @pytest.mark.parametrize(
     ("start", "size", "axis"),
     [((-1, 0, 0), (2, 2, 2), 0), ((0, 40, 0), (4, 6, 4), 1), ((0, 0, 130), (4, 4, 4), 2), ((0, 0, 0), (4, 4, 0), 2)],
@@ -228,7 +236,7 @@ def test_a_missing_array_says_what_to_do(tmp_path):
     array_path(tmp_path, "aa01").unlink()
     with (
         Store.open(tmp_path) as store,
-        pytest.raises(ScanError, match=r"aa01\.nii: .*no file .*prepare the scans again"),
+        pytest.raises(ScanError, match=r"aa01\.nii: .*no file .*prepare the scans"),
     ):
         store.read("aa01", (0, 0, 0), (4, 4, 4))
 

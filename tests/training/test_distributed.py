@@ -28,7 +28,9 @@ def test_two_processes_equal_one(started_by: str, torsos: Path, store: Path, tmp
     subprocess.run(command, check=True, timeout=300, capture_output=True)
     one, two = weights(alone.folder), weights(tmp_path / "both")
     for name, value in one.items():
-        torch.testing.assert_close(two[name], value, atol=2e-4, rtol=2e-3, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            two[name], value, atol=2e-4, rtol=2e-3, msg=lambda text, name=name: f"{name}: {text}"
+        )
     for part in ("train", "heldout"):
         for row, other in zip(lines(alone.folder, part), lines(tmp_path / "both", part), strict=True):
             assert row.keys() == other.keys()

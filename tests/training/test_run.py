@@ -118,7 +118,12 @@ def test_a_run_cut_off_anywhere_goes_on_to_the_same_end(
 
 
 def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
-    finished: Run, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    finished: Run,
+    torsos: Path,
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     real = callbacks.Reporter.on_train_batch_end
 
@@ -185,7 +190,12 @@ def test_a_checkpoint_that_is_cut_short_is_named(finished: Run, tmp_path: Path) 
 
 
 def test_a_checkpoint_of_another_encoder_is_named(finished: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
-    wider = {**SMALL, "encoder_arguments": {"filters": [8, 8, 8, 16], "stem_stride": 1}, "steps": 2, "store": str(store)}
+    wider = {
+        **SMALL,
+        "encoder_arguments": {"filters": [8, 8, 8, 16], "stem_stride": 1},
+        "steps": 2,
+        "store": str(store),
+    }
     other = pretrain(torsos, tmp_path / "other", **wider)
     folder = shutil.copytree(finished.folder, tmp_path / "mixed")
     shutil.copy(other.folder / "checkpoints" / "last.ckpt", folder / "checkpoints" / "last.ckpt")

@@ -1,0 +1,223 @@
+"""Reads which scan belongs to which label map: a dataset.json (Decathlon or nnU-Net), or two folders of equal names."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from orienteer.errors import InputError
+from orienteer.scans.discover import SUFFIXES, discover
+from orienteer.scans.index import Failure
+from orienteer.scans.source import ScanSource
+
+Modality = Literal["auto", "CT", "MR"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scan and its label map.
+
+    Attributes:
+        name: how tables call it: the scan's path without the end of its name.
+        source: the scan.
+        labels: file of the label map; it may turn out not to be there.
+    """
+
+    name: str
+    source: ScanSource
+    labels: Path
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """A labelled data set before any voxel is read.
+
+    Attributes:
+        cases: sorted by name.
+        classes: name of each label value, background (0) among them. None: nobody says, the label maps will tell.
+        modality: what the data set says about itself, or ``auto``.
+        failures: cases that are not whole, with the reason.
+    """
+
+    cases: tuple[Case, ...]
+    classes: dict[int, str] | None
+    modality: Modality
+    failures: tuple[Failure, ...]
+
+
+def read_dataset(data: str | None, images: str | None, labels: str | None) -> LabelledData:
+    """Returns the cases of a data set.
+
+    Args:
+        data: a dataset.json, or the folder that holds it.
+        images: folder of scans, where there is no dataset.json.
+        labels: folder of label maps, named like their scans.
+
+    Raises:
+        InputError: nothing was named, or what was named cannot be read.
+    """
+    if (data is None) == (images is None and labels is None) or (images is None) != (labels is None):
+        raise InputError(
+            "data",
+            wanted="a dataset.json, or two folders",
+            got=f"data {data}, images {images}, labels {labels}",
+            do="give --data dataset.json, or --images FOLDER and --labels FOLDER",
+        )
+    found = _from_folders(Path(str(images)), Path(str(labels))) if data is None else _from_json(Path(data))
+    whole = tuple(case for case in found.cases if case.labels.is_file())
+    gone = [
+        Failure(case.name, "read", f"no label map {case.labels.name}", "add it, or take the scan out of the data set")
+        for case in found.cases
+        if not case.labels.is_file()
+    ]
+    failures = (*found.failures, *gone)
+    if not whole:
+        got = f"none; {failures[0].name}: {failures[0].reason}" if failures else "none"
+        raise InputError("data", wanted="at least one scan with a label map", got=got, do="check the paths")
+    return LabelledData(whole, found.classes, found.modality, failures)
+
+
+def split_cases(
+    cases: Sequence[str], folds: int, fold: int, fraction: float = 1.0, seed: int = 0
+) -> tuple[list[str], list[str]]:
+    """Returns the names of the training and of the test cases.
+
+    Cases in the order of their file names are dealt in turn to the folds. Which training cases a fraction keeps is
+    decided by a hash of seed and name, so that a smaller fraction is a part of a larger one.
+
+    Raises:
+        InputError: fewer cases than folds.
+
+    Example:
+        >>> split_cases(["a/2", "b/1", "a/3", "a/4"], folds=2, fold=0)
+        (['a/2', 'a/4'], ['a/3', 'b/1'])
+    """
+    if folds > len(cases):
+        raise InputError(
+            "folds", wanted=f"at most as many as there are cases, {len(cases)}", got=str(folds), do="use fewer folds"
+        )
+    ordered = sorted(cases, key=lambda name: (Path(name).name, name))
+    test = ordered[fold::folds] if folds > 1 else []
+    training = sorted(set(ordered) - set(test), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
+    kept = max(1, math.ceil(fraction * len(training) - 1e-9))
+    return sorted(training[:kept]), sorted(test)
+
+
+def case_name(name: str) -> str:
+    """Returns a scan's name without the end that tells its format.
+
+    Example:
+        >>> case_name("imagesTr/la_003.nii.gz"), case_name("imagesTr/la_003_0000.nii.gz")
+        ('imagesTr/la_003', 'imagesTr/la_003')
+    """
+    suffix = max((end for end in SUFFIXES if name.lower().endswith(end)), key=len, default="")
+    return name.removesuffix(name[len(name) - len(suffix) :] if suffix else "").removesuffix("_0000")
+
+
+def _from_json(path: Path) -> LabelledData:
+    path = path / "dataset.json" if path.is_dir() else path
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            str(path),
+            wanted="a dataset.json",
+            got=f"none that can be read ({type(error).__name__})",
+            do="check the path",
+        ) from error
+    channels = said.get("channel_names", said.get("modality", {})) if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(channels, dict) or "labels" not in said:
+        raise _malformed(
+            path, "a JSON object with `labels`, and `training` or files in imagesTr and labelsTr", "another"
+        )
+    if len(channels) > 1:
+        raise _malformed(path, "scans of one channel", f"{len(channels)}: {', '.join(map(str, channels.values()))}")
+    pairs = _listed(path, said["training"]) if "training" in said else _nnunet_pairs(path, said)
+    cases = []
+    for image, labels in pairs:
+        file = path.parent / image
+        name = Path(image).as_posix()
+        cases.append(Case(case_name(name), _file_source(file, name), path.parent / labels))
+    there = [case for case in cases if case.source.files[0].is_file()]
+    gone = tuple(
+        Failure(case.name, "read", "no such scan", "add it, or take it out of dataset.json")
+        for case in cases
+        if not case.source.files[0].is_file()
+    )
+    modality = _modality(next(iter(channels.values()), ""))
+    return LabelledData(_sorted(there), _classes(path, said["labels"]), modality, gone)
+
+
+def _listed(path: Path, rows: Any) -> list[tuple[str, str]]:
+    """Returns the pairs that the Decathlon's dataset.json lists."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"image", "label"} <= set(row) for row in rows):
+        raise _malformed(path, "`training` as a list of objects with `image` and `label`", "another")
+    return [(_plain(row["image"]), _plain(row["label"])) for row in rows]
+
+
+def _nnunet_pairs(path: Path, said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Returns the pairs that nnU-Net's names give: imagesTr/CASE_0000.END and labelsTr/CASE.END."""
+    end = str(said.get("file_ending", ".nii.gz"))
+    images = sorted(path.parent.joinpath("imagesTr").glob(f"*_0000{end}"))
+    return [(f"imagesTr/{image.name}", f"labelsTr/{image.name.removesuffix(f'_0000{end}')}{end}") for image in images]
+
+
+def _from_folders(images: Path, labels: Path) -> LabelledData:
+    if not labels.is_dir():
+        raise InputError("labels", wanted="a folder of label maps", got=str(labels), do="check the path")
+    found = discover(images)
+    by_name: dict[str, Path] = {}
+    for path in sorted(labels.rglob("*")):
+        if path.is_file() and path.name.lower().endswith(tuple(SUFFIXES)):
+            by_name.setdefault(case_name(path.relative_to(labels).as_posix()), path)
+    missing = labels / "missing"
+    cases = [Case(case_name(item.name), item, by_name.get(case_name(item.name), missing)) for item in found.sources]
+    named = [
+        Case(case.name, case.source, labels / f"{case.name}.*") if case.labels == missing else case for case in cases
+    ]
+    failures = tuple(Failure(item.name, "discover", item.reason, "check the file") for item in found.left_out)
+    return LabelledData(_sorted(named), None, "auto", failures)
+
+
+def _classes(path: Path, said: Any) -> dict[int, str]:
+    """Returns name by value, from ``{"0": "background"}`` as from ``{"background": 0}``."""
+    try:
+        turned = {int(key): str(value) for key, value in said.items()}
+    except (ValueError, TypeError, AttributeError):
+        try:
+            turned = {int(value): str(key) for key, value in said.items()}
+        except (ValueError, TypeError, AttributeError):
+            raise _malformed(path, "`labels` with one whole number per class", str(said)) from None
+    if "ignore" in turned.values():
+        raise _malformed(path, "labels without a class to ignore", "`ignore`")
+    if min(turned, default=-1) != 0 or len(turned) < 2:
+        raise _malformed(path, "`labels` with background as 0 and at least one class above it", str(said))
+    return dict(sorted(turned.items()))
+
+
+def _modality(said: object) -> Modality:
+    words = str(said).upper()
+    found = "CT" if words.startswith("CT") else "MR" if "MR" in words or words in ("T1", "T2", "FLAIR") else "auto"
+    return cast(Modality, found)
+
+
+def _file_source(file: Path, name: str) -> ScanSource:
+    kind = next((kind for end, kind in SUFFIXES.items() if file.name.lower().endswith(end)), None)
+    if kind is None:
+        raise InputError(name, wanted=f"a scan that ends in {', '.join(SUFFIXES)}", got=file.name, do="convert it")
+    return ScanSource(name, kind, (file,))
+
+
+def _sorted(cases: Sequence[Case]) -> tuple[Case, ...]:
+    return tuple(sorted(cases, key=lambda case: case.name))
+
+
+def _plain(path: Any) -> str:
+    return str(path[0] if isinstance(path, list) else path).removeprefix("./")
+
+
+def _malformed(path: Path, wanted: str, got: str) -> InputError:
+    return InputError(str(path), wanted=wanted, got=got, do="see docs/finetune.md for the forms that are understood")

@@ -1,0 +1,133 @@
+"""Scans with one label each, from a CSV: prepared, and dealt into training and test scans."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orienteer.errors import InputError
+from orienteer.scans.discover import discover
+from orienteer.scans.index import Failure
+from orienteer.scans.prepare import Preparation
+from orienteer.scans.source import Discovery, Selection
+from orienteer.transfer.datasets import split_cases
+from orienteer.transfer.prepared import failures_text, prepare_named
+from orienteer.transfer.tables import Labels, check_classes, match_scans, read_labels
+
+
+@dataclass(frozen=True)
+class LabelledScan:
+    """A scan in the store and its class.
+
+    Attributes:
+        name: as the CSV writes it.
+        key: in the store.
+        label: number of its class.
+    """
+
+    name: str
+    key: str
+    label: int
+
+
+@dataclass(frozen=True)
+class LabelledScans:
+    """The scans of a CSV that can be used.
+
+    Attributes:
+        training: to learn from.
+        test: to score.
+        classes: names by number.
+        failures: scans that cannot be used, with the reason.
+    """
+
+    training: tuple[LabelledScan, ...]
+    test: tuple[LabelledScan, ...]
+    classes: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+def find_scans(path: Path, labels: Labels, scans: str | Path | None) -> Discovery:
+    """Returns the scans that a CSV names.
+
+    Args:
+        path: the CSV.
+        labels: what it says.
+        scans: folder of the scans; by default the one that the CSV lies in.
+
+    Raises:
+        InputError: names that no scan has, or that several have.
+    """
+    folder = Path(scans) if scans is not None else path.parent
+    found = match_scans(str(path), labels.labels, discover(folder).sources, "the folder of scans")
+    by_source: dict[str, str] = {}
+    for name, source in found.items():
+        if source.name in by_source:
+            got = f"{by_source[source.name]!r} and {name!r}, which are the same scan"
+            raise InputError(str(path), wanted="each scan in one row", got=got, do="remove one of the rows")
+        by_source[source.name] = name
+    return Discovery(tuple(sorted(found.values(), key=lambda source: source.name)), ())
+
+
+def prepare_labelled(
+    path: str | Path,
+    scans: str | Path | None,
+    store: str | Path,
+    preparation: Preparation,
+    selection: Selection | None = None,
+    folds: int = 5,
+    fold: int = 0,
+    fraction: float = 1.0,
+    seed: int = 0,
+    workers: int | None = None,
+    shown: bool = True,
+) -> LabelledScans:
+    """Returns the scans of a CSV, prepared and dealt into training and test.
+
+    A split column decides; without one the scans are dealt to folds by name, as segmentation cases are.
+
+    Args:
+        path: CSV of scan, label and, where wanted, split.
+        scans: folder of the scans; by default the one that the CSV lies in.
+        fraction: share of the training scans to use.
+
+    Raises:
+        InputError: a CSV that cannot be used, scans that are not there, a class without a scan to train on.
+    """
+    path, labels = Path(path), read_labels(path)
+    discovery = find_scans(path, labels, scans)
+    ready = prepare_named(discovery, store, preparation, selection, workers, shown)
+    if ready.failures:
+        print(failures_text(ready.failures), flush=True)
+    matched = match_scans(str(path), labels.labels, discovery.sources, "the folder of scans")
+    keys = {name: ready.keys[source.name] for name, source in matched.items() if source.name in ready.keys}
+    training, test = _dealt(labels, list(keys), folds, fold, fraction, seed)
+    _refuse_same(path, keys, training, test)
+    check_classes(str(path), labels, training)
+    classes = tuple(labels.classes)
+
+    def pick(names: list[str]) -> tuple[LabelledScan, ...]:
+        return tuple(LabelledScan(name, keys[name], classes.index(labels.labels[name])) for name in names)
+
+    return LabelledScans(pick(training), pick(test), classes, ready.failures)
+
+
+def _dealt(
+    labels: Labels, names: list[str], folds: int, fold: int, fraction: float, seed: int
+) -> tuple[list[str], list[str]]:
+    if labels.splits is None:
+        return split_cases(names, folds, fold, fraction, seed)
+    splits = labels.splits
+    training, _ = split_cases([name for name in names if splits[name] == "train"], 1, 0, fraction, seed)
+    return training, sorted(name for name in names if splits[name] == "test")
+
+
+def _refuse_same(path: Path, keys: dict[str, str], training: list[str], test: list[str]) -> None:
+    """Stops where a file lies in both parts under two names: its label would be known."""
+    trained = {keys[name]: name for name in training}
+    both = [(trained[keys[name]], name) for name in test if keys[name] in trained]
+    if both:
+        raise InputError(
+            str(path),
+            wanted="test scans that are not trained on",
+            got=f"{len(both)} that are, under another name; first {both[0][1]!r}, the same scan as {both[0][0]!r}",
+            do="remove one of the two rows, or give both the same split",
+        )

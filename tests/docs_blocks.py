@@ -1,0 +1,85 @@
+"""Finds the code blocks of a Markdown page, and runs them in order, as a reader would."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
+RUN_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block.
+
+    Attributes:
+        page: the file that it stands in.
+        line: number of its first line of code, from 1.
+        language: first word after the fence.
+        runs: whether it is run: Python and bash are, unless marked ``no-run``.
+        code: what is between the fences.
+    """
+
+    page: Path
+    line: int
+    language: str
+    runs: bool
+    code: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Returns the fenced blocks of a page, in order."""
+    text = page.read_text()
+    found = []
+    for match in FENCE.finditer(text):
+        words = match["info"].split()
+        language = words[0] if words else ""
+        line = text.count("\n", 0, match.start("code")) + 1
+        runs = language in ("python", "bash") and "no-run" not in words
+        found.append(Block(page, line, language, runs, match["code"]))
+    return found
+
+
+def run_page(page: Path, folder: Path) -> dict[str, Any]:
+    """Runs the blocks of a page in ``folder``, which must be the current one; returns what Python blocks defined."""
+    names: dict[str, Any] = {"__name__": "docs_page"}
+    for block in blocks(page):
+        if not block.runs:
+            continue
+        if block.language == "bash":
+            _run_bash(block, folder)
+        else:
+            # Blank lines before the code make a traceback name the line of the page.
+            exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), names)
+    return names
+
+
+def commands(block: Block) -> list[list[str]]:
+    """Returns the words after ``orienteer`` of each call in a bash block, options only up to the next shell word."""
+    calls = []
+    for line in block.code.replace("\\\n", " ").splitlines():
+        words = line.partition(" #")[0].split()
+        at = next((place for place, word in enumerate(words) if re.fullmatch(r"(.*/)?orienteer", word)), None)
+        if at is not None and at + 1 < len(words):
+            calls.append(words[at + 1 :])
+    return calls
+
+
+def _run_bash(block: Block, folder: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.code],
+        cwd=folder,
+        env={"OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        place = f"{block.page.name}, line {block.line}"
+        raise AssertionError(f"{place}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
