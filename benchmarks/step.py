@@ -19,7 +19,7 @@ import torch
 from benchmarks.step_rival import NaiveHeads
 from orienteer.training.build import build_network, task_weights
 from orienteer.training.config import PretrainConfig
-from orienteer.training.module import Network, Pretraining, total_loss
+from orienteer.training.module import Network, Pretraining, named_losses, total_loss
 from orienteer.views.batch import ViewBatch
 
 
@@ -55,14 +55,8 @@ def whole_step(settings: PretrainConfig, network: Network, views: ViewBatch) -> 
     optimiser = module.configure_optimizers()["optimizer"]
 
     def run() -> None:
-        features = network.features(views.images)
-        losses = {
-            f"{name}.{part}": value
-            for name, task in network.tasks.items()
-            for part, value in task.loss(task(features), task.targets(views)).items()
-        }
         optimiser.zero_grad(set_to_none=True)
-        total_loss(module.weights, losses).backward()
+        total_loss(module.weights, named_losses(network.answers(views))).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
 

@@ -98,7 +98,7 @@ def _parser(prog: str, name: str, command: Command) -> ArgumentParser:
     parser.add_argument("--config", action="config", help="YAML file with any of the options below")
     own = [item for item in inspect.signature(command.function).parameters.values() if item.kind != item.VAR_KEYWORD]
     fields = {item.name for item in dataclasses.fields(command.settings)} if command.settings else set()
-    skip = {item.name for item in own if item.name in fields}
+    skip: set[str | int] = {item.name for item in own if item.name in fields}
     if any(item.name not in skip for item in own):
         parser.add_function_arguments(command.function, skip=skip, fail_untyped=False)
     if command.settings is not None:

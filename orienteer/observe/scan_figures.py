@@ -24,8 +24,11 @@ SOUND = Fault()
 READINGS: tuple[Fault, ...] = (SOUND, *FAULTS, Fault(spacing_factor=0.5))
 """How the header of a scan may be read: it is right, or it has one of these faults."""
 
-READING_SETS = 8
-"""View sets over which readings are compared. They are the same views under each reading wherever that can be."""
+FIRST_SETS = 4
+"""View sets under which every reading is tried. They are the same views under each reading wherever that can be."""
+
+CONTENDER = 2.0
+"""A reading whose misfit is beyond this times the least one is out after the first sets; the others get all sets."""
 
 SMALLEST_CLOSURE_MM = 1e-3
 """Below this, closed routes close by construction and tell nothing."""
@@ -119,7 +122,7 @@ def measure_scan(
         predicted_mm={name: np.concatenate(parts) for name, parts in predicted.items()},
         set_errors_mm=np.concatenate(errors) if errors else np.zeros(0),
         set_closures_mm=closure_mm if closure_mm.size and closure_mm.max() > SMALLEST_CLOSURE_MM else None,
-        fits=_fits(loaded, scan, starts[:READING_SETS], readings) if predicted else {},
+        fits=_fits(loaded, scan, starts, readings) if predicted else {},
     )
 
 
@@ -135,14 +138,28 @@ def standing(value: float, others: Sequence[float]) -> float:
 
 
 def _fits(loaded: LoadedRun, scan: WholeScan, starts: Starts, readings: Sequence[Fault]) -> dict[Fault, Fit]:
+    """Tries every reading on a few sets, then those that are still possible on all sets."""
+    first = _all_fits(loaded, scan, starts[:FIRST_SETS], (SOUND, *readings))
+    least = min(_plain_misfit(fit) for fit in first.values())
+    left = [reading for reading, fit in first.items() if _plain_misfit(fit) <= CONTENDER * least]
+    if len(starts) <= FIRST_SETS or left == [SOUND]:
+        return first
+    return first | _all_fits(loaded, scan, starts, (SOUND, *left))
+
+
+def _all_fits(loaded: LoadedRun, scan: WholeScan, starts: Starts, readings: Sequence[Fault]) -> dict[Fault, Fit]:
     fits = {}
-    for reading in dict.fromkeys((SOUND, *readings)):
+    for reading in dict.fromkeys(readings):
         try:
-            views = _as_read(loaded, scan, starts, reading)
+            fits[reading] = _fit(loaded, _as_read(loaded, scan, starts, reading))
         except ScanError:
             continue  # the scan would be smaller than a view: nothing to be said for or against this reading
-        fits[reading] = _fit(loaded, views)
     return fits
+
+
+def _plain_misfit(fit: Fit) -> float:
+    """Returns the error as a share of the gaps' length, every axis alike: enough to see what is out of question."""
+    return float(np.mean([np.sqrt(fit.missed[name] / fit.claimed[name]).mean() for name in fit.missed]))
 
 
 def _as_read(loaded: LoadedRun, scan: WholeScan, starts: Starts, reading: Fault) -> ViewBatch:

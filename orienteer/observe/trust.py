@@ -22,11 +22,8 @@ FALSE_ALARMS = 0.05
 ENOUGH_SOUND = 19
 """With fewer sound scans a rate of false alarms of 5 % cannot be seen: 1 in 20 is the smallest share there is."""
 
-FEW_SCANS_MARGIN = 1.0
-"""With too few sound scans, how far (in their standard deviations) a score must lie beyond all of theirs."""
-
-LEAST_SPREAD = 0.02
-"""Least standard deviation of a log misfit: a handful of scans may agree by chance."""
+FEW_SCANS_MARGIN = 0.1
+"""With too few sound scans, how far a score must lie beyond all of theirs: a tenth of the misfit."""
 
 Map = Float[np.ndarray, "3 3"]
 
@@ -41,7 +38,7 @@ class Verdict:
             makes the model's gaps fit better.
         better: how much smaller the model's misfit is under that reading than under the next best one, 0 to 1.
         misfits: relative misfit (0 perfect, 1 as bad as saying nothing) by reading.
-        score: how far the scan is from sound ones, in standard deviations of theirs.
+        score: log of the misfit as claimed over the least misfit with a fault undone; above 0 a fault fits better.
         threshold: scores above this are flagged.
         as_suspicious: share of the sound scans whose score is as high.
         linear_map: from the header's gaps (columns) to the predicted gaps (rows), mean over tasks.
@@ -65,16 +62,15 @@ class Witness:
 
     Attributes:
         accuracy_mm: per task, the model's root mean square error on sound scans along each axis.
-        usual_gain: per fault, mean log of the misfit as claimed over the misfit with the fault undone.
-        spread: standard deviation of that log.
+        usual_gain: per fault, the mean on sound scans of what undoing it gains (log of the misfits' ratio), at least
+            0. It is above 0 only if the model prefers the faulty reading of sound scans, as a poor one may.
         usual_map: the linear map of sound scans.
-        scores: their scores, each judged by the others.
+        scores: the scores of the sound scans, each judged by the others.
         threshold: the score beyond which a scan is flagged.
     """
 
     accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]
     usual_gain: Mapping[Fault, float]
-    spread: Mapping[Fault, float]
     usual_map: Map
     scores: Float[np.ndarray, " scans"]
     threshold: float
@@ -87,7 +83,7 @@ class Witness:
     def judge(self, scan: ScanFigures) -> Verdict:
         """Returns the verdict on a scan that was measured with the same model."""
         misfits = {reading: relative_misfit(fit, self.accuracy_mm) for reading, fit in scan.fits.items()}
-        score = _score(_gains(misfits), self.usual_gain, self.spread)
+        score = _score(_gains(misfits), self.usual_gain)
         ranked = sorted(misfits, key=lambda reading: misfits[reading])
         flagged = score > self.threshold
         better = 1 - misfits[ranked[0]] / misfits[ranked[1]] if len(ranked) > 1 else 0.0
@@ -121,11 +117,9 @@ def learn_sound(scans: Sequence[ScanFigures]) -> Witness | None:
     gains = [
         _gains({reading: relative_misfit(fit, accuracy_mm) for reading, fit in scan.fits.items()}) for scan in usable
     ]
-    usual, spread = _usual(gains)
-    alone = [_score(gain, *_usual(gains[:at] + gains[at + 1 :])) for at, gain in enumerate(gains)]
-    scores = np.array(alone if len(gains) > 1 else [0.0])
+    scores = np.array([_score(gain, _usual(gains[:at] + gains[at + 1 :])) for at, gain in enumerate(gains)])
     usual_map = np.mean([linear_map_of(scan) for scan in usable], axis=0)
-    return Witness(accuracy_mm, usual, spread, usual_map, scores, _threshold(scores))
+    return Witness(accuracy_mm, _usual(gains), usual_map, scores, _threshold(scores))
 
 
 def relative_misfit(fit: Fit, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]) -> float:
@@ -221,21 +215,14 @@ def _gains(misfits: Mapping[Fault, float]) -> dict[Fault, float]:
     }
 
 
-def _usual(gains: Sequence[Mapping[Fault, float]]) -> tuple[dict[Fault, float], dict[Fault, float]]:
-    """Returns mean and spread of the gains of sound scans; of a reading that none could hold, cautious ones."""
+def _usual(gains: Sequence[Mapping[Fault, float]]) -> dict[Fault, float]:
     known = {fault: [gain[fault] for gain in gains if fault in gain] for fault in {f for gain in gains for f in gain}}
-    usual = {fault: float(np.mean(values)) for fault, values in known.items()}
-    spread = {fault: max(LEAST_SPREAD, float(np.std(values))) for fault, values in known.items()}
-    return usual, spread
+    return {fault: max(0.0, float(np.mean(values))) for fault, values in known.items()}
 
 
-def _score(gains: Mapping[Fault, float], usual: Mapping[Fault, float], spread: Mapping[Fault, float]) -> float:
-    """Returns the largest gain in standard deviations above the usual one.
-
-    Where no sound scan could hold views under a reading, its usual gain is taken to be 0: as good undone as not.
-    """
-    widest = max(spread.values(), default=LEAST_SPREAD)
-    return max(((gain - usual.get(fault, 0.0)) / spread.get(fault, widest) for fault, gain in gains.items()), default=0.0)
+def _score(gains: Mapping[Fault, float], usual: Mapping[Fault, float]) -> float:
+    """Returns the largest gain above the usual one; of a reading that no sound scan could hold, 0 is usual."""
+    return max((gain - usual.get(fault, 0.0) for fault, gain in gains.items()), default=0.0)
 
 
 def _threshold(scores: np.ndarray) -> float:

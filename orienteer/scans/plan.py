@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -20,11 +21,14 @@ BYTES_PER_STORED_VOXEL = 1.3
 """Measured on real scans: int16 voxels after blosc2, before the crop to the body."""
 
 
+ValueT = TypeVar("ValueT")
+
+
 @dataclass(frozen=True)
-class Choice:
+class Choice(Generic[ValueT]):
     """One thing that was chosen, with the reason in words."""
 
-    value: object
+    value: ValueT
     why: str
 
 
@@ -44,7 +48,7 @@ class ScanPlan:
     view_size: Triple
     unit_mm: float
     store_bytes: int
-    choices: dict[str, Choice]
+    choices: dict[str, Choice[Any]]
     too_small: dict[str, str]
 
 
@@ -115,11 +119,11 @@ def table(headers: Sequence[ScanHeader]) -> str:
 
 def _spacing(
     headers: Sequence[ScanHeader], typical_mm: np.ndarray, most_view_vox: int, given: TripleMm | None
-) -> Choice:
+) -> Choice[TripleMm]:
     if given is not None:
         if any(not length > 0 for length in given):
             raise InputError("spacing_mm", wanted="three lengths above 0 mm", got=str(given), do="mend the setting")
-        return Choice(tuple(float(length) for length in given), "as given")
+        return Choice((float(given[0]), float(given[1]), float(given[2])), "as given")
     native = float(np.median([math.prod(header.spacing_mm) ** (1 / 3) for header in headers]))
     needed = LEAST_SHARE_OF_EXTENT * float(np.median(typical_mm)) / most_view_vox
     if needed > native:
@@ -135,9 +139,9 @@ def _spacing(
 
 def _view_size(
     room_mm: np.ndarray, spacing_mm: TripleMm, divisor: Triple, least_vox: int, most_vox: int, given: Triple | None
-) -> Choice:
+) -> Choice[Triple]:
     if given is not None:
-        return Choice(tuple(given), "as given")
+        return Choice(given, "as given")
     room = room_mm / np.array(spacing_mm)
     size = [
         max(math.ceil(least_vox / div), int(min(most_vox, edge) // div)) * div
@@ -151,7 +155,7 @@ def _view_size(
     return Choice((size[0], size[1], size[2]), why)
 
 
-def _unit(extents_mm: np.ndarray, view_size: Triple, spacing_mm: TripleMm, given: float | None) -> Choice:
+def _unit(extents_mm: np.ndarray, view_size: Triple, spacing_mm: TripleMm, given: float | None) -> Choice[float]:
     if given is not None:
         return Choice(float(given), "as given")
     # Starts uniform over a range r along an axis lie r / sqrt(6) apart in the root mean square.

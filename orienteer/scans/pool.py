@@ -53,7 +53,7 @@ class Pool(Generic[JobT, ResultT]):
             self._executor = _executor(self._workers)
             _start(self._executor)
         try:
-            self._running[self._executor.submit(self._function, job)] = job
+            self._running[_submit(self._executor, self._function, job)] = job
         except BrokenProcessPool:
             self._running[_broken()] = job
 
@@ -87,7 +87,7 @@ class Pool(Generic[JobT, ResultT]):
             with _executor(1) as alone:
                 try:
                     _start(alone)
-                    result = alone.submit(self._function, job).result()
+                    result = _submit(alone, self._function, job).result()
                 except BrokenProcessPool:
                     yield job, WorkerDied()
                 else:
@@ -99,19 +99,9 @@ def _executor(workers: int) -> ProcessPoolExecutor:
 
 
 def _start(executor: ProcessPoolExecutor) -> None:
-    """Starts the processes, and tells a script that starts them while it is imported (they import it again).
-
-    Ctrl-C waits meanwhile, on systems where it can: a process that is still importing would die of it, with a traceback.
-    """
-    masked = hasattr(signal, "pthread_sigmask")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
+    """Starts a process, and tells a script that starts them while it is imported (each imports it again)."""
     try:
-        first = executor.submit(os.getpid)  # all processes inherit the mask, and then ignore the signal
-    finally:
-        if masked:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    try:
-        first.result()
+        _submit(executor, os.getpid).result()
     except BrokenProcessPool as error:
         raise InputError(
             "workers",
@@ -119,6 +109,21 @@ def _start(executor: ProcessPoolExecutor) -> None:
             got="processes that ended at once",
             do="in a script, put the call under `if __name__ == '__main__':`; or use workers=0",
         ) from error
+
+
+def _submit(executor: ProcessPoolExecutor, function: Callable, *arguments: Any) -> Future:
+    """Submits a job, which may start a process.
+
+    The process inherits that Ctrl-C waits, on systems where it can, until it has learned to ignore it: one that is still
+    importing would die of it.
+    """
+    masked = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else set()
+    try:
+        return executor.submit(function, *arguments)
+    finally:
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

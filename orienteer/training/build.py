@@ -25,6 +25,7 @@ def build_network(config: PretrainConfig) -> Network:
     assert config.view_size is not None
     assert config.spacing_mm is not None
     assert config.unit_mm is not None
+    assert config.views is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         encoder = build_encoder(

@@ -217,7 +217,7 @@ class Heldout(pl.Callback):
 
     def validate(self, trainer: pl.Trainer, module: Pretraining) -> None:
         """Measures the held-out view sets and keeps what is best."""
-        network, step, figures, keys = module.best_network, trainer.global_step, Figures(), []
+        network, step, figures = module.best_network, trainer.global_step, Figures()
         module.eval()
         for number, batch in enumerate(self._make_loader(trainer.global_rank, trainer.world_size)):
             views = batch.to(module.device)
@@ -241,9 +241,8 @@ class Heldout(pl.Callback):
     def _draw(self, module: Pretraining, views: ViewBatch, step: int) -> None:
         folder, network = self._folder / "pictures", module.best_network
         folder.mkdir(exist_ok=True)
-        features = network.features(views.images)
-        for name, task in network.tasks.items():
-            figure = task.picture(views, task(features), task.targets(views))
+        for name, answer in network.answers(views).items():
+            figure = answer.task.picture(views, answer.prediction, answer.targets)
             figure.savefig(folder / f"step_{step:06d}_{name}.png", dpi=100)
             self._reporter.picture(name, figure, step)
 

@@ -1,11 +1,13 @@
 """Held-out figures: means over the same view sets every time, the trivial rivals beside them."""
 
 from collections.abc import Iterable
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from orienteer.training.module import Network, total_loss
+from orienteer.tasks.base import Task
+from orienteer.training.module import Network, named_losses, named_metrics, total_loss
 from orienteer.views.batch import ViewBatch
 
 
@@ -36,20 +38,16 @@ class Figures:
 @torch.no_grad()
 def heldout_figures(network: Network, weights: dict[str, float], views: ViewBatch, rivals: bool) -> dict[str, Tensor]:
     """Returns loss and figures of one batch, and those of the trivial rivals where asked for."""
-    features = network.features(views.images)
-    losses, figures = {}, {}
-    for name, task in network.tasks.items():
-        targets, prediction = task.targets(views), task(features)
-        losses.update({f"{name}.{part}": value for part, value in task.loss(prediction, targets).items()})
-        figures.update(task.metrics(prediction, targets))
-        if rivals:
-            for rival, values in task.rivals(views, targets).items():
-                figures.update({f"{key}_{rival}": value for key, value in values.items()})
-    return {"loss": total_loss(weights, losses), **figures}
+    answers = network.answers(views)
+    figures = named_metrics(answers)
+    for answer in answers.values() if rivals else ():
+        for rival, values in answer.task.rivals(views, answer.targets).items():
+            figures.update({f"{key}_{rival}": value for key, value in values.items()})
+    return {"loss": total_loss(weights, named_losses(answers)), **figures}
 
 
 def fit_rivals(network: Network, batches: Iterable[ViewBatch]) -> None:
     """Lets every task learn its trivial rivals from training views."""
     batches = list(batches)
     for task in network.tasks.values():
-        task.fit_rivals(batches)
+        cast(Task, task).fit_rivals(batches)

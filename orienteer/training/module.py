@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +18,15 @@ from orienteer.tasks.base import Features, Task
 from orienteer.training.config import Training
 from orienteer.types import Images
 from orienteer.views.batch import ViewBatch
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one task makes of a batch: the truth, and what its heads say."""
+
+    task: Task
+    targets: Any
+    prediction: Any
 
 
 class Network(nn.Module):
@@ -38,6 +49,12 @@ class Network(nn.Module):
         with torch.no_grad():
             others = _encode(teacher, images[:, 1:])
         return Features(tuple(torch.cat(pair, dim=1) for pair in zip(student, others, strict=True)))
+
+    def answers(self, views: ViewBatch, teacher: nn.Module | None = None) -> dict[str, Answer]:
+        """Returns every task's truth and prediction for a batch."""
+        features = self.features(views.images, teacher)
+        tasks = cast(dict[str, Task], dict(self.tasks.items()))
+        return {name: Answer(task, task.targets(views), task(features)) for name, task in tasks.items()}
 
 
 class Pretraining(pl.LightningModule):
@@ -68,23 +85,17 @@ class Pretraining(pl.LightningModule):
     @property
     def best_network(self) -> Network:
         """The weights to validate and hand over: the moving average where there is one."""
-        return self.averaged.module if self.averaged is not None else self.network
+        return cast(Network, self.averaged.module) if self.averaged is not None else self.network
 
     def training_step(self, views: ViewBatch, index: int) -> Tensor:
         """Returns the weighted sum of all tasks' losses."""
-        features = self.network.features(views.images, self.teacher)
-        losses, metrics = {}, {}
-        wanted = self.global_step % self.config.log_every == 0
-        for name, task in self.network.tasks.items():
-            targets, prediction = task.targets(views), task(features)
-            losses.update({f"{name}.{part}": value for part, value in task.loss(prediction, targets).items()})
-            if wanted:
-                metrics.update(task.metrics(prediction, targets))
+        answers = self.network.answers(views, self.teacher)
+        losses = named_losses(answers)
         total = total_loss(self.weights, losses)
         self._stop_if_not_finite(total, views)
         self.last_losses = {"total": total.detach(), **{name: value.detach() for name, value in losses.items()}}
-        if wanted:
-            self.last_metrics = metrics
+        if self.global_step % self.config.log_every == 0:
+            self.last_metrics = named_metrics(answers)
         return total
 
     def optimizer_step(self, *args: object, **kwargs: object) -> None:
@@ -95,7 +106,7 @@ class Pretraining(pl.LightningModule):
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         """Returns AdamW with warm-up and cosine, counted in optimiser steps."""
         decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.requires_grad and p.ndim <= 1]
@@ -119,6 +130,23 @@ class Pretraining(pl.LightningModule):
                 f"{', '.join(self._scan_names.get(key, key) for key in views.scans)}. The last checkpoint, from before "
                 "this step, is kept. Do this: look at these scans, lower learning_rate, or use precision 32."
             )
+
+
+def named_losses(answers: Mapping[str, Answer]) -> dict[str, Tensor]:
+    """Returns every task's losses as ``task.part``, unweighted."""
+    return {
+        f"{name}.{part}": value
+        for name, answer in answers.items()
+        for part, value in answer.task.loss(answer.prediction, answer.targets).items()
+    }
+
+
+def named_metrics(answers: Mapping[str, Answer]) -> dict[str, Tensor]:
+    """Returns the figures of all tasks together."""
+    figures: dict[str, Tensor] = {}
+    for answer in answers.values():
+        figures.update(answer.task.metrics(answer.prediction, answer.targets))
+    return figures
 
 
 def total_loss(weights: Mapping[str, float], losses: Mapping[str, Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from orienteer.scans.plan import VIEW_SHARE_OF_EXTENT, ScanPlan, make_plan, tabl
 from orienteer.scans.read import Discovery, ScanHeader, Selection, discover, header
 from orienteer.training.build import build_network, task_weights
 from orienteer.training.config import PretrainConfig, make_config
-from orienteer.training.module import Pretraining, total_loss
+from orienteer.training.module import Pretraining, named_losses, total_loss
 from orienteer.views.batch import ViewBatch
 
 MOST_VIEW_VOX = {"tiny": 32, "cpu": 48, "gpu": 96}
@@ -87,7 +88,7 @@ def plan_config(config: PretrainConfig, shown: bool = True) -> Plan:
         )
     method = resolve_method(config.method, config.tasks)
     given, config = config, replace(config, **_method_choices(config, method))
-    discovery = discover(config.scans, config.part(Selection))
+    discovery = discover(str(config.scans), config.part(Selection))
     headers, unreadable = _headers(discovery, config, shown)
     config = _for_small_scans(config, headers, given_encoder=given.encoder)
     divisor = view_divisor(config.encoder, **config.encoder_arguments)
@@ -110,7 +111,7 @@ def has_gpu(config: PretrainConfig) -> bool:
     return config.accelerator != "cpu" and torch.cuda.is_available()
 
 
-def _method_choices(config: PretrainConfig, method: Method) -> dict[str, object]:
+def _method_choices(config: PretrainConfig, method: Method) -> dict[str, Any]:
     own = method.encoder if has_gpu(config) else "tiny"
     return {
         "encoder": own if config.encoder == "auto" else config.encoder,
@@ -169,12 +170,7 @@ def _measured(made: Plan) -> Plan:
     for step in range(DRY_STEPS + 1):
         if step == 1:  # the first step pays for warming up
             begun = time.perf_counter()
-        features = module.network.features(views.images, module.teacher)
-        losses = {
-            f"{name}.{part}": value
-            for name, task in module.network.tasks.items()
-            for part, value in task.loss(task(features), task.targets(views)).items()
-        }
+        losses = named_losses(module.network.answers(views, module.teacher))
         optimiser.zero_grad()
         total_loss(module.weights, losses).backward()
         optimiser.step()
@@ -190,6 +186,7 @@ def _made_up_views(config: PretrainConfig) -> ViewBatch:
     assert config.view_size is not None
     assert config.spacing_mm is not None
     assert config.unit_mm is not None
+    assert config.views is not None
     images = torch.rand(sets, config.views, 1, *config.view_size, generator=generator) * 2 - 1
     centres = torch.rand(sets, config.views, 3, generator=generator) * config.unit_mm
     return ViewBatch(images, centres, tuple("made up" for _ in range(sets)), config.spacing_mm)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import blosc2
 import numpy as np
@@ -191,7 +192,7 @@ class CaseReader:
     def foreground(self, case: LabelledCase) -> dict[int, np.ndarray]:
         """Returns some voxels ``(voxels, 3)`` of each class that the case has, by class number."""
         if case.labels not in self._foreground:
-            said = json.loads(open_labels(case.labels).schunk.vlmeta["foreground"])
+            said = _said(case.labels, "foreground")
             self._foreground[case.labels] = {int(number): np.array(voxels) for number, voxels in said.items()}
         return self._foreground[case.labels]
 
@@ -199,6 +200,11 @@ class CaseReader:
 def open_labels(path: Path) -> "blosc2.NDArray":
     """Returns a cached label map; slices of it are read when they are taken."""
     return blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+
+
+def _said(path: Path, what: str) -> Any:
+    array = open_labels(path)  # kept until the end: what hangs on it does not keep it alive
+    return json.loads(array.schunk.vlmeta[what])
 
 
 def _prepare_case(case: Case, store: Store, key: str, values: list[int]) -> LabelledCase:
@@ -209,7 +215,7 @@ def _prepare_case(case: Case, store: Store, key: str, values: list[int]) -> Labe
     if not path.is_file():
         indices, own = read_labels(case, values)
         _write_labels(path, labels_on_grid(indices, len(values), own, grid), len(values))
-    voxels = tuple(json.loads(open_labels(path).schunk.vlmeta["voxels"]))
+    voxels = tuple(_said(path, "voxels"))
     own = source_geometry(case.source)
     return LabelledCase(case, key, scan.content, scan.shape_vox, grid, own, path, voxels)
 

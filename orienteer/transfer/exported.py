@@ -170,9 +170,13 @@ def rows_of(network: nn.Module, loaded: Mapping[str, str], output_layer: set[str
         depth: parts are named by that many words of a tensor's name.
     """
     groups: dict[tuple[str, str, str], dict[str, Tensor]] = {}
+    seen: set[int] = set()
     for name, tensor in network.state_dict().items():
         what = LOADED if name in loaded else NEW
         why = loaded.get(name, "output layer" if name in output_layer else "not trained")
+        if tensor.data_ptr() in seen:
+            why = "second names of tensors above"
+        seen.add(tensor.data_ptr())
         groups.setdefault((".".join(name.split(".")[:depth]), what, why), {})[name] = tensor
     rows = [
         Row(part, what, tuple(tensors), _count(tensors.values()), why)  # type: ignore[arg-type]

@@ -40,9 +40,11 @@ def colours_of_features(frozen: FrozenEncoder, store: Store, key: str, name: str
     planes = [_plane(scan.shape_vox, axis, middle[axis]) for axis in range(3)]
     inside = np.concatenate([body[tuple(plane.astype(int).T)] for plane in planes])
     features = features_at(frozen, store, key, np.concatenate(planes))
-    colours = np.split(_three_colours(features, frozen.encoder.channels, inside), np.cumsum([len(p) for p in planes])[:2])
+    colours = np.split(
+        _three_colours(features, frozen.encoder.channels, inside), np.cumsum([len(p) for p in planes])[:2]
+    )
     figure = new_figure(1100, 850)
-    above, below = figure.subfigures(2, 1)
+    above, below = figure.subfigures(2, 1, squeeze=True)  # type: ignore[misc]
     three_slices(above, voxels, middle, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
     above.suptitle(name, fontsize=10)
     every = three_slices(below, voxels, middle, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
@@ -65,9 +67,16 @@ def map_of_scans(vectors: Float32[np.ndarray, "scans channels"], groups: Sequenc
     axes = figure.subplots()
     for number, group in enumerate(sorted(set(groups))):
         mine = np.array([item == group for item in groups])
-        axes.scatter(*places[mine].T, s=18, color=view_colour(number), label=f"{group} ({mine.sum()})", alpha=0.8)
-    for name, share, write in zip(("1st", "2nd"), shares, (axes.set_xlabel, axes.set_ylabel), strict=True):
-        write(f"{name} principal component, {100 * share:.0f} % of the variance", fontsize=9)
+        axes.scatter(
+            places[mine, 0],
+            places[mine, 1],
+            s=18,
+            color=view_colour(number),
+            label=f"{group} ({mine.sum()})",
+            alpha=0.8,
+        )
+    axes.set_xlabel(f"1st principal component, {100 * shares[0]:.0f} % of the variance", fontsize=9)
+    axes.set_ylabel(f"2nd principal component, {100 * shares[1]:.0f} % of the variance", fontsize=9)
     axes.set_title("a map of scans: near points have like features", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)

@@ -52,6 +52,10 @@ class FrozenEncoder:
     device: torch.device
     card: dict[str, Any]
 
+    def preparation_of_whole_scans(self) -> Preparation:
+        """Returns the preparation without the crop to the body: labels may lie where the body's outline is uncertain."""
+        return replace(self.preparation, crop_to_body=False)
+
     def random_twin(self, seed: int = 0) -> "FrozenEncoder":
         """Returns the same network with fresh weights: what its architecture alone knows."""
         with torch.random.fork_rng(devices=[]):
@@ -60,7 +64,9 @@ class FrozenEncoder:
         return replace(self, encoder=encoder.eval().to(self.device))
 
     @torch.inference_mode()
-    def levels(self, views: Float32[np.ndarray, "views size0 size1 size2"]) -> tuple[Float[Tensor, "views _ _ _ _"], ...]:
+    def levels(
+        self, views: Float32[np.ndarray, "views size0 size1 size2"]
+    ) -> tuple[Float[Tensor, "views _ _ _ _"], ...]:
         """Returns the feature maps of every level, finest first."""
         images = torch.from_numpy(views)[:, None].to(self.device)  # (views, 1, size0, size1, size2)
         return self.encoder(images)
@@ -237,7 +243,9 @@ def _pooled(
     return torch.einsum("vcijk,vi,vj,vk->vc", level.float(), *weights).cpu().numpy()
 
 
-def _covered_blocks(starts: Int64[np.ndarray, " starts"], size: int, length: int, cell: int) -> Float64[np.ndarray, "starts blocks"]:
+def _covered_blocks(
+    starts: Int64[np.ndarray, " starts"], size: int, length: int, cell: int
+) -> Float64[np.ndarray, "starts blocks"]:
     """Returns how many voxels of each block of one axis a view from each start covers."""
     low = np.arange(-(-length // cell)) * cell
     high = np.minimum(low + cell, length)
@@ -275,4 +283,8 @@ def _interpolated(
         functional.grid_sample(level.float()[None], grid, mode="bilinear", padding_mode="border", align_corners=False)
         for level in levels
     ]
-    return torch.cat([rearrange(column, "1 channels 1 1 points -> points channels") for column in columns], 1).cpu().numpy()
+    return (
+        torch.cat([rearrange(column, "1 channels 1 1 points -> points channels") for column in columns], 1)
+        .cpu()
+        .numpy()
+    )

@@ -1,5 +1,7 @@
 """Scans with one label each, from a CSV: prepared, and dealt into training and test scans."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +79,8 @@ def prepare_labelled(
     fold: int = 0,
     fraction: float = 1.0,
     seed: int = 0,
+    train_cases: int | None = None,
+    test_cases: int | None = None,
     workers: int | None = None,
     shown: bool = True,
 ) -> LabelledScans:
@@ -88,6 +92,8 @@ def prepare_labelled(
         path: CSV of scan, label and, where wanted, split.
         scans: folder of the scans; by default the one that the CSV lies in.
         fraction: share of the training scans to use.
+        train_cases: use only so many training scans.
+        test_cases: use only so many test scans.
 
     Raises:
         InputError: a CSV that cannot be used, scans that are not there, a class without a scan to train on.
@@ -100,6 +106,7 @@ def prepare_labelled(
     matched = match_scans(str(path), labels.labels, discovery.sources, "the folder of scans")
     keys = {name: ready.keys[source.name] for name, source in matched.items() if source.name in ready.keys}
     training, test = _dealt(labels, list(keys), folds, fold, fraction, seed)
+    training, test = some(training, train_cases, seed), some(test, test_cases, seed)
     _refuse_same(path, keys, training, test)
     check_classes(str(path), labels, training)
     classes = tuple(labels.classes)
@@ -108,6 +115,22 @@ def prepare_labelled(
         return tuple(LabelledScan(name, keys[name], classes.index(labels.labels[name])) for name in names)
 
     return LabelledScans(pick(training), pick(test), classes, ready.failures)
+
+
+def some(names: Sequence[str], count: int | None, seed: int) -> list[str]:
+    """Returns so many of the names, sorted; a smaller number of them is a part of a larger one.
+
+    Raises:
+        InputError: a number below one.
+
+    Example:
+        >>> set(some("abcdef", 2, seed=0)) < set(some("abcdef", 3, seed=0))
+        True
+    """
+    if count is not None and count < 1:
+        raise InputError("cases", wanted="at least 1", got=str(count), do="leave the limit out to use all")
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
+    return sorted(ranked[:count])
 
 
 def _dealt(

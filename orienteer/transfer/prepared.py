@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.scans.content import contents
-from orienteer.scans.index import Failure, Index
+from orienteer.scans.index import Failure, FileState, Index
 from orienteer.scans.prepare import Preparation, prepare, scan_key
 from orienteer.scans.source import Discovery, Selection
 
@@ -52,7 +52,9 @@ def prepare_named(
     if not keys:
         first = report.failures[0]
         raise InputError(
-            "scans", wanted="at least one that can be used", got=f"{len(failed)} that cannot; {first.name}: {first.reason}",
+            "scans",
+            wanted="at least one that can be used",
+            got=f"{len(failed)} that cannot; {first.name}: {first.reason}",
             do=first.do,
         )
     return PreparedScans(dict(sorted(keys.items())), report.failures)
@@ -69,7 +71,9 @@ def failures_text(failures: tuple[Failure, ...], most: int = 5) -> str:
     if not failures:
         return ""
     lines = [f"{len(failures)} {'scan' if len(failures) == 1 else 'scans'} cannot be used:"]
-    lines += [f"  {item.name} ({item.step}): {item.reason}. Do this: {item.do.rstrip('.')}." for item in failures[:most]]
+    lines += [
+        f"  {item.name} ({item.step}): {item.reason}. Do this: {item.do.rstrip('.')}." for item in failures[:most]
+    ]
     return "\n".join(lines + ([f"  ... and {len(failures) - most} more"] if len(failures) > most else []))
 
 
@@ -79,5 +83,5 @@ class _Remembered(Index):
     def __init__(self, index: Index) -> None:
         super().__init__(index._connection)
 
-    def add_content(self, path, state, content) -> None:  # type: ignore[no-untyped-def]
+    def add_content(self, path: Path, state: FileState, content: str) -> None:
         """Keeps nothing: the store is another process's to write."""

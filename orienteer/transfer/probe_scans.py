@@ -35,7 +35,9 @@ class ScanProbe:
             test = self._vectors(frozen, self.scans.test, progress)
         true = _labels(self.scans.training)
         count = len(self.scans.classes)
-        predict, choice = fit_probe(kind, training, true, np.ones(len(true)), count, self._splits(true), _quality, self.seed)
+        predict, choice = fit_probe(
+            kind, training, true, np.ones(len(true)), count, self._splits(true), _quality, self.seed
+        )
         scores = predict(test)
         return scan_scores(_labels(self.scans.test), scores, self.seed), scores, choice
 

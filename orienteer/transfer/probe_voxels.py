@@ -1,6 +1,6 @@
 """A segmentation from frozen features, voxel by voxel, beside the floor that does not look at the image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int, Int64, UInt8
@@ -49,7 +49,9 @@ class VoxelProbe:
         self.samples = [sample_voxels(rng, _read(case), classes, voxels) for case in training]
         self.lattices = [lattice(case.shape_vox, test_voxels) for case in test]
 
-    def dice(self, frozen: FrozenEncoder, kind: Kind, what: str) -> tuple[list[Float64[np.ndarray, " foreground"]], Choice]:
+    def dice(
+        self, frozen: FrozenEncoder, kind: Kind, what: str
+    ) -> tuple[list[Float64[np.ndarray, " foreground"]], Choice]:
         """Returns the Dice of each foreground class for every test case, NaN where neither has it, and what was chosen."""
         with Progress(what, len(self.training) + len(self.test), unit="cases") as progress:
             rows = []
@@ -72,7 +74,9 @@ class VoxelProbe:
             for case, points in zip(self.test, self.lattices, strict=True)
         ]
 
-    def _fit(self, features: Float32[np.ndarray, "rows channels"], kind: Kind):  # type: ignore[no-untyped-def]
+    def _fit(
+        self, features: Float32[np.ndarray, "rows channels"], kind: Kind
+    ) -> tuple[Callable[[Float32[np.ndarray, "rows channels"]], Float64[np.ndarray, "rows classes"]], Choice]:
         classes = np.concatenate([found for _, found, _ in self.samples])
         weights = np.concatenate([weight for _, _, weight in self.samples])
         owner = np.repeat(np.arange(len(self.samples)), [len(found) for _, found, _ in self.samples])
@@ -105,7 +109,9 @@ class MajorityMap:
         there = ((cells >= 0) & (cells < self.shape)).all(1)
         return np.where(there, self.majority[tuple(np.where(there[:, None], cells, 0).T)], 0).astype(np.uint8)
 
-    def _cells(self, points: Int64[np.ndarray, "points 3"], shape_vox: tuple[int, ...]) -> Int64[np.ndarray, "points 3"]:
+    def _cells(
+        self, points: Int64[np.ndarray, "points 3"], shape_vox: tuple[int, ...]
+    ) -> Int64[np.ndarray, "points 3"]:
         return (points - np.array(shape_vox) // 2) // self.coarser + self.shape // 2
 
 

@@ -137,7 +137,9 @@ def read_labels(path: str | Path) -> Labels:
     )
     if len(labels.classes) < 2:
         got = f"one, {labels.classes[0]!r}"
-        raise InputError(str(path), wanted="at least two classes in column label", got=got, do="add scans of another class")
+        raise InputError(
+            str(path), wanted="at least two classes in column label", got=got, do="add scans of another class"
+        )
     if labels.splits is not None:
         check_classes(str(path), labels, [scan for scan, split in labels.splits.items() if split == "train"])
     return labels
@@ -202,7 +204,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if missing:
         got = f"no column {' and no column '.join(missing)} among {', '.join(columns) or 'nothing'}"
         raise InputError(
-            str(path), wanted="a CSV with the columns scan, label and, where wanted, split", got=got,
+            str(path),
+            wanted="a CSV with the columns scan, label and, where wanted, split",
+            got=got,
             do="name the columns in the first line",
         )
     reader.fieldnames = columns
@@ -237,7 +241,9 @@ def _channels(table: VectorTable) -> list[str]:
     return [f"v{channel:04d}" for channel in range(table.vectors.shape[1])]
 
 
-def _csv(columns: dict[str, list[Any]], more: Sequence[str] = (), numbers: Sequence[Sequence[str]] | None = None) -> bytes:
+def _csv(
+    columns: dict[str, list[Any]], more: Sequence[str] = (), numbers: Sequence[Sequence[str]] | None = None
+) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, *more])
@@ -261,7 +267,9 @@ def _pyarrow() -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError as error:
         raise InputError(
-            "out", wanted="pyarrow, which writes Parquet files", got="an environment without it",
+            "out",
+            wanted="pyarrow, which writes Parquet files",
+            got="an environment without it",
             do="pip install 'orienteer[parquet]', or write a .csv or .npy file",
         ) from error
     return pyarrow, parquet

@@ -43,8 +43,7 @@ def write_monai(part: Path, encoder: Encoder, classes: int, channels: int, seed:
     again.load_state_dict(state, strict=True)
     difference = _difference(encoder, again, channels)
     check_same(f"{encoder.target} with the exported weights", difference)
-    with torch.device("meta"):
-        more = build_target(encoder.target, {**arguments, encoder.target_outputs: classes + 1}).state_dict()
+    more = _network(encoder.target, {**arguments, encoder.target_outputs: classes + 1}, seed).state_dict()
     output_layer = {name for name, tensor in state.items() if tensor.shape != more[name].shape}
     name = encoder.target.rpartition(".")[2]
     return Written(
