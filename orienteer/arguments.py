@@ -1,9 +1,12 @@
 """Command lines out of functions and settings: one source for Python, YAML and the shell."""
 
+import argparse
 import dataclasses
 import inspect
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import version
 from typing import Any, get_args, get_origin, get_type_hints
 
 import jsonargparse
@@ -14,46 +17,51 @@ jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """One command of the program.
+    """One command of the program. What it names is imported when the command is asked for: torch takes seconds to load.
 
     Attributes:
-        function: what it calls; its own named arguments become options.
-        settings: a dataclass whose fields are options too, passed on as keywords; None where there is none.
+        function: what it calls, as ``package.module:name``; its own named arguments become options.
+        settings: a dataclass whose fields are options too, passed on as keywords, named in the same way.
         positional: the option that needs no name: ``orienteer plan SCANS`` is ``orienteer plan --scans SCANS``.
+        about: one line for the list of commands.
+        prints: whether what it returns is printed.
     """
 
-    function: Callable[..., Any]
-    settings: type | None = None
+    function: str
+    settings: str | None = None
     positional: str | None = None
+    about: str = ""
+    prints: bool = False
 
-    @property
-    def about(self) -> str:
-        """The first sentence of the function's docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+    def load(self) -> Callable[..., Any]:
+        """Returns the function."""
+        return _named(self.function)
+
+    def load_settings(self) -> type | None:
+        """Returns the dataclass of its settings."""
+        return _named(self.settings) if self.settings else None
 
 
 def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[str]) -> tuple[Command, dict[str, Any]]:
     """Returns the command that was asked for and the settings that differ from their defaults.
 
-    Leaves the program with a message and code 2 where an option is unknown or of the wrong kind.
+    Leaves the program with a message and code 2 where a command or option is unknown or of the wrong kind.
     """
-    parser = ArgumentParser(prog=prog, description=about)
-    parser.add_argument("--version", action="version", version=_version(prog))
-    subparsers = parser.add_subcommands(required=True)
-    own = {}
-    for name, command in commands.items():
-        own[name] = _parser(prog, name, command)
-        subparsers.add_subcommand(name, own[name], help=command.about)
-    name = next((word for word in argv if not word.startswith("-")), "")
-    words = list(argv)
-    if name in own:
-        at = words.index(name)
-        words = words[: at + 1] + normalised(words[at + 1 :], _kinds(commands[name]), commands[name].positional)
-    chosen = parser.parse_args(words)
-    values = chosen[chosen.subcommand].as_dict()
-    defaults = own[chosen.subcommand].get_defaults().as_dict()
-    given = {key: value for key, value in values.items() if key != "config" and value != defaults.get(key)}
-    return commands[chosen.subcommand], given
+    head = argparse.ArgumentParser(
+        prog=prog,
+        description=about,
+        epilog=f"{prog} COMMAND --help explains the options of a command.\n\ncommands:\n"
+        + "\n".join(f"  {name:<10} {command.about}" for name, command in commands.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    head.add_argument("--version", action="version", version=f"{prog} {version('orienteer')}")
+    head.add_argument("command", choices=commands, metavar="COMMAND", help="one of the commands below")
+    name = head.parse_args(argv[:1]).command
+    command = commands[name]
+    parser = _parser(prog, name, command)
+    values = parser.parse_args(normalised(argv[1:], _kinds(command), command.positional)).as_dict()
+    defaults = parser.get_defaults().as_dict()
+    return command, {key: value for key, value in values.items() if key != "config" and value != defaults.get(key)}
 
 
 def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | None = None) -> list[str]:
@@ -94,15 +102,16 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
 
 
 def _parser(prog: str, name: str, command: Command) -> ArgumentParser:
-    parser = ArgumentParser(prog=f"{prog} {name}", description=inspect.getdoc(command.function).partition("\n\n")[0])  # type: ignore[union-attr]
+    function, settings = command.load(), command.load_settings()
+    parser = ArgumentParser(prog=f"{prog} {name}", description=(inspect.getdoc(function) or "").partition("\n\n")[0])
     parser.add_argument("--config", action="config", help="YAML file with any of the options below")
-    own = [item for item in inspect.signature(command.function).parameters.values() if item.kind != item.VAR_KEYWORD]
-    fields = {item.name for item in dataclasses.fields(command.settings)} if command.settings else set()
+    own = [item for item in inspect.signature(function).parameters.values() if item.kind != item.VAR_KEYWORD]
+    fields = {item.name for item in dataclasses.fields(settings)} if settings else set()
     skip: set[str | int] = {item.name for item in own if item.name in fields}
     if any(item.name not in skip for item in own):
-        parser.add_function_arguments(command.function, skip=skip, fail_untyped=False)
-    if command.settings is not None:
-        parser.add_class_arguments(command.settings)
+        parser.add_function_arguments(function, skip=skip, fail_untyped=False)
+    if settings is not None:
+        parser.add_class_arguments(settings)
         # A function may have defaults of its own for some settings (the demo's number of steps).
         parser.set_defaults({item.name: _plain(item.default) for item in own if item.name in fields})
     return parser
@@ -114,9 +123,10 @@ def _plain(default: Any) -> Any:
 
 def _kinds(command: Command) -> dict[str, Any]:
     """Returns the type of each option."""
-    kinds = {"config": str, **get_type_hints(command.function)}
-    if command.settings is not None:
-        for name, kind in get_type_hints(command.settings).items():
+    kinds = {"config": str, **get_type_hints(command.load())}
+    settings = command.load_settings()
+    if settings is not None:
+        for name, kind in get_type_hints(settings).items():
             kinds[name] = kind
             if dataclasses.is_dataclass(kind):
                 kinds.update({f"{name}.{inner}": hint for inner, hint in get_type_hints(kind).items()})
@@ -157,7 +167,6 @@ def _is_whole(word: str) -> bool:
     return word.lstrip("+-").isdigit()
 
 
-def _version(prog: str) -> str:
-    from importlib.metadata import version
-
-    return f"{prog} {version('orienteer')}"
+def _named(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)

@@ -4,28 +4,43 @@ import os
 import sys
 from collections.abc import Sequence
 
+from orienteer.arguments import Command, parse
+
+COMMANDS = {
+    "demo": Command(
+        "orienteer.training.demo:demo",
+        "orienteer.training.config:PretrainConfig",
+        about="no data needed: make synthetic scans, pretrain on them, show figures and pictures",
+    ),
+    "plan": Command(
+        "orienteer.training.planning:plan",
+        "orienteer.training.config:PretrainConfig",
+        "scans",
+        about="say what pretrain would do with a folder of scans, why, and what it would cost",
+        prints=True,
+    ),
+    "pretrain": Command(
+        "orienteer.training.run:pretrain",
+        "orienteer.training.config:PretrainConfig",
+        "scans",
+        about="train an encoder on a folder of unlabelled scans",
+    ),
+}
+"""Every command: its function, the dataclass of its settings, and the option that needs no name. Loaded when asked for."""
+
+ABOUT = "Teaches 3D networks where things are in unlabelled CT and MR scans, and shows a person what they learned."
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code: 0, 2 for bad input, 1 for a training that stopped, 130 for Ctrl-C."""
-    # Threads that wait by spinning steal the cores that other programs compute on: on a busy machine of two cores a step
-    # took 5 s instead of 0.2 s. Read by OpenMP when torch is loaded, hence here, and only where the user has not chosen.
+    # Threads that wait by spinning steal the cores that other programs compute on: on a busy machine of two cores a
+    # step took 5 s instead of 0.2 s. OpenMP reads this when torch is loaded, hence here, and the user's choice goes first.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from orienteer.arguments import Command, parse
     from orienteer.errors import InputError, TrainingStopped
-    from orienteer.training.config import PretrainConfig
-    from orienteer.training.demo import demo
-    from orienteer.training.planning import plan
-    from orienteer.training.run import pretrain
 
-    commands = {
-        "demo": Command(demo, settings=PretrainConfig),
-        "plan": Command(plan, settings=PretrainConfig, positional="scans"),
-        "pretrain": Command(pretrain, settings=PretrainConfig, positional="scans"),
-    }
-    about = "Teaches 3D networks where things are in unlabelled CT and MR scans."
     try:
-        command, settings = parse("orienteer", about, commands, sys.argv[1:] if argv is None else argv)
-        result = command.function(**settings)
+        command, settings = parse("orienteer", ABOUT, COMMANDS, sys.argv[1:] if argv is None else argv)
+        result = command.load()(**settings)
     except InputError as error:
         print(f"orienteer: {error}", file=sys.stderr)
         return 2
@@ -34,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    if command.function is plan:
+    if command.prints:
         print(result)
     return 0
 

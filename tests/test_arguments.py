@@ -1,16 +1,17 @@
 """The command line says the same as the Python functions."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from orienteer.arguments import Command, parse
-from orienteer.cli import main
-from orienteer.training.config import PretrainConfig, make_config
-from orienteer.training.run import pretrain
+import orienteer
 
-COMMANDS = {"pretrain": Command(pretrain, settings=PretrainConfig, positional="scans")}
+from orienteer.arguments import parse
+from orienteer.cli import COMMANDS, main
+from orienteer.training.config import PretrainConfig, make_config
 
 
 def given(*words: str) -> dict:
@@ -93,3 +94,28 @@ def test_main_says_bad_input_on_stderr_and_returns_2(tmp_path: Path, capsys: pyt
     assert error.startswith("orienteer: ")
     assert "Do this:" in error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_a_public_function_of_the_same_name(name: str, capsys: pytest.CaptureFixture) -> None:
+    assert getattr(orienteer, name) is COMMANDS[name].load()
+    assert COMMANDS[name].about
+    with pytest.raises(SystemExit, match="0"):
+        parse("orienteer", "about", COMMANDS, [name, "--help"])
+    assert "--config" in capsys.readouterr().out
+
+
+def test_the_demo_has_its_own_defaults_for_shared_settings() -> None:
+    assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "600"])[1] == {}
+    assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "2000"])[1] == {"steps": 2000}
+
+
+def test_an_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("orienteer", "about", COMMANDS, ["pretrian"])
+    assert "pretrain" in capsys.readouterr().err
+
+
+def test_the_list_of_commands_loads_no_torch() -> None:
+    code = "import sys; from orienteer.cli import main\ntry:\n main(['--help'])\nexcept SystemExit: pass\nsys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

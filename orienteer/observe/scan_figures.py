@@ -122,7 +122,15 @@ def measure_scan(
         predicted_mm={name: np.concatenate(parts) for name, parts in predicted.items()},
         set_errors_mm=np.concatenate(errors) if errors else np.zeros(0),
         set_closures_mm=closure_mm if closure_mm.size and closure_mm.max() > SMALLEST_CLOSURE_MM else None,
-        fits=_fits(loaded, scan, starts, readings) if predicted else {},
+        fits=_fits(loaded, scan, starts, readings, true, predicted) if predicted else {},
+    )
+
+
+def fit_of(true_mm: Pairs, predicted_mm: Mapping[str, Pairs]) -> Fit:
+    """Returns how well predicted gaps fit claimed ones."""
+    return Fit(
+        missed={name: ((gaps - true_mm) ** 2).mean(axis=0) for name, gaps in predicted_mm.items()},
+        claimed={name: (true_mm**2).mean(axis=0) for name in predicted_mm},
     )
 
 
@@ -137,19 +145,30 @@ def standing(value: float, others: Sequence[float]) -> float:
     return below / len(others) if len(others) else float("nan")
 
 
-def _fits(loaded: LoadedRun, scan: WholeScan, starts: Starts, readings: Sequence[Fault]) -> dict[Fault, Fit]:
+def _fits(
+    loaded: LoadedRun,
+    scan: WholeScan,
+    starts: Starts,
+    readings: Sequence[Fault],
+    true: Sequence[Pairs],
+    predicted: Mapping[str, Sequence[Pairs]],
+) -> dict[Fault, Fit]:
     """Tries every reading on a few sets, then those that are still possible on all sets."""
-    first = _all_fits(loaded, scan, starts[:FIRST_SETS], (SOUND, *readings))
+    true_mm = np.concatenate(true)
+    predicted_mm = {name: np.concatenate(parts) for name, parts in predicted.items()}
+    pairs = len(true_mm) // len(starts) * FIRST_SETS  # the gaps of one set lie together
+    first = {SOUND: fit_of(true_mm[:pairs], {name: gaps[:pairs] for name, gaps in predicted_mm.items()})}
+    first |= _all_fits(loaded, scan, starts[:FIRST_SETS], [reading for reading in readings if reading != SOUND])
     least = min(_plain_misfit(fit) for fit in first.values())
-    left = [reading for reading, fit in first.items() if _plain_misfit(fit) <= CONTENDER * least]
-    if len(starts) <= FIRST_SETS or left == [SOUND]:
+    left = [reading for reading, fit in first.items() if _plain_misfit(fit) <= CONTENDER * least and reading != SOUND]
+    if len(starts) <= FIRST_SETS or not left:
         return first
-    return first | _all_fits(loaded, scan, starts, (SOUND, *left))
+    return first | {SOUND: fit_of(true_mm, predicted_mm)} | _all_fits(loaded, scan, starts, left)
 
 
 def _all_fits(loaded: LoadedRun, scan: WholeScan, starts: Starts, readings: Sequence[Fault]) -> dict[Fault, Fit]:
     fits = {}
-    for reading in dict.fromkeys(readings):
+    for reading in readings:
         try:
             fits[reading] = _fit(loaded, _as_read(loaded, scan, starts, reading))
         except ScanError:
@@ -159,12 +178,11 @@ def _all_fits(loaded: LoadedRun, scan: WholeScan, starts: Starts, readings: Sequ
 
 def _plain_misfit(fit: Fit) -> float:
     """Returns the error as a share of the gaps' length, every axis alike: enough to see what is out of question."""
-    return float(np.mean([np.sqrt(fit.missed[name] / fit.claimed[name]).mean() for name in fit.missed]))
+    claimed = {name: np.maximum(squares, 1e-9) for name, squares in fit.claimed.items()}
+    return float(np.mean([np.sqrt(fit.missed[name] / claimed[name]).mean() for name in fit.missed]))
 
 
 def _as_read(loaded: LoadedRun, scan: WholeScan, starts: Starts, reading: Fault) -> ViewBatch:
-    if reading == SOUND:
-        return cut(scan, starts, _size(loaded))
     mended = undone(scan, reading)
     moved = moved_starts(starts, scan, reading, _size(loaded))
     if moved is None:
@@ -173,16 +191,12 @@ def _as_read(loaded: LoadedRun, scan: WholeScan, starts: Starts, reading: Fault)
 
 
 def _fit(loaded: LoadedRun, views: ViewBatch) -> Fit:
-    missed, claimed = dict[str, list[np.ndarray]](), dict[str, list[np.ndarray]]()
+    true, predicted = [], dict[str, list[np.ndarray]]()
     for part in _chunks(views):
-        truth_mm = _flat(gap_matrix(part.centres_mm))
+        true.append(_flat(gap_matrix(part.centres_mm)))
         for name, gaps_mm in loaded.gaps_mm(loaded.predict(part)).items():
-            missed.setdefault(name, []).append((_flat(gaps_mm.cpu()) - truth_mm) ** 2)
-            claimed.setdefault(name, []).append(truth_mm**2)
-    return Fit(
-        {name: np.concatenate(parts).mean(axis=0) for name, parts in missed.items()},
-        {name: np.concatenate(parts).mean(axis=0) for name, parts in claimed.items()},
-    )
+            predicted.setdefault(name, []).append(_flat(gaps_mm.cpu()))
+    return fit_of(np.concatenate(true), {name: np.concatenate(parts) for name, parts in predicted.items()})
 
 
 def _chunks(views: ViewBatch) -> list[ViewBatch]:

@@ -25,6 +25,8 @@ SUFFIXES = {
 NEVER_DICOM = (
     *(
         ".json",
+        ".b2nd",
+        ".sqlite",
         ".txt",
         ".csv",
         ".tsv",

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from orienteer.errors import InputError
+from orienteer.scans.disk import BYTES_PER_VOXEL
 from orienteer.scans.read import ScanHeader
 from orienteer.types import Triple, TripleMm
 
@@ -16,10 +17,6 @@ VIEW_SHARE_OF_EXTENT = 0.55
 
 LEAST_SHARE_OF_EXTENT = 0.25
 """A view takes at least this share of a typical scan, so that it holds enough anatomy to tell where it is."""
-
-BYTES_PER_STORED_VOXEL = 1.3
-"""Measured on real scans: int16 voxels after blosc2, before the crop to the body."""
-
 
 ValueT = TypeVar("ValueT")
 
@@ -91,7 +88,7 @@ def make_plan(
         spacing_mm=spacing.value,
         view_size=view.value,
         unit_mm=unit.value,
-        store_bytes=int(voxels * BYTES_PER_STORED_VOXEL),
+        store_bytes=int(voxels * BYTES_PER_VOXEL),
         choices={"spacing_mm": spacing, "view_size": view, "unit_mm": unit},
         too_small=_too_small(headers, spacing.value, view.value),
     )

@@ -99,10 +99,22 @@ def check_same(before: PretrainConfig, given: dict[str, Any]) -> None:
             )
 
 
-def write_split(folder: Path, training: dict[str, str], validation: dict[str, str]) -> None:
-    """Writes split.json: which scans were trained on and which were held out, key and name of each."""
-    parts = {"training": training, "validation": validation}
-    rows = {part: [{"key": key, "name": name} for key, name in scans.items()] for part, scans in parts.items()}
+def write_split(
+    folder: Path, training: dict[str, str], validation: dict[str, str], contents: Mapping[str, str] | None = None
+) -> None:
+    """Writes split.json: which scans were trained on and which were held out, key and name of each.
+
+    Args:
+        contents: hash of each scan's files by key, by which a fine-tuning finds out whether its test scans were seen.
+    """
+    parts, known = {"training": training, "validation": validation}, contents or {}
+    rows = {
+        part: [
+            {"key": key, "name": name, **({"content": known[key]} if key in known else {})}
+            for key, name in scans.items()
+        ]
+        for part, scans in parts.items()
+    }
     write_whole(folder / SPLIT_FILE, (json.dumps(rows, indent=1) + "\n").encode())
 
 

@@ -87,15 +87,15 @@ def plan_config(config: PretrainConfig, shown: bool = True) -> Plan:
             "scans", wanted="a folder of scans", got="none", do="name it: orienteer pretrain SCANS --out RUN"
         )
     method = resolve_method(config.method, config.tasks)
-    given, config = config, replace(config, **_method_choices(config, method))
+    config = replace(config, **_method_choices(config, method))
     discovery = discover(str(config.scans), config.part(Selection))
     headers, unreadable = _headers(discovery, config, shown)
-    config = _for_small_scans(config, headers, given_encoder=given.encoder)
+    config = _for_small_scans(config, headers)
     divisor = view_divisor(config.encoder, **config.encoder_arguments)
     scans = make_plan(
         headers,
         divisor=divisor,
-        least_view_vox=max(LEAST_VIEW_VOX, *divisor),
+        least_view_vox=max(LEAST_VIEW_VOX, *(2 * edge for edge in divisor)),
         most_view_vox=_most_view_vox(config),
         spacing_mm=config.spacing_mm,
         view_size=config.view_size,
@@ -121,15 +121,15 @@ def _method_choices(config: PretrainConfig, method: Method) -> dict[str, Any]:
     }
 
 
-def _for_small_scans(config: PretrainConfig, headers: Sequence[ScanHeader], given_encoder: str) -> PretrainConfig:
-    """Returns a config whose encoder, where it may be chosen, keeps full resolution for scans of few voxels."""
-    if given_encoder != "auto" or config.encoder != "tiny" or config.encoder_arguments:
+def _for_small_scans(config: PretrainConfig, headers: Sequence[ScanHeader]) -> PretrainConfig:
+    """Returns a config in which the encoder for CPUs keeps full resolution at first where scans have few voxels."""
+    if config.encoder != "tiny" or "stem_stride" in config.encoder_arguments or config.view_size is not None:
         return config
-    coarse = view_divisor(config.encoder)
+    coarse = view_divisor(config.encoder, **config.encoder_arguments)
     smallest = np.quantile([header.shape_vox for header in headers], 0.25, axis=0)
     if (VIEW_SHARE_OF_EXTENT * smallest >= 2 * np.array(coarse)).all():
         return config
-    return replace(config, encoder_arguments={"stem_stride": 1})
+    return replace(config, encoder_arguments={**config.encoder_arguments, "stem_stride": 1})
 
 
 def _most_view_vox(config: PretrainConfig) -> int:

@@ -96,7 +96,12 @@ def _begun(folder: Path, config: PretrainConfig) -> tuple[PretrainConfig, dict[s
     for key, reason in usable.too_small.items():
         print(f"set aside: {names[key]}: {reason}", flush=True)
     training, validation = split(usable.keys, config.validation_fraction, config.seed)
-    run_folder.write_split(folder, {key: names[key] for key in training}, {key: names[key] for key in validation})
+    run_folder.write_split(
+        folder,
+        {key: names[key] for key in training},
+        {key: names[key] for key in validation},
+        {key: store.scan(key).content for key in names},
+    )
     run_folder.write_failures(folder, report.failures, {names[key]: why for key, why in usable.too_small.items()})
     counts = _counts(report, len(usable.too_small), len(made.discovery.left_out))
     run_folder.write_counts(folder, counts)

@@ -121,7 +121,7 @@ def view_vectors(frozen: FrozenEncoder, store: Store, key: str, overlap: float =
     scan = store.scan(key)
     starts = body_grid(scan.shape_vox, store.body(key), frozen.view_size, overlap)
     vectors = []
-    for batch, views in _views(frozen, store, key, starts):
+    for batch, views in _views(frozen.view_size, store, key, starts):
         last = frozen.levels(views)[-1]  # (views, channels, cells0, cells1, cells2)
         vectors.append(_pooled(last, batch, scan.shape_vox, frozen.view_size))
     middles_vox = starts + (np.array(frozen.view_size) - 1) / 2
@@ -148,7 +148,7 @@ def features_at(
     found = np.zeros((len(points_vox), sum(frozen.encoder.channels)), np.float32)
     total = np.zeros(len(points_vox), np.float32)
     first = 0
-    for batch, views in _views(frozen, store, key, starts):
+    for batch, views in _views(frozen.view_size, store, key, starts):
         levels = frozen.levels(views)
         for number in range(len(batch)):
             mine, weight = nearness[first + number]
@@ -216,14 +216,22 @@ def read_view(
     return view
 
 
+def view_batches(
+    store: Store, key: str, view_size: Triple, overlap: float
+) -> Iterator[Float32[np.ndarray, "batch size0 size1 size2"]]:
+    """Yields the views of a fixed grid over a scan's body, as many at once as go through an encoder together."""
+    starts = body_grid(store.scan(key).shape_vox, store.body(key), view_size, overlap)
+    return (views for _, views in _views(view_size, store, key, starts))
+
+
 def _views(
-    frozen: FrozenEncoder, store: Store, key: str, starts: Int64[np.ndarray, "views 3"]
+    view_size: Triple, store: Store, key: str, starts: Int64[np.ndarray, "views 3"]
 ) -> Iterator[tuple[Int64[np.ndarray, "batch 3"], Float32[np.ndarray, "batch size0 size1 size2"]]]:
-    """Yields the views at these places, as many at once as go through the encoder together."""
-    count = max(1, BATCH_VOX // int(np.prod(frozen.view_size)))
+    """Yields the views at these places with their first voxels."""
+    count = max(1, BATCH_VOX // int(np.prod(view_size)))
     for first in range(0, len(starts), count):
         batch = starts[first : first + count]
-        yield batch, np.stack([read_view(store, key, start, frozen.view_size) for start in batch])
+        yield batch, np.stack([read_view(store, key, start, view_size) for start in batch])
 
 
 def _pooled(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orienteer.encoders.base import Encoder
+from orienteer.encoders.cpu_bf16 import exact_where_bf16_fails
 from orienteer.encoders.target import build_target
 from orienteer.errors import InputError
 
@@ -53,6 +54,9 @@ class Segmenter(nn.Module):
         super().__init__()
         self.target, self.arguments = target, dict(arguments)
         self.network = build_target(target, arguments)
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv3d):
+                _guard(module)
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         """Returns logits ``(batch, classes, size0, size1, size2)``, in training perhaps a list of them."""
@@ -148,6 +152,25 @@ def load_unique(network: nn.Module, state: Mapping[str, Tensor], source: str) ->
             do="copy both files again from one folder",
         )
     network.load_state_dict(dict(state), strict=False)
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself, so that mixed precision is faster and not slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in known)
+
+
+def _guard(convolution: nn.Conv3d) -> None:
+    """Keeps a convolution in 32 bits where bfloat16 on CPUs is wrong; see `exact_where_bf16_fails`."""
+    compute = convolution.forward
+
+    def forward(x: Tensor) -> Tensor:
+        with exact_where_bf16_fails(convolution, x, x.shape[2]) as exact:
+            return compute(exact)
+
+    convolution.forward = forward  # type: ignore[method-assign]
 
 
 def _supervised(encoder: Encoder, wanted: bool) -> bool:

@@ -1,5 +1,6 @@
 """What frozen features know: a simple model on top of them, beside the same network untrained and a trivial floor."""
 
+import csv
 import io
 import json
 import time
@@ -26,6 +27,7 @@ from orienteer.transfer.prepared import failures_text
 from orienteer.transfer.probe_models import STRENGTHS
 from orienteer.transfer.probe_scans import ScanProbe
 from orienteer.transfer.probe_voxels import VoxelProbe, scores_by_class
+from orienteer.transfer.scan_results import SCORES, majority_scores, predictions_csv, scores_picture
 from orienteer.types import TripleMm
 
 FEATURES, RANDOM = "frozen features", "random weights"
@@ -109,9 +111,9 @@ def probe(
     found = (_probe_scans if path.suffix.lower() == ".csv" else _probe_voxels)(frozen, run, path, options)
     summary = {**found.summary, "seconds": round(time.monotonic() - begun, 1)}
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "results.csv", found.rows.encode())
+    write_whole(folder / "results.csv", found.rows)
     if options.pictures:
-        write_whole(folder / "probe.png", _picture(found.bars, f"{options.kind} on held-out cases", found.unit))
+        write_whole(folder / "probe.png", found.picture)
     settings_used = {"run": str(run), "data": str(data), **asdict(options)}
     write_whole(folder / "settings.json", (json.dumps(settings_used, indent=2) + "\n").encode())
     write_whole(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
@@ -123,12 +125,12 @@ def probe(
 
 @dataclass(frozen=True)
 class _Found:
-    """What a probe gave: the summary, figures by name for each rival, the rows of results.csv, a warning or nothing."""
+    """What a probe gave: the summary, figures by name for each rival, a PNG, results.csv, a warning or nothing."""
 
     summary: dict[str, Any]
     bars: dict[str, dict[str, float]]
-    unit: str
-    rows: str
+    picture: bytes
+    rows: bytes
     warning: str
 
 
@@ -168,13 +170,14 @@ def _probe_voxels(frozen: FrozenEncoder, run: str | Path, path: Path, options: P
         "chosen": asdict(choice),
         "test_scans_seen_in_pretraining": seen,
     }
-    names = list(prepared.classes.values())[1:]
-    lines = [",".join(["case", *(f"{rival}: {name}" for rival in by_rival for name in names)])]
-    for place, case in enumerate(test):
-        values = [value for found in by_rival.values() for value in found[place]]
-        lines.append(",".join([case, *("" if np.isnan(value) else f"{value:.4f}" for value in values)]))
     bars = {rival: _flat_dice(found) for rival, found in figures.items()}
-    return _Found(summary, bars, "Dice", "\n".join(lines) + "\n", warning)
+    return _Found(
+        summary,
+        bars,
+        _picture(bars, f"{options.kind} on held-out cases"),
+        _rows(test, by_rival, prepared.classes),
+        warning,
+    )
 
 
 def _probe_scans(frozen: FrozenEncoder, run: str | Path, path: Path, options: ProbeSettings) -> _Found:
@@ -197,7 +200,7 @@ def _probe_scans(frozen: FrozenEncoder, run: str | Path, path: Path, options: Pr
     scans = ScanProbe(reader, found, options.overlap, options.seed)
     figures, scores, choice = scans.scores(frozen, options.kind, FEATURES)
     by_rival = {FEATURES: figures, RANDOM: scans.scores(frozen.random_twin(options.seed), options.kind, RANDOM)[0]}
-    by_rival["most frequent class"] = scans.floor()
+    by_rival["most frequent class"] = majority_scores(found, options.seed)
     summary = {
         "task": "classification",
         "kind": options.kind,
@@ -209,15 +212,12 @@ def _probe_scans(frozen: FrozenEncoder, run: str | Path, path: Path, options: Pr
         "chosen": asdict(choice),
         "test_scans_seen_in_pretraining": seen,
     }
-    lines = [",".join(["scan", "label", "predicted", *(f"score: {name}" for name in found.classes)])]
-    for scan, row in zip(found.test, scores, strict=True):
-        label, predicted = found.classes[scan.label], found.classes[int(row.argmax())]
-        lines.append(",".join([f'"{scan.name}"', f'"{label}"', f'"{predicted}"', *(f"{value:.6g}" for value in row)]))
     bars = {
-        rival: {name: values[name] for name in ("auc", "balanced_accuracy") if values[name] is not None}
+        rival: {words: values[name] for name, words in SCORES.items() if values[name] is not None}
         for rival, values in by_rival.items()
     }
-    return _Found(summary, bars, "share", "\n".join(lines) + "\n", warning)
+    picture = scores_picture(by_rival, f"{options.kind} on held-out scans")
+    return _Found(summary, bars, picture, predictions_csv(found, scores), warning)
 
 
 def _check(options: ProbeSettings) -> None:
@@ -268,13 +268,24 @@ def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _picture(bars: Mapping[str, Mapping[str, float]], title: str, unit: str) -> bytes:
-    rivals: Sequence[str] = [rival for rival in bars if rival != FEATURES]
+def _picture(bars: Mapping[str, Mapping[str, float]], title: str) -> bytes:
+    rivals = {rival: figures for rival, figures in bars.items() if rival != FEATURES}
     figure = new_figure(300 + 150 * len(bars[FEATURES]), 420)
     axes = figure.subplots()
-    bars_against(axes, bars[FEATURES], {rival: bars[rival] for rival in rivals}, unit)
-    axes.set_ylim(0, 1.05)
+    bars_against(axes, bars[FEATURES], rivals, "Dice")
+    axes.set_ylim(0, 1.12)
     figure.suptitle(title, fontsize=10)
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
+
+
+def _rows(cases: Sequence[str], scores: Mapping[str, Sequence[np.ndarray]], classes: Mapping[int, str]) -> bytes:
+    """Returns results.csv of a segmentation: one row per test case, empty where a class cannot be scored."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case", *(f"dice {name}, {rival}" for rival in scores for name in list(classes.values())[1:])])
+    for place, case in enumerate(cases):
+        values = [value for found in scores.values() for value in found[place]]
+        writer.writerow([case, *("" if np.isnan(value) else f"{value:.4f}" for value in values)])
+    return text.getvalue().encode()

@@ -12,6 +12,7 @@ from orienteer.scans.store import Store
 from orienteer.transfer.features import FrozenEncoder, view_vectors
 from orienteer.transfer.labelled_scans import LabelledScan, LabelledScans
 from orienteer.transfer.probe_models import Choice, Kind, fit_probe
+from orienteer.transfer.scan_results import labels_of
 from orienteer.transfer.scores import auc, scan_scores
 
 INNER_FOLDS = 3
@@ -33,20 +34,13 @@ class ScanProbe:
         with Progress(what, len(self.scans.training) + len(self.scans.test), unit="scans") as progress:
             training = self._vectors(frozen, self.scans.training, progress)
             test = self._vectors(frozen, self.scans.test, progress)
-        true = _labels(self.scans.training)
+        true = labels_of(self.scans.training)
         count = len(self.scans.classes)
         predict, choice = fit_probe(
             kind, training, true, np.ones(len(true)), count, self._splits(true), _quality, self.seed
         )
         scores = predict(test)
-        return scan_scores(_labels(self.scans.test), scores, self.seed), scores, choice
-
-    def floor(self) -> dict[str, Any]:
-        """Returns the scores of naming the most frequent class of the training scans every time."""
-        count = len(self.scans.classes)
-        most = int(np.bincount(_labels(self.scans.training), minlength=count).argmax())
-        constant = np.tile(np.eye(count)[most], (len(self.scans.test), 1))
-        return scan_scores(_labels(self.scans.test), constant, self.seed)
+        return scan_scores(labels_of(self.scans.test), scores, self.seed), scores, choice
 
     def _vectors(
         self, frozen: FrozenEncoder, scans: Sequence[LabelledScan], progress: Progress
@@ -63,10 +57,6 @@ class ScanProbe:
             return []
         folds = StratifiedKFold(INNER_FOLDS, shuffle=True, random_state=self.seed)
         return list(folds.split(np.zeros(len(true)), true))
-
-
-def _labels(scans: Sequence[LabelledScan]) -> np.ndarray:
-    return np.array([scan.label for scan in scans])
 
 
 def _quality(true: np.ndarray, scores: np.ndarray, _: np.ndarray) -> float:

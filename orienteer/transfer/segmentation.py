@@ -25,7 +25,7 @@ from orienteer.transfer.geometry import labels_on_grid
 from orienteer.transfer.loop import Trained, train
 from orienteer.transfer.metrics import CaseScores, score_case
 from orienteer.transfer.model import SegmentationModel, save_model
-from orienteer.transfer.network import Loaded, Segmenter, build_segmenter
+from orienteer.transfer.network import Loaded, Segmenter, build_segmenter, fast_bf16
 from orienteer.transfer.nifti import write_labels
 from orienteer.transfer.output import write_config, write_summary
 from orienteer.transfer.overlap import overlap_warning, seen_before
@@ -143,7 +143,8 @@ def _train(
 ) -> Trained:
     assert config.patch_size is not None
     assert config.spacing_mm is not None
-    spacing_mm, loss, precision = config.spacing_mm, segmentation_loss(), config.precision
+    spacing_mm, loss = config.spacing_mm, segmentation_loss()
+    half = config.precision == "bf16" or (config.precision == "auto" and fast_bf16(model.device))
     patches = Patches(CaseReader(_store(config)), cases, config.patch_size, config.batch, config.seed)
     level = {f"network.{name}": number for name, number in loaded.level.items()}
     schedule = Schedule(model.network, level, loaded.levels, config)
@@ -154,7 +155,7 @@ def _train(
     def step_loss(step: int, batch: PatchBatch) -> Tensor:
         changes = draw_changes(np.random.default_rng([config.seed, 2, step]), config.batch, config.mirror)
         batch = apply_changes(batch.to(model.device), changes, spacing_mm)
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
             logits = model.network(batch.images)
         return loss(logits, batch.labels.float())
 

@@ -85,7 +85,7 @@ def dense_features(loaded: LoadedRun, scan: OpenScan, advance: Callable[[int, in
     for first in range(0, len(starts), VIEWS_AT_ONCE):
         some = starts[first : first + VIEWS_AT_ONCE]
         features = loaded.features(scan.images(some, size_vox))
-        maps = features.levels[-1] if task is None else loaded.network.tasks[task](features).embedding  # type: ignore[operator]
+        maps = features.levels[-1] if task is None else loaded.network.tasks[task](features).embedding
         coarsest.append(features.levels[-1][0])
         for start, embedding in zip(some, maps[0].float(), strict=True):
             field.add(start, embedding)

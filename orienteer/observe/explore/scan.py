@@ -59,6 +59,7 @@ class OpenScan:
         spacing_mm: voxel size.
         origin_mm: body-frame place of the middle of voxel 0.
         modality: ``CT`` or ``MR``.
+        value_range: the scan's own values (HU for CT) that became -1 and 1.
         warnings: what a person should know before trusting answers about this scan.
     """
 
@@ -68,6 +69,7 @@ class OpenScan:
     spacing_mm: TripleMm
     origin_mm: TripleMm
     modality: str
+    value_range: tuple[float, float]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -91,7 +93,12 @@ class OpenScan:
         low, high = self.bounds_mm
         half = np.array(self.spacing_mm) / 2
         point = np.array(point_mm, dtype=float)
-        if point.shape != (3,) or not np.isfinite(point).all() or (point < low - half).any() or (point > high + half).any():
+        if (
+            point.shape != (3,)
+            or not np.isfinite(point).all()
+            or (point < low - half).any()
+            or (point > high + half).any()
+        ):
             raise InputError(
                 "point",
                 wanted=f"three numbers in mm from {_words(low)} to {_words(high)}, inside {self.name}",
@@ -99,7 +106,7 @@ class OpenScan:
                 do="choose a point in the scan",
             )
         first = np.rint((point - self.origin_mm) / self.spacing_mm - (np.array(size_vox) - 1) / 2).astype(int)
-        return self.view_at(np.clip(first, 0, np.array(self.shape_vox) - size_vox), size_vox, point)
+        return self.view_at(np.clip(first, 0, np.array(self.shape_vox) - size_vox).tolist(), size_vox, point.tolist())
 
     def view_at(self, start: Sequence[int], size_vox: Triple, asked_mm: Sequence[float] | None = None) -> Place:
         """Returns the view that starts at a voxel."""
@@ -164,6 +171,7 @@ def open_scan(path: str | Path, loaded: LoadedRun) -> OpenScan:
         spacing_mm=arrays.spacing_mm,
         origin_mm=arrays.origin_mm,
         modality=arrays.modality,
+        value_range=arrays.value_range,
         warnings=tuple(_warnings(source, selection, arrays.modality, loaded)),
     )
 
@@ -195,7 +203,9 @@ def _warnings(source: ScanSource, selection: Selection, modality: str, loaded: L
             "that the model was trained on: it shows less than the model expects."
         )
     if source.name in loaded.training.values():
-        found.append(f"A scan of this name was trained on. Held out were, for example, {_some(loaded.validation.values())}.")
+        found.append(
+            f"A scan of this name was trained on. Held out were, for example, {_some(loaded.validation.values())}."
+        )
     return found
 
 
@@ -205,7 +215,7 @@ def _training_modalities(loaded: LoadedRun) -> set[str]:
         with loaded.open_store() as store:
             return {store.scan(key).modality for key in loaded.training}
     except InputError:
-        return {loaded.config.modality} - {"auto"}
+        return set() if loaded.config.modality == "auto" else {loaded.config.modality}
 
 
 def _some(names: object) -> str:
