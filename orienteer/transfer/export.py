@@ -1,7 +1,8 @@
 """Export: the weights of a run in the form that other programs read, checked there before "done" is said."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
@@ -19,6 +20,7 @@ Target = Literal["monai", "nnunet", "nnssl", "onnx", "torchscript", "torch-expor
 
 _USED_BY = {
     "plans": ("nnunet",),
+    "configuration": ("nnunet",),
     "file_axes": ("nnunet", "nnssl"),
     "classes": ("monai",),
     "channels": ("monai",),
@@ -33,7 +35,7 @@ def export(
     to: Target = "monai",
     out: str | None = None,
     plans: str | None = None,
-    configuration: str = "3d_fullres",
+    configuration: str | None = None,
     file_axes: str | None = None,
     classes: int | None = None,
     channels: int | None = None,
@@ -48,7 +50,7 @@ def export(
         to: monai, nnunet (for -pretrained_weights), nnssl (with an adaptation plan), onnx, torchscript or torch-export.
         out: folder to write into. By default export/<to> in the run folder.
         plans: nnunet: your nnUNetPlans.json. Without a run, the message says how to train an encoder that fits.
-        configuration: nnunet: which configuration of the plans.
+        configuration: nnunet: which configuration of the plans. By default 3d_fullres.
         file_axes: nnunet, nnssl: where the axes of your images run to, as three letters (nibabel's aff2axcodes), or one of
             your images. By default RAS.
         classes: monai: output channels of the network. By default 2.
@@ -75,10 +77,10 @@ def export(
         >>> [path.name for path in exported.files], exported.written.difference < 1e-5
         (['network.pt'], True)
     """
-    given = {"plans": plans, "file_axes": file_axes, "classes": classes, "channels": channels, "seed": seed,
-             "view_size": view_size}  # fmt: skip
-    _check(to, {name for name, value in given.items() if value is not None})
-    planned = read_plans(plans, configuration, file_axes or "RAS") if plans is not None else None
+    given = {"plans": plans, "configuration": configuration, "file_axes": file_axes, "classes": classes,
+             "channels": channels, "seed": seed, "view_size": view_size}  # fmt: skip
+    _check(to, {name: value for name, value in given.items() if value is not None})
+    planned = read_plans(plans, configuration or "3d_fullres", file_axes or "RAS") if plans is not None else None
     if run is None:
         do = "name one: orienteer export RUN --to ..."
         raise InputError(
@@ -92,7 +94,7 @@ def export(
         elif to == "nnssl":
             written = write_nnssl(part, encoder, card, axis_map(file_axes or "RAS"))
         elif to == "monai":
-            written = write_monai(part, encoder, 2 if classes is None else classes, channels or 1, seed or 0)
+            written = write_monai(part, encoder, classes, channels or 1, seed or 0)
         else:
             writer = {"onnx": write_onnx, "torchscript": write_torchscript, "torch-export": write_torch_export}[to]
             written = writer(part, encoder, _fitting(encoder, view_size))
@@ -102,8 +104,8 @@ def export(
     return exported
 
 
-def _check(to: str, given: set[str]) -> None:
-    """Stops where an option would be passed over in silence, or one is missing."""
+def _check(to: str, given: Mapping[str, Any]) -> None:
+    """Stops where an option would be passed over in silence, cannot be, or is missing."""
     if to not in get_args(Target):
         raise InputError("to", wanted=f"one of {', '.join(get_args(Target))}", got=repr(to), do="choose one of these")
     for name in sorted(given):
@@ -111,6 +113,9 @@ def _check(to: str, given: set[str]) -> None:
             raise InputError(
                 name, wanted=f"it for --to {' or '.join(_USED_BY[name])} only", got=f"--to {to}", do="leave it out"
             )
+    for name in ("classes", "channels"):
+        if given.get(name, 1) < 1:
+            raise InputError(name, wanted="at least 1", got=str(given[name]), do="give the number that you need")
     if to == "nnunet" and "plans" not in given:
         raise InputError(
             "plans",

@@ -23,6 +23,9 @@ to 1e-5, and a single tensor in the wrong place is of the order of 1."""
 
 LOADED, NEW, LEFT_OUT = "loaded", "new", "left out"
 
+SECOND_NAMES = "second names of tensors above"
+"""Libraries hold some modules under two names; a state dict then has both."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -54,7 +57,7 @@ class Written:
             share of the largest feature.
         checked_with: what the file was loaded back with.
         facts: what a user of the files needs beside them.
-        hint: how to use them, for a person.
+        hint: how to use them, for a person; ``{folder}`` stands for the folder.
     """
 
     files: tuple[str, ...]
@@ -82,9 +85,9 @@ class Exported:
         written = self.written
         lines = [
             table(written.rows),
-            f"\nloaded back with {written.checked_with}: features differ by at most {written.difference:.1e} of the largest",
+            f"\nloaded back with {written.checked_with}: features differ by {written.difference:.1e} of the largest at most",
             f"written: {', '.join(str(path) for path in self.files)}",
-            written.hint,
+            written.hint.replace("{folder}", str(self.folder)),
         ]
         return "\n".join(lines)
 
@@ -175,11 +178,11 @@ def rows_of(network: nn.Module, loaded: Mapping[str, str], output_layer: set[str
         what = LOADED if name in loaded else NEW
         why = loaded.get(name, "output layer" if name in output_layer else "not trained")
         if tensor.data_ptr() in seen:
-            why = "second names of tensors above"
+            why = SECOND_NAMES
         seen.add(tensor.data_ptr())
         groups.setdefault((".".join(name.split(".")[:depth]), what, why), {})[name] = tensor
     rows = [
-        Row(part, what, tuple(tensors), _count(tensors.values()), why)  # type: ignore[arg-type]
+        Row(part, what, tuple(tensors), 0 if why == SECOND_NAMES else _count(tensors.values()), why)  # type: ignore[arg-type]
         for (part, what, why), tensors in groups.items()
     ]
     return tuple(sorted(rows, key=lambda row: row.what != LOADED))

@@ -20,12 +20,12 @@ from orienteer.transfer.metrics import CaseScores, mean
 RESULTS_FILE, FAILURES_FILE = "results.csv", "failures.csv"
 
 
-def test_figures(scores: Mapping[str, CaseScores], classes: Mapping[int, str]) -> dict[str, Any]:
+def summary_of_scores(scores: Mapping[str, CaseScores], classes: Mapping[int, str]) -> dict[str, Any]:
     """Returns the test part of summary.json: means over cases per class, and means over classes.
 
     Example:
         >>> scores = {"a": CaseScores((0.5, 1.0), (2.0, 1.0)), "b": CaseScores((1.0, math.nan), (0.0, math.nan))}
-        >>> figures = test_figures(scores, {0: "background", 1: "front", 2: "back"})
+        >>> figures = summary_of_scores(scores, {0: "background", 1: "front", 2: "back"})
         >>> figures["dice_mean"], figures["dice"], figures["hd95_mm"]
         (0.875, {'front': 0.75, 'back': 1.0}, 1.0)
     """

@@ -37,7 +37,7 @@ from orienteer.transfer.results import (
     chosen_cases,
     draw_case,
     results_table,
-    test_figures,
+    summary_of_scores,
     write_failures,
     write_results,
 )
@@ -113,7 +113,7 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
         },
         "classes_absent_from_training": absent,
         "test_scans_seen_in_pretraining": None if seen is None else len(seen),
-        "test": test_figures(scores, prepared.classes) if scores else None,
+        "test": summary_of_scores(scores, prepared.classes) if scores else None,
         "training_seconds": round(trained.seconds, 1),
         "data_wait_share": round(trained.data_wait_share, 4),
         "seconds": round(time.monotonic() - begun, 1),

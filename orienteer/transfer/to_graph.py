@@ -73,7 +73,7 @@ def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:
     def run(images: Tensor) -> tuple[Tensor, ...]:
         return tuple(torch.from_numpy(level) for level in session.run(names, {"images": images.numpy()}))
 
-    return _checked(ONNX, encoder, view_size, run, f"onnxruntime {version('onnxruntime')}", f'InferenceSession("{ONNX}")')
+    return _checked(ONNX, encoder, view_size, run, f"onnxruntime {version('onnxruntime')}", f'InferenceSession("{{folder}}/{ONNX}")')
 
 
 def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Written:
@@ -83,7 +83,7 @@ def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Writte
         traced.save(part / TORCHSCRIPT)
         loaded = torch.jit.load(part / TORCHSCRIPT)
     return _checked(
-        TORCHSCRIPT, encoder, view_size, loaded, f"torch {torch.__version__}", f'torch.jit.load("{TORCHSCRIPT}")(images)'
+        TORCHSCRIPT, encoder, view_size, loaded, f"torch {torch.__version__}", f'torch.jit.load("{{folder}}/{TORCHSCRIPT}")(images)'
     )
 
 
@@ -97,7 +97,7 @@ def write_torch_export(part: Path, encoder: Encoder, view_size: Triple) -> Writt
         )
         torch.export.save(program, part / TORCH_EXPORT)
         loaded = torch.export.load(part / TORCH_EXPORT).module()
-    hint = f'torch.export.load("{TORCH_EXPORT}").module()(images)'
+    hint = f'torch.export.load("{{folder}}/{TORCH_EXPORT}").module()(images)'
     return _checked(TORCH_EXPORT, encoder, view_size, loaded, f"torch {torch.__version__}", hint)
 
 

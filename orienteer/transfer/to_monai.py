@@ -15,12 +15,12 @@ from orienteer.types import Triple
 WEIGHTS = "network.pt"
 
 
-def write_monai(part: Path, encoder: Encoder, classes: int, channels: int, seed: int) -> Written:
+def write_monai(part: Path, encoder: Encoder, classes: int | None, channels: int, seed: int) -> Written:
     """Writes the target network with the run's encoder in it and a decoder of new weights, as MONAI initialises it.
 
     Args:
         part: folder to write into.
-        classes: output channels of the target network; weights of the output layer are new in any case.
+        classes: output channels of the target network, by default 2; its output layer is new in any case.
         channels: input channels; the first convolution is shared out over them.
         seed: of the new weights.
 
@@ -34,7 +34,13 @@ def write_monai(part: Path, encoder: Encoder, classes: int, channels: int, seed:
             got=f"encoder '{encoder.family}', of {encoder.target}",
             do="use --to nnunet or --to nnssl for this one",
         )
-    arguments = {**encoder.target_arguments, "in_channels": channels, encoder.target_outputs: classes}
+    segments = encoder.target_outputs in encoder.target_arguments  # a ViT alone gives features, not classes
+    if classes is not None and not segments:
+        raise InputError(
+            "classes", wanted="it for networks that segment only", got=f"{encoder.target}", do="leave it out"
+        )
+    outputs = {encoder.target_outputs: classes or 2} if segments else {}
+    arguments = {**encoder.target_arguments, "in_channels": channels, **outputs}
     network = _network(encoder.target, arguments, seed)
     loaded = load_into(network, encoder)
     torch.save({name: tensor.clone() for name, tensor in network.state_dict().items()}, part / WEIGHTS)
@@ -43,7 +49,7 @@ def write_monai(part: Path, encoder: Encoder, classes: int, channels: int, seed:
     again.load_state_dict(state, strict=True)
     difference = _difference(encoder, again, channels)
     check_same(f"{encoder.target} with the exported weights", difference)
-    more = _network(encoder.target, {**arguments, encoder.target_outputs: classes + 1}, seed).state_dict()
+    more = _network(encoder.target, {**arguments, **{name: count + 1 for name, count in outputs.items()}}, seed).state_dict()
     output_layer = {name for name, tensor in state.items() if tensor.shape != more[name].shape}
     name = encoder.target.rpartition(".")[2]
     return Written(
@@ -52,7 +58,7 @@ def write_monai(part: Path, encoder: Encoder, classes: int, channels: int, seed:
         difference=difference,
         checked_with=f"{encoder.target}, strict=True",
         facts={"target": encoder.target, "target_arguments": arguments},
-        hint=f'use: {name}(**target_arguments of export.json).load_state_dict(torch.load("{WEIGHTS}"))',
+        hint=f'use: {name}(**target_arguments of export.json).load_state_dict(torch.load("{{folder}}/{WEIGHTS}"))',
     )
 
 

@@ -70,7 +70,7 @@ def write_nnssl(part: Path, encoder: Encoder, card: dict[str, Any], axes: AxisMa
         difference=difference,
         checked_with=f"{planned.target}, strict=True for {network.key_to_encoder} and {network.key_to_stem}",
         facts={"body_axis_of_each_axis": list(axes.order), "flipped": list(axes.flipped)},
-        hint=f"use: nnUNetv2_preprocess_like_nnssl -d DATASET -n NAME -pc {WEIGHTS} -am like_pretrained",
+        hint=f"use: nnUNetv2_preprocess_like_nnssl -d DATASET -n NAME -pc {{folder}}/{WEIGHTS} -am like_pretrained",
     )
 
 

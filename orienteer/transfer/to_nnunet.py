@@ -53,7 +53,7 @@ def write_nnunet(part: Path, encoder: Encoder, planned: PlannedNetwork, seed: in
         checked_with=checked_with,
         facts={"target": planned.target, "target_arguments": planned.arguments, "input_channels": planned.channels,
                "body_axis_of_each_axis": list(planned.axes.order), "flipped": list(planned.axes.flipped)},
-        hint=f"use: nnUNetv2_train DATASET CONFIGURATION FOLD -p PLANS -pretrained_weights {WEIGHTS}",
+        hint=f"use: nnUNetv2_train DATASET CONFIGURATION FOLD -p PLANS -pretrained_weights {{folder}}/{WEIGHTS}",
     )  # fmt: skip
 
 

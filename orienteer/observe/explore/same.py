@@ -122,14 +122,8 @@ def _coarsest_only(loaded: LoadedRun, coarsest: Float[Tensor, "1 views channels 
     """Returns features whose finer levels have a shape but no values, so that no task can read them unnoticed."""
     views = coarsest.shape[1]
     encoder = loaded.network.encoder
-    empty = [
-        torch.empty(
-            1,
-            views,
-            channels,
-            *(size // step for size, step in zip(view_size(loaded), stride, strict=True)),
-            device="meta",
-        )
-        for channels, stride in zip(encoder.channels[:-1], encoder.strides[:-1], strict=True)
-    ]
+    empty = []
+    for channels, stride in zip(encoder.channels[:-1], encoder.strides[:-1], strict=True):
+        cells = FeatureSpec(channels, stride).cells(view_size(loaded))
+        empty.append(torch.empty(1, views, channels, *cells, device="meta"))
     return Features((*empty, coarsest))

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Int16
+from jaxtyping import Float32
 
 from orienteer.observe.explore.scan import OpenScan
 
