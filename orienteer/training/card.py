@@ -1,6 +1,6 @@
 """The model card: a page beside the weights that says what was trained on what, how well, and how to load it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,5 +105,5 @@ def _limits() -> str:
     )
 
 
-def _times(numbers: list[float]) -> str:
+def _times(numbers: Sequence[float]) -> str:
     return " x ".join(f"{number:g}" for number in numbers)

@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,6 +83,8 @@ def _begun(folder: Path, config: PretrainConfig) -> tuple[PretrainConfig, dict[s
     config = replace(made.config, store=made.config.store or str(folder.resolve().parent / "store"))
     for name, choice in made.scans.choices.items():
         print(f"{name}: {choice.value} ({choice.why})", flush=True)
+    for reason, count in Counter(item.reason for item in made.discovery.left_out).items():
+        print(f"left out: {count} x {reason}", flush=True)
     assert config.store is not None
     report = prepare(
         made.discovery,
@@ -90,9 +93,12 @@ def _begun(folder: Path, config: PretrainConfig) -> tuple[PretrainConfig, dict[s
         preparation=config.part(Preparation),
         workers=config.prepare_workers,
     )
+    print(report, flush=True)
     store = Store.open(config.store)
     usable = usable_scans(store, report.keys, view_policy(config))
     names = {key: store.scan(key).name for key in report.keys}
+    modalities = Counter(store.scan(key).modality for key in report.keys)
+    print("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())), flush=True)
     for key, reason in usable.too_small.items():
         print(f"set aside: {names[key]}: {reason}", flush=True)
     training, validation = split(usable.keys, config.validation_fraction, config.seed)

@@ -87,7 +87,7 @@ def load_strictly(encoder: Encoder, source: Path, blob: bytes | None = None) -> 
         ) from error
     own = encoder.state_dict()
     missing = [name for name in own if name not in state]
-    left_over = [name for name in state if name not in own]
+    left_over = sorted(name for name in state if name not in own)  # the file has no order
     other = [name for name in own if name in state and own[name].shape != state[name].shape]
     if missing or left_over or other:
         raise InputError(

@@ -143,9 +143,10 @@ def make_config(settings: Mapping[str, Any]) -> FinetuneConfig:
         if key not in known:
             do = f"did you mean {nearest(key, known)}?"
             raise InputError(key, wanted="a known setting", got="an unknown one", do=do)
-    config = FinetuneConfig(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    )
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()
+    }
+    config = FinetuneConfig(**values)
     check(config)
     return config
 

@@ -19,6 +19,7 @@ from orienteer.training.weights import write_whole
 from orienteer.transfer.feature_pictures import colours_of_features, map_of_scans
 from orienteer.transfer.features import FrozenEncoder, ViewVectors, frozen_encoder, view_vectors
 from orienteer.transfer.prepared import failures_text, prepare_named
+from orienteer.transfer.settings import make_settings
 from orienteer.transfer.tables import VectorTable, check_vector_path, write_vectors
 from orienteer.types import AXIS_NAMES
 
@@ -98,7 +99,7 @@ def embed(
     assert run is not None
     assert scans is not None
     assert out is not None
-    options, path = EmbedSettings(**settings), Path(out)
+    options, path = make_settings(EmbedSettings, settings), Path(out)
     check_vector_path(path)
     frozen = frozen_encoder(run, accelerator=options.accelerator)
     selection = Selection(options.include, options.exclude, options.frame, options.modality)

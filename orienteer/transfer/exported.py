@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -117,6 +117,7 @@ def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         InputError: a file of that name is there and ``overwrite`` is not set, or the folder cannot be written.
     """
     part = folder.with_name(f".{folder.name}.part")
+    new_above = [above for above in folder.parents if not above.exists()]
     try:
         if (folder / EXPORT_FILE).exists() and not overwrite:
             raise _taken(folder, EXPORT_FILE)
@@ -139,6 +140,9 @@ def new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        for above in new_above:  # what was made for an export that failed
+            with suppress(OSError):
+                above.rmdir()
 
 
 def write_export_json(folder: Path, to: str, card: Mapping[str, Any], written: Written) -> None:

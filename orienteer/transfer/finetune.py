@@ -44,8 +44,7 @@ def finetune(
         if config.resume:
             before = read_config(folder)
             check_same(before, given)
-            kept = {name: getattr(config, name) for name in MAY_DIFFER if name in given}
-            config = replace(before, **kept, resume=True) if "resume" not in kept else replace(before, **kept)
+            config = replace(before, **{name: getattr(config, name) for name in MAY_DIFFER if name in given})
         config = replace(config, store=config.store or str(folder.resolve().parent / "store"))
         return _task(config.task)(config, folder)
     except InputError:

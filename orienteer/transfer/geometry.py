@@ -1,5 +1,6 @@
 """Where the voxels of a file lie, and how labels and predictions travel between a file's grid and a prepared one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,7 +156,7 @@ def _resampled(channel: sitk.Image, onto: Geometry, outside: float) -> np.ndarra
     return sitk.GetArrayFromImage(resampler.Execute(channel))
 
 
-def _strongest(channels, onto: Geometry) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _strongest(channels: Iterable[np.ndarray], onto: Geometry) -> np.ndarray:
     """Keeps the best class so far, so that memory holds two channels however many classes there are."""
     best = np.full(onto.size[::-1], -np.inf, np.float32)
     chosen = np.zeros(onto.size[::-1], np.uint8)

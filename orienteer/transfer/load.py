@@ -11,7 +11,7 @@ from torch import Tensor
 
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
-from orienteer.scans.normalise import STORED_SCALE
+from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation, prepare_read, prepare_scan
 from orienteer.scans.read import Scan, Selection, discover
 from orienteer.training.weights import load_encoder
@@ -98,8 +98,7 @@ class Pretrained:
                 names = ", ".join(source.name for source in found[:3])
                 raise InputError(str(scan), wanted="one scan", got=f"{len(found)}: {names} ...", do="name one of them")
             arrays = prepare_scan(found[0], selection or Selection(), self.preparation)
-        # As Store.read: division in float32, so that the values are the same to the last bit.
-        values = torch.from_numpy(arrays.voxels.astype(np.float32) / np.float32(STORED_SCALE))
+        values = torch.from_numpy(to_values(arrays.voxels))  # as the store reads them, to the last bit
         return Preprocessed(
             name=arrays.name,
             images=values[None, None],

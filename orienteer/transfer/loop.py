@@ -77,7 +77,7 @@ def train(
             value = loss.item()
             if not torch.isfinite(loss):
                 raise TrainingStopped(
-                    f"the loss of step {step + 1} is {value}, on patches of {describe(batch)}. The last checkpoint, "
+                    f"the loss of step {step + 1} is {value}, on {describe(batch)}. The last checkpoint, "
                     "from before this step, is kept. Do this: look at these scans, or lower learning_rate. "
                     f"Go on with: orienteer finetune --resume --out {folder}"
                 )

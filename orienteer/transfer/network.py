@@ -166,11 +166,11 @@ def _guard(convolution: nn.Conv3d) -> None:
     """Keeps a convolution in 32 bits where bfloat16 on CPUs is wrong; see `exact_where_bf16_fails`."""
     compute = convolution.forward
 
-    def forward(x: Tensor) -> Tensor:
-        with exact_where_bf16_fails(convolution, x, x.shape[2]) as exact:
+    def forward(input: Tensor) -> Tensor:
+        with exact_where_bf16_fails(convolution, input, input.shape[2]) as exact:
             return compute(exact)
 
-    convolution.forward = forward  # type: ignore[method-assign]
+    convolution.forward = forward  # type: ignore[assignment]
 
 
 def _supervised(encoder: Encoder, wanted: bool) -> bool:

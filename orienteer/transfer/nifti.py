@@ -5,6 +5,7 @@ import os
 import struct
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
@@ -39,7 +40,7 @@ def write_labels(path: Path, labels: FileOrder, geometry: Geometry, source: Scan
         InputError: it cannot be written, for example because the disk is full; nothing is left under the name.
     """
     base = _own_header(source) or _made_header(geometry)
-    order = "<" if struct.unpack("<i", base[:4])[0] == HEADER_BYTES else ">"
+    order: Literal["<", ">"] = "<" if struct.unpack("<i", base[:4])[0] == HEADER_BYTES else ">"
     header = _label_header(base, order, geometry, labels.dtype)
     data = labels.astype(labels.dtype.newbyteorder(order)).tobytes()
     try:

@@ -51,12 +51,13 @@ class PlannedNetwork:
     channels: int
     axes: AxisMap
 
-    def build(self, seed: int, classes: int = 2) -> nn.Module:
-        """Returns the network with new weights, initialised as nnU-Net does it."""
+    def build(self, seed: int, initialised: bool = True) -> nn.Module:
+        """Returns the network with new weights, initialised as nnU-Net does it, or else as torch does, which is quicker."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = build_target(self.target, self.arguments, input_channels=self.channels, num_classes=classes)
-            network.apply(network.initialize)  # type: ignore[arg-type]
+            network = build_target(self.target, self.arguments, input_channels=self.channels, num_classes=2)
+            if initialised:
+                network.apply(network.initialize)  # type: ignore[arg-type]
         return network.eval()
 
     def encoder(self) -> tuple[str, dict[str, Any]]:

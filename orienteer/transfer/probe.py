@@ -24,10 +24,10 @@ from orienteer.transfer.features import FrozenEncoder, frozen_encoder
 from orienteer.transfer.labelled_scans import prepare_labelled, some
 from orienteer.transfer.overlap import overlap_warning, seen_before
 from orienteer.transfer.prepared import failures_text
-from orienteer.transfer.probe_models import STRENGTHS
 from orienteer.transfer.probe_scans import ScanProbe
 from orienteer.transfer.probe_voxels import VoxelProbe, scores_by_class
 from orienteer.transfer.scan_results import SCORES, majority_scores, predictions_csv, scores_picture
+from orienteer.transfer.settings import make_settings
 from orienteer.types import TripleMm
 
 FEATURES, RANDOM = "frozen features", "random weights"
@@ -101,7 +101,7 @@ def probe(
     if run is None or data is None:
         do = "orienteer probe RUN --data dataset.json"
         raise InputError("run" if run is None else "data", wanted="a path", got="none", do=do)
-    options, path = ProbeSettings(**settings), Path(data)
+    options, path = make_settings(ProbeSettings, settings), Path(data)
     _check(options)
     folder = Path(out) if out is not None else _default_out(Path(run), path, options.kind)
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
@@ -225,10 +225,6 @@ def _check(options: ProbeSettings) -> None:
         value = getattr(options, name)
         if value < (2 if name == "folds" else 1):
             raise InputError(name, wanted="a larger number", got=str(value), do="use the default")
-    if options.kind not in STRENGTHS:
-        raise InputError(
-            "kind", wanted=f"one of {', '.join(STRENGTHS)}", got=str(options.kind), do="choose one of these"
-        )
     if not 0 <= options.fold < options.folds:
         wanted = f"0 to folds - 1 = {options.folds - 1}"
         raise InputError("fold", wanted=wanted, got=str(options.fold), do="mend the setting")

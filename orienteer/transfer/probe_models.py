@@ -17,14 +17,17 @@ from sklearn.neighbors import NearestNeighbors
 
 Kind = Literal["ridge", "logistic", "knn"]
 
-STRENGTHS: dict[str, tuple[float, ...]] = {"ridge": (1e-4, 1e-2, 1.0), "logistic": (0.1,), "knn": (5, 15, 45)}
+STRENGTHS: dict[str, tuple[float, ...]] = {"ridge": (1e-4, 1e-2, 1.0), "logistic": (0.1,), "knn": (5.0, 15.0, 45.0)}
 """Ridge: the penalty as a share of the summed weights. Logistic: scikit-learn's C. Neighbours: how many."""
 
 BALANCES = (0.0, 0.5, 1.0)
 """How far rare classes are raised: 0 as they come, 1 all classes with the same weight."""
 
-MOST_ROWS = {"ridge": 200_000, "logistic": 20_000, "knn": 20_000}
+MOST_ROWS = {"ridge": 200_000, "logistic": 20_000, "knn": 5_000}
 """Rows that are fitted; more are thinned out at random. They set the time."""
+
+COMPONENTS = 32
+"""Nearest neighbours are sought among so many principal components of the features: the rest is mostly noise, and time."""
 
 MOST_STEPS = 300
 """Steps of the logistic regression."""
@@ -150,13 +153,15 @@ def _neighbours(
     features: Features, classes: Classes, weights: Weights, count: int, choices: Sequence[Choice]
 ) -> Callable[[Features], list[Scores]]:
     most = min(len(features), int(max(choice.strength for choice in choices)))
-    index = NearestNeighbors(n_neighbors=most, algorithm="brute").fit(_unit(features))
+    # The largest eigenvalues come last. Features have mean zero here, so that this is their covariance.
+    axes = np.linalg.eigh(features.T @ features / len(features))[1][:, -COMPONENTS:]
+    index = NearestNeighbors(n_neighbors=most, algorithm="brute").fit(_unit(features @ axes))
     truth = np.eye(count)[classes]
     votes = [_raised(classes, weights, count, choice.balance)[:, None] * truth for choice in choices]
 
     def scores(given: Features) -> list[Scores]:
         # Distances of rows of length one sort as cosines do.
-        nearest = index.kneighbors(_unit(given), return_distance=False)
+        nearest = index.kneighbors(_unit(given @ axes), return_distance=False)
         found = []
         for choice, vote in zip(choices, votes, strict=True):
             total = vote[nearest[:, : int(choice.strength)]].sum(1)

@@ -1,9 +1,7 @@
 """Fine-tuning for segmentation from labelled scans to scores on test cases, read top to bottom."""
 
-import json
-import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,46 +11,32 @@ import torch
 from torch import Tensor, nn
 
 from orienteer.errors import InputError
-from orienteer.progress import Progress
-from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.training.run import Run
-from orienteer.training.weights import write_whole
-from orienteer.transfer.cases import CaseReader, LabelledCase, PreparedCases, label_counts, prepare_cases, read_labels
+from orienteer.transfer.cases import CaseReader, LabelledCase, PreparedCases, label_counts, prepare_cases
+from orienteer.transfer.checks import check_classes, check_overlap, keep_split, tell_failures
 from orienteer.transfer.config import SCRATCH, FinetuneConfig
 from orienteer.transfer.datasets import LabelledData, read_dataset, split_cases
-from orienteer.transfer.geometry import labels_on_grid
 from orienteer.transfer.loop import Trained, train
-from orienteer.transfer.metrics import CaseScores, score_case
+from orienteer.transfer.metrics import CaseScores
 from orienteer.transfer.model import SegmentationModel, save_model
-from orienteer.transfer.network import Loaded, Segmenter, build_segmenter, fast_bf16
-from orienteer.transfer.nifti import write_labels
+from orienteer.transfer.network import Loaded, build_segmenter, fast_bf16
 from orienteer.transfer.output import write_config, write_summary
-from orienteer.transfer.overlap import overlap_warning, seen_before
 from orienteer.transfer.patch_augment import apply_changes, draw_changes
 from orienteer.transfer.patches import PatchBatch, Patches, patch_batches
 from orienteer.transfer.planning import plan_patch_size, plan_spacing
-from orienteer.transfer.predict import label_values, segment
-from orienteer.transfer.results import (
-    chosen_cases,
-    draw_case,
-    results_table,
-    summary_of_scores,
-    write_failures,
-    write_results,
-)
+from orienteer.transfer.results import results_table, summary_of_scores, write_failures, write_results
 from orienteer.transfer.schedules import Schedule
-from orienteer.transfer.start import run_view_size, start_encoder, with_start
-from orienteer.types import Triple
-
-SPLIT_FILE = "split.json"
+from orienteer.transfer.scored_cases import score_cases
+from orienteer.transfer.start import run_spacing_mm, run_view_size, start_encoder, with_start
+from orienteer.types import TripleMm
 
 
 def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
     """Trains a segmentation network on labelled scans, predicts the test cases and scores them.
 
     Args:
-        config: the settings; `data`, or `images` and `labels`, must be set.
+        config: the settings; `data`, or `images` and `labels`, must be set, and `store`.
         folder: where everything is written; it is there and in use by this process.
 
     Raises:
@@ -61,69 +45,48 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
     begun = time.monotonic()
-    given_spacing = config.spacing_mm is not None
-    config = with_start(config)
     data = read_dataset(config.data, config.images, config.labels)
-    config = _planned(config, data)
+    config = _planned(with_start(config), data)
     assert config.store is not None
-    prepared = prepare_cases(
-        data, config.store, config.preparation(), config.selection(), config.prepare_workers, given_spacing
-    )
-    _tell_failures(prepared)
+    prepared = _prepare(config, data)
+    tell_failures(prepared.failures)
     write_failures(folder, prepared.failures)
     training, test = split_cases(list(prepared.cases), config.folds, config.fold, config.fraction, config.seed)
-    training_cases = [prepared.cases[name] for name in training]
-    absent = _check_classes(prepared, training, test)
+    absent = check_classes(prepared, training, test)
+    seen, warning = check_overlap(config.start, prepared.cases, test)
     device = _device(config)
     config = _with_patch_size(config, prepared, device)
-    network, loaded = build_segmenter(
-        start_encoder(config, _fixed_size(config)), len(prepared.classes), config.deep_supervision, config.seed
-    )
-    seen = _check_overlap(config, prepared, test)
-    _keep_split(folder, config, training, test)
+    encoder = start_encoder(config, config.patch_size if config.encoder == "vit" else None)
+    network, loaded = build_segmenter(encoder, len(prepared.classes), config.deep_supervision, config.seed)
+    keep_split(folder, config.resume, training, test)
     write_config(folder, config)  # last: a folder with a config.yaml is one that can be resumed
-    _tell_start(config, loaded, training, test)
+    print(_beginning(config, loaded, training, test), warning, sep="\n" if warning else "", flush=True)
 
-    model = _model(config, network.to(device), prepared, device)
-    trained = _train(folder, config, model, loaded, training_cases)
-    save_model(folder, replace(model, network=network.eval()), _facts(config, prepared, training))
-    scores = _test(folder, config, model, [prepared.cases[name] for name in test])
+    assert config.patch_size is not None
+    model = SegmentationModel(
+        network.to(device),
+        prepared.classes,
+        config.patch_size,
+        config.overlap,
+        config.preparation(),
+        config.selection(),
+        device,
+    )
+    trained = _train(folder, config, model, loaded, [prepared.cases[name] for name in training])
+    network.eval()
+    save_model(folder, model, _facts(config, training))
+    test_cases = [prepared.cases[name] for name in test]
+    scores = score_cases(folder, model, Store.open(config.store), test_cases, config.pictures)
     write_results(folder, scores, prepared.classes)
-    summary: dict[str, Any] = {
-        "task": "segmentation",
-        "start": config.start,
-        "encoder": config.encoder,
-        "fraction": config.fraction,
-        "seed": config.seed,
-        "schedule": config.schedule,
-        "steps": trained.steps,
-        "folds": config.folds,
-        "fold": config.fold,
-        "counts": {
-            "training": len(training),
-            "test": len(test),
-            "failed": len(prepared.failures),
-            "training_cases_with_class": dict(
-                zip(
-                    list(prepared.classes.values())[1:],
-                    label_counts(prepared.cases, training)[1:].tolist(),
-                    strict=True,
-                )
-            ),
-        },
-        "classes_absent_from_training": absent,
-        "test_scans_seen_in_pretraining": None if seen is None else len(seen),
-        "test": summary_of_scores(scores, prepared.classes) if scores else None,
-        "training_seconds": round(trained.seconds, 1),
-        "data_wait_share": round(trained.data_wait_share, 4),
-        "seconds": round(time.monotonic() - begun, 1),
-    }
+    summary = _summary(config, prepared, training, scores, trained)
+    summary |= {"classes_absent_from_training": absent, "test_scans_seen_in_pretraining": seen}
+    summary["seconds"] = round(time.monotonic() - begun, 1)
     write_summary(folder, summary)
     if scores:
         print(f"\n{results_table(summary['test'])}\n", flush=True)
     print(f"the model, predictions, pictures and figures are in {folder}", flush=True)
-    if seen is None or seen:
-        print(overlap_warning(config.start, _contents(prepared, test), seen), flush=True)
+    if warning:
+        print(warning, flush=True)  # once more, beside the figures that it is about
     return Run(folder, summary)
 
 
@@ -138,64 +101,37 @@ def segmentation_loss() -> nn.Module:
     return DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True))
 
 
+def step_loss(
+    config: FinetuneConfig, network: nn.Module, device: torch.device, spacing_mm: TripleMm
+) -> Callable[[int, PatchBatch], Tensor]:
+    """Returns the function that augments the patches of a step and gives their loss."""
+    loss = segmentation_loss()
+    half = config.precision == "bf16" or (config.precision == "auto" and fast_bf16(device))
+
+    def of_step(step: int, batch: PatchBatch) -> Tensor:
+        changes = draw_changes(np.random.default_rng([config.seed, 2, step]), config.batch, config.mirror)
+        batch = apply_changes(batch.to(device), changes, spacing_mm)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits = network(batch.images)
+        return loss(logits, batch.labels.float())
+
+    return of_step
+
+
 def _train(
     folder: Path, config: FinetuneConfig, model: SegmentationModel, loaded: Loaded, cases: list[LabelledCase]
 ) -> Trained:
-    assert config.patch_size is not None
+    assert config.store is not None
     assert config.spacing_mm is not None
-    spacing_mm, loss = config.spacing_mm, segmentation_loss()
-    half = config.precision == "bf16" or (config.precision == "auto" and fast_bf16(model.device))
-    patches = Patches(CaseReader(_store(config)), cases, config.patch_size, config.batch, config.seed)
+    patches = Patches(CaseReader(Store.open(config.store)), cases, model.patch_size, config.batch, config.seed)
     level = {f"network.{name}": number for name, number in loaded.level.items()}
     schedule = Schedule(model.network, level, loaded.levels, config)
 
     def batches(steps: range) -> Iterator[PatchBatch]:
         return patch_batches(patches, steps, config.workers)
 
-    def step_loss(step: int, batch: PatchBatch) -> Tensor:
-        changes = draw_changes(np.random.default_rng([config.seed, 2, step]), config.batch, config.mirror)
-        batch = apply_changes(batch.to(model.device), changes, spacing_mm)
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
-            logits = model.network(batch.images)
-        return loss(logits, batch.labels.float())
-
-    return train(folder, config, model.network, schedule, batches, step_loss, lambda batch: ", ".join(batch.names))
-
-
-def _test(
-    folder: Path, config: FinetuneConfig, model: SegmentationModel, cases: list[LabelledCase]
-) -> dict[str, CaseScores]:
-    """Predicts the test cases into predictions/, scores them in their own geometry and draws three of them."""
-    store, values, scores = _store(config), list(model.classes), {}
-    with store, Progress("testing", len(cases), unit="cases") as progress:
-        for case in cases:
-            voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
-            predicted = segment(model, voxels, case.grid, case.own)
-            truth, own = read_labels(case.case, values)
-            write_labels(_prediction(folder, case), label_values(predicted, values), own, case.case.source)
-            step0, step1, step2 = own.spacing_mm
-            scores[case.name] = score_case(predicted, truth, len(values), (step2, step1, step0))
-            progress.advance(1, {"dice": scores[case.name].dice_mean})
-        if config.pictures:
-            by_name = {case.name: case for case in cases}
-            for rank, name in chosen_cases(scores).items():
-                _draw(folder, store, model, by_name[name], rank, scores[name])
-    return scores
-
-
-def _draw(
-    folder: Path, store: Store, model: SegmentationModel, case: LabelledCase, rank: str, score: CaseScores
-) -> None:
-    voxels, values = store.read(case.key, (0, 0, 0), case.shape_vox), list(model.classes)
-    truth, own = read_labels(case.case, values)
-    predicted = segment(model, voxels, case.grid, case.own)
-    on_grid = [labels_on_grid(labels, len(values), own, case.grid) for labels in (truth, predicted)]
-    title = f"{rank}: {case.name}, mean Dice {score.dice_mean:.3f}"
-    draw_case(folder / "pictures" / f"{rank}.png", title, voxels, on_grid[0], on_grid[1], case.grid)
-
-
-def _prediction(folder: Path, case: LabelledCase) -> Path:
-    return folder / "predictions" / f"{case.name}.nii.gz"
+    loss = step_loss(config, model.network, model.device, config.spacing_mm)
+    return train(folder, config, model.network, schedule, batches, loss, lambda batch: ", ".join(batch.names))
 
 
 def _planned(config: FinetuneConfig, data: LabelledData) -> FinetuneConfig:
@@ -203,29 +139,31 @@ def _planned(config: FinetuneConfig, data: LabelledData) -> FinetuneConfig:
     if config.modality == "auto":
         config = replace(config, modality=data.modality)
     if config.spacing_mm is None:
-        spacing = plan_spacing([case.source for case in data.cases], Selection(modality=config.modality))
+        spacing = plan_spacing([case.source for case in data.cases], config.selection())
         print(f"spacing_mm: {spacing} (the median voxel of the scans)", flush=True)
         config = replace(config, spacing_mm=spacing)
     return config
 
 
+def _prepare(config: FinetuneConfig, data: LabelledData) -> PreparedCases:
+    assert config.store is not None
+    chosen = config.spacing_mm != run_spacing_mm(config)  # by the user, or planned from these very scans
+    return prepare_cases(data, config.store, config.preparation(), config.selection(), config.prepare_workers, chosen)
+
+
 def _with_patch_size(config: FinetuneConfig, prepared: PreparedCases, device: torch.device) -> FinetuneConfig:
     """Fills in the size of a patch, and checks one that was given."""
-    encoder = start_encoder(replace(config, start=SCRATCH), _fixed_size(config))
+    anew = replace(config, start=SCRATCH)
     if config.patch_size is None:
-        fixed = run_view_size(config) if encoder.family == "vit" else None  # its position embedding has one size
+        encoder = start_encoder(anew)
+        fixed = run_view_size(config) if config.encoder == "vit" else None  # its position embedding has one size
         shapes = [case.shape_vox for case in prepared.cases.values()]
         size = fixed or plan_patch_size(shapes, encoder.divisor, encoder.min_cells, device.type)
         why = "as the run's position embedding asks" if fixed else "the typical scan, as far as the machine can take it"
         print(f"patch_size: {size} ({why})", flush=True)
         config = replace(config, patch_size=size)
-    assert config.patch_size is not None
-    encoder.check_size(config.patch_size)
+    start_encoder(anew, config.patch_size).check_size(config.patch_size or (0, 0, 0))
     return config
-
-
-def _fixed_size(config: FinetuneConfig) -> Triple | None:
-    return config.patch_size if config.encoder == "vit" else None
 
 
 def _device(config: FinetuneConfig) -> torch.device:
@@ -235,98 +173,52 @@ def _device(config: FinetuneConfig) -> torch.device:
     return torch.device("cuda" if there and config.accelerator != "cpu" else "cpu")
 
 
-def _check_classes(prepared: PreparedCases, training: list[str], test: list[str]) -> list[str]:
-    """Returns the classes that no training case has, and says so; stops where there is no foreground at all."""
-    names = list(prepared.classes.values())
-    trained = label_counts(prepared.cases, training)
-    if not trained[1:].any():
-        raise InputError(
-            "data",
-            wanted="training cases with something labelled",
-            got=f"{len(training)} without any foreground",
-            do="check the label maps, or use a larger --fraction",
-        )
-    empty = [name for name in training + test if not any(prepared.cases[name].voxels[1:])]
-    if empty:
-        print(f"note: {len(empty)} cases have no foreground, first {empty[0]}; they are used as they are", flush=True)
-    absent = [name for name, count in zip(names, trained.tolist(), strict=True) if not count]
-    for name in absent:
-        print(
-            f"WARNING: class '{name}' is in none of the {len(training)} training cases, so it cannot be learned. "
-            "Do this: use a larger --fraction or another --seed, or take the class out of `labels`.",
-            flush=True,
-        )
-    return absent
-
-
-def _check_overlap(config: FinetuneConfig, prepared: PreparedCases, test: list[str]) -> list[str] | None:
-    contents = _contents(prepared, test)
-    seen = seen_before(config.start, contents)
-    if words := overlap_warning(config.start, contents, seen):
-        print(words, flush=True)
-    return seen
-
-
-def _contents(prepared: PreparedCases, names: list[str]) -> dict[str, str]:
-    return {name: prepared.cases[name].content for name in names}
-
-
-def _keep_split(folder: Path, config: FinetuneConfig, training: list[str], test: list[str]) -> None:
-    """Writes split.json; a resumed fine-tuning must have the split that it began with."""
-    file, rows = folder / SPLIT_FILE, {"training": training, "test": test}
-    if config.resume and file.is_file() and json.loads(file.read_text()) != rows:
-        raise InputError(
-            "data",
-            wanted="the cases that the fine-tuning began with, as in split.json",
-            got="others",
-            do="put the data back as they were, or start again in another --out",
-        )
-    write_whole(file, (json.dumps(rows, indent=1) + "\n").encode())
-
-
-def _model(
-    config: FinetuneConfig, network: Segmenter, prepared: PreparedCases, device: torch.device
-) -> SegmentationModel:
-    assert config.patch_size is not None
-    return SegmentationModel(
-        network,
-        prepared.classes,
-        config.patch_size,
-        config.overlap,
-        config.preparation(),
-        config.selection(),
-        device,
-    )
-
-
-def _facts(config: FinetuneConfig, prepared: PreparedCases, training: list[str]) -> dict[str, Any]:
+def _facts(config: FinetuneConfig, training: list[str]) -> dict[str, Any]:
     """Returns what model.json says beside the network."""
     return {
         "encoder": config.encoder,
         "encoder_arguments": config.encoder_arguments,
-        "start": "scratch" if config.start == SCRATCH else "pretrained",
+        "start": SCRATCH if config.start == SCRATCH else "pretrained",
         "steps": config.steps,
         "seed": config.seed,
         "training_cases": len(training),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
     }
 
 
-def _tell_failures(prepared: PreparedCases) -> None:
-    for failure in prepared.failures[:5]:
-        print(f"set aside: {failure.name}: {failure.reason}. Do this: {failure.do.rstrip('.')}.", flush=True)
-    if len(prepared.failures) > 5:
-        print(f"set aside: {len(prepared.failures) - 5} more, see failures.csv", flush=True)
+def _beginning(config: FinetuneConfig, loaded: Loaded, training: list[str], test: list[str]) -> str:
+    fresh = "new weights" if config.start == SCRATCH else f"the weights of {config.start}"
+    return (
+        f"start: encoder '{config.encoder}' with {fresh} ({len(loaded.level)} parameters); "
+        f"decoder and output new ({len(loaded.new)})\n"
+        f"cases: {len(training)} to train on, {len(test)} to test on"
+    )
 
 
-def _tell_start(config: FinetuneConfig, loaded: Loaded, training: list[str], test: list[str]) -> None:
-    fresh = "new weights" if config.start == SCRATCH else f"weights of {config.start}"
-    kept = len(set(loaded.level))
-    print(f"start: {config.encoder} with {fresh} in {kept} encoder tensors, {len(loaded.new)} new ones", flush=True)
-    print(f"cases: {len(training)} to train on, {len(test)} to test on", flush=True)
-
-
-def _store(config: FinetuneConfig) -> Store:
-    assert config.store is not None
-    return Store.open(config.store)
+def _summary(
+    config: FinetuneConfig,
+    prepared: PreparedCases,
+    training: list[str],
+    scores: dict[str, CaseScores],
+    trained: Trained,
+) -> dict[str, Any]:
+    counts = label_counts(prepared.cases, training)[1:].tolist()
+    return {
+        "task": "segmentation",
+        "start": config.start,
+        "encoder": config.encoder,
+        "fraction": config.fraction,
+        "seed": config.seed,
+        "schedule": config.schedule,
+        "steps": trained.steps,
+        "folds": config.folds,
+        "fold": config.fold,
+        "counts": {
+            "training": len(training),
+            "test": len(scores),
+            "failed": len(prepared.failures),
+            "training_cases_with_class": dict(zip(list(prepared.classes.values())[1:], counts, strict=True)),
+        },
+        "test": summary_of_scores(scores, prepared.classes) if scores else None,
+        "training_seconds": round(trained.seconds, 1),
+        "data_wait_share": round(trained.data_wait_share, 4),
+    }

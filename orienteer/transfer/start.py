@@ -11,7 +11,7 @@ from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.training.weights import load_encoder, read_card
 from orienteer.transfer.config import SCRATCH, FinetuneConfig
-from orienteer.types import Triple
+from orienteer.types import Triple, TripleMm
 
 LEAST_VIEW_VOX = 32
 """Edge of the views that a new network is built for where nothing else is known, voxels."""
@@ -120,11 +120,21 @@ def start_card(source: str | Path) -> dict[str, Any]:
 
 def run_view_size(config: FinetuneConfig) -> Triple | None:
     """Returns the size in voxels of the views that the run was trained with; None where there is no run."""
-    source = config.run or (config.start if config.start not in (None, SCRATCH) else None)
+    source = _run_or_weights(config)
     if source is None:
         return None
     size = start_card(source)["view_size"]
     return int(size[0]), int(size[1]), int(size[2])
+
+
+def run_spacing_mm(config: FinetuneConfig) -> TripleMm | None:
+    """Returns the voxel size that the run was trained with; None where there is no run."""
+    source = _run_or_weights(config)
+    return None if source is None else _three(start_card(source)["spacing_mm"])
+
+
+def _run_or_weights(config: FinetuneConfig) -> str | None:
+    return config.run or (config.start if config.start not in (None, SCRATCH) else None)
 
 
 def _new_network(config: FinetuneConfig) -> dict[str, Any]:
@@ -141,5 +151,5 @@ def _two(values: list[float]) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
-def _three(values: list[float]) -> tuple[float, float, float]:
+def _three(values: list[float]) -> TripleMm:
     return float(values[0]), float(values[1]), float(values[2])

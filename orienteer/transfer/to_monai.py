@@ -1,6 +1,7 @@
 """Weights for plain MONAI: the whole target network as a state dict that its class loads with ``strict=True``."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,18 +48,19 @@ def write_monai(part: Path, encoder: Encoder, classes: int | None, channels: int
     state = torch.load(part / WEIGHTS, weights_only=True)
     again = _network(encoder.target, arguments, seed + 1)
     again.load_state_dict(state, strict=True)
-    difference = _difference(encoder, again, channels)
+    difference, cell = _compared(encoder, again, channels)
     check_same(f"{encoder.target} with the exported weights", difference)
     more = _network(encoder.target, {**arguments, **{name: count + 1 for name, count in outputs.items()}}, seed).state_dict()
     output_layer = {name for name, tensor in state.items() if tensor.shape != more[name].shape}
     name = encoder.target.rpartition(".")[2]
+    coarse = f"\nits output has one cell per {' x '.join(map(str, cell))} voxels: enlarge it" if max(cell) > 1 else ""
     return Written(
         files=(WEIGHTS,),
         rows=rows_of(network, loaded, output_layer),
         difference=difference,
         checked_with=f"{encoder.target}, strict=True",
-        facts={"target": encoder.target, "target_arguments": arguments},
-        hint=f'use: {name}(**target_arguments of export.json).load_state_dict(torch.load("{{folder}}/{WEIGHTS}"))',
+        facts={"target": encoder.target, "target_arguments": arguments, "voxels_per_output_cell": cell},
+        hint=f'use: {name}(**target_arguments of export.json).load_state_dict(torch.load("{{folder}}/{WEIGHTS}")){coarse}',
     )
 
 
@@ -109,16 +111,22 @@ def _network(target: str, arguments: dict, seed: int) -> nn.Module:
 
 
 @torch.no_grad()
-def _difference(encoder: Encoder, network: nn.Module, channels: int) -> float:
-    """Runs the whole target network and compares what its own modules give with each stage of the encoder."""
-    size0, size1, size2 = small_size(encoder)
-    images = torch.rand(1, 1, size0, size1, size2, generator=torch.Generator().manual_seed(0)) * 2 - 1
+def _compared(encoder: Encoder, network: nn.Module, channels: int) -> tuple[float, list[int]]:
+    """Runs the whole target network and compares what its own modules give with each stage of the encoder.
+
+    Returns:
+        The largest difference, and voxels per cell of the target's output: a network whose first stride is 2 segments
+        every second voxel.
+    """
+    size = small_size(encoder)
+    images = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ends = [_last_named(encoder, stage) for stage in encoder.stages()]
-    ours = _outputs(encoder, [encoder.get_submodule(name) for name in ends], images)
+    ours, _ = _outputs(encoder, [encoder.get_submodule(name) for name in ends], images)
     prefix = next(iter(encoder.transferable())).removesuffix(next(iter(encoder.state_dict())))
     modules = [network.get_submodule(prefix + name) for name in ends]
-    theirs = _outputs(network, modules, images.expand(-1, channels, -1, -1, -1))
-    return largest_difference(ours, theirs)
+    theirs, output = _outputs(network, modules, images.expand(-1, channels, -1, -1, -1))
+    cells = output.shape[2:] if isinstance(output, Tensor) else size
+    return largest_difference(ours, theirs), [voxels // cell for voxels, cell in zip(size, cells, strict=True)]
 
 
 def _last_named(encoder: Encoder, stage: nn.Sequential) -> str:
@@ -127,16 +135,16 @@ def _last_named(encoder: Encoder, stage: nn.Sequential) -> str:
     return next(names[id(module)] for module in reversed(stage) if id(module) in names)
 
 
-def _outputs(network: nn.Module, modules: list[nn.Module], images: Tensor) -> tuple[Tensor, ...]:
-    """Returns what each of the modules gave while the network saw the images."""
+def _outputs(network: nn.Module, modules: list[nn.Module], images: Tensor) -> tuple[tuple[Tensor, ...], Any]:
+    """Returns what each of the modules gave while the network saw the images, and what the network gave."""
     found: dict[int, Tensor] = {}
     hooks = [
         module.register_forward_hook(lambda module, _, output: found.__setitem__(id(module), output.clone()))
         for module in modules
     ]
     try:
-        network(images)
+        output = network(images)
     finally:
         for hook in hooks:
             hook.remove()
-    return tuple(found[id(module)] for module in modules)
+    return tuple(found[id(module)] for module in modules), output

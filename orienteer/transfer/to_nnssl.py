@@ -51,7 +51,7 @@ def write_nnssl(part: Path, encoder: Encoder, card: dict[str, Any], axes: AxisMa
         InputError: nnU-Net has no such network, or the network loaded back does not give the encoder's features.
     """
     planned = planned_for(encoder, axes)
-    network = planned.build(seed=0)
+    network = planned.build(seed=0, initialised=False)  # of it only what is loaded is written
     loaded = load_into(network, encoder, axes)
     weights = {name: tensor for name, tensor in network.state_dict().items() if name.startswith("encoder.")}
     plan = adaptation_plan(encoder, card, planned, network)
@@ -59,7 +59,7 @@ def write_nnssl(part: Path, encoder: Encoder, card: dict[str, Any], axes: AxisMa
     torch.save(content, part / WEIGHTS)
     (part / PLAN_FILE).write_text(json.dumps(plan, indent=2) + "\n")
     (part / CONFIG_FILE).write_text(json.dumps(card, indent=2) + "\n")
-    again = planned.build(seed=1)
+    again = planned.build(seed=1, initialised=False)
     load_as_nnssl(again, part / WEIGHTS)
     difference = features_differ(encoder, again.get_submodule("encoder"), axes, planned.channels)
     check_same("nnU-Net's network with the exported weights", difference)

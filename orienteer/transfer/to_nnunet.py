@@ -41,7 +41,7 @@ def write_nnunet(part: Path, encoder: Encoder, planned: PlannedNetwork, seed: in
     network = planned.build(seed)
     loaded = load_into(network, encoder, planned.axes)
     torch.save({"network_weights": network.state_dict()}, part / WEIGHTS)
-    again = planned.build(seed + 1)
+    again = planned.build(seed + 1, initialised=False)
     checked_with = load_as_nnunet(again, part / WEIGHTS)
     difference = features_differ(encoder, again.get_submodule("encoder"), planned.axes, planned.channels)
     check_same("the planned network with the exported weights", difference)

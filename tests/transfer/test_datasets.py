@@ -1,6 +1,7 @@
 """Which scan belongs to which labels, in every form that people have, and what is said where it cannot be told."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_one_form_of_data_must_be_named(given):
 def test_the_folds_deal_every_case_once():
     names = [f"case_{number:02}" for number in range(23)]
     tests = [split_cases(names, folds=5, fold=fold)[1] for fold in range(5)]
-    assert sorted(sum(tests, [])) == names
+    assert sorted(name for test in tests for name in test) == names
     assert {len(test) for test in tests} == {4, 5}
     for fold, test in enumerate(tests):
         assert sorted(split_cases(names, 5, fold)[0] + test) == names
@@ -121,7 +122,7 @@ def test_a_fraction_is_part_of_a_larger_one_and_the_test_cases_stay():
     names = [f"case_{number:02}" for number in range(20)]
     parts = [split_cases(names, 5, 1, fraction, seed=3) for fraction in (0.1, 0.25, 0.5, 1.0)]
     assert [len(training) for training, _ in parts] == [2, 4, 8, 16]
-    for (small, _), (large, _) in zip(parts, parts[1:], strict=False):
+    for (small, _), (large, _) in pairwise(parts):
         assert set(small) < set(large)
     assert len({tuple(test) for _, test in parts}) == 1
     assert split_cases(names, 5, 1, 0.25, seed=4)[0] != parts[1][0]

@@ -1,5 +1,7 @@
 """What learns when, and how fast: measured on the weights after real steps."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -80,7 +82,7 @@ def test_the_rate_rises_straight_and_ends_at_zero():
     config = FinetuneConfig(steps=200, warmup=0.1)
     rates = [rate_factor(step, 0, config) for step in range(200)]
     assert rates[:20] == pytest.approx([(step + 1) / 20 for step in range(20)])
-    assert all(later <= earlier for earlier, later in zip(rates[19:], rates[20:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates[19:]))
     assert rates[-1] < 1e-3
 
 

@@ -55,8 +55,12 @@ def explore(
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         explorer.prepare()
-        while True:
-            time.sleep(3600)
+        _wait()
+
+
+def _wait() -> None:
+    while True:  # until Ctrl-C
+        time.sleep(3600)
 
 
 def _check_installed() -> None:

@@ -23,6 +23,9 @@ VIEWS_AT_ONCE = 8
 LEAST_BODY = 0.5
 """Views with less body than this share of the run's least share are left out: they show air, which the model never saw."""
 
+CELL_BODY = 0.25
+"""Cells with less body than this are air to a person who looks at the heat map, and stay clear."""
+
 FULL_STEP, FINE_STEP = 0.5, 0.25
 """Steps of the grid of views, as shares of a view: each place is seen by 8 views, or by 64."""
 
@@ -39,7 +42,7 @@ class Dense:
         coarsest: the encoder's last feature map of each of them.
         embedding: for each cell of the scan, the embedding that the views around it agree on; 0 where none was.
         parts: for each cell, the unit vector of the average embedding in a part (half a view) around it.
-        covered: cells that views were computed for.
+        covered: cells that show body, and that views were computed for.
         stride: voxels per cell.
         source: the task whose embedding it is; ``encoder`` where the run has none and the last features stand in.
     """
@@ -91,6 +94,7 @@ def dense_features(loaded: LoadedRun, scan: OpenScan, advance: Callable[[int, in
             field.add(start, embedding)
         advance(first + len(some), len(starts))
     embedding, covered = field.mean()
+    covered &= _shows_body(scan, stride, covered.shape)
     centres = np.array([scan.view_at(start, size_vox).centre_mm for start in starts])
     half0, half1, half2 = (size / cells for size, cells in zip(half_size_vox(size_vox), stride, strict=True))
     parts = torch.nn.functional.normalize(_box_filter(embedding, (half0, half1, half2)), dim=0)
@@ -154,6 +158,12 @@ def _embedding_of(loaded: LoadedRun) -> tuple[str | None, Triple]:
         if hasattr(prediction, "embedding") and hasattr(prediction, "stride"):
             return name, prediction.stride
     return None, loaded.network.encoder.strides[-1]
+
+
+def _shows_body(scan: OpenScan, stride: Triple, cells: tuple[int, ...]) -> Bool[np.ndarray, "grid0 grid1 grid2"]:
+    """Returns the cells whose middle lies in a block of the body map that is body by a fair share."""
+    middle = [(np.arange(count) * step + step // 2) // scan.body.cell_vox for count, step in zip(cells, stride, strict=True)]
+    return scan.body.body[np.ix_(*middle)] >= CELL_BODY * 255
 
 
 def _all_starts(scan: OpenScan, size_vox: Triple, stride: Triple, share: float) -> list[Triple]:

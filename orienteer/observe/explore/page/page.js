@@ -3,8 +3,8 @@
 
 const TOKEN = new URLSearchParams(location.search).get("token") ?? "";
 // The colours of orienteer/draw/palette.py.
-const POINT_COLOURS = ["#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#0072B2"];
 const TRUE = "#56B4E9", PREDICTED = "#E69F00", MISSED = "#D55E00";
+const POINT_COLOURS = ["#009E73", "#CC79A7", "#F0E442", "#3D9BE0", "#FFFFFF", "#A6A6A6"]; // none of those above; they repeat
 const NOTHING = -2; // cells that show air
 const CLICK_PX = 4; // a press that moves further is a drag
 
@@ -63,6 +63,17 @@ function note(text, wrong = false) {
 
 const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
+// Lines keep their colour whatever the light, so that it can be found in the legend.
+const PLAIN = `#version 300 es
+#line 1
+precision highp int;
+precision highp float;
+uniform float opacity;
+in vec4 vClr;
+in vec3 vN;
+out vec4 color;
+void main(void) { color = vec4(vClr.rgb, opacity); }`;
+
 function constantMap(colour) {
   const [r, g, b] = rgb(colour);
   return { R: [r, r], G: [g, g], B: [b, b], A: [255, 255], I: [0, 255] };
@@ -80,30 +91,49 @@ class Viewer {
   constructor(which) {
     this.which = which;
     this.canvas = byId(which);
-    this.meshes = [];
     this.heat = null;
     this.nv = new niivue.Niivue({
-      backColor: [0, 0, 0, 1], crosshairColor: [0.94, 0.89, 0.26, 0.8], crosshairWidth: 1, show3Dcrosshair: true,
-      dragAndDropEnabled: false, isRadiologicalConvention: true, isColorbar: false, meshThicknessOn2D: Infinity,
-      multiplanarForceRender: true, isOrientCube: true, showLegend: false, textHeight: 0.05, logLevel: "silent",
-      loadingText: "", isResizeCanvas: true, isCornerOrientationText: false, multiplanarEqualSize: false,
+      backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.6], crosshairWidth: 1.5, crosshairWidthUnit: "mm",
+      dragAndDropEnabled: false, isRadiologicalConvention: true, isColorbar: false, meshThicknessOn2D: Infinity, meshXRay: 0.7,
+      renderOverlayBlend: 0, isOrientCube: true, showLegend: false, textHeight: 0.05, logLevel: "silent", loadingText: "",
     });
     this.nv.onLocationChange = () => this.located();
+    // One answer changes several things, and each asks to be drawn: once a frame is enough.
+    const draw = this.nv.drawScene.bind(this.nv);
+    let waiting = false;
+    this.nv.drawScene = () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        const began = performance.now();
+        draw();
+        this.drawn_ms = performance.now() - began;
+      });
+    };
   }
 
   async open(buffer, name) {
     await this.nv.attachToCanvas(this.canvas);
-    this.nv.setInterpolation(false);
+    this.shader = this.nv.setCustomMeshShader(PLAIN, "Plain");
     for (const [at, colour] of POINT_COLOURS.entries()) this.nv.addColormap(`point${at}`, constantMap(colour));
     for (const [key, colour] of Object.entries({ true: TRUE, predicted: PREDICTED, missed: MISSED })) {
       this.nv.addColormap(key, constantMap(colour));
     }
     this.nv.addColormap("heat", heatMap());
     await this.nv.addVolumeFromUrl({ url: name, name, buffer, colormap: "gray", opacity: 1 });
-    this.nv.setSliceType(this.nv.sliceTypeMultiplanar);
-    this.nv.setRenderAzimuthElevation(160, 10);
+    this.nv.opts.sliceType = this.nv.sliceTypeMultiplanar;
+    this.nv.opts.multiplanarLayout = state.about.scans.second ? 0 : 2; // by itself in a row, or two by two
+    this.nv.scene.renderAzimuth = 160;
+    this.nv.scene.renderElevation = 10;
+    this.show3d();
     this.listen();
     this.located();
+  }
+
+  show3d() {
+    this.nv.opts.multiplanarShowRender = byId("show-3d").checked ? 1 : 0;
+    this.nv.drawScene();
   }
 
   listen() {
@@ -172,15 +202,17 @@ class Viewer {
 
   // meshes: [{ colour: name of a colormap, points, edges: [[i, j]], size, width }]
   draw(meshes) {
-    for (const mesh of this.meshes) this.nv.removeMesh(mesh);
-    this.meshes = meshes.map(({ colour, points, edges, size, width }) => {
+    // Set at once: NiiVue's addMesh and removeMesh would upload the scan again for each.
+    for (const mesh of this.nv.meshes) mesh.unloadMesh(this.nv.gl);
+    this.nv.meshes = meshes.map(({ colour, points, edges, size, width }) => {
       const nodes = points.map(([x, y, z], at) => ({ name: String(at + 1), x, y, z, colorValue: 1, sizeValue: size }));
       const lines = edges.map(([first, second]) => ({ first, second, colorValue: 1 }));
       const mesh = this.nv.loadConnectomeAsMesh({
         name: colour, nodeColormap: colour, nodeMinColor: 0, nodeMaxColor: 1, nodeScale: 1,
         edgeColormap: colour, edgeMin: 0, edgeMax: 1, edgeScale: width, legendLineThickness: 0, showLegend: false, nodes, edges: lines,
       });
-      this.nv.addMesh(mesh);
+      mesh.updateMesh(this.nv.gl);
+      mesh.meshShaderIndex = this.shader;
       return mesh;
     });
     this.nv.drawScene();
@@ -200,7 +232,8 @@ class Viewer {
       this.heat.cal_min = -1;
       this.heat.cal_max = 1;
       this.heat.opacity = opacity;
-      this.nv.updateGLVolume();
+      this.nv.refreshLayers(this.heat, 1); // only the overlay: the scan stays on the graphics card
+      this.nv.drawScene();
     }
     this.located();
   }
@@ -220,7 +253,7 @@ function drawScene() {
   const first = state.viewers.first;
   if (!first) return;
   const size = Math.max(...state.about.view_mm);
-  const node = size / 32, line = size / 160;
+  const node = size / 26, line = size / 100;
   const meshes = [];
   const places = state.gaps?.places ?? [];
   places.forEach((place, at) => {
@@ -291,7 +324,7 @@ function placeSaid(at) {
   if (!place) return "";
   const moved = Math.hypot(...minus(place.centre_mm, place.asked_mm));
   const parts = [];
-  if (moved > Math.max(...state.about.scans.first.spacing_mm)) parts.push(`its view lies ${moved.toFixed(0)} mm off, to stay inside the scan`);
+  if (moved > 2 * Math.max(...state.about.scans.first.spacing_mm)) parts.push(`its view lies ${moved.toFixed(0)} mm off, to stay inside the scan`);
   if (place.body_share < 0.3) parts.push(`its view is ${(100 * (1 - place.body_share)).toFixed(0)} % air`);
   return parts.join("; ");
 }
@@ -406,8 +439,7 @@ async function answerGaps() {
     const answer = await latest("gaps", () => askJson("api/gaps", { points_mm: points }));
     if (!answer) return;
     state.gaps = answer;
-    const took = performance.now() - began;
-    byId("gaps").dataset.ms = took;
+    byId("gaps").dataset.ms = performance.now() - began;
     say(`Gaps between ${points.length} points.`);
   }
   showPoints();
@@ -417,20 +449,20 @@ async function answerGaps() {
 
 async function answerHeat() {
   const point = state.points[state.chosen];
-  for (const which of Object.keys(state.about.scans)) {
-    if (!state.ready[which] || !state.ready.first) continue;
+  await Promise.all(Object.keys(state.about.scans).map(async (which) => {
+    if (!state.ready[which] || !state.ready.first) return;
     if (!point) {
       delete state.heat[which];
     } else {
       const began = performance.now();
       const answer = await latest(`heat-${which}`, () => askJson("api/heat", { point_mm: point, which }));
-      if (!answer) continue;
+      if (!answer) return;
       const bytes = Uint8Array.from(atob(answer.nifti), (letter) => letter.charCodeAt(0));
       state.heat[which] = { answer, buffer: bytes.buffer, values: new Float32Array(bytes.buffer.slice(352)) };
       byId("likeness").dataset.ms = performance.now() - began;
     }
     await state.viewers[which]?.showHeat();
-  }
+  }));
   showHeatSaid();
 }
 
@@ -544,6 +576,7 @@ async function start() {
     describe();
     byId("entry").addEventListener("submit", enter);
     byId("clear").addEventListener("click", () => { state.points = []; choose(-1, true); byId("mm0").focus(); });
+    byId("show-3d").addEventListener("input", () => Object.values(state.viewers).forEach((viewer) => viewer.show3d()));
     for (const id of ["show-heat", "opacity"]) {
       byId(id).addEventListener("input", () => Object.values(state.viewers).forEach((viewer) => viewer.showHeat()));
     }

@@ -1,0 +1,109 @@
+"""How long each export of an encoder of about 30 million parameters takes; the checks in the target framework included.
+
+Run: python -m benchmarks.export --json FILE
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from orienteer.encoders import build_encoder
+from orienteer.training.weights import save_encoder
+from orienteer.transfer.export import export
+from orienteer.transfer.load import load
+
+LIMIT_S = 10.0
+"""Nobody should have to wait longer for a file."""
+
+VIEW_VOX = 64
+
+ENCODERS: dict[str, dict[str, Any]] = {
+    "residual": {"features": [32, 64, 128, 256, 320], "blocks": [1, 3, 4, 4, 3], "strides": [1, 2, 2, 2, 2]},
+    "segresnet": {"init_filters": 32, "blocks_down": [1, 2, 2, 8]},
+}
+"""Two of about 30 million parameters, one of nnU-Net's and one of MONAI's."""
+
+FACTS = {
+    "spacing_mm": [1.5, 1.5, 1.5],
+    "axes": "RAS",
+    "intensity": {"CT": {"window_hu": [-1000.0, 1000.0]}, "MR": {"percentiles_of_body": [0.5, 99.5]}},
+    "unit_mm": 100.0,
+    "method": "default",
+    "data_fingerprint": "none",
+    "licence": "unknown",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the figures into this file")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    _warm_up()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row for name in ENCODERS for row in measure(Path(folder), name)]
+    for row in rows:
+        verdict = "" if row["seconds"] < LIMIT_S else f"  over {LIMIT_S:g} s"
+        million, seconds, cpu = row["million_parameters"], row["seconds"], row["cpu_seconds"]
+        print(f"{row['encoder']:<12}{million:>6.1f} M  {row['to']:<14}{seconds:>6.1f} s, of one core {cpu:>6.1f} s{verdict}")
+    if arguments.json:
+        facts = {"limit_s": LIMIT_S, "threads": arguments.threads, "torch": torch.__version__, "machine": platform.machine()}
+        arguments.json.write_text(json.dumps({**facts, "rows": rows}, indent=2) + "\n")
+
+
+def measure(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Saves an encoder as a run does, and exports it to everything that takes it."""
+    run = folder / name
+    run.mkdir()
+    encoder = build_encoder(name, (VIEW_VOX,) * 3, **ENCODERS[name])
+    save_encoder(run, encoder, {"view_size": [VIEW_VOX] * 3, **FACTS})
+    million = sum(parameter.numel() for parameter in encoder.parameters()) / 1e6
+    plans = _plans(run / "nnUNetPlans.json", encoder.target_arguments) if name == "residual" else None
+    targets = ["nnunet", "nnssl"] if plans else ["monai"]
+    rows = []
+    for to in ("load", *targets, "torchscript", "torch-export", "onnx"):
+        options = {"plans": str(plans)} if to == "nnunet" else {}
+        begun, worked = time.perf_counter(), time.process_time()
+        with contextlib.redirect_stdout(io.StringIO()):
+            _ = load(run) if to == "load" else export(str(run), to=to, **options)  # type: ignore[arg-type]
+        seconds = round(time.perf_counter() - begun, 2)
+        cpu_seconds = round(time.process_time() - worked, 2)  # what it would take on one core of an idle machine
+        row = {"encoder": name, "million_parameters": round(million, 1), "to": to}
+        rows.append({**row, "seconds": seconds, "cpu_seconds": cpu_seconds})
+    return rows
+
+
+def _warm_up() -> None:
+    """Imports what is only imported when it is used: that belongs to the start of a program, not to an export."""
+    import monai.networks.nets
+    import nnunetv2.run.load_pretrained_weights
+    import onnxruntime
+    import onnxscript  # noqa: F401
+
+
+def _plans(path: Path, target_arguments: dict[str, Any]) -> Path:
+    """Writes plans whose network has this encoder."""
+    own = ("input_channels", "num_classes")
+    kwargs = {key: value for key, value in target_arguments.items() if key not in own}
+    architecture = {
+        "network_class_name": "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
+        "arch_kwargs": {**kwargs, "dropout_op": None, "dropout_op_kwargs": None},
+        "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+    }
+    configuration = {"architecture": architecture, "normalization_schemes": ["CTNormalization"]}
+    path.write_text(json.dumps({"configurations": {"3d_fullres": configuration}}))
+    return path
+
+
+if __name__ == "__main__":
+    main()
