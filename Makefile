@@ -29,19 +29,25 @@ bench: $(BENCH_READY)
 	$(BIN)/python -m benchmarks.step --json runs/benchmarks/step.json
 	$(BIN)/python -m benchmarks.views --json runs/benchmarks/views.json
 	$(BIN)/python -m benchmarks.store --json runs/benchmarks/store.json
+	$(BIN)/python -m benchmarks.export --json runs/benchmarks/export.json
+	$(BIN)/python -m benchmarks.finetune --json runs/benchmarks/finetune.json
+	$(BIN)/python -m benchmarks.trust --json runs/benchmarks/trust.json
 
 docs: $(READY)
 	$(BIN)/mkdocs build --strict
 
-# torch first and alone, so that the other packages find it there and do not bring another build. The residual encoder of
-# dynamic-network-architectures needs neither timm nor torchvision, which that package would bring: hence --no-deps.
+# torch first and alone, so that the other packages find it there and do not bring another build. nnU-Net's networks and
+# loading functions need neither timm nor torchvision, which these packages would bring: hence --no-deps.
+NNUNET := dynamic-network-architectures nnunetv2 acvl-utils batchgenerators batchgeneratorsv2 scikit-image pandas \
+	connected-components-3d lazy-loader tifffile imageio
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "orienteer needs Python 3.11 or newer; $(PYTHON) is older. Do this: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps dynamic-network-architectures
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,onnx]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps $(NNUNET)
 	@touch $(READY)
 
 $(BENCH_READY): $(READY)

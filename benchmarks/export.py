@@ -4,8 +4,7 @@ Run: python -m benchmarks.export --json FILE
 """
 
 import argparse
-import contextlib
-import io
+import importlib
 import json
 import platform
 import tempfile
@@ -55,9 +54,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     for row in rows:
         verdict = "" if row["seconds"] < LIMIT_S else f"  over {LIMIT_S:g} s"
         million, seconds, cpu = row["million_parameters"], row["seconds"], row["cpu_seconds"]
-        print(f"{row['encoder']:<12}{million:>6.1f} M  {row['to']:<14}{seconds:>6.1f} s, of one core {cpu:>6.1f} s{verdict}")
+        print(
+            f"{row['encoder']:<12}{million:>6.1f} M  {row['to']:<14}{seconds:>6.1f} s, of one core {cpu:>6.1f} s{verdict}"
+        )
     if arguments.json:
-        facts = {"limit_s": LIMIT_S, "threads": arguments.threads, "torch": torch.__version__, "machine": platform.machine()}
+        facts = {
+            "limit_s": LIMIT_S,
+            "threads": arguments.threads,
+            "torch": torch.__version__,
+            "machine": platform.machine(),
+        }
         arguments.json.write_text(json.dumps({**facts, "rows": rows}, indent=2) + "\n")
 
 
@@ -74,8 +80,7 @@ def measure(folder: Path, name: str) -> list[dict[str, Any]]:
     for to in ("load", *targets, "torchscript", "torch-export", "onnx"):
         options = {"plans": str(plans)} if to == "nnunet" else {}
         begun, worked = time.perf_counter(), time.process_time()
-        with contextlib.redirect_stdout(io.StringIO()):
-            _ = load(run) if to == "load" else export(str(run), to=to, **options)  # type: ignore[arg-type]
+        _ = load(run) if to == "load" else export(str(run), to=to, **options)  # type: ignore[arg-type]
         seconds = round(time.perf_counter() - begun, 2)
         cpu_seconds = round(time.process_time() - worked, 2)  # what it would take on one core of an idle machine
         row = {"encoder": name, "million_parameters": round(million, 1), "to": to}
@@ -85,10 +90,8 @@ def measure(folder: Path, name: str) -> list[dict[str, Any]]:
 
 def _warm_up() -> None:
     """Imports what is only imported when it is used: that belongs to the start of a program, not to an export."""
-    import monai.networks.nets
-    import nnunetv2.run.load_pretrained_weights
-    import onnxruntime
-    import onnxscript  # noqa: F401
+    for name in ("monai.networks.nets", "nnunetv2.run.load_pretrained_weights", "onnxruntime", "onnxscript"):
+        importlib.import_module(name)
 
 
 def _plans(path: Path, target_arguments: dict[str, Any]) -> Path:

@@ -4,16 +4,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orienteer.observe.explore.command import explore as explore
+    from orienteer.observe.observe import observe as observe
     from orienteer.training.demo import demo as demo
     from orienteer.training.planning import plan as plan
     from orienteer.training.run import pretrain as pretrain
     from orienteer.training.weights import load_encoder as load_encoder
+    from orienteer.transfer.classify import classify as classify
+    from orienteer.transfer.embed import embed as embed
+    from orienteer.transfer.export import export as export
+    from orienteer.transfer.finetune import finetune as finetune
+    from orienteer.transfer.load import load as load
+    from orienteer.transfer.predict import predict as predict
+    from orienteer.transfer.probe import probe as probe
 
 _PUBLIC = {
     "demo": "orienteer.training.demo",
     "plan": "orienteer.training.planning",
     "pretrain": "orienteer.training.run",
+    "observe": "orienteer.observe.observe",
+    "explore": "orienteer.observe.explore.command",
+    "load": "orienteer.transfer.load",
     "load_encoder": "orienteer.training.weights",
+    "export": "orienteer.transfer.export",
+    "finetune": "orienteer.transfer.finetune",
+    "predict": "orienteer.transfer.predict",
+    "embed": "orienteer.transfer.embed",
+    "probe": "orienteer.transfer.probe",
+    "classify": "orienteer.transfer.classify",
 }
 """The public functions, one per line, and where each lives. Imported when first used: torch takes seconds to load."""
 

@@ -25,6 +25,45 @@ COMMANDS = {
         "scans",
         about="train an encoder on a folder of unlabelled scans",
     ),
+    "observe": Command(
+        "orienteer.observe.observe:observe",
+        positional="run",
+        about="write report.html: what a run believes about scans that it never saw",
+    ),
+    "explore": Command(
+        "orienteer.observe.explore.command:explore",
+        positional="run",
+        about="open a page: click in a scan, and see gaps, routes and alike places",
+    ),
+    "export": Command(
+        "orienteer.transfer.export:export",
+        positional="run",
+        about="write the weights for MONAI, nnU-Net, ONNX or torch",
+        prints=True,
+    ),
+    "finetune": Command(
+        "orienteer.transfer.finetune:finetune",
+        "orienteer.transfer.config:FinetuneConfig",
+        "run",
+        about="train on labelled scans, from a run's weights or from scratch, and score it",
+    ),
+    "predict": Command(
+        "orienteer.transfer.predict:predict",
+        positional="model",
+        about="write label maps of new scans with a fine-tuned network",
+    ),
+    "embed": Command(
+        "orienteer.transfer.embed:embed",
+        "orienteer.transfer.embed:EmbedSettings",
+        "run",
+        about="write one vector per scan, or per view with its place in mm",
+    ),
+    "probe": Command(
+        "orienteer.transfer.probe:probe",
+        "orienteer.transfer.probe:ProbeSettings",
+        "run",
+        about="measure frozen features with ridge, logistic regression or nearest neighbours",
+    ),
 }
 """Every command: its function, the dataclass of its settings, and the option that needs no name. Loaded when asked for."""
 

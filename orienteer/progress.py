@@ -85,6 +85,11 @@ def tracked(items: Sequence[ItemT], what: str, unit: str = "it", shown: bool = T
             progress.advance()
 
 
+def say(text: object) -> None:
+    """Tells the user something, on stderr: stdout is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def in_words(figures: Mapping[str, float]) -> str:
     """Returns figures with their units, read from the keys.
 

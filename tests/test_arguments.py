@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 import orienteer
-
 from orienteer.arguments import parse
 from orienteer.cli import COMMANDS, main
 from orienteer.training.config import PretrainConfig, make_config

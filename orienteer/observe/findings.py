@@ -10,6 +10,9 @@ from orienteer.observe.pictures import Picture
 from orienteer.observe.scan_figures import ScanFigures, standing
 from orienteer.observe.trust import FALSE_ALARMS, Verdict, Witness, rank_correlation
 
+ENOUGH_OWN = 10
+"""Among fewer scans there is no saying where another one stands."""
+
 
 @dataclass(frozen=True)
 class ObservedScan:
@@ -84,7 +87,7 @@ def closure_correlation(scans: Sequence[ScanFigures]) -> Correlation | None:
         return None
     over_scans = rank_correlation([float(c.mean()) for c, _ in pairs], [float(e.mean()) for _, e in pairs])
     closures, errors = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    return Correlation(over_scans, len(pairs), rank_correlation(closures, errors), len(closures))
+    return Correlation(over_scans, len(pairs), rank_correlation(closures.tolist(), errors.tolist()), len(closures))
 
 
 def placed_among(figures: ScanFigures, own: Sequence[ScanFigures]) -> dict[str, float]:
@@ -94,7 +97,7 @@ def placed_among(figures: ScanFigures, own: Sequence[ScanFigures]) -> dict[str, 
     for name, value in (("error", figures.error_mm), ("closure", figures.closure_mm)):
         known = [getattr(other, f"{name}_mm") for other in others]
         known = [number for number in known if number is not None]
-        if value is not None and known:
+        if value is not None and len(known) >= ENOUGH_OWN:
             placed[name] = standing(value, known)
     return placed
 
@@ -107,5 +110,5 @@ def flags(scan: ObservedScan) -> tuple[str, ...]:
         found.append(f"header: looks {fault.name}" if fault else "header: does not fit, no known fault")
     for name, words in (("error", "larger error"), ("closure", "larger closure error")):
         if (scan.placed or {}).get(name, 0.0) > 1 - FALSE_ALARMS:
-            found.append(f"{words} than {1 - FALSE_ALARMS:.0%} of the run's own scans")
+            found.append(f"{words} than {100 * (1 - FALSE_ALARMS):.0f} % of the run's own scans")
     return (*found, *scan.notes)

@@ -1,6 +1,7 @@
 """Pieces of a report page: tables, figures, notices. Text is escaped here and nowhere else."""
 
 import base64
+import struct
 from collections.abc import Sequence
 from html import escape
 
@@ -20,6 +21,16 @@ def paragraph(text: str, kind: str = "") -> str:
 def notice(text: str, good: bool = False) -> str:
     """Returns a paragraph that stands out: a warning, or good news."""
     return paragraph(text, "notice good" if good else "notice")
+
+
+def percent(share: float | None) -> str:
+    """Returns a share in words; nothing for None.
+
+    Example:
+        >>> percent(0.285), percent(None)
+        ('28 %', '')
+    """
+    return "" if share is None else f"{100 * share:.0f} %"
 
 
 def heading(level: int, text: str, anchor: str | None = None) -> str:
@@ -90,7 +101,9 @@ def _scroll(content: str, label: str) -> str:
 
 def _image(png: bytes, alt: str) -> str:
     data = base64.b64encode(png).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}">'
+    width, height = struct.unpack(">II", png[16:24])  # a PNG's header: never larger than drawn, no jump when it loads
+    size = f'width="{width}" height="{height}" style="max-width:{width}px"'
+    return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" {size}>'
 
 
 def _cell(text: str) -> str:

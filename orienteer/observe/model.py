@@ -156,7 +156,13 @@ def load_run(
     training, validation = _split(folder)
     place = torch.device(_device(device))
     return LoadedRun(
-        folder, config, network.eval().requires_grad_(False).to(place), training, validation, saved["global_step"], place
+        folder,
+        config,
+        network.eval().requires_grad_(False).to(place),
+        training,
+        validation,
+        saved["global_step"],
+        place,
     )
 
 

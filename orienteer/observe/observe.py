@@ -260,7 +260,9 @@ def _voxel_notes(source: ScanSource | None, selection: Selection, loaded: Loaded
     spacing = header(source, selection).spacing_mm
     if not any(own > COARSER * run for own, run in zip(spacing, loaded.config.spacing_mm, strict=True)):
         return ()
-    native, wanted = (" x ".join(f"{length:.3g}" for length in lengths) for lengths in (spacing, loaded.config.spacing_mm))
+    native, wanted = (
+        " x ".join(f"{length:.3g}" for length in lengths) for lengths in (spacing, loaded.config.spacing_mm)
+    )
     return (f"voxels of {native} mm, coarser than the {wanted} mm that the run sees: detail is missing",)
 
 
@@ -283,4 +285,6 @@ def _report_file(loaded: LoadedRun, out: str | Path | None) -> Path:
 def _check(sets: int, own_scans: int, drawn: int) -> None:
     for name, value, least in (("sets", sets, 1), ("own_scans", own_scans, 1), ("drawn", drawn, 0)):
         if value < least:
-            raise InputError(name, wanted=f"at least {least}", got=str(value), do=f"use --{name.replace('_', '-')} {least}")
+            raise InputError(
+                name, wanted=f"at least {least}", got=str(value), do=f"use --{name.replace('_', '-')} {least}"
+            )

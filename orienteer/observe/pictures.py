@@ -95,7 +95,9 @@ def to_png(figure: "Figure") -> bytes:
     index = rgb[..., 0] // (256 // GREYS)
     palette = np.repeat(np.linspace(0, 255, GREYS).round().astype(np.uint8), 3).tolist()
     if coloured.any():
-        inks = Image.fromarray(rgb[coloured][None]).quantize(256 - GREYS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        inks = Image.fromarray(rgb[coloured][None]).quantize(
+            256 - GREYS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
         index[coloured] = np.asarray(inks)[0] + GREYS
         palette += (inks.getpalette() or [])[: 3 * (256 - GREYS)]
     image = Image.fromarray(index)
@@ -117,7 +119,9 @@ def _typical_set(loaded: LoadedRun, scan: WholeScan, figures: ScanFigures) -> Vi
 def _gaps(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], figures: ScanFigures) -> Picture:
     """Both distance matrices of one view set, all pairs of the scan against the truth, and the error per axis."""
     true_mm = gap_matrix(views.centres_mm)[0].numpy()
-    errors = {name: np.linalg.norm(gaps - figures.true_mm, axis=1).mean() for name, gaps in figures.predicted_mm.items()}
+    errors = {
+        name: np.linalg.norm(gaps - figures.true_mm, axis=1).mean() for name, gaps in figures.predicted_mm.items()
+    }
     best = min(errors, key=lambda name: errors[name])
     predicted_mm, guess_mm = figures.predicted_mm[best], gaps_mm[best]
     figure = new_figure(1350, 420)

@@ -15,7 +15,7 @@ from orienteer.methods import METHODS
 from orienteer.observe import header_words
 from orienteer.observe.curves import draw_curves, in_person_units, over_time, read_metrics, rivals_of
 from orienteer.observe.findings import Findings, ObservedScan, flags
-from orienteer.observe.markup import figure, heading, notice, paragraph, strip, table
+from orienteer.observe.markup import figure, heading, notice, paragraph, percent, strip, table
 from orienteer.scans.store import StoredScan
 from orienteer.training.folder import FAILURES_FILE
 
@@ -72,7 +72,7 @@ def _glance(findings: Findings) -> str:
     figures = [scan.figures.figures for scan in findings.scans]
     means = {key: float(np.mean([each[key] for each in figures if key in each])) for key in figures[0]}
     known = rivals_of(means)
-    rivals = list(dict.fromkeys(rival for each in known.values() for rival in each))
+    rivals = sorted({rival for each in known.values() for rival in each}, key=lambda rival: (rival != "trivial", rival))
     rows = []
     for key, others in known.items():
         name, value, unit = in_person_units(key, means[key])
@@ -83,7 +83,9 @@ def _glance(findings: Findings) -> str:
         "“trivial” always says zero, the mean distance or the bare intensities; “histogram” tells the place of a box "
         "from its grey values alone. What matters is how far the model gets away from them."
     )
-    return paragraph(text) + table("What the model reaches, and what one reaches without it", ("", "model", *rivals), rows)
+    return paragraph(text) + table(
+        "What the model reaches, and what one reaches without it", ("figure", "model", *rivals), rows
+    )
 
 
 def _scans(findings: Findings) -> str:
@@ -112,21 +114,15 @@ def _scan_table(scans: Sequence[ObservedScan]) -> str:
             (
                 figures.name,
                 _number(figures.error_mm),
-                _number(figures.figures.get(_trivial_key(figures.figures))),
-                _share(placed.get("error")),
+                _number(figures.trivial_mm),
+                percent(placed.get("error")),
                 _number(figures.closure_mm),
-                _share(placed.get("closure")),
+                percent(placed.get("closure")),
                 ("!" if found else "") + ("; ".join(found) or "nothing unusual"),
             )
         )
     head = ("scan", "error, mm", "trivial, mm", "among own", "closure, mm", "among own", "remarks")
     return table("Every scan", head, rows, words=(6,))
-
-
-def _trivial_key(figures: "dict[str, float] | object") -> str:
-    """Returns the figure that says what a trivial guess of the gaps misses by."""
-    assert isinstance(figures, dict)
-    return next((key for key in figures if key.endswith("error_mm_trivial") and not key.startswith("distance")), "")
 
 
 def _pictures(findings: Findings) -> str:
@@ -193,7 +189,7 @@ def _data_table(findings: Findings) -> str:
             entries = [store.scan(key) for key in keys]
             for modality in sorted({entry.modality for entry in entries}):
                 rows.append(_data_row(name, modality, [entry for entry in entries if entry.modality == modality]))
-    head = ("", "modality", "scans", "formats", "size, voxels (least to most)", "extent, mm (least to most)")
+    head = ("part", "modality", "scans", "formats", "size, voxels (least to most)", "extent, mm (least to most)")
     return table("As prepared, at the spacing of the run; left-right x back-front x foot-head", head, rows, (1, 3))
 
 
@@ -206,8 +202,8 @@ def _data_row(name: str, modality: str, entries: Sequence[StoredScan]) -> tuple[
 
 def _failures(folder: Path) -> str:
     file = folder / FAILURES_FILE
-    with open(file, newline="") if file.is_file() else open("/dev/null") as lines:
-        rows = [row for row in list(csv.reader(lines))[1:] if len(row) == 4]
+    lines = file.read_text().splitlines() if file.is_file() else []
+    rows = [row for row in list(csv.reader(lines))[1:] if len(row) == 4]
     if not rows:
         return paragraph("None: every scan that was found could be used.")
     more = f"; the first {MOST_FAILURES} are shown" if len(rows) > MOST_FAILURES else ""
@@ -217,10 +213,6 @@ def _failures(folder: Path) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"
 
 
 def _range(values: np.ndarray) -> str:
@@ -234,5 +226,3 @@ def _plain(value: object) -> str:
     if isinstance(value, list):
         return " x ".join(map(str, value)) or "none"
     return "not set" if value is None else str(value)
-
-

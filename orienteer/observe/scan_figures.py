@@ -80,6 +80,11 @@ class ScanFigures:
         return float(self.set_errors_mm.mean()) if len(self.set_errors_mm) else None
 
     @property
+    def trivial_mm(self) -> float | None:
+        """What the trivial rival misses by: it says that all gaps are zero."""
+        return float(np.linalg.norm(self.true_mm, axis=1).mean()) if self.predicted_mm else None
+
+    @property
     def closure_mm(self) -> float | None:
         """Mean length of the sums around closed routes."""
         return None if self.set_closures_mm is None else float(self.set_closures_mm.mean())

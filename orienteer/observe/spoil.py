@@ -127,4 +127,6 @@ def _check(fault: Fault) -> None:
         raise InputError("fault", wanted="different axes among 0, 1 and 2", got=str(axes), do="name array axes")
     if not 0 < fault.spacing_factor < np.inf:
         got = str(fault.spacing_factor)
-        raise InputError("spacing_factor", wanted="a number above 0", got=got, do="use 2 for voxels said twice as large")
+        raise InputError(
+            "spacing_factor", wanted="a number above 0", got=got, do="use 2 for voxels said twice as large"
+        )

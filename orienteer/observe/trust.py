@@ -210,9 +210,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
 
 def _gains(misfits: Mapping[Fault, float]) -> dict[Fault, float]:
     """Returns, per fault, how much better the model fits with the fault undone: log of the misfits' ratio."""
-    return {
-        fault: float(np.log(misfits[SOUND] / misfits[fault])) for fault in misfits if fault != SOUND
-    }
+    return {fault: float(np.log(misfits[SOUND] / misfits[fault])) for fault in misfits if fault != SOUND}
 
 
 def _usual(gains: Sequence[Mapping[Fault, float]]) -> dict[Fault, float]:

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from orienteer.progress import Progress
+from orienteer.progress import Progress, say
 from orienteer.training.evaluate import Figures, heldout_figures
 from orienteer.training.module import Pretraining
 from orienteer.views.batch import ViewBatch
@@ -290,7 +290,7 @@ class SaveLast(pl.Callback):
         if self._asked and number == signal.SIGINT:
             os._exit(130)
         self._asked = True
-        print("\nstopping after this step; Ctrl-C once more stops at once, without saving", flush=True)
+        say("\nstopping after this step; Ctrl-C once more stops at once, without saving")
 
     def _asked_anywhere(self, trainer: pl.Trainer) -> bool:
         if trainer.world_size == 1:

@@ -27,7 +27,7 @@ def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         ...          "spacing_mm": [2.0, 2.0, 2.0], "view_size": [32, 32, 32], "axes": "RAS", "unit_mm": 100.0,
         ...          "intensity": {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}},
         ...          "data_fingerprint": "cb40", "licence": "unknown", "sha256": "bdd4", "target": None}
-        >>> print(model_card(facts, {"heldout": {}, "scans": {"read": 12}}).splitlines()[8])
+        >>> print(model_card(facts, {"heldout": {}, "scans": {"read": 12}}).splitlines()[9])
         # An encoder of 3D scans, pretrained without labels
     """
     parts = (
@@ -46,7 +46,7 @@ def _head(facts: Mapping[str, Any]) -> str:
     # The licence of the weights depends on the scans, so only a person can fill it in.
     licence = "other" if facts["licence"].startswith("unknown") else facts["licence"].lower()
     tags = "\n".join(f"- {tag}" for tag in ("medical-imaging", "self-supervised", "3d"))
-    return f"---\nlibrary_name: orienteer\nlicense: {licence}\ntags:\n{tags}\n---\n"
+    return f"---\nlibrary_name: orienteer\nlicense: {licence}\ntags:\n{tags}\n---"
 
 
 def _what(facts: Mapping[str, Any]) -> str:
@@ -105,5 +105,5 @@ def _limits() -> str:
     )
 
 
-def _times(numbers: Sequence[float]) -> str:
+def _times(numbers: Sequence[int | float]) -> str:
     return " x ".join(f"{number:g}" for number in numbers)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from orienteer.progress import say
 from orienteer.scans.phantom import write_phantoms
 from orienteer.training.folder import CONFIG_FILE
 from orienteer.training.run import Run, pretrain
@@ -35,9 +36,9 @@ def demo(
     """
     folder = Path(out)
     if (folder / CONFIG_FILE).is_file():
-        print(f"{folder} is there already: going on with it. Remove it to start the demo again.", flush=True)
+        say(f"{folder} is there already: going on with it. Remove it to start the demo again.")
         return pretrain(out=folder, resume=True)
     images = folder.with_name(f"{folder.name}_scans")
-    print(f"writing {subjects} synthetic torso CTs to {images}", flush=True)
+    say(f"writing {subjects} synthetic torso CTs to {images}")
     write_phantoms(images, count=subjects, seed=seed)
     return pretrain(images, folder, steps=steps, seed=seed, **{"encoder": "tiny", **settings})

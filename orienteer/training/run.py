@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError, TrainingStopped
+from orienteer.progress import say
 from orienteer.scans.prepare import Preparation, PrepareReport, prepare
 from orienteer.scans.read import Selection
 from orienteer.scans.store import Store
@@ -16,6 +17,7 @@ from orienteer.training import folder as run_folder
 from orienteer.training import launch
 from orienteer.training.build import build_network, build_trainer, task_weights
 from orienteer.training.callbacks import Heldout, Interrupted, Pace, Reporter, SaveLast
+from orienteer.training.card import write_model_card
 from orienteer.training.checkpoints import check_fits, read_checkpoint
 from orienteer.training.config import PretrainConfig, make_config
 from orienteer.training.data import ViewData, heldout_loader, rival_batches, split, usable_scans, view_policy
@@ -82,9 +84,9 @@ def _begun(folder: Path, config: PretrainConfig) -> tuple[PretrainConfig, dict[s
     made = plan_config(config)
     config = replace(made.config, store=made.config.store or str(folder.resolve().parent / "store"))
     for name, choice in made.scans.choices.items():
-        print(f"{name}: {choice.value} ({choice.why})", flush=True)
+        say(f"{name}: {choice.value} ({choice.why})")
     for reason, count in Counter(item.reason for item in made.discovery.left_out).items():
-        print(f"left out: {count} x {reason}", flush=True)
+        say(f"left out: {count} x {reason}")
     assert config.store is not None
     report = prepare(
         made.discovery,
@@ -93,14 +95,14 @@ def _begun(folder: Path, config: PretrainConfig) -> tuple[PretrainConfig, dict[s
         preparation=config.part(Preparation),
         workers=config.prepare_workers,
     )
-    print(report, flush=True)
+    say(report)
     store = Store.open(config.store)
     usable = usable_scans(store, report.keys, view_policy(config))
     names = {key: store.scan(key).name for key in report.keys}
     modalities = Counter(store.scan(key).modality for key in report.keys)
-    print("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())), flush=True)
+    say("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())))
     for key, reason in usable.too_small.items():
-        print(f"set aside: {names[key]}: {reason}", flush=True)
+        say(f"set aside: {names[key]}: {reason}")
     training, validation = split(usable.keys, config.validation_fraction, config.seed)
     run_folder.write_split(
         folder,
@@ -129,7 +131,7 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
     resumed = read_checkpoint(last) if config.resume and last.is_file() else None
     start_step = resumed["global_step"] if resumed else 0
     if start_step >= config.steps:
-        print(f"{folder} is finished: {start_step} of {config.steps} steps", flush=True)
+        say(f"{folder} is finished: {start_step} of {config.steps} steps")
         return Run(folder, run_folder.read_summary(folder))
     assert config.store is not None
     store = Store.open(config.store)
@@ -162,10 +164,9 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
         try:
             trainer.fit(module, data, ckpt_path=last if resumed else None)
         except Interrupted:
-            print(
+            say(
                 f"stopped after step {trainer.global_step} of {config.steps}. Go on with: "
-                f"orienteer pretrain --resume --out {folder}",
-                flush=True,
+                f"orienteer pretrain --resume --out {folder}"
             )
             raise KeyboardInterrupt from None
         except TrainingStopped as error:
@@ -178,7 +179,8 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)
         run_folder.write_summary(folder, summary)
-        print(f"\n{summary_table(summary)}\n\nthe encoder, pictures and figures are in {folder}", flush=True)
+        write_model_card(folder, summary)
+        say(f"\n{summary_table(summary)}\n\nthe encoder, pictures and figures are in {folder}")
     return Run(folder, summary)
 
 
@@ -203,6 +205,7 @@ def _facts(config: PretrainConfig, data_fingerprint: str) -> dict[str, Any]:
             "CT": {"window_hu": plain["ct_window_hu"], "to": [-1, 1]},
             "MR": {"percentiles_of_body": plain["mr_percentiles"], "to": [-1, 1]},
         },
+        "crop": {"to_body": config.crop_to_body, "margin_mm": config.margin_mm},
         "unit_mm": config.unit_mm,
         "method": config.method,
         "steps": config.steps,

@@ -267,7 +267,8 @@ def _found_classes(cases: list[Case], failures: list[Failure], shown: bool) -> d
     with Progress("looking for classes", len(cases), unit="cases", shown=shown) as progress:
         for case in cases:
             try:
-                there = np.unique(sitk.GetArrayViewFromImage(_label_image(case)))
+                image = _label_image(case)  # kept: the view below does not keep it alive
+                there = np.unique(sitk.GetArrayViewFromImage(image))
             except ScanError:
                 continue  # it fails again, and is written down, when it is prepared
             if there.size > 256 or (there < 0).any() or (there != np.rint(there)).any():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.progress import say
 from orienteer.scans.index import Failure
 from orienteer.training.weights import write_whole
 from orienteer.transfer.cases import LabelledCase, PreparedCases, label_counts
@@ -32,13 +33,12 @@ def check_classes(prepared: PreparedCases, training: list[str], test: list[str])
         )
     empty = [name for name in training + test if not any(prepared.cases[name].voxels[1:])]
     if empty:
-        print(f"note: {len(empty)} cases have no foreground, first {empty[0]}; they are used as they are", flush=True)
+        say(f"note: {len(empty)} cases have no foreground, first {empty[0]}; they are used as they are")
     absent = [name for name, count in zip(names, trained.tolist(), strict=True) if not count]
     for name in absent:
-        print(
+        say(
             f"WARNING: class '{name}' is in none of the {len(training)} training cases, so it cannot be learned. "
-            "Do this: use a larger --fraction or another --seed, or take the class out of `labels`.",
-            flush=True,
+            "Do this: use a larger --fraction or another --seed, or take the class out of `labels`."
         )
     return absent
 
@@ -70,6 +70,6 @@ def keep_split(folder: Path, resume: bool, training: list[str], test: list[str])
 def tell_failures(failures: tuple[Failure, ...]) -> None:
     """Names the cases that are set aside, the first few with the reason."""
     for failure in failures[:MOST_LINES]:
-        print(f"set aside: {failure.name}: {failure.reason}. Do this: {failure.do.rstrip('.')}.", flush=True)
+        say(f"set aside: {failure.name}: {failure.reason}. Do this: {failure.do.rstrip('.')}.")
     if len(failures) > MOST_LINES:
-        print(f"set aside: {len(failures) - MOST_LINES} more, see failures.csv", flush=True)
+        say(f"set aside: {len(failures) - MOST_LINES} more, see failures.csv")

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from orienteer.errors import InputError
 from orienteer.scans.prepare import Preparation
@@ -143,9 +143,13 @@ def make_config(settings: Mapping[str, Any]) -> FinetuneConfig:
         if key not in known:
             do = f"did you mean {nearest(key, known)}?"
             raise InputError(key, wanted="a known setting", got="an unknown one", do=do)
+    _check_choices(settings)
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()
     }
+    for name in ("spacing_mm", "ct_window_hu", "mr_percentiles"):
+        if values.get(name) is not None:  # 1 and 1.0 must not prepare the same scans twice
+            values[name] = tuple(float(value) for value in values[name])
     config = FinetuneConfig(**values)
     check(config)
     return config
@@ -165,19 +169,18 @@ def check(config: FinetuneConfig) -> None:
         _require(0 <= getattr(config, name) < 1, name, "0 or more and below 1", getattr(config, name))
     for name in ("fraction", "layer_decay"):
         _require(0 < getattr(config, name) <= 1, name, "above 0 and at most 1", getattr(config, name))
-    for name, choices in (
-        ("task", ("segmentation", "classification")),
-        ("schedule", ("full", "frozen", "decoder-first")),
-        ("precision", ("auto", "32", "bf16")),
-        ("accelerator", ("auto", "cpu", "gpu")),
-        ("modality", ("auto", "CT", "MR")),
-    ):
-        _require(getattr(config, name) in choices, name, f"one of {', '.join(choices)}", getattr(config, name))
     _require(0 <= config.fold < config.folds, "fold", f"0 to folds - 1 = {config.folds - 1}", config.fold)
     _require(config.learning_rate > 0, "learning_rate", "above 0", config.learning_rate)
     if config.patch_size is not None:
         _require(min(config.patch_size) >= 1, "patch_size", "three whole numbers of at least 1", config.patch_size)
     config.preparation()  # looks after spacing and intensity
+
+
+def _check_choices(settings: Mapping[str, Any]) -> None:
+    """Python callers get the message that the command line gives too."""
+    for name, kind in get_type_hints(FinetuneConfig).items():
+        if get_origin(kind) is Literal and name in settings:
+            _require(settings[name] in get_args(kind), name, f"one of {', '.join(get_args(kind))}", settings[name])
 
 
 def _require(holds: bool, what: str, wanted: str, got: object) -> None:

@@ -82,15 +82,19 @@ def embed(
         InputError: a file that is there already, no scan that can be used, weights that cannot be read.
 
     Example:
-        >>> import tempfile
-        >>> from orienteer import pretrain
+        >>> import contextlib, io, tempfile
+        >>> from orienteer.encoders import build_encoder
         >>> from orienteer.scans.phantom import write_phantoms
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     run = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=2, batch=2, workers=0)
-        ...     found = embed(f"{folder}/run", f"{folder}/scans", f"{folder}/vectors.npy", pictures=False)
+        >>> from orienteer.training.weights import save_encoder
+        >>> rules = {"CT": {"window_hu": [-1000.0, 1000.0]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
+        >>> facts = {"view_size": [32, 32, 32], "spacing_mm": [10.0] * 3, "axes": "RAS", "intensity": rules}
+        >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        ...     _ = write_phantoms(f"{folder}/scans", count=2, seed=0, progress=False)
+        ...     Path(f"{folder}/run").mkdir()
+        ...     save_encoder(Path(f"{folder}/run"), build_encoder("tiny", (32, 32, 32)), facts)
+        ...     found = embed(f"{folder}/run", f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
         >>> found.vectors.shape
-        (3, 128)
+        (2, 128)
     """
     for name, value, what in (("run", run, "a run folder"), ("scans", scans, "a folder"), ("out", out, "a file")):
         if value is None:

@@ -60,20 +60,21 @@ def export(
         overwrite: replace an export that is there.
 
     Returns:
-        The files and the table of what was loaded, is new, or was left out.
+        The files, and the table of what was loaded, is new, or was left out; the command prints it.
 
     Raises:
         InputError: weights that are cut, changed or of another network; options that do not fit; an export that is there
             already. Nothing is written then.
 
     Example:
-        >>> import contextlib, io, tempfile
-        >>> from orienteer.scans.phantom import write_phantoms
-        >>> from orienteer.training.run import pretrain
-        >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=1, batch=2, workers=0)
-        ...     exported = export(f"{folder}/run", to="monai", classes=5)
+        >>> import tempfile
+        >>> from orienteer.encoders import build_encoder
+        >>> from orienteer.training.weights import save_encoder
+        >>> encoder = build_encoder("tiny", (16, 16, 16), filters=(4, 8, 8))
+        >>> facts = {"view_size": [16, 16, 16], "spacing_mm": [2.0, 2.0, 2.0], "axes": "RAS", "intensity": {}}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_encoder(Path(folder), encoder, facts)  # as a run does
+        ...     exported = export(folder, to="monai", classes=5)
         >>> [path.name for path in exported.files], exported.written.difference < 1e-5
         (['network.pt'], True)
     """
@@ -84,7 +85,10 @@ def export(
     if run is None:
         do = "name one: orienteer export RUN --to ..."
         raise InputError(
-            "run", wanted="a run folder", got="none", do=f"train one that fits: {planned.how_to_train()}" if planned else do
+            "run",
+            wanted="a run folder",
+            got="none",
+            do=f"train one that fits: {planned.how_to_train()}" if planned else do,
         )
     encoder, card = load_encoder(run)
     folder = Path(out) if out is not None else _folder_of(run) / "export" / to
@@ -99,9 +103,7 @@ def export(
             writer = {"onnx": write_onnx, "torchscript": write_torchscript, "torch-export": write_torch_export}[to]
             written = writer(part, encoder, _fitting(encoder, view_size))
         write_export_json(part, to, card, written)
-    exported = Exported(to, folder, written)
-    print(exported, flush=True)
-    return exported
+    return Exported(to, folder, written)
 
 
 def _check(to: str, given: Mapping[str, Any]) -> None:

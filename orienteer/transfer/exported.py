@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from torch import Tensor, nn
 
@@ -21,7 +21,9 @@ TOLERANCE = 1e-4
 """Most that features may differ, as a share of their largest value: float32 rounding over some dozens of layers is 1e-6
 to 1e-5, and a single tensor in the wrong place is of the order of 1."""
 
-LOADED, NEW, LEFT_OUT = "loaded", "new", "left out"
+LOADED: Final = "loaded"
+NEW: Final = "new"
+LEFT_OUT: Final = "left out"
 
 SECOND_NAMES = "second names of tensors above"
 """Libraries hold some modules under two names; a state dict then has both."""
@@ -33,7 +35,7 @@ class Row:
 
     Attributes:
         part: the part's name in the target.
-        what: ``loaded`` from the run, ``new`` (initialised, not trained), or ``left out`` (the run has it, the target not).
+        what: ``loaded`` from the run, ``new`` (initialised, not trained), or ``left out`` of the files.
         names: the tensors.
         numbers: how many numbers they hold.
         why: a few words for a person.

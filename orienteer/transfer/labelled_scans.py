@@ -1,6 +1,7 @@
 """Scans with one label each, from a CSV: prepared, and dealt into training and test scans."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.source import Discovery, Selection
-from orienteer.transfer.datasets import split_cases
 from orienteer.transfer.prepared import failures_text, prepare_named
 from orienteer.transfer.tables import Labels, check_classes, match_scans, read_labels
 
@@ -86,7 +86,7 @@ def prepare_labelled(
 ) -> LabelledScans:
     """Returns the scans of a CSV, prepared and dealt into training and test.
 
-    A split column decides; without one the scans are dealt to folds by name, as segmentation cases are.
+    A split column decides; without one the scans of each class are dealt to folds by name, so that all folds have it.
 
     Args:
         path: CSV of scan, label and, where wanted, split.
@@ -136,11 +136,21 @@ def some(names: Sequence[str], count: int | None, seed: int) -> list[str]:
 def _dealt(
     labels: Labels, names: list[str], folds: int, fold: int, fraction: float, seed: int
 ) -> tuple[list[str], list[str]]:
-    if labels.splits is None:
-        return split_cases(names, folds, fold, fraction, seed)
-    splits = labels.splits
-    training, _ = split_cases([name for name in names if splits[name] == "train"], 1, 0, fraction, seed)
-    return training, sorted(name for name in names if splits[name] == "test")
+    """Returns training and test scans; without a split column each class is dealt in turn to the folds, by name."""
+    if labels.splits is not None:
+        test = sorted(name for name in names if labels.splits[name] == "test")
+    elif folds > len(names):
+        wanted = f"at most as many as there are scans, {len(names)}"
+        raise InputError("folds", wanted=wanted, got=str(folds), do="use fewer folds")
+    else:
+        ordered = sorted(names, key=lambda name: (labels.labels[name], Path(name).name, name))
+        test = sorted(ordered[fold::folds]) if folds > 1 else []
+    training = sorted(set(names) - set(test))
+    kept: list[str] = []
+    for label in labels.classes:
+        mine = [name for name in training if labels.labels[name] == label]
+        kept += some(mine, max(1, math.ceil(fraction * len(mine) - 1e-9)), seed)
+    return sorted(kept), test
 
 
 def _refuse_same(path: Path, keys: dict[str, str], training: list[str], test: list[str]) -> None:

@@ -74,7 +74,9 @@ class Pretrained:
     card: dict[str, Any]
     preparation: Preparation
 
-    def __call__(self, images: Float[Tensor, "items 1 size0 size1 size2"]) -> tuple[Float[Tensor, "items _ _ _ _"], ...]:
+    def __call__(
+        self, images: Float[Tensor, "items 1 size0 size1 size2"]
+    ) -> tuple[Float[Tensor, "items _ _ _ _"], ...]:
         """Returns the feature maps of every level, finest first, without gradient."""
         with torch.no_grad():
             return self.network(images)
@@ -120,16 +122,18 @@ def load(run: str | Path) -> Pretrained:
         InputError: missing, cut or changed files, or weights that do not fit the network that encoder.json names.
 
     Example:
-        >>> import contextlib, io, tempfile
+        >>> import tempfile
+        >>> from orienteer.encoders import build_encoder
         >>> from orienteer.scans.phantom import write_phantoms
-        >>> from orienteer.training.run import pretrain
-        >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=1, batch=2, workers=0)
-        ...     pretrained = load(f"{folder}/run")
-        ...     scan = pretrained.preprocess(f"{folder}/scans/SYNTHETIC_torso_000.nii.gz")
-        ...     levels = pretrained(scan.views()[:2])
-        >>> [tuple(level.shape) for level in levels]
+        >>> from orienteer.training.weights import save_encoder
+        >>> rules = {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
+        >>> facts = {"view_size": [32, 32, 32], "spacing_mm": [5.0, 5.0, 5.0], "axes": "RAS", "intensity": rules}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_encoder(Path(folder), build_encoder("tiny", (32, 32, 32)), facts)  # as a run does
+        ...     (file,) = write_phantoms(f"{folder}/scans", count=1, seed=0, progress=False)
+        ...     pretrained = load(folder)
+        ...     scan = pretrained.preprocess(file)
+        >>> [tuple(level.shape) for level in pretrained(scan.views()[:2])]
         [(2, 16, 16, 16, 16), (2, 32, 8, 8, 8), (2, 64, 4, 4, 4), (2, 128, 2, 2, 2)]
     """
     encoder, card = load_encoder(run)
@@ -138,10 +142,10 @@ def load(run: str | Path) -> Pretrained:
 
 def preparation_of(card: dict[str, Any]) -> Preparation:
     """Returns the preparation that encoder.json describes."""
-    spacing0, spacing1, spacing2 = card["spacing_mm"]
     rules, crop = card["intensity"], card.get("crop", {})
-    low, high = rules["CT"]["window_hu"]
-    lower, upper = rules["MR"]["percentiles_of_body"]
+    spacing0, spacing1, spacing2 = (float(length) for length in card["spacing_mm"])
+    low, high = (float(value) for value in rules["CT"]["window_hu"])
+    lower, upper = (float(percentile) for percentile in rules["MR"]["percentiles_of_body"])
     return Preparation(
         spacing_mm=(spacing0, spacing1, spacing2),
         ct_window_hu=(low, high),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from orienteer.errors import InputError, TrainingStopped
-from orienteer.progress import Progress
+from orienteer.progress import Progress, say
 from orienteer.training.callbacks import cut_lines
 from orienteer.training.checkpoints import AtomicCheckpoints, read_checkpoint
 from orienteer.transfer.config import FinetuneConfig
@@ -73,7 +73,7 @@ def train(
             before = time.perf_counter()
             batch = next(source)
             waited += time.perf_counter() - before
-            loss = _step(config, network, schedule, step, lambda batch=batch, step=step: step_loss(step, batch))  # type: ignore[misc]
+            loss = take_step(config, network, schedule, step, lambda batch=batch, step=step: step_loss(step, batch))  # type: ignore[misc]
             value = loss.item()
             if not torch.isfinite(loss):
                 raise TrainingStopped(
@@ -87,19 +87,24 @@ def train(
             if asked() or (step + 1) % config.save_every == 0 or step + 1 == config.steps:
                 _save(file, network, schedule, step + 1)
             if asked() and step + 1 < config.steps:
-                print(
+                say(
                     f"stopped after step {step + 1} of {config.steps}. Go on with: "
-                    f"orienteer finetune --resume --out {folder}",
-                    flush=True,
+                    f"orienteer finetune --resume --out {folder}"
                 )
                 raise KeyboardInterrupt
     seconds = time.perf_counter() - watch
     return Trained(config.steps, seconds, waited / seconds if begun < config.steps else 0.0)
 
 
-def _step(
+def take_step(
     config: FinetuneConfig, network: nn.Module, schedule: Schedule, step: int, loss_of: Callable[[], Tensor]
 ) -> Tensor:
+    """Takes one optimiser step and returns its loss; leaves the weights alone where the loss is not finite.
+
+    Args:
+        step: counted from 0.
+        loss_of: gives the loss of the step's batch.
+    """
     schedule.before_step(step)
     loss = loss_of()
     schedule.optimiser.zero_grad(set_to_none=True)
@@ -150,7 +155,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
         if asked and number == signal.SIGINT:
             os._exit(130)
         asked.append(number)
-        print("\nstopping after this step; Ctrl-C once more stops at once, without saving", flush=True)
+        say("\nstopping after this step; Ctrl-C once more stops at once, without saving")
 
     former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

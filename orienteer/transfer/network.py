@@ -170,7 +170,7 @@ def _guard(convolution: nn.Conv3d) -> None:
         with exact_where_bf16_fails(convolution, input, input.shape[2]) as exact:
             return compute(exact)
 
-    convolution.forward = forward  # type: ignore[assignment]
+    convolution.forward = forward  # type: ignore[method-assign]
 
 
 def _supervised(encoder: Encoder, wanted: bool) -> bool:

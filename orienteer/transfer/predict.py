@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from orienteer.errors import InputError, ScanError
-from orienteer.progress import Progress
+from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
@@ -70,14 +70,14 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
                     _predict_file(loaded, source, folder / names[source.name])
                     done[source.name] = names[source.name]
                 except ScanError as error:
-                    print(f"set aside: {error}", flush=True)
+                    say(f"set aside: {error}")
                     failures.append(
                         Failure(source.name, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
                     )
                 _write_record(folder, loaded.sha256, done, failures)
             progress.advance()
     _write_record(folder, loaded.sha256, done, failures)
-    print(f"{len(done)} label maps in {folder}; {len(failures)} files could not be used", flush=True)
+    say(f"{len(done)} label maps in {folder}; {len(failures)} files could not be used")
     return Predictions(folder, done, tuple(failures))
 
 

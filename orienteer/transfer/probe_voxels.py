@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, Integer, UInt8
 
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
@@ -92,7 +92,7 @@ class VoxelProbe:
 class MajorityMap:
     """The most frequent label at each place of the training label maps, laid upon each other by their middles."""
 
-    def __init__(self, maps: Sequence[Labels], classes: int) -> None:
+    def __init__(self, maps: Sequence[np.ndarray], classes: int) -> None:  # of any shapes
         shape = np.max([labels.shape for labels in maps], axis=0)
         self.coarser = max(1, int(np.ceil((np.prod(shape, dtype=float) * classes / MOST_CELLS) ** (1 / 3))))
         self.shape = -(-shape // self.coarser)
@@ -116,8 +116,8 @@ class MajorityMap:
 
 
 def dice(
-    true: Int[np.ndarray, " points"],
-    predicted: Int[np.ndarray, " points"],
+    true: Integer[np.ndarray, " points"],
+    predicted: Integer[np.ndarray, " points"],
     classes: int,
     weights: Float64[np.ndarray, " points"] | None = None,
 ) -> Float64[np.ndarray, " foreground"]:

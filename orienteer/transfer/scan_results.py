@@ -72,7 +72,8 @@ def scores_picture(figures: Mapping[str, Mapping[str, Any]], title: str) -> byte
     bars_against(axes, rows[first], {who: rows[who] for who in others}, "share")
     for place, name in enumerate(name for name in SCORES if figures[first][name] is not None):
         low, high = figures[first][f"{name}_interval"]
-        axes.plot([place - 0.4 + 0.4 / len(rows)] * 2, [low, high], color="black", linewidth=1.5)
+        # Right of the middle of the first bar, where its number stands.
+        axes.plot([place - 0.4 + 0.7 / len(rows)] * 2, [low, high], color="black", linewidth=1.5)
     axes.set_ylim(0, 1.12)
     figure.suptitle(f"{title}; lines: 95 % interval", fontsize=10)
     file = io.BytesIO()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orienteer.errors import InputError
+from orienteer.progress import say
 from orienteer.scans.store import Store
 from orienteer.training.run import Run
 from orienteer.transfer.cases import CaseReader, LabelledCase, PreparedCases, label_counts, prepare_cases
@@ -45,9 +46,10 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
     begun = time.monotonic()
+    config = with_start(config)
+    start_encoder(config)  # weights that are missing, damaged or of another network stop here, before any work
     data = read_dataset(config.data, config.images, config.labels)
-    config = _planned(with_start(config), data)
-    assert config.store is not None
+    config = _planned(config, data)
     prepared = _prepare(config, data)
     tell_failures(prepared.failures)
     write_failures(folder, prepared.failures)
@@ -60,9 +62,10 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
     network, loaded = build_segmenter(encoder, len(prepared.classes), config.deep_supervision, config.seed)
     keep_split(folder, config.resume, training, test)
     write_config(folder, config)  # last: a folder with a config.yaml is one that can be resumed
-    print(_beginning(config, loaded, training, test), warning, sep="\n" if warning else "", flush=True)
+    say("\n".join(filter(None, (_beginning(config, loaded, training, test), warning))))
 
     assert config.patch_size is not None
+    assert config.store is not None
     model = SegmentationModel(
         network.to(device),
         prepared.classes,
@@ -83,10 +86,10 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
     summary["seconds"] = round(time.monotonic() - begun, 1)
     write_summary(folder, summary)
     if scores:
-        print(f"\n{results_table(summary['test'])}\n", flush=True)
-    print(f"the model, predictions, pictures and figures are in {folder}", flush=True)
+        say(f"\n{results_table(summary['test'])}\n")
+    say(f"the model, predictions, pictures and figures are in {folder}")
     if warning:
-        print(warning, flush=True)  # once more, beside the figures that it is about
+        say(warning)  # once more, beside the figures that it is about
     return Run(folder, summary)
 
 
@@ -140,7 +143,7 @@ def _planned(config: FinetuneConfig, data: LabelledData) -> FinetuneConfig:
         config = replace(config, modality=data.modality)
     if config.spacing_mm is None:
         spacing = plan_spacing([case.source for case in data.cases], config.selection())
-        print(f"spacing_mm: {spacing} (the median voxel of the scans)", flush=True)
+        say(f"spacing_mm: {spacing} (the median voxel of the scans)")
         config = replace(config, spacing_mm=spacing)
     return config
 
@@ -160,7 +163,7 @@ def _with_patch_size(config: FinetuneConfig, prepared: PreparedCases, device: to
         shapes = [case.shape_vox for case in prepared.cases.values()]
         size = fixed or plan_patch_size(shapes, encoder.divisor, encoder.min_cells, device.type)
         why = "as the run's position embedding asks" if fixed else "the typical scan, as far as the machine can take it"
-        print(f"patch_size: {size} ({why})", flush=True)
+        say(f"patch_size: {size} ({why})")
         config = replace(config, patch_size=size)
     start_encoder(anew, config.patch_size).check_size(config.patch_size or (0, 0, 0))
     return config

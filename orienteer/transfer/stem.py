@@ -17,4 +17,6 @@ def for_channels(weight: Float[Tensor, "out 1 *kernel"], channels: int) -> Float
 
 def is_stem(ours: Tensor, wanted: Tensor) -> bool:
     """Whether a tensor is a convolution over one input channel where the target has several."""
-    return ours.ndim == 5 and ours.shape[1] == 1 and ours.shape != wanted.shape and ours[:, 0].shape == wanted[:, 0].shape
+    return (
+        ours.ndim == 5 and ours.shape[1] == 1 and ours.shape != wanted.shape and ours[:, 0].shape == wanted[:, 0].shape
+    )

@@ -51,7 +51,10 @@ def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:
         import onnxscript  # noqa: F401 - torch's exporter needs it and says so late
     except ImportError as error:
         raise InputError(
-            "to", wanted="the packages onnxruntime and onnxscript", got=str(error), do="run: pip install 'orienteer[onnx]'"
+            "to",
+            wanted="the packages onnxruntime and onnxscript",
+            got=str(error),
+            do="run: pip install 'orienteer[onnx]'",
         ) from error
     path, names = part / ONNX, [f"level{number}" for number in range(len(encoder.channels))]
     with _quiet():
@@ -73,7 +76,9 @@ def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:
     def run(images: Tensor) -> tuple[Tensor, ...]:
         return tuple(torch.from_numpy(level) for level in session.run(names, {"images": images.numpy()}))
 
-    return _checked(ONNX, encoder, view_size, run, f"onnxruntime {version('onnxruntime')}", f'InferenceSession("{{folder}}/{ONNX}")')
+    return _checked(
+        ONNX, encoder, view_size, run, f"onnxruntime {version('onnxruntime')}", f'InferenceSession("{{folder}}/{ONNX}")'
+    )
 
 
 def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Written:
@@ -83,7 +88,12 @@ def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Writte
         traced.save(part / TORCHSCRIPT)
         loaded = torch.jit.load(part / TORCHSCRIPT)
     return _checked(
-        TORCHSCRIPT, encoder, view_size, loaded, f"torch {torch.__version__}", f'torch.jit.load("{{folder}}/{TORCHSCRIPT}")(images)'
+        TORCHSCRIPT,
+        encoder,
+        view_size,
+        loaded,
+        f"torch {torch.__version__}",
+        f'torch.jit.load("{{folder}}/{TORCHSCRIPT}")(images)',
     )
 
 

@@ -50,7 +50,9 @@ def write_monai(part: Path, encoder: Encoder, classes: int | None, channels: int
     again.load_state_dict(state, strict=True)
     difference, cell = _compared(encoder, again, channels)
     check_same(f"{encoder.target} with the exported weights", difference)
-    more = _network(encoder.target, {**arguments, **{name: count + 1 for name, count in outputs.items()}}, seed).state_dict()
+    more = _network(
+        encoder.target, {**arguments, **{name: count + 1 for name, count in outputs.items()}}, seed
+    ).state_dict()
     output_layer = {name for name, tensor in state.items() if tensor.shape != more[name].shape}
     name = encoder.target.rpartition(".")[2]
     coarse = f"\nits output has one cell per {' x '.join(map(str, cell))} voxels: enlarge it" if max(cell) > 1 else ""
@@ -85,7 +87,9 @@ def load_into(network: nn.Module, encoder: Encoder) -> dict[str, str]:
             do="install the version of the library that encoder.json names",
         )
     network.load_state_dict(fitted, strict=False)
-    whys = {name: "" if tensor.shape == own[name].shape else "shared out over channels" for name, tensor in fitted.items()}
+    whys = {
+        name: "" if tensor.shape == own[name].shape else "shared out over channels" for name, tensor in fitted.items()
+    }
     places = {wanted[name].data_ptr(): why for name, why in whys.items()}
     return {name: places[tensor.data_ptr()] for name, tensor in wanted.items() if tensor.data_ptr() in places}
 

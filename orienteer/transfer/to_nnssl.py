@@ -10,7 +10,7 @@ from torch import nn
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.dynunet import DynUNetEncoder
 from orienteer.transfer.body_axes import AxisMap
-from orienteer.transfer.exported import Written, check_same, rows_of
+from orienteer.transfer.exported import LEFT_OUT, LOADED, Row, Written, check_same, rows_of
 from orienteer.transfer.nnunet_plans import FIXED, PLAIN, RESIDUAL, PlannedNetwork
 from orienteer.transfer.to_nnunet import features_differ, load_into, nnunet_names
 
@@ -63,10 +63,12 @@ def write_nnssl(part: Path, encoder: Encoder, card: dict[str, Any], axes: AxisMa
     load_as_nnssl(again, part / WEIGHTS)
     difference = features_differ(encoder, again.get_submodule("encoder"), axes, planned.channels)
     check_same("nnU-Net's network with the exported weights", difference)
-    rows = tuple(row for row in rows_of(network, loaded, set(), depth=2) if row.what == "loaded" and "decoder" not in row.part)
+    rows = tuple(
+        row for row in rows_of(network, loaded, set(), depth=2) if row.what == LOADED and "decoder" not in row.part
+    )
     return Written(
         files=(WEIGHTS, PLAN_FILE, CONFIG_FILE),
-        rows=rows,
+        rows=(*rows, Row("decoder", LEFT_OUT, (), 0, "nnU-Net makes a new one")),
         difference=difference,
         checked_with=f"{planned.target}, strict=True for {network.key_to_encoder} and {network.key_to_stem}",
         facts={"body_axis_of_each_axis": list(axes.order), "flipped": list(axes.flipped)},
@@ -100,7 +102,9 @@ def planned_for(encoder: Encoder, axes: AxisMap) -> PlannedNetwork:
     return PlannedNetwork(name, f"{_UNET}.{name}", arguments, 1, axes)
 
 
-def adaptation_plan(encoder: Encoder, card: dict[str, Any], planned: PlannedNetwork, network: nn.Module) -> dict[str, Any]:
+def adaptation_plan(
+    encoder: Encoder, card: dict[str, Any], planned: PlannedNetwork, network: nn.Module
+) -> dict[str, Any]:
     """Returns what nnssl's fine-tuning must know about the weights, in plain values."""
     axes = planned.axes
     views, divisor = axes.triple(encoder.view_size), axes.triple(encoder.divisor)

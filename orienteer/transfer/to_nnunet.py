@@ -64,7 +64,11 @@ def check_fits(encoder: Encoder, planned: PlannedNetwork) -> None:
     own = _as_planned(encoder)
     other = [key for key, value in wanted.items() if not isinstance(encoder, kind) or own.get(key) != value]
     if other:
-        first = f"{other[0]} {own.get(other[0])}, not {wanted[other[0]]}" if isinstance(encoder, kind) else "another network"
+        first = (
+            f"{other[0]} {own.get(other[0])}, not {wanted[other[0]]}"
+            if isinstance(encoder, kind)
+            else "another network"
+        )
         raise InputError(
             "run",
             wanted=f"an encoder '{family}' with the settings of these plans",
@@ -82,13 +86,17 @@ def load_into(network: nn.Module, encoder: Encoder, axes: AxisMap) -> dict[str, 
     own = axes.turn_weights(nnunet_names(encoder))
     wanted = network.state_dict()
     fitted = {
-        name: for_channels(tensor, wanted[name].shape[1]) if name in wanted and is_stem(tensor, wanted[name]) else tensor
+        name: for_channels(tensor, wanted[name].shape[1])
+        if name in wanted and is_stem(tensor, wanted[name])
+        else tensor
         for name, tensor in own.items()
     }
     left_over = [name for name in fitted if name not in wanted]
     other = [name for name, tensor in fitted.items() if name in wanted and wanted[name].shape != tensor.shape]
     filled = {wanted[name].data_ptr() for name in fitted if name in wanted}
-    missing = [name for name, tensor in wanted.items() if name.startswith("encoder.") and tensor.data_ptr() not in filled]
+    missing = [
+        name for name, tensor in wanted.items() if name.startswith("encoder.") and tensor.data_ptr() not in filled
+    ]
     if left_over or other or missing:
         raise InputError(
             "run",
@@ -136,7 +144,9 @@ def load_as_nnunet(network: nn.Module, file: Path) -> str:
                  if OUTPUT_LAYERS not in name and (name not in state or state[name].shape != tensor.shape)]  # fmt: skip
         if unfit:
             raise _unfit(str(unfit[:3])) from None
-        network.load_state_dict({name: tensor if OUTPUT_LAYERS in name else state[name] for name, tensor in wanted.items()})
+        network.load_state_dict(
+            {name: tensor if OUTPUT_LAYERS in name else state[name] for name, tensor in wanted.items()}
+        )
         return f"dynamic-network-architectures {version('dynamic-network-architectures')}, by nnU-Net's rule"
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it announces itself with rows of hashes

@@ -509,7 +509,7 @@ def test_a_disk_too_small_for_the_next_array_stops_before_writing(folder, tmp_pa
 def test_the_estimate_of_the_space_is_near_the_truth(folder, tmp_path):
     sources = discover(folder, progress=False).sources
     estimate = disk.estimated_bytes(sources, Selection(), (1.0, 1.0, 1.0))
-    assert estimate == pytest.approx(3 * 24 * 20 * 22 * 0.9, abs=2)
+    assert estimate == pytest.approx(3 * 24 * 20 * 22 * disk.BYTES_PER_VOXEL, abs=2)
     assert disk.estimated_bytes(sources, Selection(), (2.0, 2.0, 1.0)) == pytest.approx(estimate / 4, abs=2)
 
 

@@ -137,7 +137,7 @@ def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
     monkeypatch.setattr(callbacks.Reporter, "on_train_batch_end", asked_at_step_4)
     with pytest.raises(KeyboardInterrupt):
         pretrain(torsos, tmp_path / "cut", store=str(store), **SMALL)
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "stopped after step 4 of 6" in said
     assert "--resume" in said
     monkeypatch.setattr(callbacks.Reporter, "on_train_batch_end", real)
@@ -150,7 +150,7 @@ def test_resuming_a_finished_run_changes_nothing(finished: Run, capsys: pytest.C
     again = pretrain(out=finished.folder, resume=True)
     assert again.summary == finished.summary
     assert (finished.folder / "summary.json").read_bytes() == before
-    assert "finished" in capsys.readouterr().out
+    assert "finished" in capsys.readouterr().err
 
 
 def test_a_folder_in_use_is_never_overwritten(finished: Run, torsos: Path, tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ SHAPE = (18, 20, 16)
 
 
 def case_arrays(seed: int, shape=SHAPE) -> tuple[np.ndarray, np.ndarray]:
-    """Returns voxels and labels in the file's axis order (x, y, z): class 1 is bright, class 2 is dark."""
+    """Returns voxels and labels in the file's axis order (x, y, z): class 1 is bright, class 2 is grey, the rest is dark."""
     rng = np.random.default_rng(seed)
-    image = 500 + 40 * rng.standard_normal(shape)
+    image = 300 + 40 * rng.standard_normal(shape)
     labels = np.zeros(shape, np.uint8)
-    for number, value in ((1, 900), (2, 200)):
+    for number, value in ((1, 900), (2, 600)):
         middle = [edge * (0.3 if number == 1 else 0.7) + rng.uniform(-1, 1) for edge in shape]
         grid = np.meshgrid(*(np.arange(edge) for edge in shape), indexing="ij")
         blob = sum(((axis - at) / 3.5) ** 2 for axis, at in zip(grid, middle, strict=True)) < 1
@@ -65,7 +65,7 @@ def write_json(folder: Path, **changes: Any) -> Path:
     names = sorted(path.name for path in (folder / "imagesTr").iterdir())
     said = {
         "modality": {"0": "MRI"},
-        "labels": {"0": "background", "1": "bright", "2": "dark"},
+        "labels": {"0": "background", "1": "bright", "2": "grey"},
         "training": [{"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names],
         **changes,
     }

@@ -14,7 +14,7 @@ def test_a_decathlon_file_gives_cases_classes_and_modality(tmp_path):
     data = read_dataset(str(write_dataset(tmp_path, cases=3)), None, None)
     assert [case.name for case in data.cases] == [f"imagesTr/case_{n}" for n in range(3)]
     assert all(case.labels == tmp_path / "labelsTr" / f"case_{n}.nii.gz" for n, case in enumerate(data.cases))
-    assert data.classes == {0: "background", 1: "bright", 2: "dark"}
+    assert data.classes == {0: "background", 1: "bright", 2: "grey"}
     assert (data.modality, data.failures) == ("MR", ())
 
 

@@ -132,7 +132,9 @@ def test_a_damaged_encoder_json_is_refused(use: Use, change: Callable, message: 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\x00\xff"])
 def test_an_encoder_json_that_is_none_is_refused(use: Use, content: str, run: Path) -> None:
     (run / "encoder.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(InputError, match=r"wanted (a run folder with encoder\.safetensors|what `orienteer pretrain` writes)"):
+    with pytest.raises(
+        InputError, match=r"wanted (a run folder with encoder\.safetensors|what `orienteer pretrain` writes)"
+    ):
         use(str(run))
 
 

@@ -82,7 +82,11 @@ RAS, LPS = [-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0], [1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0
     ("network_name", "kwargs"), [("ResidualEncoderUNet", residual_kwargs()), ("PlainConvUNet", plain_kwargs())]
 )
 def test_nnunets_own_loader_gives_the_features_of_the_run(
-    tmp_path: Path, save_run: SaveRun, network_name: str, kwargs: dict[str, Any], transpose_forward: tuple[int, int, int]
+    tmp_path: Path,
+    save_run: SaveRun,
+    network_name: str,
+    kwargs: dict[str, Any],
+    transpose_forward: tuple[int, int, int],
 ) -> None:
     plans = write_plans(tmp_path / "plans.json", kwargs, network_name, transpose_forward=transpose_forward)
     run = fitting_run(save_run, plans)
@@ -207,7 +211,10 @@ def test_missing_plans_are_named(tmp_path: Path, save_run: SaveRun) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": {"network_class_name": "a.PrimusM", "arch_kwargs": {}, "_kw_requires_import": []}}, "PrimusM"),
+        (
+            {"architecture": {"network_class_name": "a.PrimusM", "arch_kwargs": {}, "_kw_requires_import": []}},
+            "PrimusM",
+        ),
         ({"previous_stage": "3d_lowres"}, "the cascade 3d_fullres"),
     ],
 )
@@ -275,7 +282,9 @@ def test_the_file_for_nnssl_loads_as_its_fine_tuning_loads_it(
     ).eval()
     for key in ("key_to_encoder", "key_to_stem"):
         start = plan[key] + "."
-        own = {name[len(start) :]: value for name, value in content["network_weights"].items() if name.startswith(start)}
+        own = {
+            name[len(start) :]: value for name, value in content["network_weights"].items() if name.startswith(start)
+        }
         network.get_submodule(plan[key]).load_state_dict(own)
     assert_same_features(run, network, image_file(tmp_path / "images", RAS), plans, (2, 1, 0))
     for key in plan["keys_to_in_proj"]:

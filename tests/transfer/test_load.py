@@ -136,7 +136,14 @@ def test_the_model_card_shows_figures_beside_their_rivals(finished: Run) -> None
     gap = finished.summary["heldout"]
     row = next(line for line in text.splitlines() if line.startswith("gap error (mm)"))
     assert row.split()[3:5] == [f"{gap['gap_error_mm']:.1f}", f"{gap['gap_error_mm_trivial']:.1f}"]
-    for words in (card["sha256"], card["data_fingerprint"], card["licence"], "8 x 8 x 8 mm", "-1000 to 1000 HU", "tiny"):
+    for words in (
+        card["sha256"],
+        card["data_fingerprint"],
+        card["licence"],
+        "8 x 8 x 8 mm",
+        "-1000 to 1000 HU",
+        "tiny",
+    ):
         assert words in text, words
 
 

@@ -36,7 +36,7 @@ OBLIQUE = {"spacing": (0.9, 1.1, 1.3), "origin": (12.3, -45.6, 78.9), "direction
 
 def made_model() -> SegmentationModel:
     encoder = build_encoder("tiny", SIZE, filters=[4, 8, 8], stem_stride=1)
-    names = {0: "background", 2: "bright", 5: "dark"}
+    names = {0: "background", 2: "bright", 5: "grey"}
     network, _ = build_segmenter(encoder, len(names), deep_supervision=False, seed=0)
     preparation = Preparation(spacing_mm=(1.0, 1.0, 1.0), crop_to_body=False)
     return SegmentationModel(
@@ -180,7 +180,7 @@ def test_bad_scans_are_named_and_counted_and_the_others_are_predicted(tmp_path, 
     assert result.files == {"good.nii.gz": "good.nii.gz"}
     assert {failure.name for failure in result.failures} == {"cut.nii.gz", "empty.nii.gz"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.nii.gz", "predictions.json"]
-    assert "1 label maps in" in capsys.readouterr().out
+    assert "1 label maps in" in capsys.readouterr().err
 
 
 def test_the_same_command_again_goes_on_where_it_was_stopped(tmp_path, model):

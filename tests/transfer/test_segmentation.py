@@ -24,7 +24,7 @@ from orienteer.transfer.predict import predict
 from orienteer.transfer.start import start_encoder
 from tests.transfer.labelled import SMALL, rewrite_labels, write_case, write_dataset, write_json
 
-PATCH = {"patch_size": [16, 16, 16], "steps": 2, "batch": 1, "folds": 3, "prepare_workers": 0, "accelerator": "cpu"}
+PATCH = {"patch_size": [40, 32, 48], "steps": 2, "batch": 1, "folds": 3, "prepare_workers": 0, "accelerator": "cpu"}
 """Settings for a network that comes from a run."""
 
 
@@ -40,10 +40,25 @@ def prepared(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
+def organs(torsos, tmp_path_factory) -> dict[str, str]:
+    """The scans that `finished` was pretrained on, with a label map of two classes each."""
+    folder = tmp_path_factory.mktemp("organs")
+    for path in (torsos / "labels").glob("*.nii.gz"):
+        shutil.copy(path, folder)
+        rewrite_labels(folder / path.name, lambda values: np.minimum(values, 2))
+    return {"images": str(torsos), "labels": str(folder)}
+
+
+@pytest.fixture(scope="module")
 def whole(data, prepared, tmp_path_factory) -> Run:
     """A fine-tuning that nothing disturbed."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     return finetune(data=data, out=out, store=prepared, **{**SMALL, "pictures": True})
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -59,10 +74,10 @@ def test_the_summary_says_what_was_measured_and_on_what(whole):
     summary = json.loads((whole.folder / "summary.json").read_text())
     assert summary == whole.summary
     test = summary["test"]
-    assert set(test["dice"]) == {"bright", "dark"}
+    assert set(test["dice"]) == {"bright", "grey"}
     assert test["dice_mean"] == pytest.approx(np.mean(list(test["dice"].values())), abs=1e-5)
     assert summary["counts"] == {
-        "training": 4, "test": 2, "failed": 0, "training_cases_with_class": {"bright": 4, "dark": 4},
+        "training": 4, "test": 2, "failed": 0, "training_cases_with_class": {"bright": 4, "grey": 4},
     }  # fmt: skip
     assert (summary["start"], summary["fraction"], summary["seed"], summary["steps"]) == ("scratch", 1.0, 0, 4)
     assert summary["seconds"] >= summary["training_seconds"] > 0
@@ -76,14 +91,14 @@ def test_every_test_case_has_a_prediction_on_its_own_voxels_and_a_row(whole, dat
         image = sitk.ReadImage(str(data.parent / f"{name}.nii.gz"))
         for get in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
             assert getattr(predicted, get)() == getattr(image, get)()
-    rows = list(csv.DictReader((whole.folder / "results.csv").open()))
+    rows = rows_of(whole.folder / "results.csv")
     assert [row["case"] for row in rows] == split["test"]
     means = [float(row["dice_mean"]) for row in rows]
     assert np.mean(means) == pytest.approx(whole.summary["test"]["dice_mean"], abs=1e-3)
 
 
 def test_scores_are_those_of_the_files_that_were_written(whole, data):
-    rows = {row["case"]: row for row in csv.DictReader((whole.folder / "results.csv").open())}
+    rows = {row["case"]: row for row in rows_of(whole.folder / "results.csv")}
     for name, row in rows.items():
         predicted, truth = (
             sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
@@ -92,7 +107,7 @@ def test_scores_are_those_of_the_files_that_were_written(whole, data):
                 data.parent / f"labelsTr/{Path(name).name}.nii.gz",
             )
         )
-        for number, label in ((1, "bright"), (2, "dark")):
+        for number, label in ((1, "bright"), (2, "grey")):
             a, b = predicted == number, truth == number
             dice = 2 * (a & b).sum() / (a.sum() + b.sum())
             assert float(row[f"dice {label}"]) == pytest.approx(dice, abs=1e-4)
@@ -127,7 +142,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole, data, 
 
 
 def test_training_lowers_the_loss_and_finds_the_blobs(data, prepared, tmp_path):
-    settings = {**SMALL, "steps": 60, "learning_rate": 1e-2, "patch_size": [16, 24, 16]}
+    settings = {**SMALL, "steps": 80, "learning_rate": 1e-2, "patch_size": [16, 20, 16]}
     run = finetune(data=data, out=tmp_path / "run", store=prepared, **settings)
     losses = [json.loads(line)["loss"] for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
@@ -175,12 +190,12 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_cases(data, prepared, tmp
         finetune(data=data, out=tmp_path / "run", store=prepared, **SMALL)
 
 
-def test_a_pretrained_start_begins_with_the_runs_weights(finished, torsos, store, tmp_path):
+def test_a_pretrained_start_begins_with_the_runs_weights(finished, organs, store, tmp_path):
     config = FinetuneConfig(run=str(finished.folder))
     encoder = start_encoder(segmentation.with_start(config))
     for name, tensor in load_file(finished.folder / "encoder.safetensors").items():
         assert torch.equal(encoder.state_dict()[name], tensor)
-    folders = {"images": str(torsos), "labels": str(torsos / "labels"), "store": str(store)}
+    folders = {**organs, "store": str(store)}
     run = finetune(finished.folder, out=tmp_path / "run", schedule="frozen", fraction=0.5, **folders, **PATCH)
     card = json.loads((finished.folder / "encoder.json").read_text())
     assert json.loads((run.folder / "model.json").read_text())["spacing_mm"] == card["spacing_mm"]
@@ -189,14 +204,14 @@ def test_a_pretrained_start_begins_with_the_runs_weights(finished, torsos, store
         assert torch.equal(load_file(state)[name], tensor), name
 
 
-def test_test_scans_that_were_pretrained_on_are_said_loudly(finished, torsos, store, tmp_path, capsys):
-    folders = {"images": str(torsos), "labels": str(torsos / "labels"), "store": str(store)}
+def test_test_scans_that_were_pretrained_on_are_said_loudly(finished, organs, store, tmp_path, capsys):
+    folders = {**organs, "store": str(store)}
     run = finetune(finished.folder, out=tmp_path / "seen", **folders, **PATCH)
     assert run.summary["test_scans_seen_in_pretraining"] == run.summary["counts"]["test"] == 2
-    assert capsys.readouterr().out.count("WARNING: 2 of 2 test scans were in the pretraining of") == 2
+    assert capsys.readouterr().err.count("WARNING: 2 of 2 test scans were in the pretraining of") == 2
     twin = finetune(finished.folder, out=tmp_path / "twin", start="scratch", **folders, **PATCH)
     assert twin.summary["test_scans_seen_in_pretraining"] == 0
-    assert "WARNING" not in capsys.readouterr().out
+    assert "WARNING" not in capsys.readouterr().err
     assert twin.summary["start"] == "scratch"
     assert twin.summary["encoder"] == run.summary["encoder"]
 
@@ -220,10 +235,10 @@ def test_weights_without_their_run_folder_cannot_tell_what_they_saw(finished, tm
 def test_weights_of_another_architecture_are_refused(finished, save_run, data, tmp_path):
     other = save_run("tiny", filters=[8, 8, 8], stem_stride=1)
     with pytest.raises(InputError, match="start: wanted weights of encoder 'tiny'"):
-        finetune(finished.folder, start=str(other), data=data, out=tmp_path / "run", spacing_mm=[1, 1, 1], **PATCH)
+        finetune(finished.folder, start=str(other), data=data, out=tmp_path / "tuned", spacing_mm=[1, 1, 1], **PATCH)
     with pytest.raises(InputError, match="encoder: wanted 'tiny', the network of"):
-        finetune(finished.folder, encoder="segresnet", data=data, out=tmp_path / "run", **PATCH)
-    assert not (tmp_path / "run").exists()
+        finetune(finished.folder, encoder="segresnet", data=data, out=tmp_path / "tuned", **PATCH)
+    assert not (tmp_path / "tuned").exists()
 
 
 @pytest.fixture
@@ -236,19 +251,20 @@ def copy(data, tmp_path) -> Path:
 def spoilt(copy: Path, prepared: str, **settings) -> tuple[dict, list[dict[str, str]]]:
     """Fine-tunes on spoilt data; returns the summary and the rows of failures.csv."""
     run = finetune(data=copy / "dataset.json", out=copy / "run", store=prepared, **{**SMALL, "steps": 1, **settings})
-    return run.summary, list(csv.DictReader((run.folder / "failures.csv").open()))
+    return run.summary, rows_of(run.folder / "failures.csv")
 
 
 def test_labels_of_another_geometry_are_set_aside_by_name(copy, prepared, capsys):
     path = copy / "labelsTr/case_1.nii.gz"
     image = sitk.ReadImage(str(path))
-    image.SetOrigin((9.0, 0.0, 0.0))
+    place = image.GetOrigin()
+    image.SetOrigin((place[0] + 9, place[1], place[2]))
     sitk.WriteImage(image, str(path))
     summary, rows = spoilt(copy, prepared)
     assert summary["counts"]["failed"] == 1
     assert rows[0]["case"] == "imagesTr/case_1"
     assert "case_1.nii.gz: up to 9 mm away" in rows[0]["reason"]
-    assert "set aside: imagesTr/case_1: wanted labels on the voxels of their scan" in capsys.readouterr().out
+    assert "set aside: imagesTr/case_1: wanted labels on the voxels of their scan" in capsys.readouterr().err
 
 
 def test_labels_of_another_size_are_set_aside(copy, prepared):
@@ -275,8 +291,8 @@ def test_a_case_without_foreground_is_used_and_said(copy, prepared, capsys):
     rewrite_labels(copy / "labelsTr/case_2.nii.gz", np.zeros_like)
     summary, _ = spoilt(copy, prepared)
     assert summary["counts"]["failed"] == 0
-    assert summary["counts"]["training_cases_with_class"] == {"bright": 3, "dark": 3}
-    assert "note: 1 cases have no foreground, first imagesTr/case_2" in capsys.readouterr().out
+    assert summary["counts"]["training_cases_with_class"] == {"bright": 3, "grey": 3}
+    assert "note: 1 cases have no foreground, first imagesTr/case_2" in capsys.readouterr().err
 
 
 def test_training_cases_without_any_foreground_are_refused(copy, prepared):
@@ -291,9 +307,9 @@ def test_a_class_that_no_training_case_has_is_said_loudly(copy, prepared, capsys
     for number in (1, 2, 4, 5):
         rewrite_labels(copy / f"labelsTr/case_{number}.nii.gz", lambda values: np.where(values == 2, 0, values))
     summary, _ = spoilt(copy, prepared)
-    assert summary["classes_absent_from_training"] == ["dark"]
-    assert "WARNING: class 'dark' is in none of the 4 training cases" in capsys.readouterr().out
-    assert summary["test"]["cases_with_class"]["dark"] == 2
+    assert summary["classes_absent_from_training"] == ["grey"]
+    assert "WARNING: class 'grey' is in none of the 4 training cases" in capsys.readouterr().err
+    assert summary["test"]["cases_with_class"]["grey"] == 2
 
 
 def test_a_spacing_ten_times_that_of_the_others_is_set_aside(copy, prepared):
@@ -370,7 +386,7 @@ def test_a_dataset_file_of_other_labels_prepares_its_own_label_maps(copy, prepar
     rewrite_labels(copy / "labelsTr/case_0.nii.gz", lambda values: np.where(values == 2, 4, values))
     for number in range(1, 6):
         rewrite_labels(copy / f"labelsTr/case_{number}.nii.gz", lambda values: np.where(values == 2, 4, values))
-    write_json(copy, labels={"background": 0, "bright": 1, "dark": 4})
+    write_json(copy, labels={"background": 0, "bright": 1, "grey": 4})
     spoilt(copy, prepared)
     written = sitk.GetArrayFromImage(sitk.ReadImage(str(copy / "run/predictions/imagesTr/case_0.nii.gz")))
     assert set(np.unique(written)) <= {0, 1, 4}

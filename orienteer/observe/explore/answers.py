@@ -17,7 +17,7 @@ from torch import Tensor
 
 from orienteer.errors import InputError
 from orienteer.observe.explore.dense import Dense, dense_features, view_size
-from orienteer.observe.explore.same import Query, find_place, tasks_from_coarsest
+from orienteer.observe.explore.same import Query, find_place, half_view_mm, tasks_from_coarsest
 from orienteer.observe.explore.scan import OpenScan, Place
 from orienteer.observe.model import LoadedRun
 from orienteer.progress import Progress
@@ -97,8 +97,9 @@ class SamePlace:
         asked: the view in the first scan.
         place_mm: the same place in the second scan.
         outside: the model looks for it outside the second scan; ``place_mm`` is the nearest place inside.
-        confidence: share of the second scan's views that, asked from where they are, point within half a view of it.
-        spread_mm: how far apart they point, root mean square.
+        confidence: 0 to 1: how much of half a view the way back does *not* miss; 0 where the place is outside. It needs no
+            truth.
+        spread_mm: how far apart the views of the second scan point that it was found with, root mean square.
         cosine: how alike the two places are by the embedding of the heat map.
         way_back_mm: what the model holds to be the same place in the first scan, beginning from ``place_mm``.
         way_back_miss_mm: how far that is from where the search began.
@@ -135,8 +136,10 @@ class Explorer:
         >>> from orienteer.scans.phantom import write_phantoms
         >>> from orienteer.training.run import pretrain
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     scans = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=2, batch=2, workers=0)
+        ...     small = {"shape_vox": (40, 32, 48), "spacing_mm": 8.0, "progress": False}
+        ...     scans = write_phantoms(f"{folder}/scans", count=3, **small)
+        ...     settings = {"view_size": (16, 16, 16), "encoder": "tiny", "encoder_arguments": {"stem_stride": 1}}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", steps=2, batch=2, workers=0, **settings)
         ...     run = load_run(f"{folder}/run", device="cpu")
         ...     explorer = Explorer(run, open_scan(scans[0], run))
         >>> low, high = explorer.first.bounds_mm
@@ -253,16 +256,17 @@ class Explorer:
         returned = find_place(self._query("second", found.place_mm), self.first, back, self.loaded, self.vote_tasks)
         here = back.around(asked.centre_mm, self.first, self.size_vox)
         cosine = float(here @ there.around(found.place_mm, self.second, self.size_vox))
-        start = self._query("first", asked.centre_mm).centre_mm
+        miss_mm = float(np.linalg.norm(np.subtract(returned.place_mm, asked.centre_mm)))
+        confidence = 0.0 if found.outside else max(0.0, 1 - miss_mm / half_view_mm(self.loaded))
         return SamePlace(
             asked=asked,
             place_mm=found.place_mm,
             outside=found.outside,
-            confidence=found.agreement,
+            confidence=confidence,
             spread_mm=found.spread_mm,
             cosine=cosine,
             way_back_mm=returned.place_mm,
-            way_back_miss_mm=float(np.linalg.norm(np.subtract(returned.place_mm, start))),
+            way_back_miss_mm=miss_mm,
             source=" and ".join(self.vote_tasks) or there.source,
         )
 

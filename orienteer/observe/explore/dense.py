@@ -162,7 +162,9 @@ def _embedding_of(loaded: LoadedRun) -> tuple[str | None, Triple]:
 
 def _shows_body(scan: OpenScan, stride: Triple, cells: tuple[int, ...]) -> Bool[np.ndarray, "grid0 grid1 grid2"]:
     """Returns the cells whose middle lies in a block of the body map that is body by a fair share."""
-    middle = [(np.arange(count) * step + step // 2) // scan.body.cell_vox for count, step in zip(cells, stride, strict=True)]
+    middle = [
+        (np.arange(count) * step + step // 2) // scan.body.cell_vox for count, step in zip(cells, stride, strict=True)
+    ]
     return scan.body.body[np.ix_(*middle)] >= CELL_BODY * 255
 
 

@@ -2,8 +2,7 @@
 
 A task that predicts gaps was never told that views come from one scan. Asked for the gap from a place in one body to a
 view of another, it answers with the gap between *corresponding* places. Each view of the other scan then points at where
-the place must be: its own middle, less the gap to it. The views that say they are nearest are believed, and their
-agreement is the confidence.
+the place must be: its own middle, less the gap to it. The views that say they are nearest are believed.
 """
 
 from collections.abc import Sequence
@@ -22,6 +21,10 @@ from orienteer.types import TripleMm
 
 BELIEVED = 27
 """How many views, the nearest by their own word, point at the place: about all that overlap it."""
+
+OUTSIDE = 0.25
+"""Share of half a view by which a place must lie outside the scan to be called outside. With the demo model that found 50
+of 52 organs cut away by more than 20 mm, with one false alarm among 265 that were there."""
 
 AT_ONCE = 31
 """Views that are asked together: with the one that asks, a set of 32."""
@@ -50,14 +53,12 @@ class Found:
 
     Attributes:
         place_mm: where it is.
-        outside: the views point to a place outside the scan by more than half a view; ``place_mm`` is the nearest inside.
-        agreement: share of the believed views that point within half a view of it, 0 to 1.
-        spread_mm: how far from it they point, root mean square.
+        outside: the views point to a place outside the scan by an eighth of a view or more; ``place_mm`` is the nearest inside.
+        spread_mm: how far apart the believed views point, root mean square from where they point on the whole.
     """
 
     place_mm: TripleMm
     outside: bool
-    agreement: float
     spread_mm: float
 
 
@@ -88,14 +89,18 @@ def find_place(query: Query, scan: OpenScan, dense: Dense, loaded: LoadedRun, ta
     low, high = scan.bounds_mm
     wanted = np.median(votes, axis=0)
     place = np.clip(wanted, low, high)
-    away = np.linalg.norm(votes - place, axis=1)
-    half_view = np.min(np.array(view_size(loaded)) * scan.spacing_mm) / 2
+    away = np.linalg.norm(votes - wanted, axis=1)
     return Found(
         place_mm=(float(place[0]), float(place[1]), float(place[2])),
-        outside=bool(np.linalg.norm(wanted - place) > half_view),
-        agreement=float((away < half_view).mean()),
+        outside=bool(np.linalg.norm(wanted - place) > OUTSIDE * half_view_mm(loaded)),
         spread_mm=float(np.sqrt(np.square(away).mean())),
     )
+
+
+def half_view_mm(loaded: LoadedRun) -> float:
+    """Returns half the shortest edge of a view, mm: a view reaches so far from its middle at least."""
+    assert loaded.preparation.spacing_mm is not None
+    return float(np.min(np.array(view_size(loaded)) * loaded.preparation.spacing_mm)) / 2
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from orienteer.geometry.boxes import box_averages, box_corners
 from orienteer.geometry.frames import mm_to_voxel
 from orienteer.observe.explore.answers import Explorer, NotReady
 from orienteer.observe.explore.dense import grid_starts
-from orienteer.observe.explore.same import Query, find_place, gaps_to_views, tasks_from_coarsest
+from orienteer.observe.explore.same import Found, Query, find_place, gaps_to_views, tasks_from_coarsest
 from orienteer.observe.model import LoadedRun
 from orienteer.views.batch import ViewBatch
 
@@ -176,11 +176,12 @@ def test_the_same_place_is_found_by_a_model_that_knows_where_it_is(
     monkeypatch.setattr("orienteer.observe.explore.same.gaps_to_views", lambda *_: truth)
     found = find_place(query, scan, dense, loaded, ["gap"])
     np.testing.assert_allclose(found.place_mm, point, atol=1e-6)
-    assert (found.agreement, found.outside) == (1.0, False)
+    assert not found.outside
     assert found.spread_mm == pytest.approx(0, abs=1e-6)
     monkeypatch.setattr("orienteer.observe.explore.same.gaps_to_views", lambda *_: truth + 1000.0)
     away = find_place(query, scan, dense, loaded, ["gap"])
     assert away.outside
+    assert away.spread_mm == pytest.approx(0, abs=1e-6)
     np.testing.assert_allclose(away.place_mm, scan.bounds_mm[0])
 
 
@@ -195,7 +196,19 @@ def test_the_way_back_begins_where_the_way_there_ended(explorer: Explorer, point
     missed = np.linalg.norm(np.subtract(answer.way_back_mm, answer.asked.centre_mm))
     assert answer.way_back_miss_mm == pytest.approx(missed)
     assert answer.source == "gap and route"
-    assert 0 <= answer.confidence <= 1
+    half_view_mm = 16 * 8.0 / 2
+    wanted = 0 if answer.outside else max(0, 1 - missed / half_view_mm)
+    assert answer.confidence == pytest.approx(wanted)
+
+
+def test_a_place_outside_has_no_confidence(
+    explorer: Explorer, points_mm: Points, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = Found(place_mm=explorer.scans["second"].origin_mm, outside=True, spread_mm=1.0)
+    monkeypatch.setattr("orienteer.observe.explore.answers.find_place", lambda *_: nowhere)
+    answer = explorer.same_place(points_mm[0])
+    assert answer.outside
+    assert answer.confidence == 0
 
 
 def test_without_a_gap_task_the_embedding_finds_the_place(explorer: Explorer, loaded: LoadedRun) -> None:
@@ -203,7 +216,8 @@ def test_without_a_gap_task_the_embedding_finds_the_place(explorer: Explorer, lo
     origin_mm, cell_mm = dense.cell_grid(scan)
     cell = np.argwhere(dense.covered)[40]
     point = tuple(np.array(origin_mm) + cell * cell_mm)
-    distinct = replace(dense, parts=torch.nn.functional.normalize(positions(dense.covered.shape), dim=0))
+    waves = positions(dense.covered.shape)
+    distinct = replace(dense, parts=torch.nn.functional.normalize(waves, dim=0), embedding=waves)
     around = distinct.parts[(slice(None), *cell)]
     found = find_place(Query(point, point, dense.coarsest[0], around), scan, distinct, loaded, [])
     assert np.linalg.norm(np.subtract(found.place_mm, point)) < 2.5 * max(cell_mm)

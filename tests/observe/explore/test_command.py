@@ -59,8 +59,19 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def test_on_the_command_line_scan_may_be_given_twice() -> None:
-    commands = {"explore": Command(explore, positional="run")}
-    words = ["explore", "runs/ct", "--scan", "a.nii.gz", "--scan", "b.nii.gz", "--port", "8000", "--open-browser", "false"]
+    commands = {"explore": Command("orienteer.observe.explore.command:explore", positional="run")}
+    words = [
+        "explore",
+        "runs/ct",
+        "--scan",
+        "a.nii.gz",
+        "--scan",
+        "b.nii.gz",
+        "--port",
+        "8000",
+        "--open-browser",
+        "false",
+    ]
     _, given = parse("orienteer", "about", commands, words)
     assert given["run"] == "runs/ct"
     assert tuple(given["scan"]) == ("a.nii.gz", "b.nii.gz")

@@ -47,9 +47,7 @@ def test_another_modality_brings_a_warning(loaded: LoadedRun, new_scans: list[Pa
     assert any(warning.startswith("This scan is MR; the model was trained on CT only") for warning in warnings)
 
 
-def test_a_run_without_its_store_knows_no_modality(
-    loaded: LoadedRun, new_scans: list[Path], tmp_path: Path
-) -> None:
+def test_a_run_without_its_store_knows_no_modality(loaded: LoadedRun, new_scans: list[Path], tmp_path: Path) -> None:
     moved = replace(loaded, config=replace(loaded.config, store=str(tmp_path / "gone"), modality="MR"))
     assert not any("trained on CT" in warning for warning in open_scan(new_scans[0], moved).warnings)
 

@@ -106,9 +106,7 @@ class Viewer {
       waiting = true;
       requestAnimationFrame(() => {
         waiting = false;
-        const began = performance.now();
         draw();
-        this.drawn_ms = performance.now() - began;
       });
     };
   }
@@ -282,7 +280,7 @@ function drawScene() {
 // ---------------------------------------------------------------- saying
 
 const mm = (point) => point.map((value) => value.toFixed(0)).join(", ");
-const signed = (vector) => vector.map((value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(0)).join(" ");
+const signed = (vector) => vector.map((value) => (value <= -0.5 ? "−" : value >= 0.5 ? "+" : "") + Math.abs(value).toFixed(0)).join(", ");
 const minus = (a, b) => a.map((value, axis) => value - b[axis]);
 
 function showEntry(point) {
@@ -384,8 +382,8 @@ function showSame() {
   byId("same").hidden = !same;
   if (!same) return;
   const said = byId("same-said");
-  const out = same.outside ? " It points out of this scan: the place may not be in it." : "";
-  said.textContent = `Point ${state.chosen + 1} is at ${mm(same.place_mm)} mm there, confidence ${(100 * same.confidence).toFixed(0)} % (the views that say so differ by ${same.spread_mm.toFixed(0)} mm; likeness ${same.cosine.toFixed(2)}).${out} The way back misses by ${same.way_back_miss_mm.toFixed(1)} mm. Found with ${same.source}.`;
+  const out = same.outside ? " But the model looks for it outside this scan: it is probably not in it." : "";
+  said.textContent = `Point ${state.chosen + 1} is at ${mm(same.place_mm)} mm there, confidence ${(100 * same.confidence).toFixed(0)} %.${out} The way back misses by ${same.way_back_miss_mm.toFixed(1)} mm. The views that say so differ by ${same.spread_mm.toFixed(0)} mm; likeness of the two places: ${same.cosine.toFixed(2)}. Found with ${same.source}.`;
   Object.assign(said.dataset, { place: JSON.stringify(same.place_mm), confidence: same.confidence, back: same.way_back_miss_mm });
 }
 

@@ -1,0 +1,23 @@
+"""Whole small runs for the report, and an oracle that knows where every view lies."""
+
+import numpy as np
+import pytest
+
+from orienteer.observe.model import LoadedRun
+from orienteer.observe.whole import WholeScan
+from tests.observe.oracle import coded_scan, oracle_run
+from tests.training.conftest import finished as finished
+from tests.training.conftest import store as store
+from tests.training.conftest import torsos as torsos
+
+
+@pytest.fixture(scope="session")
+def oracle() -> LoadedRun:
+    """A model that reads the place of a view out of its voxels, right to a fraction of a mm."""
+    return oracle_run()
+
+
+@pytest.fixture(scope="session")
+def coded() -> WholeScan:
+    """A scan whose voxels tell where in the body they are."""
+    return coded_scan(np.random.default_rng(0))
