@@ -151,13 +151,15 @@ def main() -> None:
     parser.add_argument("--run", help="a demo run to use instead of making one")
     parser.add_argument("--hippocampus", type=Path, help="folder imagesTr of MSD Task04")
     parser.add_argument("--hippocampus-run", help="a run on these crops to use instead of making one")
+    parser.add_argument("--only-hippocampus", action="store_true", help="leave the synthetic torsos out")
     parser.add_argument("--steps", type=int, default=1500, help="steps of the run on the crops")
     parser.add_argument("--count", type=int, default=40, help="scans to judge, and to spoil with each fault")
     parser.add_argument("--sets", type=int, default=16, help="view sets per scan")
     chosen = parser.parse_args()
     figures: dict[str, Any] = {"count": chosen.count, "sets": chosen.sets, "false_alarms_allowed": FALSE_ALARMS}
     with tempfile.TemporaryDirectory() as folder:
-        figures["phantoms"] = phantoms(chosen.run, chosen.count, chosen.sets, Path(folder))
+        if not chosen.only_hippocampus:
+            figures["phantoms"] = phantoms(chosen.run, chosen.count, chosen.sets, Path(folder))
         if chosen.hippocampus is not None:
             figures["hippocampus"] = crops(
                 chosen.hippocampus, chosen.hippocampus_run, chosen.steps, chosen.count, chosen.sets, Path(folder)

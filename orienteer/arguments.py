@@ -59,7 +59,7 @@ def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[st
     name = head.parse_args(argv[:1]).command
     command = commands[name]
     parser = _parser(prog, name, command)
-    values = parser.parse_args(normalised(argv[1:], _kinds(command), command.positional)).as_dict()
+    values = parser.parse_args(normalised(argv[1:], kinds_of(command), command.positional)).as_dict()
     defaults = parser.get_defaults().as_dict()
     return command, {key: value for key, value in values.items() if key != "config" and value != defaults.get(key)}
 
@@ -101,6 +101,18 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
     return plain + [f"--{name}={_as_list(parts, kinds[name])}" for name, parts in lists.items()]
 
 
+def kinds_of(command: Command) -> dict[str, Any]:
+    """Returns the type of each option."""
+    kinds = {"config": str, **get_type_hints(command.load())}
+    settings = command.load_settings()
+    if settings is not None:
+        for name, kind in get_type_hints(settings).items():
+            kinds[name] = kind
+            if dataclasses.is_dataclass(kind):
+                kinds.update({f"{name}.{inner}": hint for inner, hint in get_type_hints(kind).items()})
+    return kinds
+
+
 def _parser(prog: str, name: str, command: Command) -> ArgumentParser:
     function, settings = command.load(), command.load_settings()
     parser = ArgumentParser(prog=f"{prog} {name}", description=(inspect.getdoc(function) or "").partition("\n\n")[0])
@@ -119,18 +131,6 @@ def _parser(prog: str, name: str, command: Command) -> ArgumentParser:
 
 def _plain(default: Any) -> Any:
     return None if default is inspect.Parameter.empty else default
-
-
-def _kinds(command: Command) -> dict[str, Any]:
-    """Returns the type of each option."""
-    kinds = {"config": str, **get_type_hints(command.load())}
-    settings = command.load_settings()
-    if settings is not None:
-        for name, kind in get_type_hints(settings).items():
-            kinds[name] = kind
-            if dataclasses.is_dataclass(kind):
-                kinds.update({f"{name}.{inner}": hint for inner, hint in get_type_hints(kind).items()})
-    return kinds
 
 
 def _length(kind: Any) -> int | None:

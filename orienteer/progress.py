@@ -104,7 +104,7 @@ def clock(seconds: float) -> str:
     """Returns a length of time as minutes and seconds, or hours and minutes.
 
     Example:
-        >>> clock(75), clock(3720)
+        >>> clock(75.0), clock(3720.0)
         ('1:15', '1 h 02 min')
     """
     whole = round(seconds)

@@ -105,9 +105,10 @@ def placed_among(figures: ScanFigures, own: Sequence[ScanFigures]) -> dict[str, 
 def flags(scan: ObservedScan) -> tuple[str, ...]:
     """Returns what is wrong with a scan, each in a few words, the header first."""
     found = []
-    if scan.verdict is not None and scan.verdict.flagged:
-        fault = scan.verdict.fault
-        found.append(f"header: looks {fault.name}" if fault else "header: does not fit, no known fault")
+    if scan.verdict is not None and scan.verdict.fault is not None:
+        found.append(f"header: looks {scan.verdict.fault.name}")
+    if scan.verdict is not None and not scan.verdict.recognised:
+        found.append("not recognised: unlike the run's scans, or a header with a fault that was not tried")
     for name, words in (("error", "larger error"), ("closure", "larger closure error")):
         if (scan.placed or {}).get(name, 0.0) > 1 - FALSE_ALARMS:
             found.append(f"{words} than {100 * (1 - FALSE_ALARMS):.0f} % of the run's own scans")

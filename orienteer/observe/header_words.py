@@ -83,7 +83,8 @@ def _headers(findings: Findings) -> str:
         "A header claims how large the voxels are and which way is left, front and head; the anatomy in the voxels is the "
         "witness. The model looks at each scan as its header says, and again with each fault undone: an axis turned "
         "round, two axes exchanged, the spacing halved or doubled. The misfit is its error as a share of what a model "
-        "that says nothing would miss by. If it fits clearly better with a fault undone, the header probably has it. "
+        "that says nothing would miss by. If it fits clearly better with a fault undone, the header probably has it. Where "
+        "no reading fits nearly as well as on scans of the run, the model does not know what it sees, and cannot tell. "
         f"{_alarm_words(witness)}"
     )
     said = [paragraph(text)]
@@ -147,11 +148,7 @@ def _alarm_words(witness: Witness) -> str:
 def _flag_words(scan: ObservedScan) -> str:
     verdict = scan.verdict
     assert verdict is not None
-    if verdict.fault is None:
-        return (
-            f"{scan.figures.name}: the model's gaps do not fit the header as they do on sound scans, and undoing none of "
-            "the known faults makes them fit better."
-        )
+    assert verdict.fault is not None
     sure = "clearly" if verdict.better > 0.25 else "probably" if verdict.better > 0.08 else "perhaps"
     return (
         f"{scan.figures.name}: {sure} {verdict.fault.name}. With that undone, the misfit falls from "
@@ -174,7 +171,7 @@ def _map_table(caption: str, found: Map) -> str:
     rows = [
         (f"predicted {name}", *(f"{value:+.2f}" for value in row)) for name, row in zip(AXIS_NAMES, found, strict=True)
     ]
-    return table(caption, ("gap", *(f"header's {name}" for name in AXIS_NAMES)), rows)
+    return table(caption, ("gaps", *(f"header's {name}" for name in AXIS_NAMES)), rows)
 
 
 def _demonstration(findings: Findings) -> str:

@@ -93,7 +93,7 @@ class LoadedRun:
         """
         self._check(views)
         features = self.features(views.images)
-        return {name: task(features) for name, task in self.network.tasks.items()}  # type: ignore[operator]
+        return {name: task(features) for name, task in self.network.tasks.items()}
 
     def gaps_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
         """Returns the gaps between views that the predictions hold, in mm, by task; from view i to view j."""
@@ -141,8 +141,9 @@ def load_run(
         >>> from orienteer.scans.phantom import write_phantoms
         >>> from orienteer.training.run import pretrain
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=2, batch=2, workers=0)
+        ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
+        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", **small)
         ...     loaded = load_run(f"{folder}/run", device="cpu")
         >>> loaded.step, sorted(loaded.network.tasks)
         (2, ['gap', 'route', 'similarity'])

@@ -11,26 +11,22 @@ import numpy as np
 from orienteer.errors import InputError, ScanError
 from orienteer.observe.findings import Findings, ObservedScan, placed_among
 from orienteer.observe.model import LoadedRun, load_run
+from orienteer.observe.new_scans import NewScans, prepare_new
 from orienteer.observe.pictures import draw_scan
 from orienteer.observe.report import make_report
 from orienteer.observe.scan_figures import ScanFigures, measure_scan
 from orienteer.observe.spoil import Fault, write_spoiled
 from orienteer.observe.trust import Witness, learn_sound
 from orienteer.observe.whole import read_whole
-from orienteer.progress import Progress
-from orienteer.scans.prepare import prepare
-from orienteer.scans.read import Discovery, ScanSource, Selection, discover, header
+from orienteer.progress import Progress, say
+from orienteer.scans.read import ScanSource, Selection, discover
 from orienteer.scans.store import Store
-from orienteer.training.data import usable_scans
 from orienteer.training.weights import write_whole
 
 REPORT_FILE = "report.html"
 
 DEMONSTRATED = (Fault(mirrored=(0,)), Fault(mirrored=(2,)), Fault(swapped=(0, 1)), Fault(spacing_factor=2.0))
 """Faults that the demonstration puts into the header of one scan."""
-
-COARSER = 1.5
-"""From this ratio of a scan's voxels to the run's on, detail that the model may count on is missing."""
 
 MOST_OWN_HELDOUT = 60
 """At most so many held-out scans are looked at where no new ones are named."""
@@ -89,8 +85,9 @@ def observe(
         >>> from orienteer.scans.phantom import write_phantoms
         >>> from orienteer.training.run import pretrain
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=2, batch=2, workers=0)
+        ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
+        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", **small)
         ...     seen = observe(f"{folder}/run", sets=2, own_scans=2, drawn=0, demonstration=False, device="cpu")
         ...     seen.report.name, len(seen.findings.scans)
         ('report.html', 1)
@@ -103,59 +100,68 @@ def observe(
         frame=frame if frame is not None else loaded.config.frame,
     )
     own_store, notes = _own_store(loaded, needed=scans is None)
-    own = _measure_own(loaded, own_store, own_scans, sets) if own_store is not None else ()
-    known = tuple(figures for figures in own if figures.fits)
-    modalities = _modalities(loaded, own_store, own)
     with tempfile.TemporaryDirectory(prefix="orienteer-") as temporary:
-        look = _Look(loaded, own, learn_sound(known), modalities, sets)
-        if scans is None:
+        new = None
+        if scans is not None:  # before anything is measured: what is wrong with them shows here
+            found = discover(scans, selection)
+            new = prepare_new(loaded, found, store or Path(temporary, "new"), selection, prepare_workers)
+        own = _measure_own(loaded, own_store, own_scans, sets) if own_store is not None else ()
+        look = _Look(loaded, own, _modalities(loaded, own_store, own), sets)
+        if new is not None:
+            seen, left_out = look.at_new(new, drawn)
+            source = next((new.sources[scan.figures.key] for scan in seen if scan.figures.key in new.sources), None)
+        else:
             assert own_store is not None
             keys = sorted(loaded.validation)[:MOST_OWN_HELDOUT]
-            seen, left_out = look.at(own_store, keys, drawn), {}
+            seen, left_out = look.at(own_store, keys, drawn)
             source = _own_source(loaded, keys)
-        else:
-            found = discover(scans, selection)
-            seen, left_out = _new_scans(look, found, store or Path(temporary, "new"), selection, prepare_workers, drawn)
-            used = {scan.figures.name for scan in seen}
-            source = next((item for item in found.sources if item.name in used), None)
-        spoiled = ()
+        spoiled: tuple[ObservedScan, ...] = ()
         if demonstration and source is not None and look.witness is not None:
             spoiled = _demonstrate(look, source, Path(temporary), selection)
-    findings = Findings(loaded, seen, scans is not None, left_out, own, look.witness, spoiled, notes)
+    findings = Findings(loaded, seen, new is not None, left_out, own, look.witness, spoiled, notes)
     write_whole(file, make_report(findings).encode())
-    print(f"the report is in {file}", flush=True)
+    say(f"the report is in {file}")
     return Observation(file, findings)
 
 
 class _Look:
     """Looks at scans one by one with everything that is known about the run's own."""
 
-    def __init__(
-        self,
-        loaded: LoadedRun,
-        own: Sequence[ScanFigures],
-        witness: Witness | None,
-        modalities: frozenset[str],
-        sets: int,
-    ) -> None:
-        self.loaded, self.own, self.witness, self.modalities, self.sets = loaded, tuple(own), witness, modalities, sets
+    def __init__(self, loaded: LoadedRun, own: Sequence[ScanFigures], modalities: frozenset[str], sets: int) -> None:
+        self.loaded, self.own, self.modalities, self.sets = loaded, tuple(own), modalities, sets
+        self.witness = learn_sound(self.own)
         self._measured = {figures.key: figures for figures in own}
+
+    def at_new(self, new: NewScans, drawn: int) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
+        """Returns what is found about new scans, and all that could not be used."""
+        if not new.keys:
+            return (), dict(new.left_out)
+        with Store.open(new.store) as store:
+            seen, left_out = self.at(store, new.keys, drawn, new.notes)
+        return seen, {**new.left_out, **left_out}
 
     def at(
         self, store: Store, keys: Sequence[str], drawn: int, notes: Mapping[str, tuple[str, ...]] | None = None
-    ) -> tuple[ObservedScan, ...]:
-        """Returns what is found about scans of a store; the first ``drawn`` of them with pictures."""
-        seen = []
+    ) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
+        """Returns what is found about scans of a store, the first ``drawn`` of them with pictures, and the failures."""
+        seen: list[ObservedScan] = []
+        left_out: dict[str, str] = {}
         with Progress("observing", len(keys), unit="scans") as progress:
-            for number, key in enumerate(keys):
-                scan = read_whole(store, key)
-                figures = self._measured.get(key) or measure_scan(self.loaded, scan, self.sets)
-                pictures = tuple(draw_scan(self.loaded, scan, figures)) if number < drawn else ()
-                said = (*self._notes(key, scan.modality), *(notes or {}).get(key, ()))
-                verdict = self._witness_without(key).judge(figures) if self._can_judge(key, figures) else None
-                seen.append(ObservedScan(figures, verdict, said, pictures, placed_among(figures, self.own)))
+            for key in keys:
+                try:
+                    seen.append(self._one(store, key, len(seen) < drawn, (notes or {}).get(key, ())))
+                except ScanError as error:  # it holds a view, but no set of views at the run's distances
+                    left_out[store.scan(key).name] = f"{error.step}: wanted {error.wanted}, got {error.got}"
                 progress.advance()
-        return tuple(seen)
+        return tuple(seen), left_out
+
+    def _one(self, store: Store, key: str, draw: bool, notes: tuple[str, ...]) -> ObservedScan:
+        scan = read_whole(store, key)
+        figures = self._measured.get(key) or measure_scan(self.loaded, scan, self.sets)
+        pictures = tuple(draw_scan(self.loaded, scan, figures)) if draw else ()
+        verdict = self._witness_without(key).judge(figures) if self._can_judge(key, figures) else None
+        said = (*self._notes(key, scan.modality), *notes)
+        return ObservedScan(figures, verdict, said, pictures, placed_among(figures, self.own))
 
     def _can_judge(self, key: str, figures: ScanFigures) -> bool:
         return self.witness is not None and bool(figures.fits) and (key not in self._measured or len(self.own) > 1)
@@ -177,26 +183,6 @@ class _Look:
         return tuple(said)
 
 
-def _new_scans(
-    look: _Look, found: Discovery, folder: str | Path, selection: Selection, workers: int | None, drawn: int
-) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
-    """Prepares new scans with the run's own settings and looks at them; names those that cannot be used."""
-    left_out = {item.name: item.reason for item in found.left_out}
-    if not found.sources:
-        return (), left_out
-    report = prepare(found, folder, selection, look.loaded.preparation, workers)
-    left_out |= {failure.name: f"{failure.step}: {failure.reason}" for failure in report.failures}
-    left_out |= {copy.name: f"the same scan as {copy.original}" for copy in report.duplicates}
-    with Store.open(folder) as store:
-        usable = usable_scans(store, report.keys, look.loaded.policy, shown=False)
-        names = {key: store.scan(key).name for key in report.keys}
-        left_out |= {names[key]: _too_small(reason, look.loaded) for key, reason in usable.too_small.items()}
-        by_name = {source.name: source for source in found.sources}
-        notes = {key: _voxel_notes(by_name.get(names[key]), selection, look.loaded) for key in usable.keys}
-        keys = sorted(usable.keys, key=lambda key: names[key])
-        return look.at(store, keys, drawn, notes), left_out
-
-
 def _demonstrate(look: _Look, source: ScanSource, folder: Path, selection: Selection) -> tuple[ObservedScan, ...]:
     """Looks at copies of one scan with a spoiled header, prepared as any other scan."""
     try:
@@ -205,7 +191,8 @@ def _demonstrate(look: _Look, source: ScanSource, folder: Path, selection: Selec
         return ()
     plain = replace(selection, frame=None)
     found = discover(folder / "spoiled", plain, progress=False)
-    seen, _ = _new_scans(look, found, folder / "demonstration", plain, workers=0, drawn=0)
+    copies = prepare_new(look.loaded, found, folder / "demonstration", plain, workers=0)
+    seen, _ = look.at_new(copies, drawn=0)
     words = [fault.name for fault in (Fault(), *DEMONSTRATED)]
     return tuple(sorted(seen, key=lambda scan: words.index(scan.figures.name.removesuffix(".nii.gz").split(", ")[-1])))
 
@@ -252,23 +239,6 @@ def _modalities(loaded: LoadedRun, store: Store | None, own: Sequence[ScanFigure
     if store is None:
         return frozenset({loaded.config.modality} - {"auto"})
     return frozenset(store.scan(figures.key).modality for figures in own)
-
-
-def _voxel_notes(source: ScanSource | None, selection: Selection, loaded: LoadedRun) -> tuple[str, ...]:
-    if source is None or loaded.config.spacing_mm is None:
-        return ()
-    spacing = header(source, selection).spacing_mm
-    if not any(own > COARSER * run for own, run in zip(spacing, loaded.config.spacing_mm, strict=True)):
-        return ()
-    native, wanted = (
-        " x ".join(f"{length:.3g}" for length in lengths) for lengths in (spacing, loaded.config.spacing_mm)
-    )
-    return (f"voxels of {native} mm, coarser than the {wanted} mm that the run sees: detail is missing",)
-
-
-def _too_small(reason: str, loaded: LoadedRun) -> str:
-    spacing = " x ".join(f"{length:.3g}" for length in loaded.config.spacing_mm or ())
-    return f"{reason} (at the run's {spacing} mm)"
 
 
 def _report_file(loaded: LoadedRun, out: str | Path | None) -> Path:

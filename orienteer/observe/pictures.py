@@ -138,7 +138,7 @@ def _gaps(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], figures: ScanFigu
     text = (
         f"The two tables show how far apart {views.views} views of this scan are: as its header says, and as the model "
         f"says from the voxels alone. The dots are all {len(lengths)} pairs that were looked at; on the diagonal the "
-        f"model is right, and the grey line is a guess that always says the mean distance, {trivial_mm:.0f} mm. "
+        f"model is right, and the grey line is a guess that always says this scan's mean distance, {trivial_mm:.0f} mm. "
         f"Here the predicted gap misses the true one by {errors[best]:.0f} mm on average. Along the axes of the body "
         f"it is off by {by_axis}."
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import spearmanr
+from scipy.stats import t as student_t
 
 from orienteer.observe.scan_figures import SOUND, Fit, ScanFigures
 from orienteer.observe.spoil import FAULTS, Fault
@@ -25,6 +27,10 @@ ENOUGH_SOUND = 19
 FEW_SCANS_MARGIN = 0.1
 """With too few sound scans, how far a score must lie beyond all of theirs: a tenth of the misfit."""
 
+RECOGNISED = 2.0
+"""Where even the best reading fits worse than this times the worst but 5 % of sound scans, the model does not know what it
+sees (another part of the body, another kind of scanner, a fault that was not tried), and is no witness."""
+
 Map = Float[np.ndarray, "3 3"]
 
 
@@ -33,10 +39,10 @@ class Verdict:
     """What the witnesses say of one scan's header.
 
     Attributes:
-        flagged: whether it looks less sound than all but 5 % of sound scans.
-        fault: the reading that fits best if it is flagged; None for an unflagged scan, and where undoing no fault
-            makes the model's gaps fit better.
-        better: how much smaller the model's misfit is under that reading than under the next best one, 0 to 1.
+        recognised: whether the model knows the anatomy under any reading. If not, it cannot tell.
+        flagged: whether the header looks less sound than all but 5 % of sound ones.
+        fault: what it looks like if it is flagged; else None.
+        better: how much smaller the misfit is with that fault undone than under the next best reading, 0 to 1.
         misfits: relative misfit (0 perfect, 1 as bad as saying nothing) by reading.
         score: log of the misfit as claimed over the least misfit with a fault undone; above 0 a fault fits better.
         threshold: scores above this are flagged.
@@ -45,6 +51,7 @@ class Verdict:
         map_reading: the fault whose ideal map is nearest to it; ``sound`` where that is the identity.
     """
 
+    recognised: bool
     flagged: bool
     fault: Fault | None
     better: float
@@ -64,6 +71,7 @@ class Witness:
         accuracy_mm: per task, the model's root mean square error on sound scans along each axis.
         usual_gain: per fault, the mean on sound scans of what undoing it gains (log of the misfits' ratio), at least
             0. It is above 0 only if the model prefers the faulty reading of sound scans, as a poor one may.
+        usual_misfit: the relative misfit that all but 5 % of sound scans stay below, their headers as they are.
         usual_map: the linear map of sound scans.
         scores: the scores of the sound scans, each judged by the others.
         threshold: the score beyond which a scan is flagged.
@@ -71,6 +79,7 @@ class Witness:
 
     accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]
     usual_gain: Mapping[Fault, float]
+    usual_misfit: float
     usual_map: Map
     scores: Float[np.ndarray, " scans"]
     threshold: float
@@ -83,15 +92,17 @@ class Witness:
     def judge(self, scan: ScanFigures) -> Verdict:
         """Returns the verdict on a scan that was measured with the same model."""
         misfits = {reading: relative_misfit(fit, self.accuracy_mm) for reading, fit in scan.fits.items()}
-        score = _score(_gains(misfits), self.usual_gain)
-        ranked = sorted(misfits, key=lambda reading: misfits[reading])
-        flagged = score > self.threshold
-        better = 1 - misfits[ranked[0]] / misfits[ranked[1]] if len(ranked) > 1 else 0.0
+        gains = {fault: gain - self.usual_gain.get(fault, 0.0) for fault, gain in _gains(misfits).items()}
+        score = max(gains.values(), default=0.0)
+        recognised = min(misfits.values()) <= RECOGNISED * self.usual_misfit
+        flagged = recognised and bool(gains) and score > self.threshold
+        fault = max(gains, key=lambda each: gains[each]) if flagged else None
         found = linear_map_of(scan)
         return Verdict(
+            recognised=recognised,
             flagged=flagged,
-            fault=ranked[0] if flagged and ranked[0] != SOUND else None,
-            better=better,
+            fault=fault,
+            better=_ahead(misfits, fault) if fault else 0.0,
             misfits=misfits,
             score=score,
             threshold=self.threshold,
@@ -114,12 +125,12 @@ def learn_sound(scans: Sequence[ScanFigures]) -> Witness | None:
         name: np.sqrt(np.mean([scan.fits[SOUND].missed[name] for scan in usable], axis=0))
         for name in usable[0].fits[SOUND].missed
     }
-    gains = [
-        _gains({reading: relative_misfit(fit, accuracy_mm) for reading, fit in scan.fits.items()}) for scan in usable
-    ]
+    misfits = [{reading: relative_misfit(fit, accuracy_mm) for reading, fit in scan.fits.items()} for scan in usable]
+    gains = [_gains(each) for each in misfits]
     scores = np.array([_score(gain, _usual(gains[:at] + gains[at + 1 :])) for at, gain in enumerate(gains)])
     usual_map = np.mean([linear_map_of(scan) for scan in usable], axis=0)
-    return Witness(accuracy_mm, _usual(gains), usual_map, scores, _threshold(scores))
+    usual_misfit = float(np.quantile([each[SOUND] for each in misfits], 1 - FALSE_ALARMS))
+    return Witness(accuracy_mm, _usual(gains), usual_misfit, usual_map, scores, _threshold(scores))
 
 
 def relative_misfit(fit: Fit, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]) -> float:
@@ -201,8 +212,6 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
         >>> round(rank_correlation([1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 40.0, 30.0]), 3)
         0.8
     """
-    from scipy.stats import spearmanr
-
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(spearmanr(first, second).statistic)
@@ -211,6 +220,12 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
 def _gains(misfits: Mapping[Fault, float]) -> dict[Fault, float]:
     """Returns, per fault, how much better the model fits with the fault undone: log of the misfits' ratio."""
     return {fault: float(np.log(misfits[SOUND] / misfits[fault])) for fault in misfits if fault != SOUND}
+
+
+def _ahead(misfits: Mapping[Fault, float], fault: Fault) -> float:
+    """Returns how much better a reading fits than the next best one; 0 where another fits as well."""
+    others = [misfit for reading, misfit in misfits.items() if reading != fault]
+    return max(0.0, 1 - misfits[fault] / min(others))
 
 
 def _usual(gains: Sequence[Mapping[Fault, float]]) -> dict[Fault, float]:
@@ -224,8 +239,15 @@ def _score(gains: Mapping[Fault, float], usual: Mapping[Fault, float]) -> float:
 
 
 def _threshold(scores: np.ndarray) -> float:
+    """Returns the score that at most 5 % of new sound scans exceed; at least 0, where undoing a fault gains nothing.
+
+    The larger of two bounds: that of the ranks, which assumes nothing but depends on one or two scans, and the one-sided
+    prediction bound of a normal distribution, which is steadier.
+    """
     if len(scores) < ENOUGH_SOUND:
-        return float(scores.max()) + FEW_SCANS_MARGIN
+        return max(0.0, float(scores.max()) + FEW_SCANS_MARGIN)
     # The largest allowed number of sound scans above: the rank of a new sound scan among them is uniform.
     above = int(np.floor(FALSE_ALARMS * (len(scores) + 1)))
-    return float(np.sort(scores)[len(scores) - above])
+    spread = float(scores.std(ddof=1) * np.sqrt(1 + 1 / len(scores)))
+    normal = float(scores.mean()) + float(student_t.ppf(1 - FALSE_ALARMS, len(scores) - 1)) * spread
+    return max(0.0, float(np.sort(scores)[len(scores) - above]), normal)

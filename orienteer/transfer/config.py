@@ -44,7 +44,7 @@ class FinetuneConfig:
     """Share of the training cases to use. Smaller shares are parts of larger ones, for one seed."""
     seed: int = 0
     """Decides new weights, which cases a fraction keeps, and the batch of every step."""
-    steps: int = 1000
+    steps: int = 1200
     """Optimiser steps."""
     batch: int = 2
     """Patches (segmentation) or scans (classification) in one step."""
@@ -65,8 +65,9 @@ class FinetuneConfig:
     """Schedule decoder-first: the share of the steps in which the encoder is left alone."""
     layer_decay: float = 1.0
     """Each encoder level, counted from the decoder, learns slower than the next by this factor. 1: all alike."""
-    mirror: bool = True
-    """Segmentation: mirror patches at random. Turn it off where labels tell left from right."""
+    mirror: Literal["left-right", "all", "none"] = "left-right"
+    """Segmentation: along which axes of the body patches are mirrored at random. none where labels tell left from
+    right; all where nothing tells front from back or head from foot."""
     deep_supervision: bool = True
     """Segmentation: let the coarser levels of the decoder learn from the labels too, where the network can."""
     overlap: float = 0.5

@@ -67,17 +67,21 @@ def read_dataset(data: str | None, images: str | None, labels: str | None) -> La
             do="give --data dataset.json, or --images FOLDER and --labels FOLDER",
         )
     found = _from_folders(Path(str(images)), Path(str(labels))) if data is None else _from_json(Path(data))
-    whole = tuple(case for case in found.cases if case.labels.is_file())
-    gone = [
-        Failure(case.name, "read", f"no label map {case.labels.name}", "add it, or take the scan out of the data set")
-        for case in found.cases
-        if not case.labels.is_file()
-    ]
-    failures = (*found.failures, *gone)
+    whole: dict[str, Case] = {}
+    failures = list(found.failures)
+    for case in found.cases:
+        if not case.labels.is_file():
+            do = "add it, or take the scan out of the data set"
+            failures.append(Failure(case.name, "read", f"no label map {case.labels.name}", do))
+        elif case.name in whole:
+            reason = f"{case.source.name} has the name of {whole[case.name].source.name}"
+            failures.append(Failure(case.name, "read", reason, "rename one of them, or leave one out"))
+        else:
+            whole[case.name] = case
     if not whole:
         got = f"none; {failures[0].name}: {failures[0].reason}" if failures else "none"
         raise InputError("data", wanted="at least one scan with a label map", got=got, do="check the paths")
-    return LabelledData(whole, found.classes, found.modality, failures)
+    return LabelledData(tuple(whole.values()), found.classes, found.modality, tuple(failures))
 
 
 def split_cases(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,7 +74,7 @@ def train(
             before = time.perf_counter()
             batch = next(source)
             waited += time.perf_counter() - before
-            loss = take_step(config, network, schedule, step, lambda batch=batch, step=step: step_loss(step, batch))  # type: ignore[misc]
+            loss = take_step(config, network, schedule, step, partial(step_loss, step, batch))
             value = loss.item()
             if not torch.isfinite(loss):
                 raise TrainingStopped(

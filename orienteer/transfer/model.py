@@ -98,6 +98,10 @@ def load_model(folder: str | Path, device: torch.device | str = "cpu") -> Segmen
     """
     folder = Path(folder)
     card, file = read_model_card(folder), folder / MODEL_FILE
+    if card.get("task") != "segmentation":
+        got = f"one of task {card.get('task')!r}"
+        do = "name another folder, or classify scans with orienteer.transfer.classify"
+        raise InputError(str(folder), wanted="the folder of a segmentation", got=got, do=do)
     blob = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(blob).hexdigest() != card.get("sha256"):
         raise InputError(

@@ -21,21 +21,24 @@ MOST_DEGREES = 15.0
 MOST_SCALE = 1.25
 """Largest factor of size, and its inverse the smallest."""
 
+MIRRORED = {"left-right": (True, False, False), "all": (True, True, True), "none": (False, False, False)}
+"""Axes along which half of the patches are mirrored."""
+
 INTENSITY = Augmentation(
-    scale_probability=0.3,
+    scale_probability=0.2,
     scale_range=(0.75, 1.25),
-    shift_probability=0.3,
-    shift_range=(-0.2, 0.2),
+    shift_probability=0.2,
+    shift_range=(-0.15, 0.15),
     gamma_probability=0.3,
     gamma_range=(0.7, 1.5),
-    noise_probability=0.15,
+    noise_probability=0.1,
     noise_range=(0.0, 0.1),
-    blur_probability=0.15,
+    blur_probability=0.1,
     blur_range_vox=(0.5, 1.0),
-    low_resolution_probability=0.15,
+    low_resolution_probability=0.1,
     low_resolution_range=(1.0, 2.0),
 )
-"""Stronger than in pretraining: few labelled scans stand for many scanners."""
+"""About as often and as far as nnU-Net changes intensities."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,20 @@ class PatchChanges:
     intensity: AugmentationParameters
 
 
-def draw_changes(rng: np.random.Generator, batch: int, mirror: bool) -> PatchChanges:
+def draw_changes(rng: np.random.Generator, batch: int, mirror: str) -> PatchChanges:
     """Returns how each patch of a batch is to be changed.
 
+    Args:
+        mirror: a key of ``MIRRORED``.
+
     Example:
-        >>> changes = draw_changes(np.random.default_rng(0), batch=2, mirror=False)
+        >>> changes = draw_changes(np.random.default_rng(0), batch=2, mirror="none")
         >>> changes.moves.shape, bool((np.linalg.det(changes.moves) > 0).all())
         ((2, 3, 3), True)
     """
     angles = np.deg2rad(rng.uniform(-MOST_DEGREES, MOST_DEGREES, (batch, 3))) * (rng.random((batch, 1)) < TURNED)
     scale = np.exp(rng.uniform(-1, 1, batch) * np.log(MOST_SCALE) * (rng.random(batch) < SCALED))
-    signs = np.where((rng.random((batch, 3)) < 0.5) & mirror, -1.0, 1.0)
+    signs = np.where((rng.random((batch, 3)) < 0.5) & MIRRORED[mirror], -1.0, 1.0)
     moves = np.stack([_rotation(*turn) for turn in angles]) * signs[:, None, :] / scale[:, None, None]
     return PatchChanges(moves, draw_parameters(rng, batch, INTENSITY))
 

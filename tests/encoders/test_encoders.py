@@ -14,7 +14,9 @@ def test_unknown_name_lists_the_known_ones() -> None:
         build_encoder("resnet50", (32, 32, 32))
 
 
-@pytest.mark.parametrize(("name", "known"), [("tiny", "one of filters,"), ("mednext-s", "init_filters, kernel_size,")])
+@pytest.mark.parametrize(
+    ("name", "known"), [("tiny", "one of filters, stem_stride,"), ("mednext-s", "init_filters, kernel_size,")]
+)
 def test_unknown_argument_lists_the_known_ones(name: str, known: str) -> None:
     with pytest.raises(InputError, match=rf"argument of encoder '{name}': .*{known} got depth"):
         build_encoder(name, (32, 32, 32), depth=3)

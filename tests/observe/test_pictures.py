@@ -26,8 +26,13 @@ def test_an_oracle_is_drawn_without_a_miss(oracle, coded):
 
 
 def test_the_arrows_go_through_the_centres_that_the_header_claims(coded, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(pictures, "draw_route", lambda axes, axis, points, *_, **__: drawn.append(np.array(points)))
+    drawn, ink = [], pictures.draw_route
+
+    def note(axes, axis, points, *rest, **words):
+        drawn.append(np.array(points))
+        ink(axes, axis, points, *rest, **words)
+
+    monkeypatch.setattr(pictures, "draw_route", note)
     loaded = oracle_run(bend=0.3)
     figures = measure_scan(loaded, coded, sets=1, readings=())
     _, route = draw_scan(loaded, coded, figures)

@@ -3,6 +3,7 @@
 import re
 import shutil
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_headings_go_down_one_level_at_a_time(own):
     levels = [int(tag[1]) for tag, _ in Page(own.report.read_text()).tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_it_tells_the_figures_that_were_measured(own):
@@ -171,6 +172,15 @@ def test_without_the_store_new_scans_are_still_seen_and_old_ones_asked_for(finis
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"wanted a run folder with config\.yaml"):
         observe(tmp_path)
+
+
+def test_the_package_can_be_called_like_the_function(tmp_path):
+    import orienteer
+    import orienteer.observe.model
+
+    for _ in range(2):  # the first access imports, and Python then puts the package in the function's place
+        with pytest.raises(InputError, match=r"wanted a run folder with config\.yaml"):
+            orienteer.observe(tmp_path)
 
 
 def test_a_folder_without_scans_is_refused(finished, tmp_path):

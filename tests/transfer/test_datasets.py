@@ -65,6 +65,14 @@ def test_a_missing_scan_is_named(tmp_path):
     assert (failure.name, failure.reason) == ("imagesTr/case_0", "no such scan")
 
 
+def test_two_scans_of_one_name_are_not_mixed_up(tmp_path):
+    for name in ("a.nii.gz", "a.nrrd"):
+        write_case(tmp_path, name, 0)
+    data = read_dataset(None, str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
+    assert [case.source.name for case in data.cases] == ["a.nii.gz"]
+    assert [failure.reason for failure in data.failures] == ["a.nrrd has the name of a.nii.gz"]
+
+
 def test_no_label_map_at_all_is_an_error_that_names_one(tmp_path):
     path = write_dataset(tmp_path, cases=1)
     (tmp_path / "labelsTr/case_0.nii.gz").unlink()

@@ -240,6 +240,12 @@ def test_damaged_and_foreign_weights_are_refused(tmp_path, model):
         load_model(folder)
 
 
+def test_a_classifier_is_not_taken_for_a_segmentation(tmp_path):
+    (tmp_path / "model.json").write_text(json.dumps({"task": "classification"}))
+    with pytest.raises(InputError, match="wanted the folder of a segmentation, got one of task 'classification'"):
+        load_model(tmp_path)
+
+
 def test_two_scans_of_one_name_get_two_label_maps():
     names = file_names(["a.nrrd", "a.nii.gz", "b.mha"])
     assert names == {"a.nrrd": "a.nrrd.nii.gz", "a.nii.gz": "a.nii.gz.nii.gz", "b.mha": "b.nii.gz"}

@@ -142,11 +142,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(whole, data, 
 
 
 def test_training_lowers_the_loss_and_finds_the_blobs(data, prepared, tmp_path):
-    settings = {**SMALL, "steps": 80, "learning_rate": 1e-2, "patch_size": [16, 20, 16]}
+    settings = {**SMALL, "steps": 60, "learning_rate": 1e-2, "patch_size": [16, 20, 16]}
+    settings["encoder_arguments"] = {"filters": [8, 16, 16], "stem_stride": 1}
     run = finetune(data=data, out=tmp_path / "run", store=prepared, **settings)
     losses = [json.loads(line)["loss"] for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
-    assert run.summary["test"]["dice_mean"] > 0.6
+    assert min(run.summary["test"]["dice"].values()) > 0.75
 
 
 def test_ctrl_c_saves_the_step_and_resume_ends_as_if_nothing_had_happened(whole, data, prepared, tmp_path, monkeypatch):
