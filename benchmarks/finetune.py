@@ -11,9 +11,7 @@ compared, so that a noisy machine harms both alike. Everything is in 32 bits.
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from monai.inferers import SlidingWindowInferer
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 from monai.networks.nets import DynUNet
 
+from benchmarks.timing import medians
 from orienteer.encoders import build_encoder
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.source import Selection
@@ -119,18 +118,6 @@ def windows() -> dict[str, Callable[[], object]]:
 
     assert torch.allclose(window_logits(model, image), theirs())  # the same prediction, else times say nothing
     return {"ours": lambda: window_logits(model, image), "monai": theirs}
-
-
-def medians(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    for run in runs.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            begun = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - begun)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def main() -> None:

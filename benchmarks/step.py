@@ -9,14 +9,13 @@ voxels. Both take turns, and the median of each is compared, so that a noisy mac
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from benchmarks.step_rival import NaiveHeads
+from benchmarks.timing import medians
 from orienteer.training.build import build_network, task_weights
 from orienteer.training.config import PretrainConfig
 from orienteer.training.module import Network, Pretraining, named_losses, total_loss
@@ -100,18 +99,6 @@ def tasks_alone(network: Network, views: ViewBatch) -> dict[str, Callable[[], No
         return run
 
     return {name: runner(task) for name, task in network.tasks.items()}
-
-
-def medians(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    for run in runs.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            begun = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - begun)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def row(encoder: str, views: int, size: int, scans: int, repeats: int, rival: bool, **arguments: object) -> dict:

@@ -9,6 +9,10 @@ _hook = install_import_hook("orienteer", "beartype.beartype")
 
 import torch  # noqa: E402
 
+from tests.small_run import finished as finished  # noqa: E402
+from tests.small_run import store as store  # noqa: E402
+from tests.small_run import torsos as torsos  # noqa: E402
+
 torch.set_num_threads(1)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

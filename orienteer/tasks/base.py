@@ -73,11 +73,13 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
         name: how users call it; its key in ``TASKS``.
         spatial: whether the renumbering and shift laws hold for it (see tests/contracts).
         Config: a frozen dataclass with the task's own settings.
+        minimum: the least value of each loss, which the truth reaches.
     """
 
     name: ClassVar[str]
     spatial: ClassVar[bool] = True
     Config: ClassVar[type]
+    minimum: ClassVar[Mapping[str, float]]
 
     def __init__(self, config: Any, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__()

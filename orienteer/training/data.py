@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Subset
 from orienteer.errors import InputError
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
-from orienteer.training.callbacks import TimedLoader
 from orienteer.training.config import PretrainConfig
+from orienteer.training.pace import TimedLoader
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import GlobalBatches, TrainingViews, ValidationViews, collate
 from orienteer.views.sample import ViewPolicy, can_hold

@@ -48,6 +48,7 @@ def open_run(folder: Path, resume: bool) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     _take_lock(lock, folder)
+    (folder / ".ready").unlink(missing_ok=True)  # of a launch that was killed
 
 
 def close_run(folder: Path) -> None:

@@ -19,7 +19,8 @@ _WAIT_LIMIT_S = 24 * 3600.0
 
 def rank() -> int:
     """Returns the number of this process among all that train together; 0 where it is alone."""
-    for variable in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+    # NODE_RANK alone tells machines apart that were each started by hand; above 0 is all that matters here.
+    for variable in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"):
         if os.environ.get(variable, "").isdigit():
             return int(os.environ[variable])
     return 0

@@ -177,7 +177,7 @@ def _measured(made: Plan) -> Plan:
         if device.type == "cuda":
             torch.cuda.synchronize()
     seconds = (time.perf_counter() - begun) / DRY_STEPS * config.accumulate
-    return replace(made, seconds_per_step=seconds, peak_memory_mb=_peak_memory_mb(device))
+    return replace(made, seconds_per_step=seconds, peak_memory_mb=peak_memory_mb(device))
 
 
 def _made_up_views(config: PretrainConfig) -> ViewBatch:
@@ -192,7 +192,8 @@ def _made_up_views(config: PretrainConfig) -> ViewBatch:
     return ViewBatch(images, centres, tuple("made up" for _ in range(sets)), config.spacing_mm)
 
 
-def _peak_memory_mb(device: torch.device) -> float:
+def peak_memory_mb(device: torch.device) -> float:
+    """Returns the most memory so far in MB: of this process for the CPU, of the device for a GPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,12 +1,13 @@
 """Pretraining from a folder of scans to an encoder, read top to bottom."""
 
-import resource
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from orienteer.errors import InputError, TrainingStopped
 from orienteer.progress import say
@@ -16,14 +17,16 @@ from orienteer.scans.store import Store
 from orienteer.training import folder as run_folder
 from orienteer.training import launch
 from orienteer.training.build import build_network, build_trainer, task_weights
-from orienteer.training.callbacks import Heldout, Interrupted, Pace, Reporter, SaveLast
+from orienteer.training.callbacks import Heldout, Interrupted, SaveLast
 from orienteer.training.card import write_model_card
 from orienteer.training.checkpoints import check_fits, read_checkpoint
 from orienteer.training.config import PretrainConfig, make_config
 from orienteer.training.data import ViewData, heldout_loader, rival_batches, split, usable_scans, view_policy
 from orienteer.training.evaluate import fit_rivals
 from orienteer.training.module import Pretraining
-from orienteer.training.planning import plan_config
+from orienteer.training.pace import Pace
+from orienteer.training.planning import peak_memory_mb, plan_config
+from orienteer.training.reporter import Reporter
 from orienteer.training.summary import make_summary, summary_table
 from orienteer.training.weights import save_encoder
 from orienteer.types import AXES_CODE
@@ -174,7 +177,7 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
         finally:
             reporter.close()
     speed = {"views_per_second": pace.views_per_second, "data_wait_share": pace.data_wait_share}
-    speed["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    speed["peak_memory_mb"] = peak_memory_mb(torch.device("cpu"))
     summary = make_summary(heldout.figures, counts, trainer.global_step, speed, time.monotonic() - begun)
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)

@@ -1,6 +1,6 @@
 """summary.json: what a run came to, and the same as a table for a person."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -27,7 +27,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     """
     heldout = summary["heldout"]
     own = [
-        key for key in heldout if f"{key}_trivial" in heldout or (key.endswith("_mm") and not _is_rival(key, heldout))
+        key for key in heldout if f"{key}_trivial" in heldout or (key.endswith("_mm") and not is_rival(key, heldout))
     ]
     rivals = sorted({key.removeprefix(f"{name}_") for name in own for key in heldout if key.startswith(f"{name}_")})
     rivals.sort(key=lambda rival: rival != "trivial")
@@ -39,7 +39,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _is_rival(key: str, heldout: Mapping[str, float]) -> bool:
+def is_rival(key: str, heldout: Collection[str]) -> bool:
+    """Returns whether a figure is that of a trivial rival: another figure's name with the rival's behind it."""
     return any(key.startswith(f"{other}_") for other in heldout)
 
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from orienteer.errors import InputError, TrainingStopped
 from orienteer.progress import Progress, say
-from orienteer.training.callbacks import cut_lines
 from orienteer.training.checkpoints import AtomicCheckpoints, read_checkpoint
+from orienteer.training.reporter import cut_lines
 from orienteer.transfer.config import FinetuneConfig
 from orienteer.transfer.schedules import Schedule
 

@@ -6,9 +6,6 @@ import pytest
 from orienteer.observe.model import LoadedRun
 from orienteer.observe.whole import WholeScan
 from tests.observe.oracle import coded_scan, oracle_run
-from tests.training.conftest import finished as finished
-from tests.training.conftest import store as store
-from tests.training.conftest import torsos as torsos
 
 
 @pytest.fixture(scope="session")

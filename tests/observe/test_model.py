@@ -11,7 +11,7 @@ from orienteer.observe.model import load_run
 from orienteer.training.data import heldout_loader
 from orienteer.training.evaluate import Figures, heldout_figures
 from orienteer.training.run import pretrain
-from tests.training.conftest import SMALL
+from tests.small_run import SMALL
 
 
 def test_it_reaches_the_held_out_figures_of_the_run(finished):

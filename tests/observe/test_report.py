@@ -14,7 +14,7 @@ from orienteer.observe.observe import observe
 from orienteer.scans.phantom import write_phantoms
 from orienteer.training.run import pretrain
 from tests.browser.chromium import run_in_chromium
-from tests.training.conftest import SMALL
+from tests.small_run import SMALL
 
 QUICK = {"sets": 3, "own_scans": 3, "device": "cpu", "prepare_workers": 0}
 

@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from orienteer.training.run import pretrain
+from tests.small_run import SMALL
 
-from .conftest import SMALL
 from .test_run import lines, weights
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from orienteer.training.run import Run, pretrain
+from tests.small_run import SMALL
 
-from .conftest import SMALL
 from .test_run import lines, weights
 
 

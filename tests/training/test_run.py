@@ -11,10 +11,9 @@ import yaml
 
 from orienteer import load_encoder
 from orienteer.errors import InputError, TrainingStopped
-from orienteer.training import callbacks
+from orienteer.training import reporter
 from orienteer.training.run import Run, pretrain
-
-from .conftest import SMALL
+from tests.small_run import SMALL
 
 
 def lines(run: Path, part: str) -> list[dict[str, Any]]:
@@ -101,18 +100,18 @@ def test_a_run_cut_off_anywhere_goes_on_to_the_same_end(
 ) -> None:
     settings = {**SMALL, **options, "store": str(store), "validate_every": 2}
     whole = pretrain(torsos, tmp_path / "whole", **settings)
-    real = callbacks.Reporter.on_train_batch_end
+    real = reporter.Reporter.on_train_batch_end
 
     def killed_at_step_5(self: Any, trainer: Any, module: Any, *args: Any) -> None:
         real(self, trainer, module, *args)
         if trainer.global_step == 5:
             raise MemoryError("killed")
 
-    monkeypatch.setattr(callbacks.Reporter, "on_train_batch_end", killed_at_step_5)
+    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", killed_at_step_5)
     with pytest.raises(MemoryError, match="killed"):
         pretrain(torsos, tmp_path / "cut", **settings)
     assert [row["step"] for row in lines(tmp_path / "cut", "train")][-1] == 5
-    monkeypatch.setattr(callbacks.Reporter, "on_train_batch_end", real)
+    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", real)
     resumed = pretrain(out=tmp_path / "cut", resume=True)
     assert_same_run(whole.folder, resumed.folder)
 
@@ -125,7 +124,7 @@ def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    real = callbacks.Reporter.on_train_batch_end
+    real = reporter.Reporter.on_train_batch_end
 
     def asked_at_step_4(self: Any, trainer: Any, module: Any, *args: Any) -> None:
         real(self, trainer, module, *args)
@@ -134,13 +133,13 @@ def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
 
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(callbacks.Reporter, "on_train_batch_end", asked_at_step_4)
+    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", asked_at_step_4)
     with pytest.raises(KeyboardInterrupt):
         pretrain(torsos, tmp_path / "cut", store=str(store), **SMALL)
     said = capsys.readouterr().err
     assert "stopped after step 4 of 6" in said
     assert "--resume" in said
-    monkeypatch.setattr(callbacks.Reporter, "on_train_batch_end", real)
+    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", real)
     resumed = pretrain(out=tmp_path / "cut", resume=True, workers=1)
     assert_same_run(finished.folder, resumed.folder)
 

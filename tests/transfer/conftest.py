@@ -1,4 +1,4 @@
-"""One tiny finished run on synthetic scans, and encoders with made-up weights saved as a run saves them."""
+"""Encoders with made-up weights saved as a run saves them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,33 +8,10 @@ import pytest
 import torch
 
 from orienteer.encoders import build_encoder
-from orienteer.scans.phantom import write_phantoms
-from orienteer.training.run import Run, pretrain
 from orienteer.training.weights import save_encoder
 from orienteer.types import Triple
-from tests.training.conftest import SMALL
 
 SaveRun = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def torsos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with six small synthetic scans."""
-    folder = tmp_path_factory.mktemp("torsos")
-    write_phantoms(folder, count=6, seed=0, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store for all runs: the scans are prepared once."""
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="session")
-def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run of a tiny encoder. Read it, do not write into it."""
-    return pretrain(torsos, tmp_path_factory.mktemp("runs") / "run", store=str(store), **SMALL)
 
 
 FACTS: dict[str, Any] = {

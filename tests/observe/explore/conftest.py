@@ -9,7 +9,7 @@ from orienteer.observe.explore.scan import open_scan
 from orienteer.observe.model import LoadedRun, load_run
 from orienteer.scans.phantom import write_phantoms
 from orienteer.training.run import pretrain
-from tests.training.conftest import SMALL
+from tests.small_run import SMALL
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,9 @@
-"""A few small synthetic scans and a tiny network, so that whole runs take seconds."""
+"""A few small synthetic scans and a tiny network, so that whole runs take seconds. Shared by all folders of tests."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from orienteer.scans.phantom import write_phantoms
-from orienteer.training.run import Run, pretrain
 
 SMALL: dict[str, Any] = {
     "encoder": "tiny",
@@ -28,6 +25,8 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def torsos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with six small synthetic scans."""
+    from orienteer.scans.phantom import write_phantoms
+
     folder = tmp_path_factory.mktemp("torsos")
     write_phantoms(folder, count=6, seed=0, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
     return folder
@@ -40,6 +39,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that nothing disturbed."""
+def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run that nothing disturbed. Read it, do not write into it."""
+    from orienteer.training.run import pretrain  # here, not above: it takes seconds, and most tests never need it
+
     return pretrain(torsos, tmp_path_factory.mktemp("runs") / "whole", store=str(store), **SMALL)
