@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from orienteer.errors import InputError
 from orienteer.tasks import TASKS
+from orienteer.views.distort import NOTHING, Distortion
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Method:
         views: views in a set where the user does not say.
         teacher: whether all views but the first are encoded by a moving average of the encoder.
         encoder: what is trained where the user does not say and a GPU is at hand.
+        layout: how the views of a set lie to each other where the user does not say.
+        distortion: what is hidden or rearranged in views before the encoder sees them.
     """
 
     about: str
@@ -33,6 +36,8 @@ class Method:
     views: int = 3
     teacher: bool = False
     encoder: str = "segresnet"
+    layout: Literal["free", "pairs", "block"] = "free"
+    distortion: Distortion = NOTHING
 
 
 METHODS: dict[str, Method] = {

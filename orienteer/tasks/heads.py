@@ -1,5 +1,6 @@
 """The small networks that more than one task puts on feature maps. Each task builds its own; no weights are shared."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -48,6 +49,41 @@ class ViewVector(nn.Module):
         batch = maps.shape[0]
         cells = self.gather(self.reduce(rearrange(maps, "b v c x y z -> (b v) c x y z")))
         return self.mix(rearrange(cells.mean(dim=(2, 3, 4)), "(b v) c -> b v c", b=batch))
+
+
+class Pyramid(nn.Module):
+    """Makes one map of all levels: coarse ones are enlarged and added to finer ones, as in a feature pyramid network.
+
+    It is small on purpose: what a task learns is to end up in the encoder, which is what is handed over. (Lin et al.,
+    *Feature Pyramid Networks for Object Detection*, CVPR 2017.)
+
+    Args:
+        specs: all levels, finest first.
+        width: channels inside and of the map.
+        level: number of the level whose cells the map has. Finer levels are not looked at.
+
+    Example:
+        >>> head = Pyramid([FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4))], width=12)
+        >>> head((torch.zeros(2, 3, 8, 16, 16, 16), torch.zeros(2, 3, 16, 8, 8, 8))).shape
+        torch.Size([2, 3, 12, 16, 16, 16])
+    """
+
+    def __init__(self, specs: Sequence[FeatureSpec], width: int, level: int = 0) -> None:
+        super().__init__()
+        self.level = level
+        self.lateral = nn.ModuleList(pointwise(spec.channels, width) for spec in specs[level:])
+        self.smooth = nn.Sequential(
+            nn.Conv3d(width, width, kernel_size=3, padding=1), nn.GroupNorm(1, width), nn.GELU()
+        )
+
+    def forward(self, levels: Sequence[FeatureMap]) -> FeatureMap:
+        """Returns the map, ``(batch, views, width, cells0, cells1, cells2)``."""
+        batch = levels[0].shape[0]
+        flat = [rearrange(maps, "b v c x y z -> (b v) c x y z") for maps in levels[self.level :]]
+        x = self.lateral[-1](flat[-1])
+        for maps, lateral in zip(reversed(flat[:-1]), reversed(self.lateral[:-1]), strict=True):
+            x = lateral(maps) + nn.functional.interpolate(x, size=maps.shape[2:], mode="trilinear")
+        return rearrange(self.smooth(x), "(b v) c x y z -> b v c x y z", b=batch)
 
 
 def linear_float32(z: Float[Tensor, "*items width"], layer: nn.Linear) -> Float[Tensor, "*items out"]:

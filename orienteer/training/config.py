@@ -9,6 +9,7 @@ from orienteer.errors import InputError
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.read import Selection
 from orienteer.views.augment import Augmentation
+from orienteer.views.distort import NOTHING
 from orienteer.views.sample import ViewPolicy
 
 PartT = TypeVar("PartT")
@@ -75,6 +76,11 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Run folder to make. A folder that holds something else is never overwritten."""
     views: int | None = None  # type: ignore[assignment]
     """Views drawn from one scan at a time, V. By default what the method says."""
+    layout: Literal["free", "pairs", "block"] | None = None  # type: ignore[assignment]
+    """How the views of a set lie to each other. free: anywhere. pairs: every second view overlaps the one before. block:
+    eight neighbours, and one view among them. By default what the method says."""
+    distortion: dict[str, Any] = field(default_factory=dict)
+    """Changes to what the method hides or rearranges in views, for example {"mask_share": 0.6}."""
     method: str = "default"
     """What to learn: a named set of tasks."""
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -99,7 +105,9 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     def __post_init__(self) -> None:
         # Each group looks after its own fields; the number of views may still be open.
         self.part(Preparation)
-        ViewPolicy(**{**_fields(ViewPolicy, self), "views": 1 if self.views is None else self.views})
+        open_views = {"views": 1 if self.views is None else self.views, "layout": self.layout or "free"}
+        ViewPolicy(**{**_fields(ViewPolicy, self), **open_views})
+        NOTHING.changed(self.distortion)
 
     def part(self, kind: type[PartT]) -> PartT:
         """Returns the fields of one of the groups that this config is made of (``Preparation``, ``ViewPolicy`` ...)."""

@@ -17,6 +17,7 @@ from orienteer.training.config import PretrainConfig
 from orienteer.training.pace import TimedLoader
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import GlobalBatches, TrainingViews, ValidationViews, collate
+from orienteer.views.distort import NOTHING, Distortion
 from orienteer.views.sample import ViewPolicy, can_hold
 
 RIVAL_BATCHES = 32
@@ -84,9 +85,7 @@ class ViewData(pl.LightningDataModule):
         """Returns the batches of the steps to come; each a function of the seed and its number alone."""
         config, trainer = self._config, self.trainer
         assert trainer is not None
-        views = TrainingViews(
-            self._store, self._keys, view_policy(config), config.augmentation, config.seed, config.steps * config.batch
-        )
+        views = _training_views(self._store, self._keys, config, config.steps)
         batches = GlobalBatches(
             config.steps, config.batch, self._start, config.accumulate, trainer.global_rank, trainer.world_size
         )
@@ -109,7 +108,7 @@ class ViewData(pl.LightningDataModule):
 
 def heldout_loader(store: Store, keys: Sequence[str], config: PretrainConfig, rank: int, world: int) -> DataLoader:
     """Returns the held-out view sets of one process: every ``world``-th one."""
-    views = ValidationViews(store, keys, view_policy(config), config.validation_sets)
+    views = ValidationViews(store, keys, view_policy(config), config.validation_sets, distortion(config))
     mine = Subset(views, range(rank, len(views), world))
     return DataLoader(mine, batch_size=max(1, config.batch // world), collate_fn=collate)
 
@@ -117,10 +116,22 @@ def heldout_loader(store: Store, keys: Sequence[str], config: PretrainConfig, ra
 def rival_batches(store: Store, keys: Sequence[str], config: PretrainConfig) -> list[ViewBatch]:
     """Returns training views for the trivial rivals; the same on every process."""
     batches = min(RIVAL_BATCHES, config.steps)
-    views = TrainingViews(store, keys, view_policy(config), config.augmentation, config.seed, batches * config.batch)
+    views = _training_views(store, keys, config, batches)
     return list(DataLoader(views, batch_sampler=GlobalBatches(batches, config.batch), collate_fn=collate))
 
 
 def view_policy(config: PretrainConfig) -> ViewPolicy:
     """Returns how views are drawn, from a resolved config."""
     return config.part(ViewPolicy)
+
+
+def distortion(config: PretrainConfig) -> Distortion:
+    """Returns what is hidden or rearranged in views, from a resolved config."""
+    return NOTHING.changed(config.distortion)
+
+
+def _training_views(store: Store, keys: Sequence[str], config: PretrainConfig, steps: int) -> TrainingViews:
+    samples = steps * config.batch
+    return TrainingViews(
+        store, keys, view_policy(config), config.augmentation, config.seed, samples, distortion(config)
+    )

@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,11 @@ from orienteer.scans.plan import VIEW_SHARE_OF_EXTENT, ScanPlan, make_plan, tabl
 from orienteer.scans.read import Discovery, ScanHeader, Selection, discover, header
 from orienteer.training.build import build_network, task_weights
 from orienteer.training.config import PretrainConfig, make_config
+from orienteer.training.data import distortion
 from orienteer.training.module import Pretraining, named_losses, total_loss
 from orienteer.views.batch import ViewBatch
+from orienteer.views.distort import Distorted, distort
+from orienteer.views.layout import check_views
 
 MOST_VIEW_VOX = {"tiny": 32, "cpu": 48, "gpu": 96}
 """The longest edge of a view that is chosen by itself: for the encoder for CPUs, for others on a CPU, and on a GPU."""
@@ -113,9 +116,14 @@ def has_gpu(config: PretrainConfig) -> bool:
 
 def _method_choices(config: PretrainConfig, method: Method) -> dict[str, Any]:
     own = method.encoder if has_gpu(config) else "tiny"
+    views = method.views if config.views is None else config.views
+    layout = method.layout if config.layout is None else config.layout
+    check_views(views, layout)
     return {
         "encoder": own if config.encoder == "auto" else config.encoder,
-        "views": method.views if config.views is None else config.views,
+        "views": views,
+        "layout": layout,
+        "distortion": asdict(method.distortion.changed(config.distortion)),
         "teacher": method.teacher if config.teacher is None else config.teacher,
         "validate_every": max(1, config.steps // 10) if config.validate_every is None else config.validate_every,
     }
@@ -189,7 +197,11 @@ def _made_up_views(config: PretrainConfig) -> ViewBatch:
     assert config.views is not None
     images = torch.rand(sets, config.views, 1, *config.view_size, generator=generator) * 2 - 1
     centres = torch.rand(sets, config.views, 3, generator=generator) * config.unit_mm
-    return ViewBatch(images, centres, tuple("made up" for _ in range(sets)), config.spacing_mm)
+    views = ViewBatch(images, centres, tuple("made up" for _ in range(sets)), config.spacing_mm)
+    if not distortion(config).active:
+        return views
+    seen, done = zip(*(distort(np.random.default_rng(0), each, distortion(config)) for each in images), strict=True)
+    return replace(views, images=torch.stack(seen), distorted=Distorted.stacked(done))
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -1,5 +1,6 @@
 """ViewBatch: the views of a few scans, with their places in mm. What every task and encoder receives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -7,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from orienteer.types import CentresMm, Images, Triple, TripleMm
+from orienteer.views.distort import Distorted
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class ViewBatch:
         spacing_mm: voxel size in mm, the same for all scans of a store.
         draw: number of the draw (the training step). Tasks that sample (routes of many views) seed from it,
             so that a step depends on nothing but the seed and its number.
+        distorted: what was hidden or rearranged in ``images``; None where they are as they were cut out.
     """
 
     images: Images
@@ -27,6 +30,7 @@ class ViewBatch:
     scans: tuple[str, ...]
     spacing_mm: TripleMm
     draw: int = 0
+    distorted: Distorted | None = None
 
     @property
     def batch(self) -> int:
@@ -44,22 +48,31 @@ class ViewBatch:
         size0, size1, size2 = self.images.shape[-3:]
         return size0, size1, size2
 
+    @property
+    def clean(self) -> Images:
+        """The views before anything in them was hidden or rearranged."""
+        return self.images if self.distorted is None else self.distorted.clean
+
     def to(self, device: torch.device | str) -> "ViewBatch":
         """Returns the same batch on another device."""
-        return replace(
-            self,
-            images=self.images.to(device, non_blocking=True),
-            centres_mm=self.centres_mm.to(device, non_blocking=True),
-        )
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "ViewBatch":
         """Returns the batch in page-locked memory, for fast copies to a GPU."""
-        return replace(self, images=self.images.pin_memory(), centres_mm=self.centres_mm.pin_memory())
+        return self._each(lambda tensor: tensor.pin_memory())
 
     def renumbered(self, order: Int[Tensor, " views"]) -> "ViewBatch":
         """Returns the batch with its views in another order: new view k is old view ``order[k]``."""
-        return replace(self, images=self.images[:, order], centres_mm=self.centres_mm[:, order])
+        return self._each(lambda tensor: tensor[:, order])
 
     def shifted(self, offset_mm: Float[Tensor, "3"]) -> "ViewBatch":
         """Returns the batch with all centres moved together by ``offset_mm``."""
         return replace(self, centres_mm=self.centres_mm + offset_mm)
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> "ViewBatch":
+        return replace(
+            self,
+            images=function(self.images),
+            centres_mm=function(self.centres_mm),
+            distorted=None if self.distorted is None else self.distorted.each(function),
+        )

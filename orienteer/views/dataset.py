@@ -8,7 +8,7 @@ scans only.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,7 +21,9 @@ from orienteer.errors import InputError, ScanError
 from orienteer.types import Triple, TripleMm
 from orienteer.views.augment import Augmentation, ViewSet, apply, draw_parameters
 from orienteer.views.batch import ViewBatch
-from orienteer.views.sample import Body, ViewPolicy, draw_starts
+from orienteer.views.distort import NOTHING, Distorted, Distortion, distort
+from orienteer.views.layout import draw_layout
+from orienteer.views.sample import Body, ViewPolicy
 
 
 @runtime_checkable
@@ -69,6 +71,7 @@ class ViewSample:
         scan: the key of the scan.
         spacing_mm: voxel size in mm.
         number: which sample of its dataset this is.
+        distorted: what was hidden or rearranged in ``images``; None where nothing was.
     """
 
     images: ViewSet
@@ -76,6 +79,7 @@ class ViewSample:
     scan: str
     spacing_mm: TripleMm
     number: int
+    distorted: Distorted | None = None
 
 
 def centre_mm(
@@ -108,6 +112,7 @@ class TrainingViews(Dataset[ViewSample]):
         augmentation: how views are changed, each on its own.
         seed: with the sample's number, all that a sample depends on.
         total_samples: length of the whole training, steps times batch.
+        distortion: what is hidden or rearranged in views after that.
 
     Raises:
         ScanError: when a sample is asked for that cannot be read or drawn; names the scan. (From a worker process torch
@@ -122,12 +127,14 @@ class TrainingViews(Dataset[ViewSample]):
         augmentation: Augmentation,
         seed: int,
         total_samples: int,
+        distortion: Distortion = NOTHING,
     ) -> None:
         _check_keys(keys)
         if seed < 0:
             raise InputError("seed", wanted="a whole number of 0 or more", got=str(seed), do="use --seed 0")
         self.keys = tuple(keys)
         self.policy, self.augmentation, self.seed, self.total_samples = policy, augmentation, seed, total_samples
+        self.distortion = distortion
         self._reader = _Reader(store, policy)
         self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
 
@@ -140,9 +147,7 @@ class TrainingViews(Dataset[ViewSample]):
         rng = np.random.default_rng([self.seed, _VIEWS_STREAM, number])
         sample = self._reader.draw(self.scan_of(number), rng, number)
         parameters = draw_parameters(rng, self.policy.views, self.augmentation)
-        return ViewSample(
-            apply(sample.images, parameters), sample.centres_mm, sample.scan, sample.spacing_mm, sample.number
-        )
+        return _distorted(rng, replace(sample, images=apply(sample.images, parameters)), self.distortion)
 
     def scan_of(self, number: int) -> str:
         """Returns the key of the scan that sample ``number`` is cut from."""
@@ -163,13 +168,22 @@ class ValidationViews(Dataset[ViewSample]):
         keys: the scans to draw from; sample n is set ``n % sets_per_scan`` of scan ``n // sets_per_scan``.
         policy: how views are drawn; its ``view_size`` must be set.
         sets_per_scan: how many sets are drawn from each scan.
+        distortion: what is hidden or rearranged in views.
     """
 
-    def __init__(self, store: ScanReader, keys: Sequence[str], policy: ViewPolicy, sets_per_scan: int = 1) -> None:
+    def __init__(
+        self,
+        store: ScanReader,
+        keys: Sequence[str],
+        policy: ViewPolicy,
+        sets_per_scan: int = 1,
+        distortion: Distortion = NOTHING,
+    ) -> None:
         _check_keys(keys)
         if sets_per_scan < 1:
             raise InputError("sets_per_scan", wanted="at least 1", got=str(sets_per_scan), do="use 1")
         self.keys, self.policy, self.sets_per_scan = tuple(keys), policy, sets_per_scan
+        self.distortion = distortion
         self._reader = _Reader(store, policy)
 
     def __len__(self) -> int:
@@ -181,7 +195,7 @@ class ValidationViews(Dataset[ViewSample]):
         scan, view_set = divmod(number, self.sets_per_scan)
         digest = hashlib.sha256(f"{self.keys[scan]}/{view_set}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-        return self._reader.draw(self.keys[scan], rng, number)
+        return _distorted(rng, self._reader.draw(self.keys[scan], rng, number), self.distortion)
 
 
 class GlobalBatches(Sampler[list[int]]):
@@ -253,12 +267,14 @@ def collate(samples: Sequence[ViewSample], batch: int | None = None) -> ViewBatc
     draws = {0 if batch is None else sample.number // batch for sample in samples}
     if len(draws) != 1:
         raise InputError("batch", wanted="samples of one step", got=f"steps {sorted(draws)}", do="use GlobalBatches")
+    done = [sample.distorted for sample in samples if sample.distorted is not None]
     return ViewBatch(
         images=torch.stack([sample.images for sample in samples]),
         centres_mm=torch.stack([sample.centres_mm for sample in samples]),
         scans=tuple(sample.scan for sample in samples),
         spacing_mm=samples[0].spacing_mm,
         draw=draws.pop(),
+        distorted=Distorted.stacked(done) if done else None,
     )
 
 
@@ -267,6 +283,13 @@ _ORDER_STREAM, _VIEWS_STREAM = 1, 2
 
 _RECENT_BYTES = 32 * 2**20
 """How much of the scans' block maps a process keeps; memory must not grow with the number of scans."""
+
+
+def _distorted(rng: np.random.Generator, sample: ViewSample, distortion: Distortion) -> ViewSample:
+    if not distortion.active:
+        return sample
+    seen, done = distort(rng, sample.images, distortion)
+    return replace(sample, images=seen, distorted=done)
 
 
 def _check_keys(keys: Sequence[str]) -> None:
@@ -292,7 +315,7 @@ class _Reader:
         try:
             scan, body = self._entry(key)
             name = scan.name
-            starts = draw_starts(rng, scan.shape_vox, body, self.policy, scan.spacing_mm, name)
+            starts = draw_layout(rng, scan.shape_vox, body, self.policy, scan.spacing_mm, name)
             images = np.stack([self.store.read(key, _triple(start), self.size_vox) for start in starts])
         except ScanError:
             raise

@@ -7,8 +7,8 @@ rejection finds nothing, every start is looked at (running sums along the axes, 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
@@ -56,6 +56,13 @@ class ViewPolicy:
     max_distance_mm: float | None = None
     """Largest distance in mm between the centres of any two views of a set. Nothing: no limit."""
 
+    layout: Literal["free", "pairs", "block"] = "free"
+    """How the views of a set lie to each other. free: anywhere. pairs: every second view overlaps the one before. block:
+    eight neighbours, and one view among them."""
+
+    pair_shift: float = 0.5
+    """Layout pairs: the farthest that a view is moved against the one before, on each axis, as a share of its edge."""
+
     def __post_init__(self) -> None:
         if self.views < 1:
             raise InputError("views", wanted="at least 1", got=str(self.views), do="ask for 2 views or more")
@@ -68,6 +75,13 @@ class ViewPolicy:
         if not 0 <= low <= high:
             got = f"min_distance_mm={self.min_distance_mm}, max_distance_mm={self.max_distance_mm}"
             raise InputError("distances", wanted="0 <= minimum <= maximum", got=got, do="exchange or widen the limits")
+        if not 0 <= self.pair_shift < 1:
+            got = str(self.pair_shift)
+            raise InputError("pair_shift", wanted="0 or more and below 1", got=got, do="use 0.5 for half a view")
+
+    def with_views(self, views: int) -> "ViewPolicy":
+        """Returns the same policy for another number of views."""
+        return replace(self, views=views)
 
 
 def draw_starts(
@@ -212,6 +226,11 @@ def _by_rejection(
             return sets[int(good.argmax())]
         tried, batch = tried + batch, max(min(2 * batch, _MOST_CANDIDATES), policy.views)
     return None
+
+
+def may_lie(starts: Starts, body: Body, policy: ViewPolicy) -> Bool[np.ndarray, " starts"]:
+    """Returns which starts (inside the scan) give a view with enough body and nothing that was not scanned."""
+    return _allowed(starts, body, _view_size(policy), _needed(policy))
 
 
 def _allowed(starts: Starts, body: Body, size_vox: Triple, needed: float) -> Bool[np.ndarray, " starts"]:
