@@ -7,6 +7,7 @@ from typing import Any, Literal
 from orienteer.errors import InputError
 from orienteer.tasks import TASKS
 from orienteer.views.distort import NOTHING, Distortion
+from orienteer.views.layout import BLOCK_VIEWS
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,55 @@ METHODS: dict[str, Method] = {
         views=3,
         teacher=True,
         encoder="mednext-b",
+    ),
+    "reconstruction": Method(
+        about="masked reconstruction: three fifths of each view are hidden and restored (MAE, SimMIM)",
+        tasks={"reconstruction": TaskUse()},
+        views=4,
+        distortion=Distortion(mask_share=0.6),
+    ),
+    "models-genesis": Method(
+        about="Models Genesis: intensities bent, voxels shuffled, parts painted over, and the view restored",
+        tasks={"reconstruction": TaskUse(options={"where": "all"})},
+        views=4,
+        distortion=Distortion(bend_probability=0.9, shuffle_probability=0.5, paint_probability=0.9),
+    ),
+    "voco": Method(
+        about="VoCo: the overlap of a view with its neighbours, encoded by an EMA teacher",
+        tasks={"volume_contrast": TaskUse()},
+        views=BLOCK_VIEWS,
+        layout="block",
+        teacher=True,
+    ),
+    "simclr": Method(
+        about="SimCLR: of all views of a batch, the one that shows the same piece of the same scan",
+        tasks={"instance_contrast": TaskUse()},
+        views=4,
+        layout="pairs",
+    ),
+    "rotation-jigsaw": Method(
+        about="the classic spatial tasks: how a view was turned, and in which order its cubes were put",
+        tasks={"rotation": TaskUse(), "jigsaw": TaskUse()},
+        views=4,
+        distortion=Distortion(turn=True, reorder=True),
+    ),
+    "place-contrast": Method(
+        about="the same place in two overlapping views, among all other places of the scan",
+        tasks={"place_contrast": TaskUse()},
+        views=4,
+        layout="pairs",
+    ),
+    "places": Method(
+        about="place contrast between overlapping views of which parts are hidden, and these parts restored",
+        tasks={"place_contrast": TaskUse(weight=0.5), "reconstruction": TaskUse()},
+        views=4,
+        layout="pairs",
+        distortion=Distortion(mask_share=0.4),
+    ),
+    "dense-gap": Method(
+        about="every cell of the coarsest feature map tells its place in the scan, up to one offset",
+        tasks={"dense_gap": TaskUse()},
+        views=4,
     ),
 }
 

@@ -1,9 +1,30 @@
 """The pretext tasks by the names that users call them by."""
 
 from orienteer.tasks.base import Task
+from orienteer.tasks.dense_gap import DenseGap
 from orienteer.tasks.gap import Gap
+from orienteer.tasks.instance_contrast import InstanceContrast
+from orienteer.tasks.jigsaw import Jigsaw
+from orienteer.tasks.place_contrast import PlaceContrast
+from orienteer.tasks.reconstruction import Reconstruction
+from orienteer.tasks.rotation import Rotation
 from orienteer.tasks.route import Route
 from orienteer.tasks.similarity import Similarity
+from orienteer.tasks.volume_contrast import VolumeContrast
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Gap, Similarity, Route)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task
+    for task in (
+        Gap,
+        Similarity,
+        Route,
+        DenseGap,
+        PlaceContrast,
+        Reconstruction,
+        InstanceContrast,
+        VolumeContrast,
+        Rotation,
+        Jigsaw,
+    )
+}
 """Every task, by name."""

@@ -76,7 +76,10 @@ class Pyramid(nn.Module):
             nn.Conv3d(width, width, kernel_size=3, padding=1), nn.GroupNorm(1, width), nn.GELU()
         )
 
-    def forward(self, levels: Sequence[FeatureMap]) -> FeatureMap:
+    # The underscores keep each level's own sizes.
+    def forward(
+        self, levels: Sequence[Float[Tensor, "batch views _channels _cells0 _cells1 _cells2"]]
+    ) -> Float[Tensor, "batch views width _x _y _z"]:
         """Returns the map, ``(batch, views, width, cells0, cells1, cells2)``."""
         batch = levels[0].shape[0]
         flat = [rearrange(maps, "b v c x y z -> (b v) c x y z") for maps in levels[self.level :]]

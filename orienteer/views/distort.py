@@ -19,6 +19,7 @@ from torch import Tensor
 from orienteer.errors import InputError
 from orienteer.types import Triple
 from orienteer.views.augment import ViewSet
+from orienteer.views.genesis import bent, painted, shuffled
 
 HIDDEN = 0.0
 """What the encoder sees in place of a hidden voxel: the middle of the range."""
@@ -43,6 +44,18 @@ class Distortion:
     mask_block_vox: int | None = None
     """Edge of these blocks in voxels. By default a quarter of the view's shortest edge."""
 
+    bend_probability: float = 0.0
+    """Share of views whose intensities go through a random curve that rises or falls."""
+
+    shuffle_probability: float = 0.0
+    """Share of views whose voxels are shuffled within small blocks."""
+
+    paint_probability: float = 0.0
+    """Share of views of which parts are painted over with noise."""
+
+    paint_inside: float = 0.2
+    """Share of painted views in which a few boxes inside are painted over; in the others all but a few boxes is."""
+
     turn: bool = False
     """Turn views by quarters about one axis."""
 
@@ -56,11 +69,15 @@ class Distortion:
             raise InputError("mask_share", wanted="0 or more and below 1", got=got, do="use 0.6 for three fifths")
         if self.mask_block_vox is not None and self.mask_block_vox < 1:
             raise InputError("mask_block_vox", wanted="at least 1", got=str(self.mask_block_vox), do="use 4 or 8")
+        for name in ("bend_probability", "shuffle_probability", "paint_probability", "paint_inside"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(name, wanted="a share from 0 to 1", got=str(getattr(self, name)), do="use 0.5")
 
     @property
     def active(self) -> bool:
         """Whether anything is done at all."""
-        return self.mask_share > 0 or self.turn or self.reorder
+        shares = (self.mask_share, self.bend_probability, self.shuffle_probability, self.paint_probability)
+        return max(shares) > 0 or self.turn or self.reorder
 
     def changed(self, changes: dict[str, Any]) -> "Distortion":
         """Returns the same with some fields changed.
@@ -69,8 +86,8 @@ class Distortion:
             InputError: a field that is not there.
 
         Example:
-            >>> Distortion(mask_share=0.6).changed({"mask_block_vox": 4})
-            Distortion(mask_share=0.6, mask_block_vox=4, turn=False, reorder=False)
+            >>> Distortion(mask_share=0.6).changed({"mask_block_vox": 4}).mask_block_vox
+            4
         """
         known = [item.name for item in fields(self)]
         unknown = [key for key in changes if key not in known]
@@ -90,7 +107,7 @@ class Distorted:
 
     Attributes:
         clean: the views before, ``(*batch, views, 1, size0, size1, size2)``.
-        hidden: which voxels were hidden; same shape.
+        hidden: which voxels were hidden or painted over; same shape.
         turn: number of each view's turn in ``TURNS``, or ``UNTOUCHED``; ``(*batch, views)``.
         order: number of the order of each view's cubes, or ``UNTOUCHED``; ``(*batch, views)``.
     """
@@ -128,8 +145,10 @@ def distort(rng: np.random.Generator, images: ViewSet, distortion: Distortion) -
     seen = torch.stack(
         [reordered(turned(*pair), int(o)) for *pair, o in zip(images, turn.tolist(), order, strict=True)]
     )
-    hidden = torch.from_numpy(_hide(rng, views, size_vox, distortion))
-    seen = seen.masked_fill(hidden, HIDDEN)
+    seen, noisy = _restyled(rng, seen, distortion)
+    masked = torch.from_numpy(_hide(rng, views, size_vox, distortion))
+    seen = seen.masked_fill(masked, HIDDEN)
+    hidden = masked | torch.from_numpy(noisy)
     return seen, Distorted(images, hidden, torch.from_numpy(turn), torch.from_numpy(order))
 
 
@@ -179,6 +198,26 @@ def cube_orders() -> tuple[tuple[int, ...], ...]:
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, (every != every[chosen[-1]]).sum(1))
     return tuple(tuple(int(cube) for cube in every[number]) for number in chosen)
+
+
+def _restyled(
+    rng: np.random.Generator, images: ViewSet, distortion: Distortion
+) -> tuple[ViewSet, Bool[np.ndarray, "views 1 size0 size1 size2"]]:
+    """Returns the views after what Models Genesis does to them, and which voxels were painted over."""
+    over = np.zeros(tuple(images.shape), bool)
+    d = distortion
+    if not max(d.bend_probability, d.shuffle_probability, d.paint_probability) > 0:
+        return images, over
+    views = images.numpy().copy()
+    for number, (bend, shuffle, paint) in enumerate(rng.random((len(views), 3))):
+        view = views[number, 0]
+        view = bent(rng, view) if bend < d.bend_probability else view
+        view = shuffled(rng, view) if shuffle < d.shuffle_probability else view
+        if paint < d.paint_probability:
+            over[number, 0] = painted(rng, _three(images), d.paint_inside)
+            view = np.where(over[number, 0], rng.uniform(-1, 1, view.shape).astype(np.float32), view)
+        views[number, 0] = view
+    return torch.from_numpy(views), over
 
 
 def _draw_turns(rng: np.random.Generator, views: int, size_vox: Triple) -> np.ndarray:

@@ -10,6 +10,7 @@ from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task
 from tests.tasks.synthetic import (
     SPECS,
+    TRUTH_SETTINGS,
     assert_same,
     assert_same_figures,
     cast,
@@ -80,7 +81,7 @@ def test_a_level_of_one_cell_works(name):
 @every_task
 @pytest.mark.parametrize("seed", range(5))
 def test_the_truth_reaches_the_declared_minimum(name, seed):
-    task, views = make_task(name, views=2), make_views(views=2, seed=seed)
+    task, views = make_task(name, views=2, **TRUTH_SETTINGS.get(name, {})), make_views(views=2, seed=seed)
     losses = task.loss(truth(task, views), task.targets(views))
     assert losses.keys() == task.minimum.keys()
     for key, loss in losses.items():
@@ -97,7 +98,7 @@ def test_nothing_goes_below_the_declared_minimum(name, seed):
 
 @every_task
 def test_the_truth_has_the_best_metrics(name):
-    task, views = make_task(name, views=2), make_views(views=2)
+    task, views = make_task(name, views=2, **TRUTH_SETTINGS.get(name, {})), make_views(views=2)
     figures = task.metrics(truth(task, views), task.targets(views))
     for key, figure in figures.items():
         assert figure.item() == pytest.approx(1.0 if key.endswith("_accuracy") else 0.0, abs=1e-3), key
@@ -108,7 +109,7 @@ def test_every_figure_carries_its_unit_and_no_gradient(name):
     task = make_task(name)
     prediction, targets, _ = run(task, make_features(), make_views())
     for key, figure in task.metrics(prediction, targets).items():
-        assert re.search(r"_(mm|accuracy)$", key), key
+        assert re.search(r"_(mm|accuracy|share)$", key), key
         assert figure.shape == ()
         assert not figure.requires_grad
 
@@ -148,8 +149,8 @@ def test_moving_one_centre_changes_the_targets(name):
 
 @every_task
 def test_the_gradient_reaches_the_features_of_every_view_and_every_weight(name):
-    task, features = make_task(name), make_features(grad=True)
-    _, _, losses = run(task, features, make_views())
+    task, features = make_task(name, views=4), make_features(views=4, grad=True)
+    _, _, losses = run(task, features, make_views(views=4))
     sum(losses.values()).backward()
     reached = [level.grad for level in features.levels if level.grad is not None]
     assert reached

@@ -8,10 +8,18 @@ import torch
 
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.tasks.dense_gap import DenseGapPrediction
 from orienteer.tasks.gap import GapPrediction
+from orienteer.tasks.instance_contrast import InstanceContrastPrediction
+from orienteer.tasks.jigsaw import JigsawPrediction
+from orienteer.tasks.place_contrast import PlaceContrastPrediction
+from orienteer.tasks.reconstruction import ReconstructionPrediction
+from orienteer.tasks.rotation import RotationPrediction
 from orienteer.tasks.route import RoutePrediction
 from orienteer.tasks.similarity import SimilarityPrediction
+from orienteer.tasks.volume_contrast import VolumeContrastPrediction
 from orienteer.views.batch import ViewBatch
+from orienteer.views.distort import ORDERS, Distorted, fitting_turns
 
 SPACING = (1.5, 2.0, 3.0)
 SIZE = (16, 32, 24)
@@ -28,15 +36,23 @@ def make_task(name: str, views=3, seed=0, specs=SPECS, size=SIZE, spacing=SPACIN
 
 
 def make_views(batch: int = 2, views: int = 3, seed: int = 0, size=SIZE, draw: int = 0) -> ViewBatch:
-    """Random places within half a metre, and random voxels in [-1, 1]."""
+    """Random voxels in [-1, 1], half of them hidden; views 0, 2 .. anywhere within half a metre, each next one near it."""
     generator = torch.Generator().manual_seed(seed)
-    return ViewBatch(
-        images=torch.rand(batch, views, 1, *size, generator=generator) * 2 - 1,
-        centres_mm=(torch.rand(batch, views, 3, generator=generator) - 0.5) * 500,
-        scans=tuple(f"scan {item}" for item in range(batch)),
-        spacing_mm=SPACING,
-        draw=draw,
+    images = torch.rand(batch, views, 1, *size, generator=generator) * 2 - 1
+    centres = (torch.rand(batch, views, 3, generator=generator) - 0.5) * 500
+    extent = torch.tensor(size) * torch.tensor(SPACING)
+    shift = (torch.rand(batch, views // 2, 3, generator=generator) - 0.5) * extent
+    centres[:, 1::2] = centres[:, 0 : 2 * (views // 2) : 2] + shift
+    hidden = torch.rand(images.shape, generator=generator) < 0.5
+    turns = torch.tensor(fitting_turns(size))
+    done = Distorted(
+        clean=images,
+        hidden=hidden,
+        turn=turns[torch.randint(len(turns), (batch, views), generator=generator)],
+        order=torch.randint(ORDERS, (batch, views), generator=generator),
     )
+    scans = tuple(f"scan {item}" for item in range(batch))
+    return ViewBatch(images.masked_fill(hidden, 0.0), centres, scans, SPACING, draw, done)
 
 
 def make_features(
@@ -78,8 +94,63 @@ def assert_same_figures(got: Mapping[str, torch.Tensor], expected: Mapping[str, 
 
 def truth(task: Task, views: ViewBatch) -> Any:
     """A prediction that is right about everything. A new task needs a line here."""
-    builders = {"gap": _true_gaps, "similarity": _true_embedding, "route": _true_edges}
+    builders = {
+        "gap": _true_gaps,
+        "similarity": _true_embedding,
+        "route": _true_edges,
+        "dense_gap": _true_places,
+        "place_contrast": _true_place_embedding,
+        "reconstruction": lambda task, views: ReconstructionPrediction(voxels=views.clean),
+        "instance_contrast": _true_instances,
+        "volume_contrast": _true_overlap,
+        "rotation": lambda task, views: RotationPrediction(_sure(task.targets(views).turn, len(task.turns))),
+        "jigsaw": lambda task, views: JigsawPrediction(_sure(task.targets(views).order, ORDERS)),
+    }
     return builders[task.name](task, views)
+
+
+TRUTH_SETTINGS: dict[str, dict[str, Any]] = {
+    "instance_contrast": {"temperature": 0.02},
+    "place_contrast": {"temperature": 1e-6},
+}
+"""Settings under which the truth reaches the bound of a loss: at a higher temperature no prediction does."""
+
+
+def _sure(classes: torch.Tensor, count: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(classes, count).float() * 100
+
+
+def _true_places(task: Task, views: ViewBatch) -> DenseGapPrediction:
+    return DenseGapPrediction(places=task.targets(views).places_mm / UNIT_MM)
+
+
+def _true_instances(task: Task, views: ViewBatch) -> InstanceContrastPrediction:
+    """One direction per pair of views."""
+    number = torch.arange(views.batch)[:, None] * (views.views // 2) + torch.arange(views.views) // 2
+    return InstanceContrastPrediction(vectors=torch.eye(16)[number])
+
+
+def _true_overlap(task: Task, views: ViewBatch) -> VolumeContrastPrediction:
+    """For sets of two views: an angle whose cosine is the overlap."""
+    overlap = task.targets(views).overlap[:, 0]
+    crop = torch.stack([torch.ones_like(overlap), torch.zeros_like(overlap)], -1)
+    base = torch.stack([overlap, (1 - overlap**2).sqrt()], -1)
+    return VolumeContrastPrediction(vectors=torch.stack([crop, base], 1))
+
+
+def _true_place_embedding(task: Task, views: ViewBatch) -> PlaceContrastPrediction:
+    """The place itself beside a constant: linear in mm, so that reading between the cells of two views agrees."""
+    spec = task.specs[task.level]
+    middles = [
+        ((torch.arange(cells) + 0.5) * stride - size / 2) * step
+        for cells, stride, size, step in zip(
+            spec.cells(views.size_vox), spec.stride, views.size_vox, views.spacing_mm, strict=True
+        )
+    ]
+    cells_mm = torch.stack(torch.meshgrid(*middles, indexing="ij"))
+    centres = views.centres_mm - views.centres_mm.mean(1, keepdim=True)
+    places = (centres[..., None, None, None] + cells_mm) / UNIT_MM
+    return PlaceContrastPrediction(embedding=torch.cat([places, torch.ones_like(places[:, :, :1])], dim=2))
 
 
 def _true_gaps(task: Task, views: ViewBatch) -> GapPrediction:

@@ -50,8 +50,14 @@ def trained(name: str, **settings):
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("gap", {}), ("similarity", {}), ("route", {"edges": "pair"}), ("route", {"edges": "position"})],
-    ids=["gap", "similarity", "route-pair", "route-position"],
+    [
+        ("gap", {}),
+        ("similarity", {}),
+        ("route", {"edges": "pair"}),
+        ("route", {"edges": "position"}),
+        ("dense_gap", {}),
+    ],
+    ids=["gap", "similarity", "route-pair", "route-position", "dense_gap"],
 )
 def test_a_task_learns_what_the_features_tell(name, settings):
     task = trained(name, **settings)
@@ -68,4 +74,4 @@ def test_a_task_learns_what_the_features_tell(name, settings):
 
 
 def test_every_task_is_tried_here():
-    assert {name for name, task in TASKS.items() if task.spatial} == {"gap", "similarity", "route"}
+    assert {name for name, task in TASKS.items() if task.spatial} == {"gap", "similarity", "route", "dense_gap"}
