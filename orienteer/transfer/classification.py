@@ -60,6 +60,9 @@ def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:
     if config.data is None:
         do = "name it: orienteer finetune RUN --task classification --data labels.csv --out OUT"
         raise InputError("data", wanted="a CSV of scan and label", got="none", do=do)
+    if config.split is not None:
+        do = "write train and test into the CSV's column `split`"
+        raise InputError("split", wanted="none, for a classification", got=config.split, do=do)
     config = _planned(with_start(config))
     assert config.store is not None
     assert config.data is not None

@@ -39,7 +39,10 @@ class FinetuneConfig:
     folds: int = 5
     """Cases are dealt by file name into this many parts; one of them is the test set. 1 trains on all, tests none."""
     fold: int = 0
-    """Which part is the test set, 0 to folds - 1."""
+    """Which part is the test set, 0 to folds - 1; with split, which entry of the file."""
+    split: str | None = None
+    """Segmentation: a file like nnU-Net's splits_final.json that names training and test (val) cases. Others are left
+    out. Takes the place of folds."""
     fraction: float = 1.0
     """Share of the training cases to use. Smaller shares are parts of larger ones, for one seed."""
     seed: int = 0
@@ -170,7 +173,8 @@ def check(config: FinetuneConfig) -> None:
         _require(0 <= getattr(config, name) < 1, name, "0 or more and below 1", getattr(config, name))
     for name in ("fraction", "layer_decay"):
         _require(0 < getattr(config, name) <= 1, name, "above 0 and at most 1", getattr(config, name))
-    _require(0 <= config.fold < config.folds, "fold", f"0 to folds - 1 = {config.folds - 1}", config.fold)
+    if config.split is None:
+        _require(0 <= config.fold < config.folds, "fold", f"0 to folds - 1 = {config.folds - 1}", config.fold)
     _require(config.learning_rate > 0, "learning_rate", "above 0", config.learning_rate)
     if config.patch_size is not None:
         _require(min(config.patch_size) >= 1, "patch_size", "three whole numbers of at least 1", config.patch_size)

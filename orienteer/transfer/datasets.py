@@ -1,8 +1,6 @@
 """Reads which scan belongs to which label map: a dataset.json (Decathlon or nnU-Net), or two folders of equal names."""
 
-import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,32 +80,6 @@ def read_dataset(data: str | None, images: str | None, labels: str | None) -> La
         got = f"none; {failures[0].name}: {failures[0].reason}" if failures else "none"
         raise InputError("data", wanted="at least one scan with a label map", got=got, do="check the paths")
     return LabelledData(tuple(whole.values()), found.classes, found.modality, tuple(failures))
-
-
-def split_cases(
-    cases: Sequence[str], folds: int, fold: int, fraction: float = 1.0, seed: int = 0
-) -> tuple[list[str], list[str]]:
-    """Returns the names of the training and of the test cases.
-
-    Cases in the order of their file names are dealt in turn to the folds. Which training cases a fraction keeps is
-    decided by a hash of seed and name, so that a smaller fraction is a part of a larger one.
-
-    Raises:
-        InputError: fewer cases than folds.
-
-    Example:
-        >>> split_cases(["a/2", "b/1", "a/3", "a/4"], folds=2, fold=0)
-        (['a/2', 'a/4'], ['a/3', 'b/1'])
-    """
-    if folds > len(cases):
-        raise InputError(
-            "folds", wanted=f"at most as many as there are cases, {len(cases)}", got=str(folds), do="use fewer folds"
-        )
-    ordered = sorted(cases, key=lambda name: (Path(name).name, name))
-    test = ordered[fold::folds] if folds > 1 else []
-    training = sorted(set(ordered) - set(test), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
-    kept = max(1, math.ceil(fraction * len(training) - 1e-9))
-    return sorted(training[:kept]), sorted(test)
 
 
 def case_name(name: str) -> str:

@@ -18,7 +18,7 @@ from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.training.weights import write_whole
 from orienteer.transfer.cases import prepare_cases
-from orienteer.transfer.datasets import read_dataset, split_cases
+from orienteer.transfer.datasets import read_dataset
 from orienteer.transfer.embed import default_store
 from orienteer.transfer.features import FrozenEncoder, frozen_encoder
 from orienteer.transfer.labelled_scans import prepare_labelled, some
@@ -28,6 +28,7 @@ from orienteer.transfer.probe_scans import ScanProbe
 from orienteer.transfer.probe_voxels import VoxelProbe, scores_by_class
 from orienteer.transfer.scan_results import SCORES, majority_scores, predictions_csv, scores_picture
 from orienteer.transfer.settings import make_settings
+from orienteer.transfer.split import split_cases
 from orienteer.types import TripleMm
 
 FEATURES, RANDOM = "frozen features", "random weights"
@@ -45,7 +46,10 @@ class ProbeSettings:
     folds: int = 5
     """Cases are dealt by file name into this many parts; one of them is the test set."""
     fold: int = 0
-    """Which part is the test set, 0 to folds - 1."""
+    """Which part is the test set, 0 to folds - 1; with split, which entry of the file."""
+    split: str | None = None
+    """Segmentation: a file like nnU-Net's splits_final.json that names training and test (val) cases. Takes the place of
+    folds."""
     train_cases: int | None = None
     """Use only so many training cases. Smaller numbers are parts of larger ones, for one seed."""
     test_cases: int | None = None
@@ -103,6 +107,9 @@ def probe(
         raise InputError("run" if run is None else "data", wanted="a path", got="none", do=do)
     options, path = make_settings(ProbeSettings, settings), Path(data)
     _check(options)
+    if options.split is not None and path.suffix.lower() == ".csv":
+        do = "write train and test into the CSV's column `split`"
+        raise InputError("split", wanted="none, for a classification", got=options.split, do=do)
     folder = Path(out) if out is not None else _default_out(Path(run), path, options.kind)
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         got = f"{folder}, which holds something"
@@ -144,7 +151,7 @@ def _probe_voxels(frozen: FrozenEncoder, run: str | Path, path: Path, options: P
     )
     if prepared.failures:
         print(failures_text(prepared.failures), flush=True)
-    training, test = _split(list(prepared.cases), options)
+    training, test = _split(list(prepared.cases), options, [failure.name for failure in prepared.failures])
     seen, warning = _seen(run, {name: prepared.cases[name].content for name in test})
     voxels = VoxelProbe(
         Store.open(store),
@@ -225,13 +232,13 @@ def _check(options: ProbeSettings) -> None:
         value = getattr(options, name)
         if value < (2 if name == "folds" else 1):
             raise InputError(name, wanted="a larger number", got=str(value), do="use the default")
-    if not 0 <= options.fold < options.folds:
+    if options.split is None and not 0 <= options.fold < options.folds:
         wanted = f"0 to folds - 1 = {options.folds - 1}"
         raise InputError("fold", wanted=wanted, got=str(options.fold), do="mend the setting")
 
 
-def _split(names: list[str], options: ProbeSettings) -> tuple[list[str], list[str]]:
-    training, test = split_cases(names, options.folds, options.fold)
+def _split(names: list[str], options: ProbeSettings, aside: list[str]) -> tuple[list[str], list[str]]:
+    training, test = split_cases(names, options.folds, options.fold, split=options.split, aside=aside)
     return some(training, options.train_cases, options.seed), some(test, options.test_cases, options.seed)
 
 

@@ -17,7 +17,7 @@ from orienteer.training.run import Run
 from orienteer.transfer.cases import CaseReader, LabelledCase, PreparedCases, label_counts, prepare_cases
 from orienteer.transfer.checks import check_classes, check_overlap, keep_split, tell_failures
 from orienteer.transfer.config import SCRATCH, FinetuneConfig
-from orienteer.transfer.datasets import LabelledData, read_dataset, split_cases
+from orienteer.transfer.datasets import LabelledData, read_dataset
 from orienteer.transfer.loop import Trained, train
 from orienteer.transfer.metrics import CaseScores
 from orienteer.transfer.model import SegmentationModel, save_model
@@ -29,6 +29,7 @@ from orienteer.transfer.planning import plan_patch_size, plan_spacing
 from orienteer.transfer.results import results_table, summary_of_scores, write_failures, write_results
 from orienteer.transfer.schedules import Schedule
 from orienteer.transfer.scored_cases import score_cases
+from orienteer.transfer.split import split_cases
 from orienteer.transfer.start import run_spacing_mm, run_view_size, start_encoder, with_start
 from orienteer.types import TripleMm
 
@@ -53,7 +54,15 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
     prepared = _prepare(config, data)
     tell_failures(prepared.failures)
     write_failures(folder, prepared.failures)
-    training, test = split_cases(list(prepared.cases), config.folds, config.fold, config.fraction, config.seed)
+    training, test = split_cases(
+        list(prepared.cases),
+        config.folds,
+        config.fold,
+        config.fraction,
+        config.seed,
+        config.split,
+        [failure.name for failure in prepared.failures],
+    )
     absent = check_classes(prepared, training, test)
     seen, warning = check_overlap(config.start, prepared.cases, test)
     device = _device(config)
@@ -213,7 +222,8 @@ def _summary(
         "seed": config.seed,
         "schedule": config.schedule,
         "steps": trained.steps,
-        "folds": config.folds,
+        "folds": config.folds if config.split is None else None,
+        "split": config.split,
         "fold": config.fold,
         "counts": {
             "training": len(training),

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.transfer.datasets import case_name, read_dataset, split_cases
+from orienteer.transfer.datasets import case_name, read_dataset
+from orienteer.transfer.split import split_cases
 from tests.transfer.labelled import write_case, write_dataset, write_json
 
 
@@ -143,3 +144,45 @@ def test_more_folds_than_cases_are_refused():
 
 def test_the_end_of_a_name_is_cut_whatever_its_case():
     assert [case_name(name) for name in ("A.NII.GZ", "b.mha", "c/d.e.nii")] == ["A", "b", "c/d.e"]
+
+
+def split_file(tmp_path, *entries):
+    path = tmp_path / "splits_final.json"
+    path.write_text(json.dumps([dict(zip(("train", "val"), entry, strict=True)) for entry in entries]))
+    return str(path)
+
+
+def test_a_split_file_says_who_is_trained_on_and_who_is_tested(tmp_path):
+    path = split_file(tmp_path, (["a", "b"], ["c"]), (["b", "c"], ["a"]))
+    names = ["imagesTr/a", "imagesTr/b", "imagesTr/c", "imagesTr/d"]
+    assert split_cases(names, 5, 0, split=path) == (["imagesTr/a", "imagesTr/b"], ["imagesTr/c"])
+    assert split_cases(names, 5, 1, split=path) == (["imagesTr/b", "imagesTr/c"], ["imagesTr/a"])
+    assert len(split_cases(names, 5, 0, fraction=0.5, split=path)[0]) == 1
+
+
+def test_a_split_file_may_name_cases_that_were_set_aside(tmp_path):
+    path = split_file(tmp_path, (["a", "b"], ["c"]))
+    assert split_cases(["x/a", "x/c"], 5, 0, split=path, aside=["x/b"]) == (["x/a"], ["x/c"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "fold", "message"),
+    [
+        ((["a", "x"], ["c"]), 0, "'x', which no case has"),
+        ((["a", "c"], ["c"]), 0, "one/c in both lists"),
+        (([], ["c"]), 0, "no training case"),
+        ((["a"], ["c"]), 1, "fold: wanted 0 to 0"),
+        ((["b"], ["c"]), 0, "'b', which 2 cases have"),
+    ],
+)
+def test_a_split_file_that_does_not_fit_says_why(tmp_path, entry, fold, message):
+    with pytest.raises(InputError, match=message):
+        split_cases(["one/a", "one/b", "two/b", "one/c"], 5, fold, split=split_file(tmp_path, entry))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"train": []}', '[{"train": ["a"]}]'])
+def test_a_split_file_of_another_form_is_refused(tmp_path, text):
+    path = tmp_path / "splits_final.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="Do this"):
+        split_cases(["a", "b"], 5, 0, split=str(path))

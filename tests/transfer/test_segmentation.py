@@ -391,3 +391,15 @@ def test_a_dataset_file_of_other_labels_prepares_its_own_label_maps(copy, prepar
     spoilt(copy, prepared)
     written = sitk.GetArrayFromImage(sitk.ReadImage(str(copy / "run/predictions/imagesTr/case_0.nii.gz")))
     assert set(np.unique(written)) <= {0, 1, 4}
+
+
+def test_a_split_file_takes_the_place_of_folds(data, prepared, tmp_path):
+    names = sorted(path.name.removesuffix(".nii.gz") for path in (data / "imagesTr").glob("*.nii.gz"))
+    split = tmp_path / "splits_final.json"
+    split.write_text(json.dumps([{"train": names[:2], "val": names[2:3]}]))
+    run = finetune(data=data, out=tmp_path / "run", store=prepared, split=str(split), **SMALL)
+    assert [Path(name).name for name in json.loads((run.folder / "split.json").read_text())["test"]] == names[2:3]
+    assert run.summary["counts"]["training"] == 2
+    assert run.summary["split"] == str(split)
+    with pytest.raises(InputError, match="split: wanted none, for a classification"):
+        finetune(data="x.csv", out=tmp_path / "other", task="classification", split=str(split))

@@ -1,0 +1,106 @@
+"""Which labelled cases are trained on and which are tested: dealt by file name, or as nnU-Net's splits_final.json says."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from orienteer.errors import InputError
+
+
+def split_cases(
+    cases: Sequence[str],
+    folds: int,
+    fold: int,
+    fraction: float = 1.0,
+    seed: int = 0,
+    split: str | None = None,
+    aside: Sequence[str] = (),
+) -> tuple[list[str], list[str]]:
+    """Returns the names of the training and of the test cases.
+
+    Cases in the order of their file names are dealt in turn to the folds; with a split file, its entry number ``fold``
+    says it, and cases that it does not name are left out. Which training cases a fraction keeps is decided by a hash of
+    seed and name, so that a smaller fraction is a part of a larger one.
+
+    Args:
+        cases: names of all cases.
+        folds: number of parts; of no account where there is a split file.
+        fold: which part is the test set.
+        fraction: share of the training cases to keep, above 0 and up to 1.
+        seed: decides which.
+        split: a file like nnU-Net's splits_final.json: a list of ``{"train": [names], "val": [names]}``.
+        aside: cases that cannot be used; the file may name them.
+
+    Raises:
+        InputError: fewer cases than folds, or a split file that does not fit the cases.
+
+    Example:
+        >>> split_cases(["a/2", "b/1", "a/3", "a/4"], folds=2, fold=0)
+        (['a/2', 'a/4'], ['a/3', 'b/1'])
+    """
+    if split is not None:
+        training, test = read_split_file(split, fold, cases, aside)
+    else:
+        if folds > len(cases):
+            wanted = f"at most as many as there are cases, {len(cases)}"
+            raise InputError("folds", wanted=wanted, got=str(folds), do="use fewer folds")
+        ordered = sorted(cases, key=lambda name: (Path(name).name, name))
+        test = ordered[fold::folds] if folds > 1 else []
+        training = sorted(set(ordered) - set(test))
+    ranked = sorted(training, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
+    kept = max(1, math.ceil(fraction * len(training) - 1e-9))
+    return sorted(ranked[:kept]), sorted(test)
+
+
+def read_split_file(
+    path: str | Path, fold: int, cases: Sequence[str], aside: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Returns the training and the test cases that one entry of a splits_final.json names, without those set aside.
+
+    Names are those of the cases, or their last part alone, as nnU-Net writes them.
+
+    Raises:
+        InputError: a file of another form, a fold that it lacks, a name of no case or of two, or a case in both lists.
+    """
+    try:
+        entries = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            str(path),
+            wanted="a splits_final.json",
+            got=f"none that can be read ({type(error).__name__})",
+            do="check it",
+        ) from error
+    if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
+        wanted = 'a list of {"train": [names], "val": [names]}'
+        raise InputError(str(path), wanted=wanted, got="another form", do="write it as nnU-Net does")
+    if not 0 <= fold < len(entries):
+        wanted = f"0 to {len(entries) - 1}, the entries of {Path(path).name}"
+        raise InputError("fold", wanted=wanted, got=str(fold), do="choose one of these")
+    by_name: dict[str, list[str]] = {}
+    for case in (*cases, *aside):
+        for name in {case, Path(case).name}:
+            by_name.setdefault(name, []).append(case)
+    lists: list[set[str]] = []
+    for key in ("train", "val"):
+        lists.append({_the_case(name, by_name, path) for name in entries[fold][key]} - set(aside))
+    training, test = lists
+    both = sorted(training & test)
+    if both or not training:
+        got = f"{both[0]} in both lists" if both else "no training case"
+        raise InputError(str(path), wanted="training and test cases apart", got=got, do="mend the split file")
+    return sorted(training), sorted(test)
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), list) for key in ("train", "val"))
+
+
+def _the_case(name: object, by_name: dict[str, list[str]], path: str | Path) -> str:
+    found = by_name.get(str(name), [])
+    if len(found) != 1:
+        got = f"{name!r}, which {'no case has' if not found else f'{len(found)} cases have'}"
+        raise InputError(str(path), wanted="names of the data set's cases", got=got, do="mend the split file")
+    return found[0]
