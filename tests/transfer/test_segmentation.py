@@ -394,7 +394,7 @@ def test_a_dataset_file_of_other_labels_prepares_its_own_label_maps(copy, prepar
 
 
 def test_a_split_file_takes_the_place_of_folds(data, prepared, tmp_path):
-    names = sorted(path.name.removesuffix(".nii.gz") for path in (data / "imagesTr").glob("*.nii.gz"))
+    names = sorted(path.name.removesuffix(".nii.gz") for path in (data.parent / "imagesTr").glob("*.nii.gz"))
     split = tmp_path / "splits_final.json"
     split.write_text(json.dumps([{"train": names[:2], "val": names[2:3]}]))
     run = finetune(data=data, out=tmp_path / "run", store=prepared, split=str(split), **SMALL)
