@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from orienteer.errors import InputError
 from orienteer.progress import tracked
-from orienteer.scans.phantom_anatomy import LABEL_NAMES, paint
+from orienteer.scans.phantom_anatomy import LABEL_NAMES, even_out, paint
 from orienteer.types import Triple, TripleMm
 
 PREFIX = "SYNTHETIC_torso"
@@ -24,6 +24,13 @@ PREFIX = "SYNTHETIC_torso"
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 """What twelve bits of a CT scanner hold."""
+
+
+HARD_NOISE_HU = (20.0, 50.0)
+"""Least and largest standard deviation of the further noise of hard phantoms."""
+
+HARD_SHARE_OF_HEIGHT = (0.55, 0.9)
+"""Least and largest share of the trunk's height that a hard phantom shows."""
 
 
 class Phantom(NamedTuple):
@@ -45,14 +52,21 @@ class Phantom(NamedTuple):
 
 
 def phantom(
-    seed: int | np.random.Generator, shape_vox: Triple = (64, 64, 96), spacing_mm: float | TripleMm = 5.0
+    seed: int | np.random.Generator,
+    shape_vox: Triple = (64, 64, 96),
+    spacing_mm: float | TripleMm = 5.0,
+    hard: bool = False,
 ) -> Phantom:
     """Returns one synthetic torso CT with its label map; the same seed gives the same subject.
+
+    A hard one is hard to segment by grey values: soft organs have nearly one intensity, whichever their side, noise is
+    strong, and the field of view holds a part of the trunk only, another one for each subject.
 
     Args:
         seed: a seed, or the generator to draw the subject from.
         shape_vox: size, left-right, back-front, foot-head. At 5 mm the standard size holds the trunk from hips to neck.
         spacing_mm: one number, or one per axis.
+        hard: see above. The scan is then shorter than ``shape_vox`` along the body.
 
     Raises:
         InputError: a size below 8 voxels, or a spacing that is not above zero.
@@ -72,13 +86,19 @@ def phantom(
         raise InputError("phantom", wanted="8 voxels or more, above 0 mm each", got=got, do="use (64, 64, 96) at 5 mm")
     right_mm, front_mm, up_mm = _warped_grid(rng, shape_vox, spacing)
     painted = paint(rng, right_mm, front_mm, up_mm)
-    values = painted.values_hu
+    values, labels = painted.values_hu, painted.labels
+    if hard:
+        even_out(rng, painted)
     if rng.random() < 0.5:
         _add_table(values, rng, spacing[1])
     values = _add_texture(values, rng, spacing)
+    if hard:
+        values += _normal(rng, values.shape) * np.float32(rng.uniform(*HARD_NOISE_HU))
+        part = _field_of_view(rng, shape_vox[2])
+        values, labels = values[:, :, part], labels[:, :, part]
     voxels = np.clip(np.rint(values), LOWEST_HU, HIGHEST_HU).astype(np.int16)
     origin = tuple(float(value) for value in np.round(rng.normal(0, 150, 3), 1))
-    return Phantom(voxels, painted.labels, dict(LABEL_NAMES), spacing, (origin[0], origin[1], origin[2]))
+    return Phantom(voxels, labels, dict(LABEL_NAMES), spacing, (origin[0], origin[1], origin[2]))
 
 
 def write_phantoms(
@@ -89,11 +109,12 @@ def write_phantoms(
     spacing_mm: float | TripleMm = 5.0,
     labels: bool = True,
     progress: bool = True,
+    hard: bool = False,
 ) -> list[Path]:
     """Writes subjects 0 to ``count - 1`` as NIfTI files, label maps into ``labels/``, and returns the scans' paths.
 
     Subject i depends on ``(seed, i)`` alone. Files that exist already are kept if they are the same subject at the same
-    size; each file appears under its name only when complete.
+    size; each file appears under its name only when complete. ``hard`` as `phantom` says.
 
     Raises:
         InputError: fewer than one subject, or the folder holds synthetic scans made with another seed or size.
@@ -105,10 +126,11 @@ def write_phantoms(
     paths = [root / f"{PREFIX}_{index:03d}.nii.gz" for index in range(count)]
     for index, path in enumerate(tracked(paths, "making synthetic scans", "scans", progress)):
         made_of = f"synthetic torso CT, no patient; seed {seed}, subject {index}"
+        made_of += f", hard, cut from {'x'.join(str(size) for size in shape_vox)}" if hard else ""
         wanted = [path, root / "labels" / path.name] if labels else [path]
-        if all(_exists_already(file, made_of, shape_vox, _spacing(spacing_mm)) for file in wanted):
+        if all(_exists_already(file, made_of, None if hard else shape_vox, _spacing(spacing_mm)) for file in wanted):
             continue
-        torso = phantom(np.random.default_rng([seed, index]), shape_vox, spacing_mm)
+        torso = phantom(np.random.default_rng([seed, index]), shape_vox, spacing_mm, hard)
         for file, values in zip(wanted, (torso.voxels, torso.labels), strict=False):
             _write(file, values, torso, made_of)
     return paths
@@ -170,18 +192,27 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Float32[np.ndar
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def _exists_already(path: Path, made_of: str, shape_vox: Triple, spacing_mm: TripleMm) -> bool:
+def _field_of_view(rng: np.random.Generator, height_vox: int) -> slice:
+    """Returns which slices of the trunk a hard phantom shows."""
+    shown = max(8, round(height_vox * rng.uniform(*HARD_SHARE_OF_HEIGHT)))
+    first = int(rng.integers(0, height_vox - shown + 1))
+    return slice(first, first + shown)
+
+
+def _exists_already(path: Path, made_of: str, shape_vox: Triple | None, spacing_mm: TripleMm) -> bool:
     if not path.exists():
         return False
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     found = reader.GetMetaData("descrip") if reader.HasMetaDataKey("descrip") else "no description"
-    if found == made_of and reader.GetSize() == shape_vox and np.allclose(reader.GetSpacing(), spacing_mm):
+    same_size = shape_vox is None or reader.GetSize() == shape_vox
+    if found == made_of and same_size and np.allclose(reader.GetSpacing(), spacing_mm):
         return True
+    size = f"{shape_vox} voxels" if shape_vox is not None else "voxels"
     raise InputError(
         str(path),
-        wanted=f"no file, or {made_of}, {shape_vox} voxels of {spacing_mm} mm",
+        wanted=f"no file, or {made_of}, {size} of {spacing_mm} mm",
         got=f"{found}, {reader.GetSize()} voxels of {reader.GetSpacing()} mm",
         do="use another folder or remove the old files",
     )

@@ -107,6 +107,21 @@ def paint(rng: np.random.Generator, right_mm: Grid, front_mm: Grid, up_mm: Grid)
     return Painted(values, canvas.labels)
 
 
+SOFT = (
+    *("heart", "liver", "stomach", "spleen", "kidney right", "kidney left"),
+    *("aorta", "vena cava", "bladder", "pancreas", "gallbladder", "bowel"),
+)
+"""Organs that have nearly one intensity in hard phantoms."""
+
+
+def even_out(rng: np.random.Generator, painted: Painted) -> None:
+    """Gives all soft organs nearly the intensity of muscle, in place; gas in them stays."""
+    common_hu = MUSCLE_HU + rng.normal(0, 5)
+    for name in SOFT:
+        region = (painted.labels == _NUMBER[name]) & (painted.values_hu > -300)
+        painted.values_hu[region] = common_hu + rng.normal(0, 6)
+
+
 class _Canvas(NamedTuple):
     """Positions in mm, and the HU and labels painted there so far; what comes later covers what came before."""
 

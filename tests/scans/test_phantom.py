@@ -4,7 +4,7 @@ import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.scans.phantom import PREFIX, Phantom, phantom, write_phantoms
-from orienteer.scans.phantom_anatomy import LABEL_NAMES
+from orienteer.scans.phantom_anatomy import LABEL_NAMES, SOFT
 from orienteer.scans.read import discover, read_scan
 
 SMALL = {"shape_vox": (32, 32, 48), "spacing_mm": 10.0}
@@ -202,3 +202,31 @@ def test_without_label_maps(tmp_path):
 def test_none_at_all(tmp_path):
     with pytest.raises(InputError, match="one subject or more, got 0"):
         write_phantoms(tmp_path, 0)
+
+
+def test_hard_phantoms_have_soft_organs_of_one_intensity_and_a_part_of_the_trunk():
+    easy, hard = phantom(2, **SMALL), phantom(2, **SMALL, hard=True)
+    assert hard.voxels.shape[:2] == easy.voxels.shape[:2]
+    assert 0.5 * easy.voxels.shape[2] < hard.voxels.shape[2] < easy.voxels.shape[2]
+    assert hard.labels.shape == hard.voxels.shape
+    assert len({phantom(seed, **SMALL, hard=True).voxels.shape[2] for seed in range(6)}) > 1
+    painted = [paint_of(seed, hard=True) for seed in range(3)]
+    for middle_hu in painted:
+        assert max(middle_hu.values()) - min(middle_hu.values()) < 60
+    assert max(max(one.values()) - min(one.values()) for one in (paint_of(seed, hard=False) for seed in range(3))) > 60
+
+
+def paint_of(seed: int, hard: bool) -> dict[int, float]:
+    """The median HU of each soft organ that is well in view."""
+    torso = phantom(seed, **SMALL, hard=hard)
+    names = {value for value, name in torso.label_names.items() if name in SOFT and name not in ("stomach", "bowel")}
+    found = {value: torso.voxels[torso.labels == value] for value in names}
+    return {value: float(np.median(voxels)) for value, voxels in found.items() if voxels.size > 40}
+
+
+def test_hard_and_easy_phantoms_are_never_mixed_up(tmp_path):
+    paths = write_phantoms(tmp_path, 2, progress=False, hard=True, **SMALL)
+    before = [path.read_bytes() for path in paths]
+    assert [path.read_bytes() for path in write_phantoms(tmp_path, 2, progress=False, hard=True, **SMALL)] == before
+    with pytest.raises(InputError, match="use another folder"):
+        write_phantoms(tmp_path, 2, progress=False, **SMALL)
