@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from orienteer.draw.figures import new_figure
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.markup import Picture
 from orienteer.draw.plots import learning_curves
-from orienteer.observe.pictures import Picture, to_png
 
 COLUMNS = 3
 """Curves side by side."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orienteer.draw.markup import Picture
 from orienteer.observe.model import LoadedRun
-from orienteer.observe.pictures import Picture
 from orienteer.observe.scan_figures import ScanFigures, standing
 from orienteer.observe.trust import FALSE_ALARMS, Verdict, Witness, rank_correlation
 

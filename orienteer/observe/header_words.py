@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from orienteer.draw.figures import new_figure
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.markup import Picture, figure, heading, notice, paragraph, percent, table
 from orienteer.draw.palette import BLUE
 from orienteer.observe.findings import Correlation, Findings, ObservedScan, closure_correlation
-from orienteer.observe.markup import figure, heading, notice, paragraph, percent, table
-from orienteer.observe.pictures import Picture, to_png
 from orienteer.observe.scan_figures import SOUND, ScanFigures
 from orienteer.observe.trust import FALSE_ALARMS, Map, Witness
 from orienteer.types import AXIS_NAMES

@@ -4,9 +4,7 @@ A picture is chosen by what a prediction holds, not by the name of a task: gaps 
 arrows, an embedding of every place gives near and far parts. Any other task shows its own picture.
 """
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +15,8 @@ from torch.nn.functional import cosine_similarity
 
 from orienteer.draw.arrows import draw_miss, draw_route
 from orienteer.draw.boxes import draw_box
-from orienteer.draw.figures import new_figure
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.markup import Picture
 from orienteer.draw.palette import FAR, NEAR, PREDICTED, TRUE, view_colour
 from orienteer.draw.plots import matrix_pair, per_axis_error, truth_scatter
 from orienteer.draw.slices import in_plane, three_slices, write_on_scan
@@ -33,30 +32,10 @@ from orienteer.views.batch import ViewBatch
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GREYS = 128
-"""Greys that a saved picture keeps, and as many colours: enough for a scan and a few inks, at a third of the bytes."""
-
 RAW_GRID = 8
 """Cells per axis to which the intensities of a part are averaged before they are compared."""
 
 Cosines = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture and its words.
-
-    Attributes:
-        title: what it shows, in a few words.
-        text: a paragraph that says how to read it and what it says of this scan.
-        alt: the same in a sentence, for those who cannot see it.
-        png: the file.
-    """
-
-    title: str
-    text: str
-    alt: str
-    png: bytes
 
 
 def draw_scan(loaded: LoadedRun, scan: WholeScan, figures: ScanFigures) -> list[Picture]:
@@ -81,29 +60,6 @@ def draw_scan(loaded: LoadedRun, scan: WholeScan, figures: ScanFigures) -> list[
         elif name not in gaps_mm:
             pictures.append(_own(name, task.picture(views, prediction, targets)))  # type: ignore[operator]
     return pictures
-
-
-def to_png(figure: "Figure") -> bytes:
-    """Returns a figure as a small PNG file."""
-    from PIL import Image
-
-    raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png")
-    rgb = np.asarray(Image.open(raw).convert("RGB"))
-    # Greys and colours apart: in one palette for both, thin arrows would lose their colour, or the scan would gain one.
-    coloured = (rgb != rgb[..., :1]).any(axis=-1)
-    index = rgb[..., 0] // (256 // GREYS)
-    palette = np.repeat(np.linspace(0, 255, GREYS).round().astype(np.uint8), 3).tolist()
-    if coloured.any():
-        inks = Image.fromarray(rgb[coloured][None]).quantize(
-            256 - GREYS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-        )
-        index[coloured] = np.asarray(inks)[0] + GREYS
-        palette += (inks.getpalette() or [])[: 3 * (256 - GREYS)]
-    image = Image.fromarray(index)
-    image.putpalette(palette)
-    image.save(small, format="png", optimize=True)
-    return small.getvalue()
 
 
 def _typical_set(loaded: LoadedRun, scan: WholeScan, figures: ScanFigures) -> ViewBatch:

@@ -2,20 +2,16 @@
 
 import csv
 from collections.abc import Sequence
-from html import escape
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import numpy as np
 
+from orienteer.draw.markup import Part, figure, heading, notice, page, paragraph, percent, strip, table
 from orienteer.errors import InputError
 from orienteer.methods import METHODS
 from orienteer.observe import header_words
 from orienteer.observe.curves import draw_curves, in_person_units, over_time, read_metrics, rivals_of
 from orienteer.observe.findings import Findings, ObservedScan, flags
-from orienteer.observe.markup import figure, heading, notice, paragraph, percent, strip, table
 from orienteer.scans.store import StoredScan
 from orienteer.training.folder import FAILURES_FILE
 
@@ -36,17 +32,11 @@ def make_report(findings: Findings) -> str:
         ("learning", "How it learned", _learning),
         ("data", "What it was trained on", _data),
     ]
-    contents = "\n".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name, _ in parts)
-    body = "\n".join(f"{heading(2, name, anchor)}\n{write(findings)}" for anchor, name, write in parts)
-    here = files("orienteer.observe")
-    page = Template(here.joinpath("report_template.html").read_text())
-    return page.substitute(
-        version=escape(version("orienteer")),
-        title=escape(f"What {findings.loaded.folder.resolve().name} has learned"),
-        style=here.joinpath("report.css").read_text(),
-        lead=_lead(findings),
-        contents=contents,
-        body=body,
+    return page(
+        f"What {findings.loaded.folder.resolve().name} has learned",
+        _lead(findings),
+        [Part(anchor, name, write(findings)) for anchor, name, write in parts],
+        "Figures on new scans need no truth beyond the scans' own geometry. Not a medical device.",
     )
 
 

@@ -76,7 +76,7 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Run folder to make. A folder that holds something else is never overwritten."""
     views: int | None = None  # type: ignore[assignment]
     """Views drawn from one scan at a time, V. By default what the method says."""
-    layout: Literal["free", "pairs", "block"] | None = None  # type: ignore[assignment]
+    layout: Literal["free", "pairs", "block"] | None = None
     """How the views of a set lie to each other. free: anywhere. pairs: every second view overlaps the one before. block:
     eight neighbours, and one view among them. By default what the method says."""
     distortion: dict[str, Any] = field(default_factory=dict)
@@ -105,8 +105,7 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     def __post_init__(self) -> None:
         # Each group looks after its own fields; the number of views may still be open.
         self.part(Preparation)
-        open_views = {"views": 1 if self.views is None else self.views, "layout": self.layout or "free"}
-        ViewPolicy(**{**_fields(ViewPolicy, self), **open_views})
+        ViewPolicy(**{**_fields(ViewPolicy, self), "views": 1 if self.views is None else self.views})
         NOTHING.changed(self.distortion)
 
     def part(self, kind: type[PartT]) -> PartT:

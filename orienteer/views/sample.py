@@ -56,9 +56,9 @@ class ViewPolicy:
     max_distance_mm: float | None = None
     """Largest distance in mm between the centres of any two views of a set. Nothing: no limit."""
 
-    layout: Literal["free", "pairs", "block"] = "free"
+    layout: Literal["free", "pairs", "block"] | None = None
     """How the views of a set lie to each other. free: anywhere. pairs: every second view overlaps the one before. block:
-    eight neighbours, and one view among them."""
+    eight neighbours, and one view among them. Nothing: free."""
 
     pair_shift: float = 0.5
     """Layout pairs: the farthest that a view is moved against the one before, on each axis, as a share of its edge."""

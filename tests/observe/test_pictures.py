@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from orienteer.draw.figures import new_figure
+from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.palette import PREDICTED, TRUE
 from orienteer.observe import pictures
 from orienteer.observe.model import load_run
-from orienteer.observe.pictures import draw_scan, to_png
+from orienteer.observe.pictures import draw_scan
 from orienteer.observe.scan_figures import measure_scan
 from orienteer.observe.whole import read_whole
 from tests.observe.oracle import oracle_run

@@ -211,8 +211,7 @@ def test_axe_finds_nothing_to_complain_of(which, request, tmp_path):
 
 
 def test_markup_escapes_what_comes_from_files():
-    from orienteer.observe.markup import figure, notice, table
-    from orienteer.observe.pictures import Picture
+    from orienteer.draw.markup import Picture, figure, notice, table
 
     bad = '<b onclick="x">&'
     png = b"\x89PNG\r\n\x1a\n" + b"\x00" * 8 + (3).to_bytes(4, "big") + (2).to_bytes(4, "big")

@@ -1,11 +1,65 @@
-"""Pieces of a report page: tables, figures, notices. Text is escaped here and nowhere else."""
+"""A page that is one file, and its pieces: tables, figures, notices. Text is escaped here and nowhere else."""
 
 import base64
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+from string import Template
 
-from orienteer.observe.pictures import Picture
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and its words.
+
+    Attributes:
+        title: what it shows, in a few words.
+        text: a paragraph that says how to read it and what it says.
+        alt: the same in a sentence, for those who cannot see it.
+        png: the file.
+    """
+
+    title: str
+    text: str
+    alt: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a page: where links lead to, its heading, and its content as HTML."""
+
+    anchor: str
+    name: str
+    html: str
+
+
+def page(title: str, lead: str, parts: Sequence[Part], foot: str) -> str:
+    """Returns a whole page that loads nothing from elsewhere.
+
+    Args:
+        title: its heading.
+        lead: HTML that comes first.
+        parts: what follows, each under its heading.
+        foot: a sentence at the end.
+
+    Example:
+        >>> html = page("Cats", paragraph("All of them."), [Part("here", "Here", paragraph("None."))], "The end.")
+        >>> '<h2 id="here">Here</h2>' in html, 'href="#here"' in html
+        (True, True)
+    """
+    here = files("orienteer.draw")
+    return Template(here.joinpath("page_template.html").read_text()).substitute(
+        version=escape(version("orienteer")),
+        title=escape(title),
+        style=here.joinpath("page.css").read_text(),
+        lead=lead,
+        contents="\n".join(f'<li><a href="#{part.anchor}">{escape(part.name)}</a></li>' for part in parts),
+        body="\n".join(f"{heading(2, part.name, part.anchor)}\n{part.html}" for part in parts),
+        foot=escape(foot),
+    )
 
 
 def paragraph(text: str, kind: str = "") -> str:
