@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from orienteer.training.run import pretrain as pretrain
     from orienteer.training.weights import load_encoder as load_encoder
     from orienteer.transfer.classify import classify as classify
+    from orienteer.transfer.compare.compare import compare as compare
     from orienteer.transfer.embed import embed as embed
     from orienteer.transfer.export import export as export
     from orienteer.transfer.finetune import finetune as finetune
@@ -32,6 +33,7 @@ _PUBLIC = {
     "embed": "orienteer.transfer.embed",
     "probe": "orienteer.transfer.probe",
     "classify": "orienteer.transfer.classify",
+    "compare": "orienteer.transfer.compare.compare",
 }
 """The public functions, one per line, and where each lives. Imported when first used: torch takes seconds to load."""
 

@@ -64,6 +64,12 @@ COMMANDS = {
         "run",
         about="measure frozen features with ridge, logistic regression or nearest neighbours",
     ),
+    "compare": Command(
+        "orienteer.transfer.compare.compare:compare",
+        "orienteer.transfer.compare.config:CompareConfig",
+        "data",
+        about="compare pretraining methods on equal terms: one table and one page",
+    ),
 }
 """Every command: its function, the dataclass of its settings, and the option that needs no name. Loaded when asked for."""
 

@@ -21,8 +21,17 @@ from orienteer.training.callbacks import Heldout, Interrupted, SaveLast
 from orienteer.training.card import write_model_card
 from orienteer.training.checkpoints import check_fits, read_checkpoint
 from orienteer.training.config import PretrainConfig, make_config
-from orienteer.training.data import ViewData, heldout_loader, rival_batches, split, usable_scans, view_policy
+from orienteer.training.data import (
+    ViewData,
+    heldout_loader,
+    rival_batches,
+    shown_views,
+    split,
+    usable_scans,
+    view_policy,
+)
 from orienteer.training.evaluate import fit_rivals
+from orienteer.training.gallery import SCANS, Gallery
 from orienteer.training.module import Pretraining
 from orienteer.training.pace import Pace
 from orienteer.training.planning import peak_memory_mb, plan_config
@@ -147,7 +156,7 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
     module = Pretraining(network, task_weights(config), config, names)
     if resumed is not None:
         check_fits(resumed, module, last)
-    facts = _facts(config, run_folder.fingerprint(store.scan(key).content for key in names))
+    facts = encoder_facts(config, run_folder.fingerprint(store.scan(key).content for key in names))
     data = ViewData(store, list(training), config, start_step)
     pace = Pace(lambda: data.timed.waited_s if data.timed else 0.0, config.batch * (config.views or 0))
     reporter = Reporter(folder, pace, config.log_every, start_step, shown=True)
@@ -157,7 +166,9 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
         config.validate_every or config.steps,
         reporter,
         pace,
-        config.pictures,
+        Gallery(folder, shown_views(store, list(validation), config, SCANS), reporter.picture)
+        if config.pictures
+        else None,
         on_best=lambda trained: save_encoder(folder, trained.best_network.encoder, facts),
     )
     with SaveLast(folder, config.validate_every or config.steps, pace) as saver:
@@ -197,7 +208,7 @@ def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, i
     }
 
 
-def _facts(config: PretrainConfig, data_fingerprint: str) -> dict[str, Any]:
+def encoder_facts(config: PretrainConfig, data_fingerprint: str) -> dict[str, Any]:
     """Returns what encoder.json says beside the network: what a user must do to a scan before the encoder sees it."""
     plain = config.to_dict()
     return {

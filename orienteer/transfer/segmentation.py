@@ -34,12 +34,13 @@ from orienteer.transfer.start import run_spacing_mm, run_view_size, start_encode
 from orienteer.types import TripleMm
 
 
-def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
+def finetune_segmentation(config: FinetuneConfig, folder: Path, prepared: PreparedCases | None = None) -> Run:
     """Trains a segmentation network on labelled scans, predicts the test cases and scores them.
 
     Args:
         config: the settings; `data`, or `images` and `labels`, must be set, and `store`.
         folder: where everything is written; it is there and in use by this process.
+        prepared: the cases, where somebody has prepared them with these settings already.
 
     Raises:
         InputError: data, weights or settings that cannot be used; nothing was trained.
@@ -49,10 +50,11 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path) -> Run:
     begun = time.monotonic()
     config = with_start(config)
     start_encoder(config)  # weights that are missing, damaged or of another network stop here, before any work
-    data = read_dataset(config.data, config.images, config.labels)
-    config = _planned(config, data)
-    prepared = _prepare(config, data)
-    tell_failures(prepared.failures)
+    if prepared is None:
+        data = read_dataset(config.data, config.images, config.labels)
+        config = _planned(config, data)
+        prepared = _prepare(config, data)
+        tell_failures(prepared.failures)
     write_failures(folder, prepared.failures)
     training, test = split_cases(
         list(prepared.cases),

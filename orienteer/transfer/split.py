@@ -49,9 +49,19 @@ def split_cases(
         ordered = sorted(cases, key=lambda name: (Path(name).name, name))
         test = ordered[fold::folds] if folds > 1 else []
         training = sorted(set(ordered) - set(test))
-    ranked = sorted(training, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
-    kept = max(1, math.ceil(fraction * len(training) - 1e-9))
-    return sorted(ranked[:kept]), sorted(test)
+    return draw_cases(training, fraction, seed), sorted(test)
+
+
+def draw_cases(cases: Sequence[str], fraction: float, seed: int) -> list[str]:
+    """Returns the cases that a fraction keeps, at least one: those whose hash of seed and name comes first.
+
+    Example:
+        >>> tenth, fifth = (draw_cases([str(case) for case in range(20)], share, seed=0) for share in (0.1, 0.2))
+        >>> len(tenth), len(fifth), set(tenth) < set(fifth)
+        (2, 4, True)
+    """
+    ranked = sorted(cases, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
+    return sorted(ranked[: max(1, math.ceil(fraction * len(cases) - 1e-9))])
 
 
 def read_split_file(

@@ -1,0 +1,60 @@
+"""The pretraining of a cell: on the pretraining part and nothing else, which is proved afterwards."""
+
+from pathlib import Path
+
+from orienteer.training.config import make_config
+from orienteer.training.folder import CONFIG_FILE
+from orienteer.training.run import pretrain
+from orienteer.training.weights import WEIGHTS_FILE
+from orienteer.transfer.compare.bench import Bench, Outcome, Value
+from orienteer.transfer.compare.cells import Cell
+from orienteer.transfer.compare.contenders import IDLE
+from orienteer.transfer.compare.networks import save_untrained
+from orienteer.transfer.compare.parts import refuse_leak
+from orienteer.transfer.config import SCRATCH
+
+
+def run_folder(out: Path, cell_hash: str) -> Path:
+    """Returns where a pretraining lies; it is kept."""
+    return out / "runs" / cell_hash
+
+
+def measure_pretraining(bench: Bench, cell: Cell) -> Outcome:
+    """Pretrains, going on where an earlier call was stopped, and returns the run's own held-out figures.
+
+    Raises:
+        InputError: settings that cannot be, or a run that has seen scans that are kept for validation or for the test.
+    """
+    folder = run_folder(bench.out, cell.hash)
+    given = {key: value for key, value in cell.how["config"].items() if key not in IDLE - {"seed"}}
+    faster = {key: cell.how["config"][key] for key in ("workers", "devices", "nodes", "accelerator", "pictures")}
+    if cell.settings["method"] == SCRATCH if "method" in cell.settings else False:
+        save_untrained(folder, make_config(given))
+        return Outcome([], 0)
+    place = {"scans": str(bench.links), "out": str(folder), "store": str(bench.store), "prepare_workers": 0}
+    if (folder / CONFIG_FILE).is_file():
+        run = pretrain(out=folder, resume=True, **faster)
+    else:
+        run = pretrain(**{**given, **faster, **place})
+    any_case = next(iter(bench.prepared.values())).cases
+    refuse_leak(folder, bench.parts, {name: case.content for name, case in any_case.items()})
+    assert (folder / WEIGHTS_FILE).is_file()
+    for name in ("checkpoints", "tensorboard"):
+        _remove(folder / name)
+    heldout = run.summary["heldout"]
+    values = [Value("", name, _unit(name), float(value)) for name, value in heldout.items() if _is_number(value)]
+    return Outcome(values, int(run.summary["steps"]))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unit(name: str) -> str:
+    return "mm" if "_mm" in name else ""
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
