@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from orienteer.training.run import pretrain as pretrain
     from orienteer.training.weights import load_encoder as load_encoder
     from orienteer.transfer.classify import classify as classify
+    from orienteer.transfer.compare.ablate import ablate as ablate
     from orienteer.transfer.compare.compare import compare as compare
     from orienteer.transfer.embed import embed as embed
     from orienteer.transfer.export import export as export
@@ -34,6 +35,7 @@ _PUBLIC = {
     "probe": "orienteer.transfer.probe",
     "classify": "orienteer.transfer.classify",
     "compare": "orienteer.transfer.compare.compare",
+    "ablate": "orienteer.transfer.compare.ablate",
 }
 """The public functions, one per line, and where each lives. Imported when first used: torch takes seconds to load."""
 

@@ -70,6 +70,12 @@ COMMANDS = {
         "data",
         about="compare pretraining methods on equal terms: one table and one page",
     ),
+    "ablate": Command(
+        "orienteer.transfer.compare.ablate:ablate",
+        "orienteer.transfer.compare.config:CompareConfig",
+        "data",
+        about="compare a method with itself, one thing changed at a time",
+    ),
 }
 """Every command: its function, the dataclass of its settings, and the option that needs no name. Loaded when asked for."""
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from orienteer.progress import say
 from orienteer.training.evaluate import Figures, heldout_figures
+from orienteer.training.gallery import Gallery
 from orienteer.training.module import Pretraining
 from orienteer.training.pace import Pace
 from orienteer.training.processes import reduced, whole_step
@@ -40,11 +41,11 @@ class Heldout(pl.Callback):
         every: int,
         reporter: Reporter,
         pace: Pace,
-        pictures: bool,
+        gallery: Gallery | None,
         on_best: Callable[[Pretraining], None],
     ) -> None:
         self._folder, self._make_loader, self._every = folder, make_loader, every
-        self._reporter, self._pace, self._pictures, self._on_best = reporter, pace, pictures, on_best
+        self._reporter, self._pace, self._gallery, self._on_best = reporter, pace, gallery, on_best
         self._best = math.inf
         self._rivals: dict[str, float] = {}
         self.figures: dict[str, float] = {}
@@ -72,12 +73,12 @@ class Heldout(pl.Callback):
         """Measures the held-out view sets and keeps what is best."""
         network, step, figures = module.best_network, trainer.global_step, Figures()
         module.eval()
-        for number, batch in enumerate(self._make_loader(trainer.global_rank, trainer.world_size)):
+        for batch in self._make_loader(trainer.global_rank, trainer.world_size):
             views = batch.to(module.device)
             with trainer.precision_plugin.val_step_context():
                 figures.add(heldout_figures(network, module.weights, views, rivals=not self._rivals), views.batch)
-            if number == 0 and self._pictures and trainer.is_global_zero:
-                self._draw(module, views, step)
+        if self._gallery is not None and trainer.is_global_zero:
+            self._gallery.draw(network, module.device, step, must=step in (self._every, trainer.max_steps))
         module.train()
         keys, sums = figures.sums()
         means = Figures.means(keys, reduced(trainer, sums, "sum"))
@@ -89,15 +90,6 @@ class Heldout(pl.Callback):
             trainer.save_checkpoint(self._folder / "checkpoints" / "best.ckpt")
             if trainer.is_global_zero:
                 self._on_best(module)
-
-    @torch.no_grad()
-    def _draw(self, module: Pretraining, views: ViewBatch, step: int) -> None:
-        folder, network = self._folder / "pictures", module.best_network
-        folder.mkdir(exist_ok=True)
-        for name, answer in network.answers(views).items():
-            figure = answer.task.picture(views, answer.prediction, answer.targets)
-            figure.savefig(folder / f"step_{step:06d}_{name}.png", dpi=100)
-            self._reporter.picture(name, figure, step)
 
 
 class SaveLast(pl.Callback):

@@ -113,6 +113,12 @@ def heldout_loader(store: Store, keys: Sequence[str], config: PretrainConfig, ra
     return DataLoader(mine, batch_size=max(1, config.batch // world), collate_fn=collate)
 
 
+def shown_views(store: Store, keys: Sequence[str], config: PretrainConfig, scans: int) -> list[ViewBatch]:
+    """Returns the first held-out view set of each of the first scans, each as a batch of its own."""
+    views = ValidationViews(store, keys[:scans], view_policy(config), 1, distortion(config))
+    return [collate([views[number]]) for number in range(len(views))]
+
+
 def rival_batches(store: Store, keys: Sequence[str], config: PretrainConfig) -> list[ViewBatch]:
     """Returns training views for the trivial rivals; the same on every process."""
     batches = min(RIVAL_BATCHES, config.steps)

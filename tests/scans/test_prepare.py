@@ -524,13 +524,30 @@ def _no_space(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_two_processes_do_not_prepare_into_one_store(folder, tmp_path):
+def test_two_processes_do_not_prepare_into_one_store(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("orienteer.scans.lock.PATIENCE_S", 0.0)
     with (
         only_writer(tmp_path / "store"),
         pytest.raises(InputError, match=rf"got one at work \(process {os.getpid()} on "),
     ):
         run(folder, tmp_path / "store")
     assert run(folder, tmp_path / "store").prepared == 3
+
+
+def test_a_second_process_waits_for_the_first(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("orienteer.scans.lock.PATIENCE_S", 30.0)
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom orienteer.scans.lock import only_writer\n"
+        "with only_writer(Path(sys.argv[1])):\n    print('mine', flush=True)\n    time.sleep(3)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "store")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "mine\n"
+        assert run(folder, tmp_path / "store").prepared == 3
+        assert first.wait(timeout=10) == 0
+    assert f"waiting for another process that prepares into {tmp_path / 'store'} (process {first.pid} on " in (
+        capsys.readouterr().err
+    )
 
 
 def test_the_lock_of_a_killed_process_is_free(folder, tmp_path):

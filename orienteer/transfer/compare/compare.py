@@ -1,8 +1,9 @@
 """The command `compare`, read top to bottom: deal the cases, prepare them once, do the cells, write table and page."""
 
+import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from orienteer.transfer.compare.table import tidy_rows, write_table
 from orienteer.transfer.datasets import read_dataset
 from orienteer.transfer.prepared import failures_text
 
-CONFIG_FILE = "compare.yaml"
+CONFIG_FILE, ABOUT_FILE = "compare.yaml", "about.json"
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,12 @@ def _write(
     write_summary_table(bench.out, lines)
     cells = {entry.cell.hash: entry for entry in entries}
     failed = {key: why for key in cells if records.get(key) is None and (why := records.failure(key))}
+    write_whole(
+        bench.out / ABOUT_FILE,
+        (
+            json.dumps(_about(config, name, bench.parts, contenders, cells, records, data_fingerprint), indent=2) + "\n"
+        ).encode(),
+    )
     story = Story(
         config, name, bench.parts, contenders, entries, records, lines, failed, command(config), data_fingerprint
     )
@@ -205,6 +212,36 @@ def _write(
     return Comparison(
         bench.out, table, bench.out / PAGE_FILE, sum(records.get(key) is not None for key in cells), failed
     )
+
+
+def _about(
+    config: CompareConfig,
+    name: str,
+    parts: Parts,
+    contenders: Sequence[Contender],
+    cells: Mapping[str, Entry],
+    records: Records,
+    data_fingerprint: str,
+) -> dict[str, Any]:
+    """Returns what one must know of the summary when it is read without the folder. No path of this machine."""
+    done = [result for key in cells if (result := records.get(key)) is not None]
+    network = contenders[0].config.to_dict()
+    return {
+        "dataset": name,
+        "command": command(config),
+        "evaluate": config.evaluate,
+        "cases": {part: len(parts.part(part)) for part in _PARTS},
+        "seeds": list(config.seeds),
+        "methods": [contender.name for contender in contenders],
+        "network": {key: network[key] for key in ("encoder", "encoder_arguments", "view_size", "spacing_mm")},
+        "cells": len(cells),
+        "cells_done": len(done),
+        "processor_hours": round(sum(result["cpu_seconds"] for result in done) / 3600, 2),
+        "devices": sorted({result["device"] for result in done}),
+        "threads": sorted({result["threads"] for result in done}),
+        "versions": {key: value for result in done[:1] for key, value in result["versions"].items()},
+        "data_fingerprint": data_fingerprint,
+    }
 
 
 def command(config: CompareConfig) -> str:

@@ -97,9 +97,20 @@ def make_config(settings: Mapping[str, Any]) -> CompareConfig:
     }
     if "fractions" in values:
         values["fractions"] = tuple(float(value) for value in values["fractions"])
+    _check_choices(values)
     config = CompareConfig(**values)
     _check(config)
     return config
+
+
+def _check_choices(values: Mapping[str, Any]) -> None:
+    """Python callers get the message that the command line gives too."""
+    for name in values.get("downstream", ()):
+        _require(name in DOWNSTREAM, "downstream", f"some of {', '.join(DOWNSTREAM)}", repr(name))
+    part = values.get("evaluate", "validation")
+    _require(part in ("validation", "test"), "evaluate", "validation or test", repr(part))
+    for key, tried in values.get("select", {}).items():
+        _require(isinstance(tried, list | tuple) and len(tried) > 0, f"select.{key}", "a list of values", str(tried))
 
 
 def _check(config: CompareConfig) -> None:
@@ -111,16 +122,11 @@ def _check(config: CompareConfig) -> None:
         _require(0 < fraction <= 1, "fractions", "shares above 0 and at most 1", str(fraction))
     for seed in config.seeds:
         _require(seed >= 0, "seeds", "whole numbers of at least 0", str(seed))
-    for name in config.downstream:
-        _require(name in DOWNSTREAM, "downstream", f"some of {', '.join(DOWNSTREAM)}", repr(name))
-    _require(config.evaluate in ("validation", "test"), "evaluate", "validation or test", repr(config.evaluate))
     _require(config.parallel is None or config.parallel >= 0, "parallel", "0 or more", str(config.parallel))
     _require(config.split is None or config.cases is None, "cases", "either cases or split", "both")
     if config.cases is not None:
         fits = len(config.cases) == 3 and min(config.cases) >= 0 and config.cases[0] >= 2
         _require(fits, "cases", "three numbers, the first at least 2", str(config.cases))
-    for key, values in config.select.items():
-        _require(isinstance(values, list | tuple) and len(values) > 0, f"select.{key}", "a list of values", str(values))
 
 
 def _require(holds: bool, what: str, wanted: str, got: str) -> None:

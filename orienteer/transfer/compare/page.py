@@ -232,11 +232,15 @@ def _cost(story: Story) -> str:
         rows.append((name, *cells, clock(sum(sum(values) for values in by.values()))))
     results = [story.records.get(key) for key in {entry.cell.hash for entry in story.entries}]
     done = [result for result in results if result is not None]
+    known = [result["energy_j"] for result in done if result["energy_j"] is not None]
+    energy = "The energy is not known: the machine does not tell it, or several cells ran at a time."
+    if done and len(known) == len(done):
+        energy = f"The whole machine used {sum(known) / 3600:.1f} Wh for them."
     devices = sorted({str(result["device"]) for result in done})
     text = (
         f"Processor seconds of one cell, all cores together, with loading, prediction and scoring; on {' and '.join(devices)}. "
         f"All {len(done)} cells together took {clock(sum(result['cpu_seconds'] for result in done))} of processor time"
-        " (cells that two methods share are counted once). The energy is not known: nothing on this machine tells it."
+        f" (cells that two methods share are counted once). {energy}"
     )
     return paragraph(text) + table("Cost of a cell, s; and of all cells", ("method", *kinds, "all"), rows)
 

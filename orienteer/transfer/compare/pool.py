@@ -101,7 +101,7 @@ class _Alone:
         from orienteer.transfer.compare.work import do_cell
 
         cell = self._given.pop()
-        return cell, attempt(lambda: do_cell(self._bench, cell, self._keep))
+        return cell, attempt(lambda: do_cell(self._bench, cell, self._keep, alone=True))
 
     def stop(self) -> None:
         """There is nothing to stop."""
@@ -111,7 +111,7 @@ class _Team:
     """Works in processes. One that ends without a word fails its cell, and another takes its place."""
 
     def __init__(self, bench: Bench, size: int, threads: int, keep: bool, records: Records) -> None:
-        self._begin = {"bench": bench, "threads": threads, "keep": keep}
+        self._begin = {"bench": bench, "threads": threads, "keep": keep, "alone": size == 1}
         self._threads, self._records = threads, records
         self._idle: list[subprocess.Popen] = []
         self._all: list[subprocess.Popen] = []

@@ -29,7 +29,7 @@ ALL_LEVELS = "all levels"
 PATCH_EDGE, PATCH_STEP = 7, 2
 """The raw patch: voxels along an edge, and how far apart they lie."""
 
-Features = Float32[np.ndarray, "places channels"]
+Features = Float32[np.ndarray, "_places channels"]  # the underscore: queries and candidates are of different number
 Extract = Callable[[Store, LabelledCase, Float64[np.ndarray, "places 3"]], Features]
 
 

@@ -12,6 +12,7 @@ import torch
 from orienteer.scans.prepare import Preparation
 from orienteer.transfer.compare.bench import Bench, Outcome
 from orienteer.transfer.compare.cells import PRETRAIN, Cell
+from orienteer.transfer.compare.energy import joules, used
 from orienteer.transfer.compare.finetuning import measure_finetuning
 from orienteer.transfer.compare.networks import frozen_of, rival_preparation
 from orienteer.transfer.compare.pretraining import measure_pretraining, run_folder
@@ -21,13 +22,14 @@ from orienteer.transfer.compare.sides import SidesSettings, measure_sides
 from orienteer.transfer.features import FrozenEncoder
 
 
-def do_cell(bench: Bench, cell: Cell, keep: bool) -> dict[str, Any]:
+def do_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any]:
     """Returns the result of a cell as plain JSON values.
 
     Args:
         keep: keep a fine-tuned network.
+        alone: no other cell is done at the same time, so that the machine's energy is this cell's.
     """
-    begun, cpu = time.monotonic(), _cpu_seconds()
+    begun, cpu, energy = time.monotonic(), _cpu_seconds(), joules() if alone else None
     outcome = _outcome(bench, cell, keep)
     return {
         "hash": cell.hash,
@@ -41,6 +43,7 @@ def do_cell(bench: Bench, cell: Cell, keep: bool) -> dict[str, Any]:
         "facts": outcome.facts,
         "seconds": round(time.monotonic() - begun, 2),
         "cpu_seconds": round(_cpu_seconds() - cpu, 2),
+        "energy_j": used(energy, joules()),
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("orienteer", "torch", "monai")},

@@ -33,7 +33,7 @@ def main() -> None:
             for number in (1, 2):
                 sys.stdout.flush()
                 os.dup2(file.fileno(), number)
-        pickle.dump(attempt(lambda c=cell: do_cell(begin["bench"], c, begin["keep"])), replies)
+        pickle.dump(attempt(lambda c=cell: do_cell(begin["bench"], c, begin["keep"], begin["alone"])), replies)
         replies.flush()
 
 
