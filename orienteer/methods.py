@@ -30,6 +30,7 @@ class Method:
         encoder: what is trained where the user does not say and a GPU is at hand.
         layout: how the views of a set lie to each other where the user does not say.
         distortion: what is hidden or rearranged in views before the encoder sees them.
+        decoder: whether its tasks look at fine maps, so that the decoder learns too where the encoder can have one.
     """
 
     about: str
@@ -39,6 +40,7 @@ class Method:
     encoder: str = "segresnet"
     layout: Literal["free", "pairs", "block"] = "free"
     distortion: Distortion = NOTHING
+    decoder: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -59,12 +61,14 @@ METHODS: dict[str, Method] = {
         tasks={"reconstruction": TaskUse()},
         views=4,
         distortion=Distortion(mask_share=0.6),
+        decoder=True,
     ),
     "models-genesis": Method(
         about="Models Genesis: intensities bent, voxels shuffled, parts painted over, and the view restored",
         tasks={"reconstruction": TaskUse(options={"where": "all"})},
         views=4,
         distortion=Distortion(bend_probability=0.9, shuffle_probability=0.5, paint_probability=0.9),
+        decoder=True,
     ),
     "voco": Method(
         about="VoCo: the overlap of a view with its neighbours, encoded by an EMA teacher",
@@ -90,6 +94,7 @@ METHODS: dict[str, Method] = {
         tasks={"place_contrast": TaskUse()},
         views=4,
         layout="pairs",
+        decoder=True,
     ),
     "places": Method(
         about="place contrast between overlapping views of which parts are hidden, and these parts restored",
@@ -97,6 +102,7 @@ METHODS: dict[str, Method] = {
         views=4,
         layout="pairs",
         distortion=Distortion(mask_share=0.4),
+        decoder=True,
     ),
     "dense-gap": Method(
         about="every cell of the coarsest feature map tells its place in the scan, up to one offset",

@@ -72,6 +72,16 @@ def view_divisor(name: str, **arguments: Any) -> Triple:
         return _build(name, (edge, edge, edge), arguments).divisor
 
 
+def can_decode(name: str) -> bool:
+    """Returns whether an encoder can be pretrained together with its decoder.
+
+    Example:
+        >>> can_decode("dynunet"), can_decode("vit"), can_decode("not one")
+        (True, False, False)
+    """
+    return name in ENCODERS and "decoder" in inspect.signature(ENCODERS[name]).parameters
+
+
 def _build(name: str, view_size: Triple, arguments: dict[str, Any]) -> Encoder:
     """Returns the encoder after checking its name and the names of its arguments."""
     if name not in ENCODERS:

@@ -57,6 +57,14 @@ class Encoder(nn.Module):
         """Returns what leaves the encoder of a stage's output: a normalisation that the next stage does not see."""
         return x
 
+    def decoder(self) -> nn.ModuleList:
+        """Returns the blocks that go up again, coarsest first; none where only the way down is pretrained."""
+        return nn.ModuleList()
+
+    def decode(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Returns the levels that leave the network, of the same shapes: those of the decoder, where there is one."""
+        return levels
+
     def forward(self, images: Float[Tensor, "items 1 size0 size1 size2"]) -> tuple[Float[Tensor, "items _ _ _ _"], ...]:
         """Returns the feature maps of every level, finest first: ``(items, channels, cells0, cells1, cells2)`` each.
 
@@ -72,7 +80,7 @@ class Encoder(nn.Module):
                 for part in stage:
                     x = checkpoint(part, x, use_reentrant=False) if recompute else part(x)
                 levels.append(self.level(x))
-        return tuple(levels)
+        return self.decode(tuple(levels))
 
     def check_size(self, size_vox: Triple) -> None:
         """Raises an InputError that computes the right size where ``size_vox`` does not fit."""
@@ -92,8 +100,8 @@ class Encoder(nn.Module):
     def transferable(self) -> dict[str, Tensor]:
         """Returns the pretrained weights under the names that the target class expects them by.
 
-        Load them with ``strict=False``: what they leave out is the decoder, and the second names that some
-        libraries give to modules which they hold twice.
+        Load them with ``strict=False``: what they leave out is the output layer, the decoder where it is not pretrained,
+        and the second names that some libraries give to modules which they hold twice.
         """
         return {name: tensor.detach() for name, tensor in self.state_dict().items()}
 

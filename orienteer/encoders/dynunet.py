@@ -1,10 +1,12 @@
-"""DynUNet's encoder: MONAI's form of nnU-Net's plain convolutional network."""
+"""DynUNet's encoder, with its decoder if wanted: MONAI's form of nnU-Net's plain convolutional network."""
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from orienteer.encoders.base import Encoder, as_triple, strides_so_far
+from orienteer.encoders.cpu_bf16 import exact_where_bf16_fails
 from orienteer.errors import InputError
 from orienteer.types import Triple
 
@@ -18,6 +20,7 @@ class DynUNetEncoder(Encoder):
         kernel_size: convolution kernel of each level: one number, or a list of one entry (a number or three) per level.
         strides: stride of each level over the one before: a number or three per level.
         res_block: residual blocks instead of plain ones.
+        decoder: pretrain the upward path too. Every level but the coarsest is then the decoder's.
     """
 
     family = "dynunet"
@@ -31,6 +34,7 @@ class DynUNetEncoder(Encoder):
         kernel_size: int | Sequence[int | Sequence[int]] = 3,
         strides: Sequence[int | Sequence[int]] = (1, 2, 2, 2, 2),
         res_block: bool = False,
+        decoder: bool = False,
     ) -> None:
         super().__init__()
         from monai.networks.nets import DynUNet  # here, not above: it takes seconds, and most commands never need it
@@ -59,6 +63,7 @@ class DynUNetEncoder(Encoder):
             "kernel_size": self.target_arguments["kernel_size"],
             "strides": self.target_arguments["strides"],
             "res_block": res_block,
+            "decoder": decoder,
         }
         self.view_size = view_size
         self.channels = tuple(filters)
@@ -68,7 +73,23 @@ class DynUNetEncoder(Encoder):
         self.input_block = network.input_block
         self.downsamples = network.downsamples
         self.bottleneck = network.bottleneck
+        if decoder:
+            self.upsamples = network.upsamples
 
     def stages(self) -> list[nn.Sequential]:
         """Returns the input block, the downward blocks and the bottleneck."""
         return [nn.Sequential(block) for block in (self.input_block, *self.downsamples, self.bottleneck)]
+
+    def decoder(self) -> nn.ModuleList:
+        """Returns the upward blocks, where they are pretrained."""
+        return self.upsamples if self.arguments["decoder"] else nn.ModuleList()
+
+    def decode(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Returns the decoder's levels, finest first, and the bottleneck; without a decoder the levels as they are."""
+        recompute = self.grad_checkpointing and self.training
+        given = [levels[-1]]
+        for block, skip in zip(self.decoder(), reversed(levels[:-1]), strict=False):
+            with exact_where_bf16_fails(block, given[0], skip.shape[2]) as x:
+                skip = skip.to(x.dtype)
+                given.insert(0, checkpoint(block, x, skip, use_reentrant=False) if recompute else block(x, skip))
+        return tuple(given) if len(given) > 1 else levels

@@ -13,10 +13,18 @@ class TinyEncoder(DynUNetEncoder):
         view_size: size of the views in voxels.
         filters: channels of each level; each level after the first halves the resolution.
         stem_stride: stride of the first level. 1 suits scans that hold only views of 16 voxels.
+        decoder: pretrain the upward path too.
     """
 
     family = "tiny"
 
-    def __init__(self, view_size: Triple, filters: Sequence[int] = (16, 32, 64, 128), stem_stride: int = 2) -> None:
-        super().__init__(view_size, filters=filters, strides=(stem_stride, *(2,) * (len(filters) - 1)))
-        self.arguments = {"filters": list(filters), "stem_stride": stem_stride}
+    def __init__(
+        self,
+        view_size: Triple,
+        filters: Sequence[int] = (16, 32, 64, 128),
+        stem_stride: int = 2,
+        decoder: bool = False,
+    ) -> None:
+        strides = (stem_stride, *(2,) * (len(filters) - 1))
+        super().__init__(view_size, filters=filters, strides=strides, decoder=decoder)
+        self.arguments = {"filters": list(filters), "stem_stride": stem_stride, "decoder": decoder}

@@ -45,8 +45,10 @@ Embedded = Float[Tensor, "batch pairs places channels"]
 class PlaceContrastConfig:
     """Settings of the place contrast task."""
 
+    width: int = 16
+    """Channels of the pyramid: at the finest level its cost soon passes that of the encoder."""
     channels: int = 32
-    """Channels of the pyramid, and numbers in a place's vector."""
+    """Numbers in a place's vector."""
     level: int = 0
     """Number of the encoder's level, finest first, whose cells are embedded."""
     places: int = 96
@@ -105,8 +107,8 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
         super().__init__(config, specs, shape)
         require_pairs(self.name, shape)
         self.level = min(config.level, len(self.specs) - 1)
-        self.pyramid = Pyramid(self.specs, config.channels, self.level)
-        self.embed = nn.Conv3d(config.channels, config.channels, kernel_size=1)
+        self.pyramid = Pyramid(self.specs, config.width, self.level)
+        self.embed = nn.Conv3d(config.width, config.channels, kernel_size=1)
         cell_mm = [cell * step for cell, step in zip(self.specs[self.level].stride, shape.spacing_mm, strict=True)]
         self.apart_mm = config.apart_cells * max(cell_mm)
 

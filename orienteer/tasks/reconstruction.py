@@ -38,8 +38,8 @@ FLAT = 1e-6
 class ReconstructionConfig:
     """Settings of the reconstruction task."""
 
-    channels: int = 32
-    """Channels of the pyramid."""
+    channels: int = 16
+    """Channels of the pyramid: at the finest level its cost soon passes that of the encoder."""
     where: Literal["hidden", "all"] = "hidden"
     """Which voxels count: those that were hidden, or all of them. Where nothing was hidden, all count."""
 

@@ -64,7 +64,7 @@ def build_trainer(config: PretrainConfig, callbacks: list[pl.Callback]) -> pl.Tr
             accelerator=config.accelerator,
             devices=config.devices,
             num_nodes=config.nodes,
-            strategy="auto" if config.devices * config.nodes == 1 else "ddp",
+            strategy=_strategy(config),
             precision=_PRECISION[config.precision],  # type: ignore[arg-type]
             max_steps=config.steps,
             max_epochs=-1,
@@ -87,3 +87,10 @@ def build_trainer(config: PretrainConfig, callbacks: list[pl.Callback]) -> pl.Tr
             got=f"{config.accelerator} x {config.devices} ({error})",
             do="use --accelerator cpu, or fewer --devices",
         ) from error
+
+
+def _strategy(config: PretrainConfig) -> str:
+    if config.devices * config.nodes == 1:
+        return "auto"
+    # A task that looks at coarse levels alone leaves the fine ones of a decoder without a gradient.
+    return "ddp_find_unused_parameters_true" if config.encoder_arguments.get("decoder") else "ddp"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from orienteer.encoders import view_divisor
+from orienteer.encoders import can_decode, view_divisor
 from orienteer.errors import InputError, ScanError
 from orienteer.methods import Method, resolve_method
 from orienteer.progress import Progress, clock
@@ -119,8 +119,11 @@ def _method_choices(config: PretrainConfig, method: Method) -> dict[str, Any]:
     views = method.views if config.views is None else config.views
     layout = method.layout if config.layout is None else config.layout
     check_views(views, layout)
+    encoder = own if config.encoder == "auto" else config.encoder
+    decoder = {"decoder": True} if method.decoder and can_decode(encoder) else {}
     return {
-        "encoder": own if config.encoder == "auto" else config.encoder,
+        "encoder": encoder,
+        "encoder_arguments": {**decoder, **config.encoder_arguments},
         "views": views,
         "layout": layout,
         "distortion": asdict(method.distortion.changed(config.distortion)),

@@ -34,8 +34,8 @@ class Loaded:
     """What became of each weight of a network.
 
     Attributes:
-        level: encoder level (0 is the finest) of every weight that came from the encoder, by its name in the network.
-        new: names of the weights that are drawn anew: decoder and output layer.
+        level: encoder level (0 is the finest) of every weight of the encoder, by its name in the network.
+        new: names of the weights that are drawn anew: the output layer, and the decoder where it was not pretrained.
         levels: how many levels the encoder has.
     """
 
@@ -184,8 +184,13 @@ def _levels(network: nn.Module, encoder: Encoder) -> dict[str, int]:
         for level, stage in reversed(list(enumerate(encoder.stages())))
         for parameter in stage.parameters()
     }
+    decoder = {parameter.data_ptr() for parameter in encoder.decoder().parameters()}
     # Weights that belong to no stage (a position embedding) count as the first layer.
-    by_name = {name: places.get(tensor.data_ptr(), 0) for name, tensor in encoder.transferable().items()}
+    by_name = {
+        name: places.get(tensor.data_ptr(), 0)
+        for name, tensor in encoder.transferable().items()
+        if tensor.data_ptr() not in decoder
+    }
     own = network.state_dict(keep_vars=True)
     by_weight = {own[name].data_ptr(): level for name, level in by_name.items()}
     return {

@@ -35,7 +35,7 @@ class Levels(nn.Module):
         for stage in self.encoder.stages():
             x = stage(x)
             levels.append(self.encoder.level(x))
-        return tuple(levels)
+        return self.encoder.decode(tuple(levels))
 
 
 def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:

@@ -39,6 +39,10 @@ SMALL: dict[str, Small] = {
 """One case for each entry of ENCODERS."""
 
 VARIANTS: dict[str, Small] = {
+    "dynunet with decoder": Small(
+        "dynunet", (8, 8, 16), {"filters": [4, 6, 8], "strides": [1, [1, 2, 2], 2], "decoder": True}
+    ),
+    "tiny with decoder": Small("tiny", (16, 32, 48), {"filters": [4, 6, 8, 10], "decoder": True}),
     "vit of UNETR": Small("vit", (16, 32, 16), {"hidden_size": 12, "mlp_dim": 8, "num_heads": 2}),
     "swinunetr v2": Small("swinunetr", (64, 32, 32), {**_SWIN, "use_v2": True}),
 }

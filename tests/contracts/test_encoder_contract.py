@@ -161,7 +161,7 @@ def test_the_target_computes_the_same_features(small: Small) -> None:
     target, _ = _target_with_weights(encoder)
     images = _images(small)
     with torch.no_grad():
-        _assert_levels_equal(encoder(images), _features_of_target(target.eval(), images))
+        _assert_levels_equal(encoder(images), _features_of_target(target.eval(), images, len(encoder.decoder()) > 0))
         assert torch.isfinite(target(images)[0]).all()
 
 
@@ -224,8 +224,11 @@ def _target_with_weights(encoder: Encoder) -> tuple[nn.Module, list[str]]:
     return target, [name for name in result.missing_keys if state[name].data_ptr() not in filled]
 
 
-def _features_of_target(target: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
-    """Returns what the target's decoder receives from its encoder, by the target's own forward pass."""
+def _features_of_target(target: nn.Module, images: Tensor, decoder: bool) -> tuple[Tensor, ...]:
+    """Returns what the target's decoder receives from its encoder, by the target's own forward pass.
+
+    With ``decoder``: what its output layer and the coarser ones receive from the decoder.
+    """
     match type(target).__name__:
         case "SegResNet":
             return tuple(target.encode(images)[1])
@@ -238,6 +241,8 @@ def _features_of_target(target: nn.Module, images: Tensor) -> tuple[Tensor, ...]
         case "ViT":
             cells = [size // 8 for size in images.shape[-3:]]
             return (target(images)[0].transpose(1, 2).unflatten(2, cells),)
+        case "DynUNet" if decoder:
+            blocks = [target.bottleneck, *target.upsamples]
         case "DynUNet":
             blocks = [target.input_block, *target.downsamples, target.bottleneck]
         case "MedNeXt":
@@ -249,4 +254,4 @@ def _features_of_target(target: nn.Module, images: Tensor) -> tuple[Tensor, ...]
     target(images)
     for handle in handles:
         handle.remove()
-    return tuple(seen)
+    return tuple(reversed(seen) if decoder else seen)

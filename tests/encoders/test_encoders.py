@@ -15,7 +15,7 @@ def test_unknown_name_lists_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "known"), [("tiny", "one of filters, stem_stride,"), ("mednext-s", "init_filters, kernel_size,")]
+    ("name", "known"), [("tiny", "one of filters, stem_stride, decoder,"), ("mednext-s", "init_filters, kernel_size,")]
 )
 def test_unknown_argument_lists_the_known_ones(name: str, known: str) -> None:
     with pytest.raises(InputError, match=rf"argument of encoder '{name}': .*{known} got depth"):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orienteer.encoders import can_decode
 from orienteer.errors import InputError
 from orienteer.methods import METHODS, resolve_method, task_config
 from orienteer.training.config import PretrainConfig, make_config
@@ -123,12 +124,26 @@ def _contender(name: str, config: CompareConfig, common: Mapping[str, Any], pinn
     settings = {**common, **kept, **own}
     if method != SCRATCH:
         settings["method"] = method
+    if "encoder_arguments" in kept and "encoder_arguments" not in own:
+        settings["encoder_arguments"] = _with_own_decoder(settings, method, common)
     try:
         made = plan_config(make_config(settings), shown=False).config
     except InputError as error:
         what = error.what if name == method else f"define.{name}: {error.what}"
         raise InputError(what, wanted=error.wanted, got=error.got, do=error.do) from error
     return Contender(name, method, made, finetune)
+
+
+def _with_own_decoder(settings: Mapping[str, Any], method: str, common: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of the network that all have in common; whether its decoder learns too is up to the method.
+
+    A network without pretraining has none to show: its frozen features are the encoder's.
+    """
+    arguments = dict(settings["encoder_arguments"])
+    if "decoder" in common.get("encoder_arguments", {}) or not can_decode(settings["encoder"]):
+        return arguments
+    arguments.pop("decoder", None)
+    return {**arguments, "decoder": False} if method == SCRATCH else arguments
 
 
 def _refuse(where: str, settings: Mapping[str, Any], owned: set[str]) -> None:
