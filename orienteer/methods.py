@@ -12,9 +12,17 @@ from orienteer.views.layout import BLOCK_VIEWS
 
 @dataclass(frozen=True)
 class TaskUse:
-    """How a method uses one task: the weight of its losses in the sum, and the fields of its Config that differ."""
+    """How a method uses one task.
+
+    Attributes:
+        weight: of its losses in the sum.
+        pull: share of its gradient that reaches the encoder, while its heads learn in full. At 0 the task only looks on:
+            it shows what the features know and costs them nothing.
+        options: the fields of its Config that differ.
+    """
 
     weight: float = 1.0
+    pull: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -42,6 +50,8 @@ class Method:
     distortion: Distortion = NOTHING
     decoder: bool = False
 
+
+_HOW_USED = ("weight", "pull")
 
 METHODS: dict[str, Method] = {
     "default": Method(
@@ -117,15 +127,15 @@ def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None 
 
     Args:
         name: a key of ``METHODS``.
-        overrides: per task, fields of its Config, and ``weight``; a task that the method lacks is added, a weight of 0
-            removes it.
+        overrides: per task, fields of its Config, ``weight`` and ``pull``; a task that the method lacks is added, a weight
+            of 0 removes it.
 
     Raises:
-        InputError: an unknown method, task or option.
+        InputError: an unknown method, task or option, or no task that teaches the encoder.
 
     Example:
         >>> resolve_method("default", {"route": {"edges": "position", "weight": 0.5}}).tasks["route"]
-        TaskUse(weight=0.5, options={'edges': 'position'})
+        TaskUse(weight=0.5, pull=1.0, options={'edges': 'position'})
     """
     if name not in METHODS:
         raise InputError("method", wanted=f"one of {', '.join(METHODS)}", got=repr(name), do="choose one of these")
@@ -134,8 +144,9 @@ def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None 
     for task, changes in (overrides or {}).items():
         tasks[task] = _changed(task, tasks.get(task, TaskUse()), changes)
     tasks = {task: use for task, use in tasks.items() if use.weight > 0}
-    if not tasks:
-        raise InputError("tasks", wanted="at least one task with a weight above 0", got="none", do="keep one task")
+    if not any(use.pull > 0 for use in tasks.values()):
+        wanted = "at least one task with a weight and a pull above 0"
+        raise InputError("tasks", wanted=wanted, got="none", do="keep one task that teaches the encoder")
     return replace(method, tasks=tasks)
 
 
@@ -147,11 +158,13 @@ def task_config(task: str, use: TaskUse) -> Any:
 def _changed(task: str, use: TaskUse, changes: Mapping[str, Any]) -> TaskUse:
     if task not in TASKS:
         raise InputError("tasks", wanted=f"task names among {', '.join(TASKS)}", got=repr(task), do="mend the name")
-    known = [item.name for item in fields(TASKS[task].Config)]
-    unknown = [key for key in changes if key not in known and key != "weight"]
+    known = [*_HOW_USED, *(item.name for item in fields(TASKS[task].Config))]
+    unknown = [key for key in changes if key not in known]
     if unknown:
-        raise InputError(
-            f"tasks.{task}", wanted=f"options among weight, {', '.join(known)}", got=unknown[0], do="mend the option"
-        )
-    options = {**use.options, **{key: value for key, value in changes.items() if key != "weight"}}
-    return TaskUse(weight=float(changes.get("weight", use.weight)), options=options)
+        wanted = f"options among {', '.join(known)}"
+        raise InputError(f"tasks.{task}", wanted=wanted, got=unknown[0], do="mend the option")
+    used = {key: float(changes.get(key, getattr(use, key))) for key in _HOW_USED}
+    if not 0 <= used["pull"] <= 1:
+        raise InputError(f"tasks.{task}.pull", wanted="0 to 1", got=str(used["pull"]), do="mend the option")
+    options = {**use.options, **{key: value for key, value in changes.items() if key not in _HOW_USED}}
+    return TaskUse(options=options, **used)

@@ -27,6 +27,14 @@ def test_no_task_left_is_an_error() -> None:
         resolve_method("default", {task: {"weight": 0} for task in TASKS})
 
 
+def test_one_task_must_teach() -> None:
+    with pytest.raises(InputError, match="a weight and a pull above 0"):
+        resolve_method("default", {task: {"pull": 0} for task in METHODS["default"].tasks})
+    with pytest.raises(InputError, match=r"tasks.gap.pull: wanted 0 to 1, got 1.5"):
+        resolve_method("default", {"gap": {"pull": 1.5}})
+    assert resolve_method("default", {"gap": {"pull": 0.25}}).tasks["gap"].pull == 0.25
+
+
 def test_unknown_names_are_errors() -> None:
     with pytest.raises(InputError, match="method: wanted one of"):
         resolve_method("paperr")

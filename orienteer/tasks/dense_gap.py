@@ -33,8 +33,6 @@ class DenseGapConfig:
     """Channels inside the head."""
     level: int = -1
     """Number of the encoder's level, finest first, whose cells tell their places; -1 for the coarsest."""
-    detach: bool = False
-    """Read features without teaching the encoder: the head then only shows what the features know."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,6 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
     def forward(self, features: Features) -> DenseGapPrediction:
         """Returns the centred places that the cells tell."""
         maps = features.levels[self.level]
-        maps = maps.detach() if self.config.detach else maps
         cells = self.reduce(rearrange(maps, "b v c x y z -> (b v) c x y z"))
         with full_precision(cells.device):
             places = torch.einsum("nc...,oc->no...", cells.float(), self.read_out.weight.float())

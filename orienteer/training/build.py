@@ -35,7 +35,7 @@ def build_network(config: PretrainConfig) -> Network:
         shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
         method = resolve_method(config.method, config.tasks)
         tasks = {name: TASKS[name](task_config(name, use), specs, shape) for name, use in method.tasks.items()}
-    network = Network(encoder, tasks)
+    network = Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
     if config.weights is not None:
         source = Path(config.weights)
         folder = source if source.is_dir() else source.parent

@@ -30,12 +30,19 @@ class Answer:
 
 
 class Network(nn.Module):
-    """What is trained: an encoder and the tasks that look at its feature maps."""
+    """What is trained: an encoder and the tasks that look at its feature maps.
 
-    def __init__(self, encoder: Encoder, tasks: Mapping[str, Task]) -> None:
+    Args:
+        encoder: gives the maps.
+        tasks: by name.
+        pulls: share of each task's gradient that reaches the encoder; all of it where nothing is said.
+    """
+
+    def __init__(self, encoder: Encoder, tasks: Mapping[str, Task], pulls: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.tasks = nn.ModuleDict(tasks)
+        self.pulls = dict(pulls or {})
 
     def features(self, images: Images, teacher: nn.Module | None = None) -> Features:
         """Returns the feature maps of all views, from one call of the encoder.
@@ -54,7 +61,10 @@ class Network(nn.Module):
         """Returns every task's truth and prediction for a batch."""
         features = self.features(views.images, teacher)
         tasks = cast(dict[str, Task], dict(self.tasks.items()))
-        return {name: Answer(task, task.targets(views), task(features)) for name, task in tasks.items()}
+        return {
+            name: Answer(task, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))
+            for name, task in tasks.items()
+        }
 
 
 class Pretraining(pl.LightningModule):
@@ -130,6 +140,22 @@ class Pretraining(pl.LightningModule):
                 f"{', '.join(self._scan_names.get(key, key) for key in views.scans)}. The last checkpoint, from before "
                 "this step, is kept. Do this: look at these scans, lower learning_rate, or use precision 32."
             )
+
+
+def pulled(features: Features, share: float) -> Features:
+    """Returns the same features, through which only a share of the gradient passes.
+
+    Example:
+        >>> maps = torch.ones(1, 1, 1, 1, 1, 1, requires_grad=True)
+        >>> pulled(Features((maps,)), 0.25).levels[0].sum().backward()
+        >>> maps.grad.item()
+        0.25
+    """
+    if share == 1:
+        return features
+    if share == 0:
+        return Features(tuple(maps.detach() for maps in features.levels))
+    return Features(tuple(maps.detach() + share * (maps - maps.detach()) for maps in features.levels))
 
 
 def named_losses(answers: Mapping[str, Answer]) -> dict[str, Tensor]:

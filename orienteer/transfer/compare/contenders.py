@@ -75,7 +75,7 @@ class Contender:
             return {"method": SCRATCH, **{key: plain[key] for key in NETWORK}}
         method = resolve_method(self.method, self.config.tasks)
         tasks = {
-            name: {"weight": use.weight, "options": asdict(task_config(name, use))}
+            name: {"weight": use.weight, "pull": use.pull, "options": asdict(task_config(name, use))}
             for name, use in sorted(method.tasks.items())
         }
         # The names of the method and what was changed in it do not matter: what they come to does.
