@@ -107,8 +107,14 @@ METHODS: dict[str, Method] = {
         decoder=True,
     ),
     "places": Method(
-        about="place contrast between overlapping views of which parts are hidden, and these parts restored",
-        tasks={"place_contrast": TaskUse(weight=0.5), "reconstruction": TaskUse()},
+        about="place contrast and masked reconstruction teach; gap, similarity and route pull gently, and show what is known",
+        tasks={
+            "reconstruction": TaskUse(),
+            "place_contrast": TaskUse(weight=0.5),
+            "gap": TaskUse(pull=0.1),
+            "similarity": TaskUse(pull=0.1),
+            "route": TaskUse(pull=0.1, options={"edges": "pair"}),
+        },
         views=4,
         layout="pairs",
         distortion=Distortion(mask_share=0.4),
