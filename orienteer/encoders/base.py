@@ -71,6 +71,14 @@ class Encoder(nn.Module):
         Raises:
             InputError: a size is not a multiple of the divisor; the message names the size to use.
         """
+        return self.decode(self.encode(images))
+
+    def encode(self, images: Float[Tensor, "items 1 size0 size1 size2"]) -> tuple[Float[Tensor, "items _ _ _ _"], ...]:
+        """Returns what the way down gives, finest level first: what `forward` gives where there is no decoder.
+
+        Raises:
+            InputError: as `forward`.
+        """
         size0, size1, size2 = images.shape[-3:]
         self.check_size((size0, size1, size2))
         recompute = self.grad_checkpointing and self.training
@@ -80,7 +88,7 @@ class Encoder(nn.Module):
                 for part in stage:
                     x = checkpoint(part, x, use_reentrant=False) if recompute else part(x)
                 levels.append(self.level(x))
-        return self.decode(tuple(levels))
+        return tuple(levels)
 
     def check_size(self, size_vox: Triple) -> None:
         """Raises an InputError that computes the right size where ``size_vox`` does not fit."""

@@ -89,7 +89,7 @@ class DynUNetEncoder(Encoder):
         recompute = self.grad_checkpointing and self.training
         given = [levels[-1]]
         for block, skip in zip(self.decoder(), reversed(levels[:-1]), strict=False):
-            with exact_where_bf16_fails(block, given[0], skip.shape[2]) as x:
+            with exact_where_bf16_fails(block, given[0], int(skip.shape[2])) as x:
                 skip = skip.to(x.dtype)
                 given.insert(0, checkpoint(block, x, skip, use_reentrant=False) if recompute else block(x, skip))
         return tuple(given) if len(given) > 1 else levels

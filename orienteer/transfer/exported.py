@@ -25,6 +25,8 @@ LOADED: Final = "loaded"
 NEW: Final = "new"
 LEFT_OUT: Final = "left out"
 
+ZERO_BIAS = "bias before a norm, which takes it away again: zero"
+
 SECOND_NAMES = "second names of tensors above"
 """Libraries hold some modules under two names; a state dict then has both."""
 

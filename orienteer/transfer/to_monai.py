@@ -17,7 +17,8 @@ WEIGHTS = "network.pt"
 
 
 def write_monai(part: Path, encoder: Encoder, classes: int | None, channels: int, seed: int) -> Written:
-    """Writes the target network with the run's encoder in it and a decoder of new weights, as MONAI initialises it.
+    """Writes the target network with the run's encoder in it, and its decoder where that was pretrained; the rest is new, as
+    MONAI initialises it.
 
     Args:
         part: folder to write into.
@@ -116,7 +117,8 @@ def _network(target: str, arguments: dict, seed: int) -> nn.Module:
 
 @torch.no_grad()
 def _compared(encoder: Encoder, network: nn.Module, channels: int) -> tuple[float, list[int]]:
-    """Runs the whole target network and compares what its own modules give with each stage of the encoder.
+    """Runs the whole target network and compares what its own modules give with each stage of the encoder, and with each
+    block of its decoder where that is pretrained.
 
     Returns:
         The largest difference, and voxels per cell of the target's output: a network whose first stride is 2 segments
@@ -124,7 +126,7 @@ def _compared(encoder: Encoder, network: nn.Module, channels: int) -> tuple[floa
     """
     size = small_size(encoder)
     images = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    ends = [_last_named(encoder, stage) for stage in encoder.stages()]
+    ends = [_last_named(encoder, stage) for stage in (*encoder.stages(), *map(nn.Sequential, encoder.decoder()))]
     ours, _ = _outputs(encoder, [encoder.get_submodule(name) for name in ends], images)
     prefix = next(iter(encoder.transferable())).removesuffix(next(iter(encoder.state_dict())))
     modules = [network.get_submodule(prefix + name) for name in ends]

@@ -13,11 +13,14 @@ from orienteer.transfer.body_axes import AxisMap
 from orienteer.transfer.exported import LEFT_OUT, LOADED, Row, Written, check_same, rows_of
 from orienteer.transfer.nnunet_plans import FIXED, PLAIN, RESIDUAL, PlannedNetwork
 from orienteer.transfer.to_nnunet import features_differ, load_into, nnunet_names
+from orienteer.transfer.to_nnunet_decoder import left_out
 
 WEIGHTS, PLAN_FILE, CONFIG_FILE = "checkpoint_final.pth", "adaptation_plan.json", "config.json"
 """The names that nnU-Net looks for in a folder on a model hub: it refuses one that lacks any of the three."""
 
 CONFIGURATION = "orienteer"
+
+NEW_ONE = "nnU-Net makes a new one"
 
 PATCH_VOX = 128
 """nnU-Net trains on patches of the recommended size. Views for pretraining are often smaller, and segmentation needs to
@@ -61,14 +64,14 @@ def write_nnssl(part: Path, encoder: Encoder, card: dict[str, Any], axes: AxisMa
     (part / CONFIG_FILE).write_text(json.dumps(card, indent=2) + "\n")
     again = planned.build(seed=1, initialised=False)
     load_as_nnssl(again, part / WEIGHTS)
-    difference = features_differ(encoder, again.get_submodule("encoder"), axes, planned.channels)
+    difference = features_differ(encoder, again, axes, planned.channels)
     check_same("nnU-Net's network with the exported weights", difference)
     rows = tuple(
         row for row in rows_of(network, loaded, set(), depth=2) if row.what == LOADED and "decoder" not in row.part
     )
     return Written(
         files=(WEIGHTS, PLAN_FILE, CONFIG_FILE),
-        rows=(*rows, Row("decoder", LEFT_OUT, (), 0, "nnU-Net makes a new one")),
+        rows=(*rows, *(left_out(encoder, 0, NEW_ONE) or (Row("decoder", LEFT_OUT, (), 0, NEW_ONE),))),
         difference=difference,
         checked_with=f"{planned.target}, strict=True for {network.key_to_encoder} and {network.key_to_stem}",
         facts={"body_axis_of_each_axis": list(axes.order), "flipped": list(axes.flipped)},

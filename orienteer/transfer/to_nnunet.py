@@ -15,21 +15,21 @@ from orienteer.encoders.dynunet import DynUNetEncoder
 from orienteer.encoders.residual import ResidualEncoder
 from orienteer.errors import InputError
 from orienteer.transfer.body_axes import AxisMap
-from orienteer.transfer.exported import Written, check_same, largest_difference, rows_of
+from orienteer.transfer.exported import ZERO_BIAS, Written, check_same, largest_difference, rows_of
 from orienteer.transfer.nnunet_plans import PLAIN, PlannedNetwork
 from orienteer.transfer.stem import for_channels, is_stem
 from orienteer.transfer.to_monai import small_size
+from orienteer.transfer.to_nnunet_decoder import decoder_state, go_up, left_out, load_decoder
 
 WEIGHTS = "nnunet_pretrained.pth"
 
 OUTPUT_LAYERS = ".seg_layers."
 """The part of a tensor's name by which nnU-Net knows what it never loads."""
 
-ZERO_BIAS = "bias before a norm, which takes it away again: zero"
-
 
 def write_nnunet(part: Path, encoder: Encoder, planned: PlannedNetwork, seed: int) -> Written:
-    """Writes the planned network with the run's encoder in it and a decoder of new weights, as nnU-Net initialises it.
+    """Writes the planned network with the run's encoder in it, and its decoder where that was pretrained; the rest is new, as
+    nnU-Net initialises it.
 
     nnU-Net's loader wants every tensor but those of the output layers, with its shape; so the whole network is written.
 
@@ -40,15 +40,17 @@ def write_nnunet(part: Path, encoder: Encoder, planned: PlannedNetwork, seed: in
     check_fits(encoder, planned)
     network = planned.build(seed)
     loaded = load_into(network, encoder, planned.axes)
+    decoder, blocks = load_decoder(network, encoder, planned.axes)
     torch.save({"network_weights": network.state_dict()}, part / WEIGHTS)
     again = planned.build(seed + 1, initialised=False)
     checked_with = load_as_nnunet(again, part / WEIGHTS)
-    difference = features_differ(encoder, again.get_submodule("encoder"), planned.axes, planned.channels)
+    difference = features_differ(encoder, again, planned.axes, planned.channels, blocks)
     check_same("the planned network with the exported weights", difference)
     output_layers = {name for name in network.state_dict() if OUTPUT_LAYERS in f".{name}"}
     return Written(
         files=(WEIGHTS,),
-        rows=rows_of(network, loaded, output_layers, depth=2),
+        rows=(*rows_of(network, with_second_names(network, loaded | decoder), output_layers, depth=2),
+              *left_out(encoder, blocks)),
         difference=difference,
         checked_with=checked_with,
         facts={"target": planned.target, "target_arguments": planned.arguments, "input_channels": planned.channels,
@@ -106,12 +108,19 @@ def load_into(network: nn.Module, encoder: Encoder, axes: AxisMap) -> dict[str, 
             do="install the version of dynamic-network-architectures that nnU-Net asks for",
         )
     network.load_state_dict(fitted, strict=False)
-    whys = {wanted[name].data_ptr(): _why(name, tensor, own[name], encoder) for name, tensor in fitted.items()}
-    return {name: whys[tensor.data_ptr()] for name, tensor in wanted.items() if tensor.data_ptr() in whys}
+    return with_second_names(network, {name: _why(name, tensor, own[name], encoder) for name, tensor in fitted.items()})
+
+
+def with_second_names(network: nn.Module, whys: Mapping[str, str]) -> dict[str, str]:
+    """Returns the same for every name that the library has for these tensors."""
+    state = network.state_dict()
+    places = {state[name].data_ptr(): why for name, why in whys.items()}
+    return {name: places[tensor.data_ptr()] for name, tensor in state.items() if tensor.data_ptr() in places}
 
 
 def nnunet_names(encoder: Encoder) -> dict[str, Tensor]:
-    """Returns the weights by one of nnU-Net's names for each, axes still the body's.
+    """Returns the encoder's weights by one of nnU-Net's names for each, axes still the body's; for a decoder's see
+    `load_decoder`.
 
     Raises:
         InputError: nnU-Net has no such network.
@@ -124,7 +133,8 @@ def nnunet_names(encoder: Encoder) -> dict[str, Tensor]:
             got=f"'{encoder.family}' with {dict(encoder.arguments)}",
             do="train one of these, or use --to monai",
         )
-    return naming({name: tensor.detach() for name, tensor in encoder.state_dict().items()})
+    decoder = decoder_state(encoder)
+    return naming({name: tensor.detach() for name, tensor in encoder.state_dict().items() if name not in decoder})
 
 
 def load_as_nnunet(network: nn.Module, file: Path) -> str:
@@ -157,14 +167,18 @@ def load_as_nnunet(network: nn.Module, file: Path) -> str:
 
 
 @torch.no_grad()
-def features_differ(encoder: Encoder, theirs: nn.Module, axes: AxisMap, channels: int) -> float:
-    """Returns the largest difference between the run's encoder and nnU-Net's on the same image, each in its own axes."""
+def features_differ(encoder: Encoder, network: nn.Module, axes: AxisMap, channels: int, blocks: int = 0) -> float:
+    """Returns the largest difference between the run's features and those of nnU-Net's network on the same image, each in
+    its own axes: of the encoder, and of as many blocks of the decoder as were loaded.
+    """
     size0, size1, size2 = small_size(encoder)
     images = torch.rand(1, 1, size0, size1, size2, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    own = mirrored(encoder, axes)
-    ours = tuple(AxisMap(axes.order, (False,) * 3).turn(level) for level in own(images))
-    turned = AxisMap(axes.order, (False,) * 3).turn(images)
-    return largest_difference(ours, tuple(theirs(turned.expand(-1, channels, -1, -1, -1))))
+    own, order = mirrored(encoder, axes), AxisMap(axes.order, (False,) * 3)
+    levels = own.encode(images)
+    decoded = own.decode(levels)[-1 - blocks : -1] if blocks else ()
+    theirs = tuple(network.get_submodule("encoder")(order.turn(images).expand(-1, channels, -1, -1, -1)))
+    ours = tuple(order.turn(level) for level in (*levels, *decoded))
+    return largest_difference(ours, (*theirs, *go_up(network, theirs, blocks)))
 
 
 def mirrored(encoder: Encoder, axes: AxisMap) -> Encoder:

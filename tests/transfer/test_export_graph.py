@@ -65,3 +65,19 @@ def test_another_size_of_views_can_be_chosen(save_run: SaveRun) -> None:
     with pytest.raises(InputError, match=r"view_size: wanted multiples of \(8, 8, 8\).*use \(24, 8, 8\)"):
         export(str(run), to="onnx", view_size=(23, 8, 8))
     assert not (run / "export" / "onnx").exists()
+
+
+@pytest.mark.parametrize("to", ["onnx", "torchscript", "torch-export"])
+def test_a_pretrained_decoder_is_part_of_the_graph(to: Any, save_run: SaveRun) -> None:
+    run = save_run("tiny", SIZE, **TINY, decoder=True)
+    file = export(str(run), to=to).files[0]
+    if to == "onnx":
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        levels = [torch.from_numpy(level) for level in session.run(None, {"images": images(1).numpy()})]
+    else:
+        loaded = torch.jit.load(file) if to == "torchscript" else torch.export.load(file).module()
+        levels = list(loaded(images(1)))
+    assert_features(run, images(1), levels)
+    encoder, _ = load_encoder(run)
+    with torch.no_grad():
+        assert not torch.allclose(encoder.encode(images(1))[0], levels[0], atol=1e-2)  # the decoder's, not the way down

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from orienteer.encoders import ENCODERS
+from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.training.run import Run
 from orienteer.training.weights import load_encoder
@@ -123,4 +124,37 @@ def test_the_json_says_what_the_weights_expect(finished: Run, tmp_path: Path) ->
 def test_an_encoder_that_monai_does_not_have_is_refused(save_run: SaveRun) -> None:
     run = save_run("residual", (16, 16, 16), features=[4, 6], blocks=[1, 1], strides=[1, 2])
     with pytest.raises(InputError, match=r"whose encoder is one of MONAI's, got encoder 'residual'"):
+        export(str(run), to="monai")
+
+
+@pytest.mark.parametrize("name", ["tiny", "dynunet"])
+def test_a_pretrained_decoder_goes_along(name: str, save_run: SaveRun) -> None:
+    size, arguments = FAMILIES[name]
+    run = save_run(name, size, **arguments, decoder=True)
+    exported = export(str(run), to="monai", classes=3)
+    network, state = plain_monai(exported.folder)
+    encoder, _ = load_encoder(run)
+    given: list[torch.Tensor] = []
+    for block in network.upsamples:
+        block.register_forward_hook(lambda module, _, output: given.insert(0, output))
+    images = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        levels = encoder(images)
+        network(images)
+    for ours, theirs in zip(levels[:-1], given, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    new = {row.part for row in exported.written.rows if row.what == "new" and row.numbers}
+    assert new == {"output_block"}
+    assert {key for key in state if key.startswith("upsamples.")} <= {
+        key for row in exported.written.rows if row.what == "loaded" for key in row.names
+    }
+
+
+def test_a_wrong_decoder_stops_the_export(save_run: SaveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = save_run("tiny", (16, 16, 16), filters=[4, 8, 8], decoder=True)
+    whole = Encoder.transferable
+    monkeypatch.setattr(
+        Encoder, "transferable", lambda self: {k: v for k, v in whole(self).items() if not k.startswith("upsamples")}
+    )
+    with pytest.raises(InputError, match=r"a difference of .*; nothing was written"):
         export(str(run), to="monai")

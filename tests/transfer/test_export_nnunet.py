@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from orienteer.errors import InputError
 from orienteer.scans.read import discover, read_scan
 from orienteer.training.weights import load_encoder
+from orienteer.transfer import to_nnunet
 from orienteer.transfer.export import export
 from orienteer.transfer.nnunet_plans import read_plans
 from tests.transfer.conftest import SaveRun
@@ -304,3 +305,69 @@ def test_the_adaptation_plan_counts_axes_as_nnunet_does(tmp_path: Path, save_run
 def test_an_encoder_that_nnunet_does_not_have_is_refused_for_nnssl(save_run: SaveRun) -> None:
     with pytest.raises(InputError, match="wanted an encoder that nnU-Net has: 'residual', 'dynunet'"):
         export(str(save_run("segresnet", SIZE, init_filters=8)), to="nnssl")
+
+
+def decoder_features(
+    run: Path, network: nn.Module, axes_to_body: tuple[int, int, int]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What each block of the decoder gives, coarsest first: ours turned to nnU-Net's axes, and nnU-Net's own."""
+    encoder, _ = load_encoder(run)
+    images = torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(5))
+    given: list[Tensor] = []
+    for stage in network.decoder.stages:
+        stage.register_forward_hook(lambda module, _, output: given.append(output))
+    with torch.no_grad():
+        levels = encoder(images)[:-1]
+        network(images.permute(0, 1, *(2 + body for body in axes_to_body)))
+    return [level.permute(0, 1, *(2 + body for body in axes_to_body)) for level in reversed(levels)], given
+
+
+def test_a_pretrained_decoder_goes_into_nnunets(tmp_path: Path, save_run: SaveRun) -> None:
+    plans = write_plans(tmp_path / "plans.json", plain_kwargs(kernel_sizes=[[3, 3, 3]] * 3), "PlainConvUNet")
+    name, arguments = read_plans(plans, "3d_fullres", "RAS").encoder()
+    run = save_run(name, SIZE, **arguments, decoder=True)
+    exported = export(str(run), to="nnunet", plans=str(plans))
+    network = nnunets_network(plans)
+    load_pretrained_weights(network, exported.files[0])
+    ours, theirs = decoder_features(run, network, (2, 1, 0))
+    assert len(ours) == len(theirs) == 2
+    for level, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(level, other, rtol=1e-4, atol=1e-4)
+    assert {row.part for row in exported.written.rows if row.what == "new" and row.numbers} == {"decoder.seg_layers"}
+    assert not any(row.what == "left out" for row in exported.written.rows)
+
+
+def test_decoder_blocks_with_another_kernel_are_left_out_by_name(tmp_path: Path, save_run: SaveRun) -> None:
+    plans = write_plans(tmp_path / "plans.json", plain_kwargs(), "PlainConvUNet")  # the finest level has (1, 3, 3)
+    name, arguments = read_plans(plans, "3d_fullres", "RAS").encoder()
+    run = save_run(name, SIZE, **arguments, decoder=True)
+    exported = export(str(run), to="nnunet", plans=str(plans))
+    network = nnunets_network(plans)
+    load_pretrained_weights(network, exported.files[0])
+    ours, theirs = decoder_features(run, network, (2, 1, 0))
+    torch.testing.assert_close(ours[0], theirs[0], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(ours[1], theirs[1], atol=1e-2)
+    (row,) = [row for row in exported.written.rows if row.what == "left out"]
+    encoder, _ = load_encoder(run)
+    assert set(row.names) == {key for key in encoder.state_dict() if key.startswith("upsamples.1.")}
+    assert "another kernel there" in row.why
+
+
+def test_a_wrong_decoder_stops_the_export(tmp_path: Path, save_run: SaveRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = write_plans(tmp_path / "plans.json", plain_kwargs(), "PlainConvUNet")
+    name, arguments = read_plans(plans, "3d_fullres", "RAS").encoder()
+    run = save_run(name, SIZE, **arguments, decoder=True)
+    monkeypatch.setattr(to_nnunet, "load_decoder", lambda *given: ({}, 1))
+    with pytest.raises(InputError, match=r"a difference of .*; nothing was written"):
+        export(str(run), to="nnunet", plans=str(plans))
+
+
+def test_a_pretrained_decoder_is_named_as_left_out_for_nnssl(save_run: SaveRun) -> None:
+    run = save_run("tiny", SIZE, filters=[4, 8, 8], decoder=True)
+    exported = export(str(run), to="nnssl")
+    (row,) = [row for row in exported.written.rows if row.what == "left out"]
+    encoder, _ = load_encoder(run)
+    assert set(row.names) == {key for key in encoder.state_dict() if key.startswith("upsamples.")} != set()
+    assert row.why == "nnU-Net makes a new one"
+    weights = torch.load(exported.files[0], weights_only=True)["network_weights"]
+    assert all(key.startswith("encoder.") for key in weights)
