@@ -1,0 +1,168 @@
+"""How far the goals were reached, computed from the tables of the comparisons."""
+
+from collections.abc import Mapping, Sequence
+
+from scipy.stats import beta
+
+from benchmarks.results import Result
+from orienteer.transfer.compare.cells import RIVALS
+from orienteer.transfer.compare.summary import ALL_FRACTIONS, Line, fraction_words
+from orienteer.transfer.config import SCRATCH
+
+OURS = "default"
+OTHERS = ("reconstruction", "models-genesis", "voco", "simclr", "rotation-jigsaw")
+"""Methods of others; all else in a comparison is ours, or a form of ours."""
+
+FEW_LABELS = 0.05
+NEVER_BELOW, GAIN, LEAD_OVER_RIVALS, HALF = -0.01, 0.03, 0.01, 0.5
+COVERAGE = 0.95
+
+
+def goals(results: Sequence[Result], stability: Sequence[Mapping[str, str]]) -> str:
+    """Returns the goals, each with its measured figure."""
+    asked = (
+        (f"Fine-tuning: `{OURS}` is never below its scratch twin (no interval of the paired difference reaches below "
+         f"{NEVER_BELOW} Dice) and gains {GAIN} Dice and more at 1 to 5 % of the labels.", _against_scratch),
+        (f"Fine-tuning against every method of others at equal compute: best or within the interval at every fraction, and "
+         f"best by {LEAD_OVER_RIVALS} and more on the mean of fractions.", _against_others),
+        ("Frozen features: best of all in the probe and in finding the same place, with at most half of the error of the best "
+         "other method and of the trivial rival.", _frozen),
+    )  # fmt: skip
+    said = []
+    for number, (text, measure) in enumerate(asked, start=1):
+        found = [f"- *{result.name}*: {words}" for result in results if (words := measure(result))]
+        said += [f"{number}. {text}\n", *(f"    {line}" for line in found or ["- not measured"]), ""]
+    last = f"{len(asked) + 1}. Stability: no diverged and no collapsed run in 20 seeds of 300 steps.\n"
+    return "\n".join([*said, last, *(f"    - {line}" for line in _stability(stability)), ""])
+
+
+def _against_scratch(result: Result) -> str:
+    lines = [line for line in _dice(result, "finetune") if (line.method, line.against) == (OURS, SCRATCH)]
+    each = [line for line in lines if line.fraction != ALL_FRACTIONS]
+    if not each:
+        return ""
+    few = [line for line in each if float(line.fraction) <= FEW_LABELS]
+    safe = all(line.low >= NEVER_BELOW for line in each)
+    gained = bool(few) and all(line.mean >= GAIN for line in few)
+    figures = "; ".join(f"{_at(line)} {_signed(line)}" for line in lines)
+    return f"{figures}. Never below: {_yes(safe)}; gain with few labels: {_yes(gained) if few else 'not measured'}."
+
+
+def _against_others(result: Result) -> str:
+    """The table holds others less ours, where it was asked for; turned round here."""
+    lines = [line for line in _dice(result, "finetune") if line.method in OTHERS and line.against == OURS]
+    if not lines:
+        return _means_alone(result)
+    each = [line for line in lines if line.fraction != ALL_FRACTIONS]
+    whole = [line for line in lines if line.fraction == ALL_FRACTIONS] or each
+    within = all(line.low <= 0 for line in each)
+    worst = max(whole, key=lambda line: line.mean)
+    figures = "; ".join(
+        f"{line.method} {-line.mean:+.3f} [{-line.high:+.3f}, {-line.low:+.3f}]"
+        for line in sorted(whole, key=lambda line: -line.mean)
+    )
+    behind = [f"{line.method} at {_at(line)}" for line in each if line.low > 0]
+    why = "" if within else f" (behind {', '.join(behind)})"
+    return (
+        f"paired difference to each on the mean of fractions: {figures}. Best or within the interval at every fraction: "
+        f"{_yes(within)}{why}; best by {LEAD_OVER_RIVALS}: {_yes(-worst.mean >= LEAD_OVER_RIVALS)}."
+    )
+
+
+def _means_alone(result: Result) -> str:
+    lines = [line for line in _dice(result, "finetune") if not line.against and line.fraction == ALL_FRACTIONS]
+    ours = [line for line in lines if line.method == OURS]
+    others = [line for line in lines if line.method in OTHERS]
+    if not ours or not others:
+        return ""
+    best = max(others, key=lambda line: line.mean)
+    more = ours[0].mean - best.mean
+    return (
+        f"{more:+.3f} on the mean of fractions to the best other, {best.method}; the table holds no paired difference between "
+        f"them. Best by {LEAD_OVER_RIVALS}: {_yes(more >= LEAD_OVER_RIVALS)}."
+    )
+
+
+def _frozen(result: Result) -> str:
+    said = []
+    probe = [line for line in _dice(result, "probe") if not line.against and line.fraction in (ALL_FRACTIONS, "")]
+    probe = probe or [line for line in _dice(result, "probe") if not line.against]
+    own = [line for line in probe if line.method == OURS]
+    if own:
+        best = _best(probe, OTHERS, max)
+        words = "no method of others measured" if best is None else f"best other {best.method} {_plain(best, 3)}"
+        rival = _best(probe, RIVALS["probe"], max)
+        trivial = "" if rival is None else f", {rival.method} {_plain(rival, 3)}"
+        ahead = all(own[0].low > line.high for line in (best, rival) if line is not None)
+        said.append(f"probe {_plain(own[0], 3)}, {words}{trivial}. Intervals apart, above both: {_yes(ahead)}.")
+    lines = [line for line in result.lines if (line.downstream, line.against) == ("retrieval", "")]
+    own = [line for line in lines if line.method == OURS]
+    if own:
+        compared = [_best(lines, names, min) for names in (OTHERS, RIVALS["retrieval"])]
+        shares = [
+            f"{own[0].mean / line.mean:.2f} of {line.method} ({_plain(line, 2)})"
+            for line in compared
+            if line is not None
+        ]
+        half = all(own[0].mean <= HALF * line.mean for line in compared if line is not None)
+        said.append(
+            f"Same place {_plain(own[0], 2)} mm, which is {' and '.join(shares)}. At most half of both: {_yes(half)}."
+        )
+    return " ".join(said)
+
+
+def _stability(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    if not rows:
+        return ["not measured"]
+    said = []
+    for method, steps in dict.fromkeys((row["method"], row["steps"]) for row in rows):
+        mine = [row for row in rows if (row["method"], row["steps"]) == (method, steps)]
+        bad = [row["seed"] for row in mine if "yes" in (row["diverged"], row["collapsed"])]
+        low, high = share_interval(len(bad), len(mine))
+        diverged, collapsed = (sum(row[key] == "yes" for row in mine) for key in ("diverged", "collapsed"))
+        ranks = sorted(float(row["effective_rank"]) for row in mine if row["effective_rank"])
+        rank = f"; effective rank of held-out view vectors {ranks[0]:.1f} to {ranks[-1]:.1f}" if ranks else ""
+        said.append(
+            f"{method}, {len(mine)} seeds of {steps} steps: {diverged} diverged, {collapsed} collapsed; the share of bad runs "
+            f"is {len(bad) / len(mine):.0%} [{low:.0%}, {high:.0%}]{rank}. Reached: {_yes(not bad and len(mine) >= 20)}."
+        )
+    return said
+
+
+def share_interval(count: int, of: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a share (Clopper and Pearson, Biometrika 1934).
+
+    Example:
+        >>> [round(end, 3) for end in share_interval(0, 20)]
+        [0.0, 0.168]
+    """
+    tail = (1 - COVERAGE) / 2
+    low = 0.0 if count == 0 else float(beta.ppf(tail, count, of - count + 1))
+    high = 1.0 if count == of else float(beta.ppf(1 - tail, count + 1, of - count))
+    return low, high
+
+
+def _dice(result: Result, downstream: str) -> list[Line]:
+    return [line for line in result.lines if (line.downstream, line.metric) == (downstream, "dice_mean")]
+
+
+def _best(lines: Sequence[Line], names: Sequence[str], choose: object) -> Line | None:
+    found = [line for line in lines if line.method in names]
+    assert callable(choose)
+    return choose(found, key=lambda line: line.mean) if found else None
+
+
+def _at(line: Line) -> str:
+    return "mean" if line.fraction == ALL_FRACTIONS else fraction_words(float(line.fraction))
+
+
+def _signed(line: Line) -> str:
+    return f"{line.mean:+.3f} [{line.low:+.3f}, {line.high:+.3f}]"
+
+
+def _plain(line: Line, digits: int) -> str:
+    return f"{line.mean:.{digits}f} [{line.low:.{digits}f}, {line.high:.{digits}f}]"
+
+
+def _yes(holds: bool) -> str:
+    return "**yes**" if holds else "no"

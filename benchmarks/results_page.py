@@ -1,0 +1,154 @@
+"""The text of docs/results.md: tables of every comparison that was kept, and how far the goals were reached."""
+
+import textwrap
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from benchmarks.results import Result
+from benchmarks.results_goals import goals
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.intervals import Interval, curves_over_share
+from orienteer.transfer.compare.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
+from orienteer.transfer.config import SCRATCH
+
+LEAD = """\
+# Results
+
+Which pretraining helps, by how much, and what it costs: measured by [`orienteer compare`](compare.md), every method with the
+same scans, network, views, steps and labels. "scratch" is the twin: the same network with the same seed, not pretrained.
+[Methods](methods.md) tells what the others are.
+
+This page is made by `python -m benchmarks.results write` from the tables in `benchmarks/results/`; do not edit it by hand.
+Numbers in brackets are 95 % intervals, by resampling seeds and cases. A paired difference is taken seed by seed and case by
+case between networks that had the same labels. An interval from one seed says nothing about how results vary from seed to
+seed. "mean" is the mean over all fractions of the labels.
+"""
+
+NOTHING = "No comparison has been kept yet.\n"
+
+
+def make_page(results: Sequence[Result], stability: Sequence[Mapping[str, str]]) -> str:
+    """Returns the page."""
+    parts = [LEAD]
+    parts += [_section(result) for result in results] or [NOTHING]
+    parts.append("## Goals\n\n" + goals(results, stability))
+    return "\n".join(parts)
+
+
+def picture_name(result: Result) -> str:
+    """Returns the file name of the picture of a comparison's curves."""
+    return f"results_{result.name}.png"
+
+
+def curves_picture(result: Result) -> bytes | None:
+    """Returns Dice after fine-tuning over the share of the labels as a small PNG; None where it was not measured."""
+    curves: dict[str, dict[float, Interval]] = defaultdict(dict)
+    for line in result.lines:
+        wanted = (line.downstream, line.metric, line.against) == ("finetune", "dice_mean", "")
+        if wanted and line.fraction != ALL_FRACTIONS:
+            curves[line.method][float(line.fraction)] = (line.mean, line.low, line.high)
+    if not curves:
+        return None
+    drawn = new_figure(800, 420)
+    curves_over_share(drawn.subplots(), curves, "Dice after fine-tuning", SCRATCH)
+    return to_png(drawn)
+
+
+def _section(result: Result) -> str:
+    about = result.about
+    cases, network, methods = about["cases"], about["network"], about["methods"]
+    size, spacing = (" x ".join(f"{edge:g}" for edge in network[key]) for key in ("view_size", "spacing_mm"))
+    said = (
+        f"Data set {about['dataset']}. {len(methods)} methods, seeds {', '.join(map(str, about['seeds']))}, scored on the "
+        f"**{about['evaluate']}** part: {cases['pretraining']} cases to pretrain on and to take labels from, "
+        f"{cases['validation']} to validate, {cases['test']} to test on. Encoder {network['encoder']}, views of {size} voxels "
+        f"at {spacing} mm."
+    )
+    parts = [f"## {result.name}\n", _wrapped(said)]
+    if about["cells_done"] < about["cells"]:
+        parts.append(f"Not finished: {about['cells_done']} of {about['cells']} cells are done.\n")
+    for measure in MEASURES:
+        parts += _measured(result, measure)
+    parts += ["### What it cost\n", _cost(result), "### How to do it again\n", _again(result)]
+    return "\n".join(parts)
+
+
+def _measured(result: Result, measure: Measure) -> list[str]:
+    lines = [line for line in result.lines if (line.downstream, line.metric) == (measure.downstream, measure.metric)]
+    if not lines:
+        return []
+    unit = f", {measure.unit}" if measure.unit else ""
+    parts = [f"### {measure.words}{unit}\n"]
+    if (measure.downstream, measure.metric) == ("finetune", "dice_mean"):
+        text = "Dice after fine-tuning over the share of the labels, with intervals"
+        parts.append(f"![{text}](img/{picture_name(result)})\n")
+    parts.append(_table(measure, [line for line in lines if not line.against], False))
+    for other in dict.fromkeys(line.against for line in lines if line.against):
+        better = "above" if measure.better == "more" else "below"
+        parts.append(f"Paired difference to {other}; {better} zero is better:\n")
+        parts.append(_table(measure, [line for line in lines if line.against == other], True))
+    return parts
+
+
+def _table(measure: Measure, lines: Sequence[Line], signed: bool) -> str:
+    """Returns one row per method and one column per fraction."""
+    fractions = sorted({line.fraction for line in lines}, key=_size)
+    by_place = {(line.method, line.fraction): line for line in lines}
+    form = f"{'+' if signed else ''}.{2 if measure.unit else 3}f"
+    rows = []
+    for method in dict.fromkeys(line.method for line in lines):
+        found = [by_place.get((method, fraction)) for fraction in fractions]
+        rows.append((method, *("" if line is None else _interval(line, form) for line in found)))
+    return markdown_table(("method", *(_words(fraction) for fraction in fractions)), rows)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a Markdown table.
+
+    Example:
+        >>> print(markdown_table(("a", "b"), [("1", "2")]), end="")
+        | a | b |
+        |---|---|
+        | 1 | 2 |
+    """
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]]) + "\n"
+
+
+def _interval(line: Line, form: str) -> str:
+    return f"{line.mean:{form}} [{line.low:{form}}, {line.high:{form}}]"
+
+
+def _size(fraction: str) -> float:
+    return 2.0 if fraction == ALL_FRACTIONS else float(fraction or 0)
+
+
+def _words(fraction: str) -> str:
+    return fraction_words(float(fraction)) if fraction not in ("", ALL_FRACTIONS) else fraction or "no label is used"
+
+
+def _cost(result: Result) -> str:
+    about = result.about
+    said = (
+        f"All {about['cells_done']} cells took {about['processor_hours']:g} hours of processor time on "
+        f"{' and '.join(about['devices'])}, {' or '.join(map(str, about['threads']))} threads a cell. Processor seconds of one "
+        "pretraining, and of one fine-tuning with prediction and scoring:"
+    )
+    rows = [
+        (method, *("" if value is None else f"{value:.0f}" for value in seconds))
+        for method, seconds in result.cost.items()
+    ]
+    return f"{_wrapped(said)}\n{markdown_table(('method', 'pretraining', 'fine-tuning'), rows)}"
+
+
+def _again(result: Result) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in result.about["versions"].items())
+    said = (
+        f"Made with {versions}; fingerprint of the data `{result.about['data_fingerprint']}`. All settings are in "
+        f"`benchmarks/results/{result.name}/compare.yaml`; OUT is the folder to make."
+    )
+    return f"{_wrapped(said)}\n```bash no-run\n{result.about['command']}\n```\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 124, break_long_words=False, break_on_hyphens=False) + "\n"
