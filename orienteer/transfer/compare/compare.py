@@ -14,6 +14,7 @@ import yaml
 from orienteer.errors import InputError
 from orienteer.progress import say
 from orienteer.scans.discover import discover
+from orienteer.scans.index import Failure
 from orienteer.scans.prepare import Preparation, prepare
 from orienteer.scans.source import Selection
 from orienteer.training.folder import close_run, fingerprint
@@ -140,18 +141,20 @@ def _dice(records: Records, config: CompareConfig, contenders: Sequence[Contende
 
 def _prepared(bench: Bench, contenders: Sequence[Contender]) -> tuple[Bench, PreparedCases]:
     """Prepares everything once, for all processes; cases that cannot be used are told and taken out."""
-    first = None
+    every: list[PreparedCases] = []
+    failures: dict[str, Failure] = {}
     for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
         whole = replace(preparation, crop_to_body=False)
         prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, given_spacing=True)
         bench.prepared[whole.fingerprint()] = prepared
         prepare(discover(bench.links), bench.store, selection=_run_selection(contenders), preparation=preparation)
-        first = first or prepared
-    assert first is not None
-    if first.failures:
-        say(failures_text(first.failures))
-    parts = [tuple(name for name in bench.parts.part(part) if name in first.cases) for part in _PARTS]
-    return replace(bench, parts=Parts(*parts)), first
+        every.append(prepared)
+        failures |= {failure.name: failure for failure in prepared.failures}
+    if failures:
+        say(failures_text(tuple(failures.values())))
+    usable = set.intersection(*(set(prepared.cases) for prepared in every))
+    parts = [tuple(name for name in bench.parts.part(part) if name in usable) for part in _PARTS]
+    return replace(bench, parts=Parts(*parts)), every[0]
 
 
 _PARTS = ("pretraining", "validation", "test")

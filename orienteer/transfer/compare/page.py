@@ -178,7 +178,7 @@ def _figures(measure: Measure, lines: Sequence[Line], title: str, signed: bool =
             form = f"{'+' if signed else ''}.{digits}f"
             cells.append("" if line is None else f"{line.mean:{form}} ({line.low:{form}} to {line.high:{form}})")
         rows.append((method, *cells))
-    return table(f"{title}{unit}", ("method", *(name or "all" for name in head)), rows)
+    return table(f"{title}{unit}", ("method", *(name or "no label is used" for name in head)), rows)
 
 
 def _number(fraction: str) -> float:
