@@ -18,6 +18,9 @@ from orienteer.encoders import ENCODERS, view_divisor
 from orienteer.methods import METHODS
 from orienteer.tasks import TASKS
 from orienteer.training.config import PretrainConfig
+from orienteer.transfer.compare.ablate import QUESTIONS
+from orienteer.transfer.compare.config import CompareConfig
+from orienteer.transfer.compare.config import make_config as make_compare_config
 from orienteer.views.augment import Augmentation
 
 from .docs_blocks import Block, blocks, commands, run_page
@@ -142,6 +145,26 @@ def test_the_settings_page_names_every_method() -> None:
             "yes" if method.teacher else "no",
             f"`{method.encoder}`",
         )
+
+
+def test_every_method_has_a_section_with_all_that_it_must_tell() -> None:
+    sections = dict(re.findall(r"^## `([^`]+)`\n(.*?)(?=^## |\Z)", (DOCS / "methods.md").read_text(), re.M | re.S))
+    assert list(sections) == list(METHODS)
+    for name, text in sections.items():
+        assert [word for word in ("*Loss*", "*Source*", "*Curve*", "*Departs*") if word not in text] == [], name
+        assert name == "default" or f"orienteer pretrain SCANS --out RUN --method {name}" in text
+
+
+def test_the_settings_of_the_compare_page_can_be_given_and_all_are_explained() -> None:
+    text = (DOCS / "compare.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    config = make_compare_config(yaml.safe_load(example))
+    assert list(config.define) == ["tuned slowly", "three views"]
+    explained = {name for words, _ in table_rows(DOCS / "compare.md", 2) for name in re.findall(r"`(\w+)`", words)}
+    assert explained >= set(CompareConfig.__dataclass_fields__) - {
+        *("data", "images", "labels", "out", "name", "probe", "retrieval", "sides", "keep", "store"),
+    }
+    assert explained >= set(QUESTIONS)
 
 
 def test_the_settings_page_names_every_encoder_with_its_divisor() -> None:
