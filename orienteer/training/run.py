@@ -162,6 +162,7 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
     reporter = Reporter(folder, pace, config.log_every, start_step, shown=True)
     heldout = Heldout(
         folder,
+        list(validation),
         lambda rank, world: heldout_loader(store, list(validation), config, rank, world),
         config.validate_every or config.steps,
         reporter,
