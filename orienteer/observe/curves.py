@@ -11,6 +11,7 @@ import numpy as np
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.markup import Picture
 from orienteer.draw.plots import learning_curves
+from orienteer.training.plateau import Hint, plateau
 
 COLUMNS = 3
 """Curves side by side."""
@@ -75,7 +76,7 @@ def draw_curves(rows: Sequence[Row]) -> Picture | None:
         learning_curves(axes, steps, {name: curve}, lines, unit)
     for axes in panels[len(known) :]:
         axes.set_visible(False)
-    words = _words(last, known)
+    words = _words(last, known, plateau([int(row["step"]) for row in heldout], [row["loss"] for row in heldout]))
     return Picture("Learning curves", *words, to_png(figure))
 
 
@@ -98,7 +99,7 @@ def over_time(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
     return strips
 
 
-def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
+def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]], hint: Hint | None) -> tuple[str, str]:
     said = []
     for key, rivals in known.items():
         name, value, unit = in_person_units(key, last[key])
@@ -110,5 +111,6 @@ def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]]) 
         "line has learned nothing; one that has become level will gain little from more steps. At the end: "
         + "; ".join(said)
         + "."
+        + (f" When to stop: {hint.words}." if hint is not None else "")
     )
     return text, "Curves of the held-out figures over the training steps. At the end: " + "; ".join(said) + "."

@@ -52,14 +52,16 @@ class Heldout(pl.Callback):
         self._rivals: dict[str, float] = {}
         self._warned = False
         self.figures: dict[str, float] = {}
+        self.losses: list[tuple[int, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what a resumed run must know."""
-        return {"best": self._best, "figures": self.figures}
+        return {"best": self._best, "figures": self.figures, "losses": self.losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes it back."""
         self._best, self.figures = state_dict["best"], state_dict["figures"]
+        self.losses = [(int(step), float(loss)) for step, loss in state_dict.get("losses", [])]
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: ViewBatch, batch_idx: int
@@ -89,6 +91,7 @@ class Heldout(pl.Callback):
         means = Figures.means(keys, reduced(trainer, sums, "sum"))
         self._rivals = self._rivals or {key: means[key] for key in keys if is_rival(key, keys)}
         self.figures = {**means, **self._rivals, **self._spread(trainer, embeddings)}
+        self.losses.append((step, self.figures["loss"]))
         self._reporter.heldout(step, self.figures)
         if self.figures["loss"] < self._best:
             self._best = self.figures["loss"]

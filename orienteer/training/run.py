@@ -35,6 +35,7 @@ from orienteer.training.gallery import SCANS, Gallery
 from orienteer.training.module import Pretraining
 from orienteer.training.pace import Pace
 from orienteer.training.planning import peak_memory_mb, plan_config
+from orienteer.training.plateau import plateau
 from orienteer.training.reporter import Reporter
 from orienteer.training.summary import make_summary, summary_table
 from orienteer.training.weights import save_encoder
@@ -190,12 +191,14 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
             reporter.close()
     speed = {"views_per_second": pace.views_per_second, "data_wait_share": pace.data_wait_share}
     speed["peak_memory_mb"] = peak_memory_mb(torch.device("cpu"))
-    summary = make_summary(heldout.figures, counts, trainer.global_step, speed, time.monotonic() - begun)
+    hint = plateau([step for step, _ in heldout.losses], [loss for _, loss in heldout.losses])
+    summary = make_summary(heldout.figures, hint, counts, trainer.global_step, speed, time.monotonic() - begun)
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)
         run_folder.write_summary(folder, summary)
         write_model_card(folder, summary)
-        say(f"\n{summary_table(summary)}\n\nthe encoder, pictures and figures are in {folder}")
+        said = f"{summary_table(summary)}\n\n{hint.words if hint is not None else ''}"
+        say(f"\n{said}\nthe encoder, pictures and figures are in {folder}")
     return Run(folder, summary)
 
 

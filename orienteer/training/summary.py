@@ -3,13 +3,21 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from orienteer.training.plateau import Hint
+
 
 def make_summary(
-    heldout: Mapping[str, float], scans: Mapping[str, int], steps: int, pace: Mapping[str, float], seconds: float
+    heldout: Mapping[str, float],
+    hint: Hint | None,
+    scans: Mapping[str, int],
+    steps: int,
+    pace: Mapping[str, float],
+    seconds: float,
 ) -> dict[str, Any]:
-    """Returns the summary of a run: held-out figures with their rivals, scans counted, steps, throughput."""
+    """Returns the summary of a run: held-out figures with their rivals, plateau, scans counted, steps, throughput."""
     return {
         "heldout": dict(sorted(heldout.items())),
+        "plateau": hint.plain() if hint is not None else None,
         "scans": dict(scans),
         "steps": steps,
         **pace,
