@@ -81,18 +81,19 @@ def draw_curves(rows: Sequence[Row]) -> Picture | None:
 
 
 def over_time(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    """Returns the pictures of the first, a middle and the last validation, with their steps, by task.
+    """Returns the pictures of the first, a middle and the last validation, with their steps, by task and scan.
 
     All of them show the same held-out views, so that what changes is what was learned. A run that drew no pictures has
     none.
     """
     found: dict[str, dict[int, Path]] = {}
     for path in sorted((folder / "pictures").glob("step_*.png")):
-        named = re.fullmatch(r"step_(\d+)_(.+)", path.stem)
+        named = re.fullmatch(r"step_(\d+)_(.+?)(?:_scan_(\d+))?", path.stem)
         if named:
-            found.setdefault(named[2], {})[int(named[1])] = path
+            name = named[2] if named[3] is None else f"{named[2]}, scan {named[3]}"
+            found.setdefault(name, {})[int(named[1])] = path
     strips = {}
-    for name, pictures in found.items():
+    for name, pictures in sorted(found.items()):
         steps = sorted(pictures)
         chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]})
         strips[name] = [(step, pictures[step].read_bytes()) for step in chosen]
