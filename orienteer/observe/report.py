@@ -15,7 +15,7 @@ from orienteer.observe.findings import Findings, ObservedScan, flags
 from orienteer.scans.store import StoredScan
 from orienteer.training.folder import FAILURES_FILE
 
-NOT_SHOWN = {"scans", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}
+NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}
 """Settings that name places on somebody's machine, or say nothing about what was learned."""
 
 MOST_FAILURES = 50

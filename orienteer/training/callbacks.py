@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from orienteer.encoders.base import Encoder
 from orienteer.progress import say
 from orienteer.training.collapse import Embeddings, collapse_words
 from orienteer.training.evaluate import Figures, heldout_figures
@@ -26,6 +27,10 @@ from orienteer.views.batch import ViewBatch
 
 class Interrupted(Exception):
     """The user asked to stop; the last checkpoint is written."""
+
+
+Watch = Callable[[Encoder, torch.device], dict[str, float]]
+"""Looks at the encoder at every validation and returns figures. It must leave torch's random state alone."""
 
 
 class Heldout(pl.Callback):
@@ -45,9 +50,11 @@ class Heldout(pl.Callback):
         pace: Pace,
         gallery: Gallery | None,
         on_best: Callable[[Pretraining], None],
+        watch: Watch | None = None,
     ) -> None:
         self._folder, self._scans, self._make_loader, self._every = folder, scans, make_loader, every
         self._reporter, self._pace, self._gallery, self._on_best = reporter, pace, gallery, on_best
+        self._watch = watch
         self._best = math.inf
         self._rivals: dict[str, float] = {}
         self._warned = False
@@ -86,11 +93,12 @@ class Heldout(pl.Callback):
                 figures.add(found, views.batch)
         if self._gallery is not None and trainer.is_global_zero:
             self._gallery.draw(network, module.device, step, must=step in (self._every, trainer.max_steps))
+        watched = self._watch(network.encoder, module.device) if self._watch and trainer.is_global_zero else {}
         module.train()
         keys, sums = figures.sums()
         means = Figures.means(keys, reduced(trainer, sums, "sum"))
         self._rivals = self._rivals or {key: means[key] for key in keys if is_rival(key, keys)}
-        self.figures = {**means, **self._rivals, **self._spread(trainer, embeddings)}
+        self.figures = {**means, **self._rivals, **self._spread(trainer, embeddings), **watched}
         self.losses.append((step, self.figures["loss"]))
         self._reporter.heldout(step, self.figures)
         if self.figures["loss"] < self._best:

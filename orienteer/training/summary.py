@@ -53,13 +53,14 @@ def is_rival(key: str, heldout: Collection[str]) -> bool:
 
 
 def _name(key: str) -> str:
-    for ending, unit in (("_mm", "mm"), ("_accuracy", "%")):
+    for ending, unit in (("_mm", "mm"), ("_accuracy", "%"), ("_dice", "%")):
         if key.endswith(ending):
-            return f"{key.removesuffix(ending).replace('_', ' ')} ({unit})"
+            kept = ending if ending == "_dice" else ""
+            return f"{(key.removesuffix(ending) + kept).replace('_', ' ')} ({unit})"
     return key.replace("_", " ")
 
 
 def _cell(key: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{100 * value:.1f}" if key.endswith("_accuracy") else f"{value:.1f}"
+    return f"{100 * value:.1f}" if key.endswith(("_accuracy", "_dice")) else f"{value:.1f}"
