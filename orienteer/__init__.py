@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from orienteer.observe.observe import observe as observe
     from orienteer.training.demo import demo as demo
     from orienteer.training.planning import plan as plan
-    from orienteer.training.run import pretrain as pretrain
     from orienteer.training.weights import load_encoder as load_encoder
     from orienteer.transfer.classify import classify as classify
     from orienteer.transfer.compare.ablate import ablate as ablate
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
     from orienteer.transfer.export import export as export
     from orienteer.transfer.finetune import finetune as finetune
     from orienteer.transfer.load import load as load
+    from orienteer.transfer.online_probe import pretrain as pretrain
     from orienteer.transfer.predict import predict as predict
     from orienteer.transfer.probe import probe as probe
 
 _PUBLIC = {
     "demo": "orienteer.training.demo",
     "plan": "orienteer.training.planning",
-    "pretrain": "orienteer.training.run",
+    "pretrain": "orienteer.transfer.online_probe",
     "observe": "orienteer.observe.observe",
     "explore": "orienteer.observe.explore.command",
     "load": "orienteer.transfer.load",

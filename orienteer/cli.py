@@ -20,7 +20,7 @@ COMMANDS = {
         prints=True,
     ),
     "pretrain": Command(
-        "orienteer.training.run:pretrain",
+        "orienteer.transfer.online_probe:pretrain",
         "orienteer.training.config:PretrainConfig",
         "scans",
         about="train an encoder on a folder of unlabelled scans",

@@ -11,6 +11,7 @@ import numpy as np
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.markup import Picture
 from orienteer.draw.plots import learning_curves
+from orienteer.training.plateau import Hint, plateau
 
 COLUMNS = 3
 """Curves side by side."""
@@ -75,30 +76,31 @@ def draw_curves(rows: Sequence[Row]) -> Picture | None:
         learning_curves(axes, steps, {name: curve}, lines, unit)
     for axes in panels[len(known) :]:
         axes.set_visible(False)
-    words = _words(last, known)
+    words = _words(last, known, plateau([int(row["step"]) for row in heldout], [row["loss"] for row in heldout]))
     return Picture("Learning curves", *words, to_png(figure))
 
 
 def over_time(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    """Returns the pictures of the first, a middle and the last validation, with their steps, by task.
+    """Returns the pictures of the first, a middle and the last validation, with their steps, by task and scan.
 
     All of them show the same held-out views, so that what changes is what was learned. A run that drew no pictures has
     none.
     """
     found: dict[str, dict[int, Path]] = {}
     for path in sorted((folder / "pictures").glob("step_*.png")):
-        named = re.fullmatch(r"step_(\d+)_(.+)", path.stem)
+        named = re.fullmatch(r"step_(\d+)_(.+?)(?:_scan_(\d+))?", path.stem)
         if named:
-            found.setdefault(named[2], {})[int(named[1])] = path
+            name = named[2] if named[3] is None else f"{named[2]}, scan {named[3]}"
+            found.setdefault(name, {})[int(named[1])] = path
     strips = {}
-    for name, pictures in found.items():
+    for name, pictures in sorted(found.items()):
         steps = sorted(pictures)
         chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]})
         strips[name] = [(step, pictures[step].read_bytes()) for step in chosen]
     return strips
 
 
-def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
+def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]], hint: Hint | None) -> tuple[str, str]:
     said = []
     for key, rivals in known.items():
         name, value, unit = in_person_units(key, last[key])
@@ -110,5 +112,6 @@ def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]]) 
         "line has learned nothing; one that has become level will gain little from more steps. At the end: "
         + "; ".join(said)
         + "."
+        + (f" When to stop: {hint.words}." if hint is not None else "")
     )
     return text, "Curves of the held-out figures over the training steps. At the end: " + "; ".join(said) + "."

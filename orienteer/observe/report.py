@@ -13,9 +13,11 @@ from orienteer.observe import header_words
 from orienteer.observe.curves import draw_curves, in_person_units, over_time, read_metrics, rivals_of
 from orienteer.observe.findings import Findings, ObservedScan, flags
 from orienteer.scans.store import StoredScan
+from orienteer.training.data import distortion
 from orienteer.training.folder import FAILURES_FILE
+from orienteer.views.distort import NOTHING
 
-NOT_SHOWN = {"scans", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}
+NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}
 """Settings that name places on somebody's machine, or say nothing about what was learned."""
 
 MOST_FAILURES = 50
@@ -45,15 +47,36 @@ def _lead(findings: Findings) -> str:
     which = "new scans" if findings.new else "scans of its own that were held out"
     text = (
         f"After {loaded.step} steps on {len(loaded.training)} unlabelled scans, the model looked at "
-        f"{len(findings.scans)} {which}. It saw small boxes cut out of them and told how far apart they lie, which parts "
-        "of them are near each other, and how to get from one to the next."
+        f"{len(findings.scans)} {which}. It saw small boxes cut out of them"
     )
-    said = [paragraph(text, "lead"), *(notice(note) for note in findings.notes)]
+    told = " and told how far apart they lie, which parts of them are near each other, and how to get from one to the next."
+    text += told if _tells_gaps(findings) or not findings.scans else "."
+    said = [paragraph(text, "lead"), *(notice(note) for note in _method_notes(findings) + findings.notes)]
     flagged = [scan for scan in findings.scans if scan.verdict is not None and scan.verdict.flagged]
     if flagged:
         names = ", ".join(scan.figures.name for scan in flagged[:5]) + (" and others" if len(flagged) > 5 else "")
         said.append(notice(f"The header of {len(flagged)} of these scans does not fit the anatomy in it: {names}."))
     return "\n".join(said)
+
+
+def _tells_gaps(findings: Findings) -> bool:
+    return any(scan.figures.error_mm is not None for scan in findings.scans)
+
+
+def _method_notes(findings: Findings) -> tuple[str, ...]:
+    """Returns what a person must know of a run whose method learns other things than places."""
+    said = []
+    if findings.scans and not _tells_gaps(findings):
+        said.append(
+            "No task of this run's method tells how far apart views lie. So there are no errors in mm, no closure, and no "
+            "check of headers; what it did learn is shown below. The method “default” learns places."
+        )
+    if distortion(findings.loaded.config) != NOTHING:
+        said.append(
+            "While it trained, parts of the views were hidden or rearranged. Here the model sees them whole, so that the "
+            "figures and pictures of tasks that restore something say little; those under “How it learned” are right."
+        )
+    return tuple(said)
 
 
 def _glance(findings: Findings) -> str:

@@ -3,7 +3,7 @@
 import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,7 +12,9 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from orienteer.encoders.base import Encoder
 from orienteer.progress import say
+from orienteer.training.collapse import Embeddings, collapse_words
 from orienteer.training.evaluate import Figures, heldout_figures
 from orienteer.training.gallery import Gallery
 from orienteer.training.module import Pretraining
@@ -27,6 +29,10 @@ class Interrupted(Exception):
     """The user asked to stop; the last checkpoint is written."""
 
 
+Watch = Callable[[Encoder, torch.device], dict[str, float]]
+"""Looks at the encoder at every validation and returns figures. It must leave torch's random state alone."""
+
+
 class Heldout(pl.Callback):
     """Validates between steps, draws pictures, and keeps the best checkpoint.
 
@@ -37,26 +43,32 @@ class Heldout(pl.Callback):
     def __init__(
         self,
         folder: Path,
+        scans: Sequence[str],
         make_loader: Callable[[int, int], DataLoader],
         every: int,
         reporter: Reporter,
         pace: Pace,
         gallery: Gallery | None,
         on_best: Callable[[Pretraining], None],
+        watch: Watch | None = None,
     ) -> None:
-        self._folder, self._make_loader, self._every = folder, make_loader, every
+        self._folder, self._scans, self._make_loader, self._every = folder, scans, make_loader, every
         self._reporter, self._pace, self._gallery, self._on_best = reporter, pace, gallery, on_best
+        self._watch = watch
         self._best = math.inf
         self._rivals: dict[str, float] = {}
+        self._warned = False
         self.figures: dict[str, float] = {}
+        self.losses: list[tuple[int, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what a resumed run must know."""
-        return {"best": self._best, "figures": self.figures}
+        return {"best": self._best, "figures": self.figures, "losses": self.losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes it back."""
         self._best, self.figures = state_dict["best"], state_dict["figures"]
+        self.losses = [(int(step), float(loss)) for step, loss in state_dict.get("losses", [])]
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: ViewBatch, batch_idx: int
@@ -71,25 +83,39 @@ class Heldout(pl.Callback):
 
     def validate(self, trainer: pl.Trainer, module: Pretraining) -> None:
         """Measures the held-out view sets and keeps what is best."""
-        network, step, figures = module.best_network, trainer.global_step, Figures()
+        network, step = module.best_network, trainer.global_step
+        figures, embeddings = Figures(), Embeddings(self._scans, network.encoder.channels[-1])
         module.eval()
         for batch in self._make_loader(trainer.global_rank, trainer.world_size):
             views = batch.to(module.device)
             with trainer.precision_plugin.val_step_context():
-                figures.add(heldout_figures(network, module.weights, views, rivals=not self._rivals), views.batch)
+                found = heldout_figures(network, module.weights, views, not self._rivals, embeddings)
+                figures.add(found, views.batch)
         if self._gallery is not None and trainer.is_global_zero:
             self._gallery.draw(network, module.device, step, must=step in (self._every, trainer.max_steps))
+        watched = self._watch(network.encoder, module.device) if self._watch and trainer.is_global_zero else {}
         module.train()
         keys, sums = figures.sums()
         means = Figures.means(keys, reduced(trainer, sums, "sum"))
         self._rivals = self._rivals or {key: means[key] for key in keys if is_rival(key, keys)}
-        self.figures = {**means, **self._rivals}
+        self.figures = {**means, **self._rivals, **self._spread(trainer, embeddings), **watched}
+        self.losses.append((step, self.figures["loss"]))
         self._reporter.heldout(step, self.figures)
         if self.figures["loss"] < self._best:
             self._best = self.figures["loss"]
             trainer.save_checkpoint(self._folder / "checkpoints" / "best.ckpt")
             if trainer.is_global_zero:
                 self._on_best(module)
+
+    def _spread(self, trainer: pl.Trainer, embeddings: Embeddings) -> dict[str, float]:
+        """Returns figures of the views' vectors, and says once where they have become one."""
+        sums = reduced(trainer, embeddings.sums(), "sum")
+        figures = embeddings.figures(sums)
+        words = collapse_words(figures, views=round(sums[: len(self._scans)].sum().item()))
+        if words is not None and not self._warned and trainer.is_global_zero:
+            say(f"step {trainer.global_step}: {words}")
+        self._warned = words is not None
+        return figures
 
 
 class SaveLast(pl.Callback):

@@ -99,6 +99,8 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Processes that prepare scans. By default one per core."""
     weights: str | None = None
     """Start from these weights: a run folder or an encoder.safetensors file. (To go on with a run, use resume.)"""
+    probe: str | None = None
+    """A dataset.json with label maps: at every validation, measure how well frozen features tell its labels."""
     resume: bool = False
     """Go on with the run in `out` from its last checkpoint."""
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from orienteer.tasks.base import Task
+from orienteer.training.collapse import Embeddings
 from orienteer.training.module import Network, named_losses, named_metrics, total_loss
 from orienteer.views.batch import ViewBatch
 
@@ -36,9 +37,18 @@ class Figures:
 
 
 @torch.no_grad()
-def heldout_figures(network: Network, weights: dict[str, float], views: ViewBatch, rivals: bool) -> dict[str, Tensor]:
-    """Returns loss and figures of one batch, and those of the trivial rivals where asked for."""
-    answers = network.answers(views)
+def heldout_figures(
+    network: Network, weights: dict[str, float], views: ViewBatch, rivals: bool, embeddings: Embeddings | None = None
+) -> dict[str, Tensor]:
+    """Returns loss and figures of one batch, and those of the trivial rivals where asked for.
+
+    Args:
+        embeddings: gets the vectors of the views, where given.
+    """
+    features = network.features(views.images)
+    answers = network.answers_to(views, features)
+    if embeddings is not None:
+        embeddings.add(features.levels[-1], views.scans)
     figures = named_metrics(answers)
     for answer in answers.values() if rivals else ():
         for rival, values in answer.task.rivals(views, answer.targets).items():

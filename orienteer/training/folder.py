@@ -20,7 +20,7 @@ from orienteer.training.weights import write_whole
 
 CONFIG_FILE, SPLIT_FILE, SUMMARY_FILE = "config.yaml", "split.json", "summary.json"
 COUNTS_FILE, FAILURES_FILE = "scans.json", "failures.csv"
-MAY_DIFFER = {"workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures"}
+MAY_DIFFER = {"workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"}
 """Settings that may differ when a run is resumed: they change how fast it goes, not what comes out."""
 
 _PACKAGES = ("orienteer", "torch", "monai", "pytorch-lightning", "SimpleITK", "blosc2", "numpy", "scikit-learn")

@@ -59,7 +59,10 @@ class Network(nn.Module):
 
     def answers(self, views: ViewBatch, teacher: nn.Module | None = None) -> dict[str, Answer]:
         """Returns every task's truth and prediction for a batch."""
-        features = self.features(views.images, teacher)
+        return self.answers_to(views, self.features(views.images, teacher))
+
+    def answers_to(self, views: ViewBatch, features: Features) -> dict[str, Answer]:
+        """Returns the same from the batch's feature maps."""
         tasks = cast(dict[str, Task], dict(self.tasks.items()))
         return {
             name: Answer(task, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))

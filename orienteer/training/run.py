@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from orienteer.scans.store import Store
 from orienteer.training import folder as run_folder
 from orienteer.training import launch
 from orienteer.training.build import build_network, build_trainer, task_weights
-from orienteer.training.callbacks import Heldout, Interrupted, SaveLast
+from orienteer.training.callbacks import Heldout, Interrupted, SaveLast, Watch
 from orienteer.training.card import write_model_card
 from orienteer.training.checkpoints import check_fits, read_checkpoint
 from orienteer.training.config import PretrainConfig, make_config
@@ -35,6 +35,7 @@ from orienteer.training.gallery import SCANS, Gallery
 from orienteer.training.module import Pretraining
 from orienteer.training.pace import Pace
 from orienteer.training.planning import peak_memory_mb, plan_config
+from orienteer.training.plateau import plateau
 from orienteer.training.reporter import Reporter
 from orienteer.training.summary import make_summary, summary_table
 from orienteer.training.weights import save_encoder
@@ -49,12 +50,21 @@ class Run:
     summary: dict[str, Any]
 
 
-def pretrain(scans: str | Path | None = None, out: str | Path | None = None, **settings: Any) -> Run:
+MakeWatch = Callable[[PretrainConfig], Watch]
+
+
+def pretrain(
+    scans: str | Path | None = None,
+    out: str | Path | None = None,
+    watch: MakeWatch | None = None,
+    **settings: Any,
+) -> Run:
     """Trains an encoder on a folder of unlabelled scans and returns the run, with held-out errors in mm.
 
     Args:
         scans: folder of NIfTI, NRRD, MetaImage files or DICOM series; subfolders too.
         out: run folder to make, or with ``resume=True`` to go on with.
+        watch: makes what looks at the encoder at every validation, where ``probe`` asks for it.
         **settings: any field of `PretrainConfig`, as on the command line.
 
     Raises:
@@ -78,12 +88,13 @@ def pretrain(scans: str | Path | None = None, out: str | Path | None = None, **s
     folder = Path(config.out)
     if launch.rank() > 0:
         launch.wait_until_ready(folder)
-        return _train(folder, replace(run_folder.read_config(folder), resume=config.resume), {})
+        unwatched = replace(run_folder.read_config(folder), resume=config.resume, probe=None)  # the first process does
+        return _train(folder, unwatched, {}, None)
     run_folder.open_run(folder, config.resume)
     try:
         config, counts = _resumed(folder, config, given) if config.resume else _begun(folder, config)
         launch.say_ready(folder)
-        return _train(folder, config, counts)
+        return _train(folder, config, counts, watch)
     except InputError:
         run_folder.forget_if_empty(folder)
         raise
@@ -137,7 +148,7 @@ def _resumed(folder: Path, config: PretrainConfig, given: Mapping[str, Any]) -> 
     return replace(before, **{**faster, "resume": True}), run_folder.read_counts(folder)
 
 
-def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
+def _train(folder: Path, config: PretrainConfig, counts: dict[str, int], watch: MakeWatch | None) -> Run:
     begun = time.monotonic()
     last = folder / "checkpoints" / "last.ckpt"
     resumed = read_checkpoint(last) if config.resume and last.is_file() else None
@@ -162,6 +173,7 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
     reporter = Reporter(folder, pace, config.log_every, start_step, shown=True)
     heldout = Heldout(
         folder,
+        list(validation),
         lambda rank, world: heldout_loader(store, list(validation), config, rank, world),
         config.validate_every or config.steps,
         reporter,
@@ -170,6 +182,7 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
         if config.pictures
         else None,
         on_best=lambda trained: save_encoder(folder, trained.best_network.encoder, facts),
+        watch=_watch(config, watch),
     )
     with SaveLast(folder, config.validate_every or config.steps, pace) as saver:
         trainer = build_trainer(config, [pace, reporter, heldout, saver])
@@ -189,13 +202,24 @@ def _train(folder: Path, config: PretrainConfig, counts: dict[str, int]) -> Run:
             reporter.close()
     speed = {"views_per_second": pace.views_per_second, "data_wait_share": pace.data_wait_share}
     speed["peak_memory_mb"] = peak_memory_mb(torch.device("cpu"))
-    summary = make_summary(heldout.figures, counts, trainer.global_step, speed, time.monotonic() - begun)
+    hint = plateau([step for step, _ in heldout.losses], [loss for _, loss in heldout.losses])
+    summary = make_summary(heldout.figures, hint, counts, trainer.global_step, speed, time.monotonic() - begun)
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)
         run_folder.write_summary(folder, summary)
         write_model_card(folder, summary)
-        say(f"\n{summary_table(summary)}\n\nthe encoder, pictures and figures are in {folder}")
+        said = f"{summary_table(summary)}\n\n{hint.words if hint is not None else ''}"
+        say(f"\n{said}\nthe encoder, pictures and figures are in {folder}")
     return Run(folder, summary)
+
+
+def _watch(config: PretrainConfig, make: MakeWatch | None) -> Watch | None:
+    if config.probe is None:
+        return None
+    if make is None:
+        do = "use `orienteer pretrain` or orienteer.pretrain"
+        raise InputError("probe", wanted="a training that can be watched", got="one that cannot", do=do)
+    return make(config)
 
 
 def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, int]:

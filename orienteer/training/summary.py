@@ -3,13 +3,21 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from orienteer.training.plateau import Hint
+
 
 def make_summary(
-    heldout: Mapping[str, float], scans: Mapping[str, int], steps: int, pace: Mapping[str, float], seconds: float
+    heldout: Mapping[str, float],
+    hint: Hint | None,
+    scans: Mapping[str, int],
+    steps: int,
+    pace: Mapping[str, float],
+    seconds: float,
 ) -> dict[str, Any]:
-    """Returns the summary of a run: held-out figures with their rivals, scans counted, steps, throughput."""
+    """Returns the summary of a run: held-out figures with their rivals, plateau, scans counted, steps, throughput."""
     return {
         "heldout": dict(sorted(heldout.items())),
+        "plateau": hint.plain() if hint is not None else None,
         "scans": dict(scans),
         "steps": steps,
         **pace,
@@ -45,13 +53,14 @@ def is_rival(key: str, heldout: Collection[str]) -> bool:
 
 
 def _name(key: str) -> str:
-    for ending, unit in (("_mm", "mm"), ("_accuracy", "%")):
+    for ending, unit in (("_mm", "mm"), ("_accuracy", "%"), ("_dice", "%")):
         if key.endswith(ending):
-            return f"{key.removesuffix(ending).replace('_', ' ')} ({unit})"
+            kept = ending if ending == "_dice" else ""
+            return f"{(key.removesuffix(ending) + kept).replace('_', ' ')} ({unit})"
     return key.replace("_", " ")
 
 
 def _cell(key: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{100 * value:.1f}" if key.endswith("_accuracy") else f"{value:.1f}"
+    return f"{100 * value:.1f}" if key.endswith(("_accuracy", "_dice")) else f"{value:.1f}"

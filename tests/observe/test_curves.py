@@ -42,6 +42,7 @@ def test_each_curve_is_drawn_with_its_rivals(tmp_path, monkeypatch):
     assert none == {}
     assert percent == "%"
     assert "gap error 40 mm (trivial 120)" in picture.text
+    assert "When to stop: 2 validations are too few" in picture.text
 
 
 def test_the_first_a_middle_and_the_last_picture_are_chosen(tmp_path):

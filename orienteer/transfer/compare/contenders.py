@@ -39,7 +39,7 @@ QUICK: dict[str, Any] = {"workers": 0, "prepare_workers": 0, "pictures": False}
 """Defaults of what takes time and changes no figure."""
 
 IDLE = {"scans", "out", "store", "resume", "seed", "include", "exclude"} | {
-    *("workers", "devices", "nodes", "accelerator", "prepare_workers", "pictures", "log_every")
+    *("workers", "devices", "nodes", "accelerator", "prepare_workers", "pictures", "log_every", "probe")
 }
 """Settings of a pretraining that decide nothing, or are counted beside it."""
 

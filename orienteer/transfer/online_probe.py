@@ -1,0 +1,145 @@
+"""Pretraining that is watched by a probe: how well frozen features tell labels, at every validation.
+
+Training itself knows nothing of labels. It is handed a function that looks at the encoder and returns figures.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from orienteer.encoders.base import Encoder
+from orienteer.errors import InputError
+from orienteer.progress import say
+from orienteer.scans.prepare import Preparation
+from orienteer.scans.source import Selection
+from orienteer.scans.store import Store
+from orienteer.training.config import PretrainConfig
+from orienteer.training.run import Run
+from orienteer.training.run import pretrain as pretrain_unwatched
+from orienteer.transfer.cases import LabelledCase, open_labels, prepare_cases
+from orienteer.transfer.datasets import read_dataset
+from orienteer.transfer.features import FrozenEncoder, features_at
+from orienteer.transfer.prepared import failures_text
+from orienteer.transfer.probe_models import Kind, fit_probe
+from orienteer.transfer.probe_voxels import MajorityMap, dice, lattice, mean_dice, sample_voxels
+
+MOST_CASES = 12
+"""Labelled scans that are looked at, evenly chosen among all: they set the time."""
+
+TESTED = 3
+"""Every third of them is scored, the others are fitted on."""
+
+VOXELS, TEST_VOXELS = 1000, 4000
+"""Voxels per scan to fit on, and at most so many to score."""
+
+KINDS: tuple[Kind, ...] = ("knn", "ridge")
+
+
+def pretrain(scans: str | Path | None = None, out: str | Path | None = None, **settings: Any) -> Run:
+    """Trains an encoder on a folder of unlabelled scans and returns the run, with held-out errors in mm.
+
+    Args:
+        scans: folder of NIfTI, NRRD, MetaImage files or DICOM series; subfolders too.
+        out: run folder to make, or with ``resume=True`` to go on with.
+        **settings: any field of `PretrainConfig`, as on the command line.
+
+    Raises:
+        InputError: a setting or folder that cannot be used; nothing was trained.
+        TrainingStopped: a loss that is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: Ctrl-C; the last step is saved, ``resume=True`` goes on with it.
+
+    Example:
+        >>> import tempfile
+        >>> from orienteer.scans.phantom import write_phantoms
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
+        ...     run = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=2, batch=2, workers=0)
+        ...     sorted(path.name for path in run.folder.glob("encoder.*"))
+        ['encoder.json', 'encoder.safetensors']
+    """
+    return pretrain_unwatched(scans, out, watch=OnlineProbe, **settings)
+
+
+class OnlineProbe:
+    """Fits nearest neighbours and a ridge regression on voxels of some labelled scans, and scores them on others.
+
+    Everything is chosen when it is made: the scans, their voxels, the floor. What changes between two calls is the
+    encoder alone. It draws nothing from torch's random state, so that a training goes on as if it had not been looked at.
+
+    Args:
+        config: of the pretraining, resolved; ``probe`` names the labelled scans.
+
+    Raises:
+        InputError: label maps that cannot be read, or fewer than two of them.
+    """
+
+    def __init__(self, config: PretrainConfig) -> None:
+        assert config.view_size is not None
+        assert config.store is not None
+        self._size = config.view_size
+        self._preparation = replace(config.part(Preparation), crop_to_body=False)
+        data = read_dataset(config.probe, None, None)
+        selection = Selection(modality=data.modality)
+        prepared = prepare_cases(data, config.store, self._preparation, selection, config.prepare_workers)
+        if prepared.failures:
+            say(failures_text(prepared.failures))
+        cases = [prepared.cases[name] for name in sorted(prepared.cases)]
+        cases = [cases[number] for number in _evenly(len(cases), MOST_CASES)]
+        if len(cases) < 2:
+            raise InputError("probe", wanted="two labelled scans or more", got=str(len(cases)), do="add some")
+        self._store, self._classes = Store.open(config.store), len(prepared.classes)
+        self._test = cases[TESTED - 1 :: TESTED] or cases[-1:]
+        self._training = [case for case in cases if case not in self._test]
+        rng = np.random.default_rng(0)
+        self._samples = [sample_voxels(rng, _labels(case), self._classes, VOXELS) for case in self._training]
+        self._lattices = [lattice(case.shape_vox, TEST_VOXELS) for case in self._test]
+        floor = MajorityMap([_labels(case) for case in self._training], self._classes)
+        self._floor = self._dice([floor.at(*place) for place in self._places()])
+
+    def __call__(self, encoder: Encoder, device: torch.device) -> dict[str, float]:
+        """Returns the mean Dice over scans and foreground classes of each model, beside the floor.
+
+        The floor is the most frequent class at each place, counted from the middle of the scan: it sees no image.
+        """
+        frozen = FrozenEncoder(encoder, self._size, self._preparation, device, {})
+        drawn = [points for points, _, _ in self._samples]
+        features = np.concatenate([self._features(frozen, *pair) for pair in zip(self._training, drawn, strict=True)])
+        tested = [self._features(frozen, *pair) for pair in zip(self._test, self._lattices, strict=True)]
+        classes = np.concatenate([found for _, found, _ in self._samples])
+        weights = np.concatenate([weight for _, _, weight in self._samples])
+        figures = {}
+        for kind in KINDS:
+            scores, _ = fit_probe(kind, features, classes, weights, self._classes, [], lambda *_: 0.0)
+            figures[f"probe_{kind}_dice"] = self._dice([scores(rows).argmax(1) for rows in tested])
+            figures[f"probe_{kind}_dice_trivial"] = self._floor
+        return figures
+
+    def _features(self, frozen: FrozenEncoder, case: LabelledCase, points: np.ndarray) -> np.ndarray:
+        return features_at(frozen, self._store, case.key, points.astype(np.float64), overlap=0.0)
+
+    def _places(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+        return [(points, case.shape_vox) for case, points in zip(self._test, self._lattices, strict=True)]
+
+    def _dice(self, predicted: list[np.ndarray]) -> float:
+        scores = [
+            dice(_labels(case)[tuple(points.T)], found, self._classes)
+            for case, points, found in zip(self._test, self._lattices, predicted, strict=True)
+        ]
+        return float(np.nanmean(mean_dice(scores)))
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """Returns at most so many of the first ``count`` numbers, evenly spread.
+
+    Example:
+        >>> _evenly(3, most=5), _evenly(9, most=3)
+        ([0, 1, 2], [0, 4, 8])
+    """
+    return sorted({round(number) for number in np.linspace(0, count - 1, min(count, most)).tolist()})
+
+
+def _labels(case: LabelledCase) -> np.ndarray:
+    return open_labels(case.labels)[:]
