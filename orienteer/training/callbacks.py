@@ -3,7 +3,7 @@
 import math
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -63,11 +63,12 @@ class Heldout(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what a resumed run must know."""
-        return {"best": self._best, "figures": self.figures, "losses": self.losses}
+        return {"best": self._best, "figures": self.figures, "losses": self.losses, "warned": self._warned}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes it back."""
         self._best, self.figures = state_dict["best"], state_dict["figures"]
+        self._warned = bool(state_dict.get("warned", False))
         self.losses = [(int(step), float(loss)) for step, loss in state_dict.get("losses", [])]
 
     def on_train_batch_end(
@@ -98,7 +99,7 @@ class Heldout(pl.Callback):
         keys, sums = figures.sums()
         means = Figures.means(keys, reduced(trainer, sums, "sum"))
         self._rivals = self._rivals or {key: means[key] for key in keys if is_rival(key, keys)}
-        self.figures = {**means, **self._rivals, **self._spread(trainer, embeddings), **watched}
+        self.figures = {**means, **self._rivals, **self._spread(trainer, embeddings, means), **watched}
         self.losses.append((step, self.figures["loss"]))
         self._reporter.heldout(step, self.figures)
         if self.figures["loss"] < self._best:
@@ -107,11 +108,11 @@ class Heldout(pl.Callback):
             if trainer.is_global_zero:
                 self._on_best(module)
 
-    def _spread(self, trainer: pl.Trainer, embeddings: Embeddings) -> dict[str, float]:
+    def _spread(self, trainer: pl.Trainer, embeddings: Embeddings, means: Mapping[str, float]) -> dict[str, float]:
         """Returns figures of the views' vectors, and says once where they have become one."""
         sums = reduced(trainer, embeddings.sums(), "sum")
         figures = embeddings.figures(sums)
-        words = collapse_words(figures, views=round(sums[: len(self._scans)].sum().item()))
+        words = collapse_words({**means, **figures}, views=round(sums[: len(self._scans)].sum().item()))
         if words is not None and not self._warned and trainer.is_global_zero:
             say(f"step {trainer.global_step}: {words}")
         self._warned = words is not None

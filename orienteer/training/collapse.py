@@ -1,6 +1,8 @@
-"""Whether the encoder still tells views apart: figures of its vectors on held-out views, and words where it does not."""
+"""Whether the encoder and the heads still tell views apart: figures on held-out views, and words where they do not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -14,6 +16,9 @@ LEAST_VIEWS = 8
 
 LEAST_SPREAD = 1e-4
 """Below it the views' vectors differ by less than 1 % of their length: they are all the same."""
+
+PREDICTIONS = "prediction_spread_"
+"""Begins the names of the figures of `prediction_spread`; the task's name ends them."""
 
 LEAST_RANK = 1.5
 """Below it the views' vectors differ along little more than one line."""
@@ -63,16 +68,20 @@ class Embeddings:
         ``embedding_rank``: how many directions the vectors differ along, the exponential of the entropy of their
         covariance's normalised eigenvalues (Roy and Vetterli 2007). ``embedding_spread``: their variance as a share of
         their mean squared length, 0 to 1. ``embedding_cosine``: mean cosine between views of different scans, nothing
-        subtracted; left out where only one scan is held out.
+        subtracted; left out where only one scan is held out. Nothing at all where a vector is not finite: that is no
+        collapse, and the loss will say it.
         """
+        if not torch.isfinite(sums).all():
+            return {}
         scans, channels = self._directions.shape
         counts, directions, total, products = sums.split([scans, scans * channels, channels, channels**2])
         views = counts.sum()
         mean = total / views
         products = products.reshape(channels, channels) / views
-        spread = (1 - mean @ mean / products.trace().clamp_min(1e-300)).clamp(0, 1)
+        mean_square = products.trace()
+        spread = (1 - mean @ mean / mean_square).clamp(0, 1) if mean_square > 0 else 0.0  # all zero: all the same
         figures = {
-            "embedding_rank": _effective_rank(products - torch.outer(mean, mean), products.trace()),
+            "embedding_rank": _effective_rank(products - torch.outer(mean, mean), mean_square),
             "embedding_spread": float(spread),
         }
         pairs = views**2 - (counts**2).sum()
@@ -83,24 +92,51 @@ class Embeddings:
         return figures
 
 
+def prediction_spread(prediction: Any) -> Float64[Tensor, ""]:
+    """Returns how much of a prediction differs between the views of a set: its variance as a share of its mean square.
+
+    Args:
+        prediction: a dataclass of tensors whose first two axes are the batch and the views (or pairs of them). The mean
+            over its tensors and the batch is returned; 0 where all views get the same.
+
+    Example:
+        >>> from dataclasses import make_dataclass
+        >>> told = make_dataclass("Told", ["places"])
+        >>> prediction_spread(told(torch.ones(2, 3, 3))).item(), prediction_spread(told(torch.eye(4)[None])).item()
+        (0.0, 0.75)
+    """
+    values = [getattr(prediction, item.name) for item in fields(prediction)]
+    found = []
+    for value in values:
+        if isinstance(value, Tensor) and value.is_floating_point() and value.ndim >= 2:
+            each = value.detach().double().flatten(2) if value.ndim > 2 else value.detach().double()[..., None]
+            mean_square = each.square().mean(dim=(1, 2))  # batch
+            variance = each.var(1, correction=0).mean(1)
+            found.append((variance / mean_square).nan_to_num(0.0).mean())
+    return torch.stack(found).mean() if found else torch.ones((), dtype=torch.float64)
+
+
 def collapse_words(figures: Mapping[str, float], views: int) -> str | None:
     """Returns what is wrong with the vectors and what to do, or None where nothing is.
 
     Args:
-        figures: as `Embeddings.figures` gives them.
+        figures: as `Embeddings.figures` gives them, and `prediction_spread` of every task.
         views: held-out views behind them.
 
     Example:
         >>> collapse_words({"embedding_rank": 6.0, "embedding_spread": 0.2}, views=32) is None
         True
     """
-    if views < LEAST_VIEWS:
+    if views < LEAST_VIEWS or "embedding_rank" not in figures:
         return None
     spread, rank = figures["embedding_spread"], figures["embedding_rank"]
+    same = [key for key, value in figures.items() if key.startswith(PREDICTIONS) and value < LEAST_SPREAD]
     if spread < LEAST_SPREAD:
         seen = f"the encoder gives the same vector for every held-out view: they differ by {spread**0.5:.2%} of their length"
     elif rank < LEAST_RANK:
         seen = f"the encoder's vectors of held-out views differ along one line only (effective rank {rank:.1f})"
+    elif same:
+        seen = f"task {same[0].removeprefix(PREDICTIONS)} says the same of every held-out view"
     else:
         return None
     return (

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from orienteer.tasks.base import Task
-from orienteer.training.collapse import Embeddings
+from orienteer.training.collapse import PREDICTIONS, Embeddings, prediction_spread
 from orienteer.training.module import Network, named_losses, named_metrics, total_loss
 from orienteer.views.batch import ViewBatch
 
@@ -50,6 +50,7 @@ def heldout_figures(
     if embeddings is not None:
         embeddings.add(features.levels[-1], views.scans)
     figures = named_metrics(answers)
+    figures |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
     for answer in answers.values() if rivals else ():
         for rival, values in answer.task.rivals(views, answer.targets).items():
             figures.update({f"{key}_{rival}": value for key, value in values.items()})

@@ -8,6 +8,7 @@ The learning rate goes to zero by itself at the end of a run, and the loss becom
 that these steps were enough *for this run's learning rate*; a longer run may still reach a lower one.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -41,14 +42,16 @@ def plateau(steps: Sequence[int], losses: Sequence[float]) -> Hint | None:
 
     Args:
         steps: of the validations, rising.
-        losses: the weighted sum of the held-out losses at each.
+        losses: the weighted sum of the held-out losses at each; those that are not finite do not count.
 
     Example:
         >>> plateau(range(100, 700, 100), [8.0, 4.0, 3.0, 2.99, 2.98, 2.98]).state
         'level'
     """
-    if not losses:
+    kept = [(step, loss) for step, loss in zip(steps, losses, strict=True) if math.isfinite(loss)]
+    if not kept:
         return None
+    steps, losses = [step for step, _ in kept], [loss for _, loss in kept]
     best = min(range(len(losses)), key=lambda number: losses[number])
     best_step, last = int(steps[best]), int(steps[-1])
     if len(losses) < LEAST_VALIDATIONS:

@@ -60,6 +60,25 @@ def test_vectors_along_one_line_are_a_collapse() -> None:
     assert collapse_words(found, views=4) is None  # four views cannot show it
 
 
+def test_vectors_of_zeros_are_all_the_same() -> None:
+    found = figures(torch.zeros(3, 8, 6))
+    assert found["embedding_spread"] == 0
+    assert "same vector" in str(collapse_words(found, views=24))
+
+
+def test_vectors_that_are_not_finite_are_left_to_the_loss() -> None:
+    vectors = drawn(3, 8, 6)
+    vectors[0, 0, 0] = torch.nan
+    assert figures(vectors) == {}
+    assert collapse_words({}, views=24) is None
+
+
+def test_a_head_that_says_the_same_of_all_is_a_collapse() -> None:
+    healthy = {"embedding_rank": 6.0, "embedding_spread": 0.2}
+    assert collapse_words({**healthy, "prediction_spread_gap": 0.5}, views=24) is None
+    assert "task gap says the same" in str(collapse_words({**healthy, "prediction_spread_gap": 1e-6}, views=24))
+
+
 def test_sums_of_two_processes_are_those_of_one() -> None:
     maps = drawn(3, 4, 6)[..., None, None, None]
     one, two, both = (Embeddings(SCANS, 6) for _ in range(3))

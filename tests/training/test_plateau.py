@@ -47,3 +47,10 @@ def test_a_run_says_it_in_its_summary(finished: Run) -> None:
     hint = plateau([row["step"] for row in heldout], [row["loss"] for row in heldout])
     assert hint is not None
     assert summary["plateau"] == hint.plain()
+
+
+def test_losses_that_are_not_finite_do_not_count() -> None:
+    nan = float("nan")
+    assert plateau([1, 2, 3], [nan, nan, nan]) is None
+    steps, losses = range(1, 10), [8.0, nan, 4.0, 3.0, nan, 2.99, 2.98, 2.98, nan]
+    assert plateau(steps, losses) == plateau([1, 3, 4, 6, 7, 8], [8.0, 4.0, 3.0, 2.99, 2.98, 2.98])
