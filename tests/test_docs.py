@@ -15,7 +15,7 @@ import yaml
 from orienteer.arguments import kinds_of
 from orienteer.cli import COMMANDS
 from orienteer.encoders import ENCODERS, view_divisor
-from orienteer.methods import METHODS
+from orienteer.methods import METHODS, TaskUse
 from orienteer.tasks import TASKS
 from orienteer.training.config import PretrainConfig
 from orienteer.transfer.compare.ablate import QUESTIONS
@@ -152,7 +152,14 @@ def test_every_method_has_a_section_with_all_that_it_must_tell() -> None:
     assert list(sections) == list(METHODS)
     for name, text in sections.items():
         assert [word for word in ("*Loss*", "*Source*", "*Curve*", "*Departs*") if word not in text] == [], name
+        (line,) = re.findall(r"^\*Tasks\*: (.*)\.$", text, re.M)
+        assert line == ", ".join(task_words(task, use) for task, use in METHODS[name].tasks.items())
         assert name == "default" or f"orienteer pretrain SCANS --out RUN --method {name}" in text
+
+
+def task_words(name: str, use: TaskUse) -> str:
+    said = [f"{key} {value:g}" for key, value in (("weight", use.weight), ("pull", use.pull)) if value != 1]
+    return f"`{name}` ({', '.join(said)})" if said else f"`{name}`"
 
 
 def test_the_settings_of_the_compare_page_can_be_given_and_all_are_explained() -> None:
