@@ -154,7 +154,12 @@ def _from_folders(images: Path, labels: Path) -> LabelledData:
     named = [
         Case(case.name, case.source, labels / f"{case.name}.*") if case.labels == missing else case for case in cases
     ]
-    failures = tuple(Failure(item.name, "discover", item.reason, "check the file") for item in found.left_out)
+    inside = labels.resolve()  # the folder of label maps may lie in that of the scans
+    failures = tuple(
+        Failure(item.name, "discover", item.reason, "check the file")
+        for item in found.left_out
+        if not (images / item.name).resolve().is_relative_to(inside)
+    )
     return LabelledData(_sorted(named), None, "auto", failures)
 
 

@@ -203,7 +203,7 @@ def _beginning(config: FinetuneConfig, loaded: Loaded, training: list[str], test
     fresh = "new weights" if config.start == SCRATCH else f"the weights of {config.start}"
     return (
         f"start: encoder '{config.encoder}' with {fresh} ({len(loaded.level)} parameters); "
-        f"decoder and output new ({len(loaded.new)})\n"
+        f"{'output' if config.encoder_arguments.get('decoder') else 'decoder and output'} new ({len(loaded.new)})\n"
         f"cases: {len(training)} to train on, {len(test)} to test on"
     )
 

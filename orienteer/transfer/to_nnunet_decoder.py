@@ -9,7 +9,7 @@ from orienteer.encoders.base import Encoder
 from orienteer.transfer.body_axes import AxisMap
 from orienteer.transfer.exported import LEFT_OUT, ZERO_BIAS, Row
 
-OTHER_KERNEL = "another kernel there: MONAI goes up with the coarser level's, nnU-Net with the finer's"
+OTHER_LAYERS = "other layers there: MONAI goes up with the kernel of the coarser level, nnU-Net with the finer's"
 
 NO_BIAS = "bias that MONAI's upward convolution does not have: zero"
 
@@ -39,7 +39,7 @@ def load_decoder(network: nn.Module, encoder: Encoder, axes: AxisMap) -> tuple[d
     return loaded, count
 
 
-def left_out(encoder: Encoder, blocks: int, why: str = OTHER_KERNEL) -> tuple[Row, ...]:
+def left_out(encoder: Encoder, blocks: int, why: str = OTHER_LAYERS) -> tuple[Row, ...]:
     """Returns the row of the run's decoder blocks from number ``blocks`` on, under the run's names; none if there is none."""
     rest = encoder.decoder()[blocks:]
     own = {tensor.data_ptr() for tensor in rest.state_dict().values()}

@@ -34,6 +34,12 @@ def test_nnunet_names_its_files_and_turns_its_labels_round(tmp_path):
     assert (data.classes, data.modality) == ({0: "background", 1: "liver", 2: "tumour"}, "CT")
 
 
+def test_label_maps_inside_the_folder_of_scans_are_no_failures(torsos):
+    found = read_dataset(None, str(torsos), str(torsos / "labels"))
+    assert len(found.cases) == 6
+    assert found.failures == ()
+
+
 def test_two_folders_are_matched_by_name_whatever_the_format(tmp_path):
     for name in ("a.nii.gz", "b.nrrd"):
         write_case(tmp_path, name, 0)

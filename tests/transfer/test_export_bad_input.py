@@ -1,8 +1,6 @@
 """Files and options that cannot be used: refused with words, nothing written, nothing run."""
 
-import hashlib
 import json
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from orienteer.transfer.export import export
 from orienteer.transfer.exported import check_same, largest_difference
 from orienteer.transfer.load import load
 from tests.transfer.conftest import SaveRun
+from tests.transfer.disguise import MakesAFile, with_hash
 
 SIZE = (16, 16, 16)
 
@@ -28,23 +27,6 @@ BOTH = pytest.mark.parametrize("use", [load, export], ids=["load", "export"])
 @pytest.fixture
 def run(save_run: SaveRun) -> Path:
     return save_run("tiny", SIZE, filters=[4, 8, 8])
-
-
-def with_hash(run: Path, blob: bytes) -> None:
-    """Replaces the weights by a file that encoder.json vouches for."""
-    (run / "encoder.safetensors").write_bytes(blob)
-    card = json.loads((run / "encoder.json").read_text())
-    (run / "encoder.json").write_text(json.dumps({**card, "sha256": hashlib.sha256(blob).hexdigest()}))
-
-
-class MakesAFile:
-    """A pickle that runs a command when it is loaded."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple:
-        return os.system, (f"touch {self.path}",)
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import hashlib
 import json
 import os
 import struct
@@ -23,6 +24,7 @@ from orienteer.transfer.network import build_segmenter
 from orienteer.transfer.nifti import write_labels
 from orienteer.transfer.predict import file_names, predict, window_logits
 from tests.scans.files import image_of, source_of, turned, write_dicom
+from tests.transfer.disguise import MakesAFile
 from tests.transfer.labelled import case_arrays
 
 SIZE = (16, 16, 16)
@@ -238,6 +240,18 @@ def test_damaged_and_foreign_weights_are_refused(tmp_path, model):
     (folder / "model.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="tensors that do not fit"):
         load_model(folder)
+
+
+def test_a_pickle_in_place_of_the_model_is_never_run(tmp_path, model):
+    folder, mark = tmp_path / "copy", tmp_path / "it_ran"
+    folder.mkdir()
+    torch.save({"network": MakesAFile(mark)}, folder / "model.safetensors")
+    card = json.loads((model / "model.json").read_text())
+    for sha256 in (card["sha256"], hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()):
+        (folder / "model.json").write_text(json.dumps({**card, "sha256": sha256}))
+        with pytest.raises(InputError, match="cut short or was changed|wanted a safetensors file"):
+            load_model(folder)
+    assert not mark.exists()
 
 
 def test_a_classifier_is_not_taken_for_a_segmentation(tmp_path):

@@ -22,6 +22,7 @@ from orienteer.transfer.finetune import finetune
 from orienteer.transfer.overlap import pretraining_contents
 from orienteer.transfer.predict import predict
 from orienteer.transfer.start import start_encoder
+from tests.transfer.disguise import MakesAFile, with_hash
 from tests.transfer.labelled import SMALL, rewrite_labels, write_case, write_dataset, write_json
 
 PATCH = {"patch_size": [40, 32, 48], "steps": 2, "batch": 1, "folds": 3, "prepare_workers": 0, "accelerator": "cpu"}
@@ -239,6 +240,24 @@ def test_weights_of_another_architecture_are_refused(finished, save_run, data, t
         finetune(finished.folder, start=str(other), data=data, out=tmp_path / "tuned", spacing_mm=[1, 1, 1], **PATCH)
     with pytest.raises(InputError, match="encoder: wanted 'tiny', the network of"):
         finetune(finished.folder, encoder="segresnet", data=data, out=tmp_path / "tuned", **PATCH)
+    assert not (tmp_path / "tuned").exists()
+
+
+@pytest.mark.parametrize("vouched", [False, True])
+@pytest.mark.parametrize("kind", ["cut", "pickle"])
+def test_a_start_that_is_cut_or_a_pickle_is_refused_and_never_run(kind, vouched, save_run, data, prepared, tmp_path):
+    file = save_run("tiny", filters=[4, 8, 8], stem_stride=1) / "encoder.safetensors"
+    mark = tmp_path / "it_ran"
+    if kind == "cut":
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        torch.save({"network_weights": MakesAFile(mark)}, file)
+    if vouched:
+        with_hash(file.parent, file.read_bytes())
+    words = r"wanted a safetensors file" if vouched else "cut short or was changed"
+    with pytest.raises(InputError, match=words):
+        finetune(start=str(file), data=data, out=tmp_path / "tuned", store=prepared, spacing_mm=[1, 1, 1], **PATCH)
+    assert not mark.exists()
     assert not (tmp_path / "tuned").exists()
 
 
