@@ -55,7 +55,7 @@ _HOW_USED = ("weight", "pull")
 
 METHODS: dict[str, Method] = {
     "default": Method(
-        about="gap, similarity and route with pair edges, one encoder, no teacher: what measured best here",
+        about="gap, similarity and route with pair edges, one encoder, no teacher",
         tasks={"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "pair"})},
         views=4,
     ),
