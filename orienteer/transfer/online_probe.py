@@ -24,7 +24,7 @@ from orienteer.transfer.datasets import read_dataset
 from orienteer.transfer.features import FrozenEncoder, features_at
 from orienteer.transfer.prepared import failures_text
 from orienteer.transfer.probe_models import Kind, fit_probe
-from orienteer.transfer.probe_voxels import MajorityMap, dice, lattice, mean_dice, sample_voxels
+from orienteer.transfer.probe_voxels import INNER_SHARE, MajorityMap, dice, lattice, mean_dice, sample_voxels
 
 MOST_CASES = 12
 """Labelled scans that are looked at, evenly chosen among all: they set the time."""
@@ -95,6 +95,9 @@ class OnlineProbe:
         self._training = [case for case in cases if case not in self._test]
         rng = np.random.default_rng(0)
         self._samples = [sample_voxels(rng, _labels(case), self._classes, VOXELS) for case in self._training]
+        owner = np.repeat(np.arange(len(self._samples)), [len(found) for _, found, _ in self._samples])
+        chooses = owner % INNER_SHARE == INNER_SHARE - 1  # these training scans choose the strength of the models
+        self._inner = [(np.flatnonzero(~chooses), np.flatnonzero(chooses))] if chooses.any() else []
         self._lattices = [lattice(case.shape_vox, TEST_VOXELS) for case in self._test]
         floor = MajorityMap([_labels(case) for case in self._training], self._classes)
         self._floor = self._dice([floor.at(*place) for place in self._places()])
@@ -112,13 +115,16 @@ class OnlineProbe:
         weights = np.concatenate([weight for _, _, weight in self._samples])
         figures = {}
         for kind in KINDS:
-            scores, _ = fit_probe(kind, features, classes, weights, self._classes, [], lambda *_: 0.0)
+            scores, _ = fit_probe(kind, features, classes, weights, self._classes, self._inner, self._quality)
             figures[f"probe_{kind}_dice"] = self._dice([scores(rows).argmax(1) for rows in tested])
             figures[f"probe_{kind}_dice_trivial"] = self._floor
         return figures
 
     def _features(self, frozen: FrozenEncoder, case: LabelledCase, points: np.ndarray) -> np.ndarray:
         return features_at(frozen, self._store, case.key, points.astype(np.float64), overlap=0.0)
+
+    def _quality(self, true: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+        return float(np.nan_to_num(dice(true, scores.argmax(1), self._classes, weights)).mean())
 
     def _places(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
         return [(points, case.shape_vox) for case, points in zip(self._test, self._lattices, strict=True)]
