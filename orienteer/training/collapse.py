@@ -102,8 +102,8 @@ def prediction_spread(prediction: Any) -> Float64[Tensor, ""]:
     Example:
         >>> from dataclasses import make_dataclass
         >>> told = make_dataclass("Told", ["places"])
-        >>> prediction_spread(told(torch.ones(2, 3, 3))).item(), prediction_spread(told(torch.eye(4)[None])).item()
-        (0.0, 0.75)
+        >>> [round(prediction_spread(told(places)).item(), 3) for places in (torch.ones(2, 3, 3), torch.eye(4)[None])]
+        [0.0, 0.75]
     """
     values = [getattr(prediction, item.name) for item in fields(prediction)]
     found = []

@@ -8,6 +8,7 @@ import yaml
 
 from orienteer.errors import InputError
 from orienteer.observe.model import load_run
+from orienteer.training.collapse import Embeddings
 from orienteer.training.data import heldout_loader
 from orienteer.training.evaluate import Figures, heldout_figures
 from orienteer.training.run import pretrain
@@ -16,12 +17,12 @@ from tests.small_run import SMALL
 
 def test_it_reaches_the_held_out_figures_of_the_run(finished):
     loaded = load_run(finished.folder, device="cpu")
-    figures = Figures()
+    figures, embeddings = Figures(), Embeddings(list(loaded.validation), loaded.network.encoder.channels[-1])
     weights = dict.fromkeys(loaded.network.tasks, 1.0)
     with loaded.open_store() as store:
         for views in heldout_loader(store, list(loaded.validation), loaded.config, 0, 1):
-            figures.add(heldout_figures(loaded.network, weights, views, rivals=True), views.batch)
-    means = Figures.means(*figures.sums())
+            figures.add(heldout_figures(loaded.network, weights, views, True, embeddings), views.batch)
+    means = Figures.means(*figures.sums()) | embeddings.figures(embeddings.sums())
     for key, value in finished.summary["heldout"].items():
         assert means[key] == pytest.approx(value, rel=1e-4), key
 
