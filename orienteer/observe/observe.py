@@ -109,7 +109,9 @@ def observe(
         look = _Look(loaded, own, _modalities(loaded, own_store, own), sets)
         if new is not None:
             seen, left_out = look.at_new(new, drawn)
-            source = next((new.sources[scan.figures.key] for scan in seen if scan.figures.key in new.sources), None)
+            # A scan that is flagged as it is would show what a fault on top of a fault looks like.
+            calm = sorted(seen, key=lambda scan: scan.verdict is not None and scan.verdict.flagged)
+            source = next((new.sources[scan.figures.key] for scan in calm if scan.figures.key in new.sources), None)
         else:
             assert own_store is not None
             keys = sorted(loaded.validation)[:MOST_OWN_HELDOUT]
