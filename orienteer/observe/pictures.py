@@ -142,8 +142,10 @@ def _near_far(views: ViewBatch, prediction: Any, targets: Any, scan: WholeScan) 
     size_mm = np.array(views.size_vox) * np.array(views.spacing_mm)
     part_mm = np.array(targets.part_size_vox) * np.array(views.spacing_mm)
     parts_vox = targets.parts_vox[0].cpu().double().numpy()
-    figure = new_figure(1300, 560)
-    for axis, axes in enumerate(_slices(figure, scan, centres_mm[list(pair)].mean(axis=0))):
+    figure = new_figure(1700, 560)
+    flat, deep = figure.subfigures(1, 2, width_ratios=(13, 4))
+    scene.frame_pair(deep.add_subplot(projection="3d"), views, pair, parts_vox, part_mm, (NEAR, FAR))
+    for axis, axes in enumerate(_slices(flat, scan, centres_mm[list(pair)].mean(axis=0))):
         across, up = in_plane(axis)
         for number, (view, other) in enumerate((pair, pair[::-1])):
             draw_box(axes, axis, centres_mm[view], size_mm, view_colour(number), label=f"view {view + 1}")
@@ -160,8 +162,8 @@ def _near_far(views: ViewBatch, prediction: Any, targets: Any, scan: WholeScan) 
         "one gets without any learning."
     )
     alt = (
-        f"Three slices of the scan with two views, their near parts (similarity {model['near']:.2f}) and far parts "
-        f"(similarity {model['far']:.2f})."
+        f"Three slices of the scan, and space, with two views, their near parts (similarity {model['near']:.2f}) and "
+        f"far parts (similarity {model['far']:.2f})."
     )
     return Picture("Which parts look alike", text, alt, to_png(figure))
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from orienteer.draw.boxes import draw_box
+from orienteer.draw.boxes import draw_box, draw_frame, frame_space
 from orienteer.draw.palette import view_colour
 from orienteer.draw.slices import in_plane, show_slice
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from mpl_toolkits.mplot3d import Axes3D
 
 INTENSITIES = (-1.0, 1.0)
 """Normalised intensities that are drawn black and white, the same for all views."""
@@ -37,6 +38,34 @@ def flattest_axis(offsets_mm: Float[np.ndarray, "*points 3"]) -> int:
         2
     """
     return int(np.abs(offsets_mm).reshape(-1, 3).sum(axis=0).argmin())
+
+
+def frame_pair(
+    axes: "Axes3D",
+    views: ViewBatch,
+    pair: tuple[int, int],
+    parts_vox: Float[np.ndarray, "views views sides=2 3"],
+    part_mm: Float[np.ndarray, " 3"],
+    colours: tuple[str, str],
+) -> None:
+    """Draws two views of the first set in space, and of each the two parts that face and turn away from the other.
+
+    Args:
+        axes: with ``projection="3d"``.
+        views: the batch.
+        pair: numbers of the two views.
+        parts_vox: middles of the near and the far part of view i with respect to view j, in the voxels of view i.
+        part_mm: edges of a part.
+        colours: of near parts and of far ones, which are dashed.
+    """
+    extent_mm = np.array(views.size_vox) * np.array(views.spacing_mm)
+    middles_mm = centres_mm(views)
+    for number, (view, other) in enumerate((pair, pair[::-1])):
+        draw_frame(axes, middles_mm[view], extent_mm, view_colour(number))
+        for side, colour in enumerate(colours):
+            draw_frame(axes, voxels_to_mm(views, view, parts_vox[view, other, side]), part_mm, colour, dashed=side == 1)
+    both_mm = middles_mm[list(pair)]
+    frame_space(axes, both_mm.min(0) - 0.55 * extent_mm, both_mm.max(0) + 0.55 * extent_mm)
 
 
 def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, item: int = 0) -> None:

@@ -144,11 +144,7 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
     @torch.no_grad()
     def rivals(self, views: ViewBatch, targets: SimilarityTargets) -> dict[str, dict[str, Tensor]]:
         """Returns how often the cosine of the parts' raw intensities, mean taken out, decides rightly."""
-        low, high = _corners(targets)
-        volumes = rearrange(views.images.float(), "b v 1 x y z -> (b v) x y z")
-        grids = box_grids(volumes, low, high, RAW_GRID).flatten(2)  # items boxes cells
-        grids = grids - grids.mean(dim=-1, keepdim=True)
-        return {"trivial": _accuracies(part_cosines(_by_pair(grids, targets)))}
+        return {"trivial": _accuracies(_raw_cosines(views, targets))}
 
     @torch.no_grad()
     def picture(self, views: ViewBatch, prediction: SimilarityPrediction, targets: SimilarityTargets) -> "Figure":
@@ -157,19 +153,23 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
         most, least = _extremes(cosines)
         parts_vox = targets.parts_vox[0].cpu().double().numpy()  # views views sides 3
         part_mm = np.array(targets.part_size_vox) * np.array(views.spacing_mm)
-        axis = scene.flattest_axis(scene.centres_mm(views)[1] - scene.centres_mm(views)[0])
-        figure = new_figure(1300, 470)
-        *places, table = figure.subplots(1, 3)
-        for view, axes in enumerate(places):
-            scene.show_views(axes, views, [view], axis)
-            axes.set_title(f"view {view + 1} ({('1st', '2nd')[view]}), {PLANES[axis]}", loc="left", fontsize=9)
-            for side, (name, colour) in enumerate((("near", NEAR), ("far", FAR))):
-                middle_mm = scene.voxels_to_mm(views, view, parts_vox[view, 1 - view, side])
-                draw_box(axes, axis, middle_mm, part_mm, colour, label=name, dashed=2 * view + side not in most)
-        _show_cosines(table, cosines)
+        raw = _raw_cosines(views, targets)[0, 0].cpu().numpy()
+        figure = new_figure(1600, 820)
+        flat, right = figure.subfigures(1, 2, width_ratios=(12, 5))
+        for view, row in enumerate(flat.subplots(2, 3)):
+            for axis, axes in enumerate(row):
+                scene.show_views(axes, views, [view], axis)
+                axes.set_title(f"view {view + 1} ({('1st', '2nd')[view]}), {PLANES[axis]}", loc="left", fontsize=9)
+                for side, (name, colour) in enumerate((("near", NEAR), ("far", FAR))):
+                    middle_mm = scene.voxels_to_mm(views, view, parts_vox[view, 1 - view, side])
+                    draw_box(axes, axis, middle_mm, part_mm, colour, label=name, dashed=2 * view + side not in most)
+        above, below = right.subfigures(2, 1)
+        _show_cosines(above.subplots(), cosines)
+        scene.frame_pair(below.add_subplot(projection="3d"), views, (0, 1), parts_vox, part_mm, (NEAR, FAR))
         figure.suptitle(
             f"most alike (solid): {PARTS[most[0]]}, {PARTS[most[1]]} ({cosines[most]:.2f});"
-            f" least alike: {PARTS[least[0]]}, {PARTS[least[1]]} ({cosines[least]:.2f})",
+            f" least alike: {PARTS[least[0]]}, {PARTS[least[1]]} ({cosines[least]:.2f}). Near parts {cosines[0, 2]:.2f}, far"
+            f" parts {cosines[1, 3]:.2f}; by the bare intensities {raw[0, 2]:.2f} and {raw[1, 3]:.2f}",
             fontsize=10,
         )
         return figure
@@ -215,6 +215,14 @@ def part_vectors(prediction: SimilarityPrediction, targets: SimilarityTargets) -
 def part_cosines(parts: PartVectors) -> PartCosines:
     """Returns the cosine between any two of the four parts of each pair of views; 0 with a part that is all zero."""
     return cosine_similarity(parts[:, :, :, None], parts[:, :, None, :], dim=-1)
+
+
+def _raw_cosines(views: ViewBatch, targets: SimilarityTargets) -> PartCosines:
+    """Returns the cosines of the parts' raw intensities, mean taken out."""
+    low, high = _corners(targets)
+    volumes = rearrange(views.images.float(), "b v 1 x y z -> (b v) x y z")
+    grids = box_grids(volumes, low, high, RAW_GRID).flatten(2)  # items boxes cells
+    return part_cosines(_by_pair(grids - grids.mean(dim=-1, keepdim=True), targets))
 
 
 def _corners(targets: SimilarityTargets) -> tuple[Tensor, Tensor]:

@@ -183,16 +183,19 @@ def test_the_picture_shows_the_parts_of_the_loss():
     task, views = make_task("similarity"), make_views()
     prediction, targets = task(make_features()), task.targets(views)
     figure = task.picture(views, prediction, targets)
-    first, second, table = figure.axes
+    *slices, table, space = figure.axes
     cosines = part_cosines(part_vectors(prediction, targets))[0, 0]
     np.testing.assert_allclose(table.images[0].get_array(), cosines.detach(), atol=1e-6)
-    gap = (views.centres_mm[0, 1] - views.centres_mm[0, 0]).abs()
-    axis = int(gap.argmin())
-    across, up = [a for a in range(3) if a != axis]
-    for view, axes in enumerate((first, second)):
+    frames_mm = [np.array(frame._segments3d) for frame in space.collections]  # type: ignore[attr-defined]
+    for number, axes in enumerate(slices):
+        view, axis = divmod(number, 3)
+        across, up = [a for a in range(3) if a != axis]
         boxes = {to_hex(p.get_edgecolor()).upper(): p for p in axes.patches if isinstance(p, Rectangle)}
         for side, colour in enumerate((palette.NEAR, palette.FAR)):
             offset_vox = targets.parts_vox[0, view, 1 - view, side] - (torch.tensor(SIZE) - 1) / 2
             middle = views.centres_mm[0, view] + offset_vox * torch.tensor(SPACING)
             low = middle - torch.tensor(targets.part_size_vox) * torch.tensor(SPACING) / 2
             np.testing.assert_allclose(boxes[colour].get_xy(), [low[across], low[up]], atol=1e-3)
+            frame_mm = frames_mm[3 * view + 1 + side].reshape(-1, 3)
+            np.testing.assert_allclose(frame_mm.min(0), low, atol=1e-3)
+            np.testing.assert_allclose(frame_mm.mean(0), middle, atol=1e-3)
