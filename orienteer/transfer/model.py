@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from orienteer.errors import InputError
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.source import Selection
+from orienteer.training.forms import check_forms
 from orienteer.training.weights import write_whole
 from orienteer.transfer.network import Segmenter, load_unique, unique_state
 from orienteer.types import Triple
@@ -85,7 +86,7 @@ def read_model_card(folder: Path) -> dict[str, Any]:
     """Returns model.json of a fine-tuning's folder.
 
     Raises:
-        InputError: it is not there, not JSON, of a later version, or lacks what is needed to use the weights.
+        InputError: it is not there, not JSON, of a later version, or what is needed to use the weights is missing or wrong.
     """
     try:
         card = json.loads((folder / MODEL_CARD).read_text())
@@ -109,6 +110,7 @@ def read_model_card(folder: Path) -> dict[str, Any]:
         raise InputError(
             str(folder / MODEL_CARD), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer"
         )
+    check_forms(folder / MODEL_CARD, card)
     return card
 
 
