@@ -8,20 +8,30 @@ from torch import nn
 
 from orienteer.errors import InputError
 
-LIBRARIES = ("monai.networks.nets.", "dynamic_network_architectures.architectures.")
-"""Where targets may come from. A weights file names its target, and must not be able to call anything else."""
+TARGETS = (
+    "monai.networks.nets.DynUNet",
+    "monai.networks.nets.MedNeXt",
+    "monai.networks.nets.SegResNet",
+    "monai.networks.nets.SwinUNETR",
+    "monai.networks.nets.UNETR",
+    "monai.networks.nets.ViT",
+    "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+    "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
+)
+"""The classes that may be built. A weights file names its target, and the modules around these classes hold functions
+that download files and unpickle them, as some other networks do when they are built: hence single names, no prefixes."""
 
 
 def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> nn.Module:
     """Returns the target network with new weights.
 
     Args:
-        target: `Encoder.target`, a class in one of ``LIBRARIES``.
+        target: `Encoder.target`, one of ``TARGETS``.
         arguments: `Encoder.target_arguments`. Torch's classes are written as ``"torch.nn.Conv3d"``.
         **changes: arguments to replace, such as the number of classes under the name `Encoder.target_outputs`.
 
     Raises:
-        InputError: the class is not of these libraries, or its library is not installed.
+        InputError: the class is none of these, refuses the arguments, or its library is not installed.
 
     Example:
         >>> from orienteer.encoders import build_encoder
@@ -30,14 +40,14 @@ def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> n
         >>> network.load_state_dict(encoder.transferable(), strict=False).unexpected_keys
         []
     """
-    module, _, name = target.rpartition(".")
-    if not target.startswith(LIBRARIES):
+    if target not in TARGETS:
         raise InputError(
             "target",
-            wanted=f"a class in {' or '.join(library + '*' for library in LIBRARIES)}",
-            got=target,
-            do="check where the weights file comes from",
+            wanted=f"one of {', '.join(TARGETS)}",
+            got=str(target),
+            do="check where the weights file comes from; a network of your own goes into TARGETS",
         )
+    module, _, name = target.rpartition(".")
     try:
         builder = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
@@ -47,7 +57,12 @@ def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> n
             got=str(error),
             do=f"run: pip install {'monai' if target.startswith('monai.') else INSTALL_RESIDUAL}",
         ) from error
-    return builder(**with_classes({**arguments, **changes}))
+    try:
+        return builder(**with_classes({**arguments, **changes}))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "target_arguments", wanted=f"those of {target}", got=str(error), do="copy the weights and their JSON again"
+        ) from error
 
 
 INSTALL_RESIDUAL = (

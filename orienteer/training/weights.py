@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
+from orienteer.training.forms import check_forms
 
 WEIGHTS_FILE, CARD_FILE = "encoder.safetensors", "encoder.json"
 FORMAT = 1
@@ -104,7 +105,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     """Returns encoder.json of a folder.
 
     Raises:
-        InputError: it is not there, not JSON, of a later version, or lacks what is needed to use the weights.
+        InputError: it is not there, not JSON, of a later version, or what is needed to use the weights is missing or wrong.
     """
     try:
         card = json.loads((folder / CARD_FILE).read_text())
@@ -127,14 +128,19 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise InputError(
             str(folder / CARD_FILE), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer"
         )
+    check_forms(folder / CARD_FILE, card)
     return card
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name and renames it, so that it is never half there."""
+    """Writes a file under a temporary name and renames it, so that it is never half there, nor anything of it if it fails."""
     part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -236,7 +236,6 @@ def _write_labels(path: Path, labels: UInt8[np.ndarray, "size0 size1 size2"], cl
     try:
         write_whole(path, array.to_cframe())
     except OSError as error:
-        path.with_name(f".{path.name}.part").unlink(missing_ok=True)
         got = error.strerror or str(error)
         raise InputError(str(path.parent), wanted="room for labels", got=got, do="free some disk space") from error
 

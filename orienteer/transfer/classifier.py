@@ -18,7 +18,7 @@ from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.training.weights import write_whole
-from orienteer.transfer.model import MODEL_CARD, MODEL_FILE, read_model_card
+from orienteer.transfer.model import FORMAT, MODEL_CARD, MODEL_FILE, read_model_card
 from orienteer.types import Images, Triple
 
 
@@ -80,7 +80,7 @@ def save_classifier(
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     blob = save(state)
     card = {
-        "format": 1,
+        "format": FORMAT,
         "task": "classification",
         "encoder": network.encoder.family,
         "arguments": dict(network.encoder.arguments),

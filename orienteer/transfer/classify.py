@@ -19,6 +19,9 @@ from orienteer.transfer.classification import probabilities
 from orienteer.transfer.classifier import load_classifier
 from orienteer.transfer.prepared import failures_text, prepare_named
 
+CLASSES_FILE = "classes.csv"
+"""What `predict` calls the table."""
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -47,7 +50,7 @@ def classify(model: str | Path, scans: str | Path, to: str | Path, workers: int 
         workers: processes that prepare scans; by default one per core.
 
     Raises:
-        InputError: a model or folder that cannot be used, or a file that is there already.
+        InputError: a model or folder that cannot be used, a file that is there already, or a disk that is full.
     """
     path, loaded = Path(to), load_classifier(model)
     if path.exists():
@@ -68,12 +71,20 @@ def classify(model: str | Path, scans: str | Path, to: str | Path, workers: int 
             values = probabilities(network, store, key, loaded.view_size, card["overlap"]).tolist()
             found[name] = dict(zip(loaded.classes, values, strict=True))
             progress.advance()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, _table(found, loaded.classes))
+    _write(path, _table(found, loaded.classes))
     if prepared.failures:
         print(failures_text(prepared.failures), flush=True)
     print(f"{len(found)} scans classified: {path}", flush=True)
     return Classes(path, found, prepared.failures)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise InputError(str(path), wanted="room for the classes", got=got, do="free some disk space") from error
 
 
 def _table(found: dict[str, dict[str, float]], classes: tuple[str, ...]) -> bytes:

@@ -71,7 +71,8 @@ def export(
         >>> from orienteer.encoders import build_encoder
         >>> from orienteer.training.weights import save_encoder
         >>> encoder = build_encoder("tiny", (16, 16, 16), filters=(4, 8, 8))
-        >>> facts = {"view_size": [16, 16, 16], "spacing_mm": [2.0, 2.0, 2.0], "axes": "RAS", "intensity": {}}
+        >>> rules = {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
+        >>> facts = {"view_size": [16, 16, 16], "spacing_mm": [2.0, 2.0, 2.0], "axes": "RAS", "intensity": rules}
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_encoder(Path(folder), encoder, facts)  # as a run does
         ...     exported = export(folder, to="monai", classes=5)

@@ -14,11 +14,20 @@ from safetensors.torch import load, save
 from orienteer.errors import InputError
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.source import Selection
+from orienteer.training.forms import check_forms
 from orienteer.training.weights import write_whole
 from orienteer.transfer.network import Segmenter, load_unique, unique_state
 from orienteer.types import Triple
 
 MODEL_FILE, MODEL_CARD = "model.safetensors", "model.json"
+FORMAT = 1
+"""Version of these files. A file of a later version is refused rather than misread."""
+
+_NEEDED = ("format", "task", "classes", "spacing_mm", "intensity", "modality", "overlap", "sha256")
+_NEEDED_BY = {
+    "segmentation": ("target", "target_arguments", "patch_size"),
+    "classification": ("encoder", "arguments", "view_size"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ def save_model(folder: Path, model: SegmentationModel, facts: Mapping[str, Any])
     blob = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
     preparation = model.preparation
     card = {
-        "format": 1,
+        "format": FORMAT,
         "task": "segmentation",
         "target": model.network.target,
         "target_arguments": model.network.arguments,
@@ -77,17 +86,32 @@ def read_model_card(folder: Path) -> dict[str, Any]:
     """Returns model.json of a fine-tuning's folder.
 
     Raises:
-        InputError: it is not there, or not JSON.
+        InputError: it is not there, not JSON, of a later version, or what is needed to use the weights is missing or wrong.
     """
     try:
-        return json.loads((folder / MODEL_CARD).read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        card = json.loads((folder / MODEL_CARD).read_text())
+    except (OSError, ValueError) as error:
         raise InputError(
             str(folder),
             wanted=f"a folder with {MODEL_FILE} and {MODEL_CARD}",
             got=f"none that can be read ({type(error).__name__})",
             do="name the folder that `orienteer finetune` wrote",
         ) from error
+    known = card if isinstance(card, dict) else {}
+    missing = [key for key in (*_NEEDED, *_NEEDED_BY.get(str(known.get("task")), ())) if key not in known]
+    if missing:
+        raise InputError(
+            str(folder / MODEL_CARD),
+            wanted="what `orienteer finetune` writes",
+            got=f"no {', '.join(missing[:3])}",
+            do="copy the file again from the folder of the fine-tuning",
+        )
+    if card["format"] != FORMAT:
+        raise InputError(
+            str(folder / MODEL_CARD), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer"
+        )
+    check_forms(folder / MODEL_CARD, card)
+    return card
 
 
 def load_model(folder: str | Path, device: torch.device | str = "cpu") -> SegmentationModel:
@@ -100,7 +124,7 @@ def load_model(folder: str | Path, device: torch.device | str = "cpu") -> Segmen
     card, file = read_model_card(folder), folder / MODEL_FILE
     if card.get("task") != "segmentation":
         got = f"one of task {card.get('task')!r}"
-        do = "name another folder, or classify scans with orienteer.transfer.classify"
+        do = "name another folder"
         raise InputError(str(folder), wanted="the folder of a segmentation", got=got, do=do)
     blob = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(blob).hexdigest() != card.get("sha256"):

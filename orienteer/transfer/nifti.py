@@ -47,7 +47,6 @@ def write_labels(path: Path, labels: FileOrder, geometry: Geometry, source: Scan
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, gzip.compress(header + data, compresslevel=4, mtime=0))
     except OSError as error:
-        path.with_name(f".{path.name}.part").unlink(missing_ok=True)
         raise InputError(
             str(path),
             wanted="room for a prediction",

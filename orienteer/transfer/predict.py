@@ -18,9 +18,10 @@ from orienteer.scans.normalise import to_values
 from orienteer.scans.prepare import prepare_scan
 from orienteer.scans.source import ScanSource
 from orienteer.training.weights import write_whole
+from orienteer.transfer.classify import CLASSES_FILE, Classes, classify
 from orienteer.transfer.datasets import case_name
 from orienteer.transfer.geometry import Geometry, grid_geometry, probabilities_on_file, source_geometry
-from orienteer.transfer.model import SegmentationModel, load_model
+from orienteer.transfer.model import SegmentationModel, load_model, read_model_card
 from orienteer.transfer.nifti import write_labels
 from orienteer.transfer.patches import LOWEST
 
@@ -43,8 +44,8 @@ class Predictions:
     failures: tuple[Failure, ...]
 
 
-def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions:
-    """Writes a label map for every scan of a folder, in the scan's own geometry, and returns what was written.
+def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions | Classes:
+    """Writes a label map for every scan of a folder, in the scan's own geometry; or, with a classifier, a table of classes.
 
     A scan that cannot be used is named and counted, and the others go on. The same command given again goes on where it
     was stopped.
@@ -52,11 +53,14 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
     Args:
         model: folder that `orienteer finetune` wrote.
         scans: folder of NIfTI, NRRD, MetaImage files or DICOM series; subfolders too.
-        to: folder for the label maps, named like the scans: new, empty, or with predictions of the same model.
+        to: folder for the label maps, named like the scans: new, empty, or with predictions of the same model. With a
+            classifier: for classes.csv.
 
     Raises:
         InputError: a model or folder that cannot be used, or a disk that is full.
     """
+    if read_model_card(Path(model))["task"] == "classification":
+        return classify(model, scans, Path(to) / CLASSES_FILE)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     loaded, folder = load_model(model, device), Path(to)
     found = discover(scans, loaded.selection)
@@ -173,6 +177,5 @@ def _write_record(folder: Path, sha256: str, files: dict[str, str], failures: Se
     try:
         write_whole(folder / RECORD_FILE, (json.dumps(record, indent=1) + "\n").encode())
     except OSError as error:
-        (folder / f".{RECORD_FILE}.part").unlink(missing_ok=True)
         got = error.strerror or str(error)
         raise InputError(str(folder), wanted="room for predictions", got=got, do="free some disk space") from error

@@ -106,16 +106,7 @@ def start_card(source: str | Path) -> dict[str, Any]:
         InputError: it is not there, or is not one of ours.
     """
     path = Path(source)
-    card = read_card(path if path.is_dir() else path.parent)
-    missing = [key for key in ("encoder", "arguments", "spacing_mm", "view_size", "intensity") if key not in card]
-    if missing:
-        raise InputError(
-            f"{source}",
-            wanted="an encoder.json as a run writes it",
-            got=f"one without {', '.join(missing)}",
-            do="copy encoder.safetensors and encoder.json again from the run folder",
-        )
-    return card
+    return read_card(path if path.is_dir() else path.parent)
 
 
 def run_view_size(config: FinetuneConfig) -> Triple | None:

@@ -1,10 +1,15 @@
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from orienteer.encoders import build_encoder
-from orienteer.encoders.target import build_target
+from orienteer.encoders.target import TARGETS, build_target
 from orienteer.errors import InputError
+from tests.transfer.disguise import MakesAFile
 
 
 @pytest.mark.parametrize("name", ["tiny", "residual"])
@@ -17,15 +22,48 @@ def test_the_number_of_classes_goes_under_the_name_that_the_encoder_gives(name: 
     assert any(convolution.out_channels == 7 for convolution in convolutions)
 
 
-@pytest.mark.parametrize("target", ["os.system", "monai.networks.blocks.Warp", "monai.networks.netsX.SegResNet"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "monai.networks.blocks.Warp",
+        "monai.networks.nets.HoVerNet",
+        "monai.networks.nets.hovernet.download_url",
+    ],
+)
 def test_a_weights_file_cannot_name_just_anything(target: str) -> None:
-    with pytest.raises(InputError, match=r"target: wanted a class in monai\.networks\.nets"):
+    with pytest.raises(InputError, match=r"target: wanted one of monai\.networks\.nets\.DynUNet, "):
         build_target(target, {})
 
 
-def test_a_class_that_the_library_does_not_have_is_named() -> None:
-    with pytest.raises(InputError, match=r"SegResNet99.*pip install monai"):
-        build_target("monai.networks.nets.SegResNet99", {})
+def test_a_weights_file_cannot_call_functions_that_unpickle(tmp_path: Path) -> None:
+    # MONAI's modules hold torch's own downloader beside their classes.
+    mark = tmp_path / "it_ran"
+    torch.save({"network": MakesAFile(mark)}, tmp_path / "weights.pt")
+    arguments = {"url": (tmp_path / "weights.pt").as_uri(), "model_dir": str(tmp_path / "hub"), "progress": False}
+    with pytest.raises(InputError, match="check where the weights file comes from"):
+        build_target("monai.networks.nets.senet.load_state_dict_from_url", arguments)
+    assert not mark.exists()
+    assert not (tmp_path / "hub").exists()
+
+
+def test_every_target_is_a_network() -> None:
+    for target in TARGETS:
+        module, _, name = target.rpartition(".")
+        assert issubclass(getattr(importlib.import_module(module), name), nn.Module)
+
+
+def test_a_library_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
+    with pytest.raises(InputError, match=r"SegResNet.*pip install monai"):
+        build_target("monai.networks.nets.SegResNet", {})
+
+
+def test_arguments_that_the_network_does_not_take_are_named() -> None:
+    with pytest.raises(
+        InputError, match=r"target_arguments: wanted those of monai\.networks\.nets\.SegResNet.*'depth'"
+    ):
+        build_target("monai.networks.nets.SegResNet", {"depth": 3})
 
 
 @pytest.mark.parametrize("size", ["s", "b", "m", "l"])

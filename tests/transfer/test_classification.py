@@ -1,8 +1,11 @@
 """Fine-tuning a classifier: bad tables, splits, files, resuming, and that it learns."""
 
 import csv
+import errno
 import json
+import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from orienteer.training.run import Run
 from orienteer.transfer.classifier import Classifier, load_classifier
 from orienteer.transfer.classify import classify
 from orienteer.transfer.finetune import finetune
+from orienteer.transfer.predict import predict
 
 QUICK: dict[str, Any] = {
     "task": "classification",
@@ -92,8 +96,12 @@ def test_folder_summary_and_predictions_agree(
     assert there >= {"config.yaml", "split.json", "metrics.jsonl", "model.safetensors", "model.json", "scores.png"}
 
 
+def full(number: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_new_scans_get_the_probabilities_that_testing_gave(
-    finished: Run, table: Path, torsos: Path, store: Path, tmp_path: Path
+    finished: Run, table: Path, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tuned(finished, table, torsos, store, tmp_path / "out")
     scans = tmp_path / "new"
@@ -115,6 +123,14 @@ def test_new_scans_get_the_probabilities_that_testing_gave(
             assert float(new[column]) == pytest.approx(float(row[column]), rel=1e-4)
     with pytest.raises(InputError, match="to: wanted a new file"):
         classify(tmp_path / "out", scans, tmp_path / "classes.csv")
+    monkeypatch.setattr("orienteer.transfer.predict.classify", partial(classify, workers=0))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match="room for the classes, got No space left"):
+            predict(tmp_path / "out", scans, tmp_path / "predicted")
+    assert not list((tmp_path / "predicted").iterdir())
+    predict(tmp_path / "out", scans, tmp_path / "predicted")  # the same command, whatever the task
+    assert (tmp_path / "predicted" / "classes.csv").read_bytes() == (tmp_path / "classes.csv").read_bytes()
     (tmp_path / "out" / "model.safetensors").write_bytes(b"\0" * 100)
     with pytest.raises(InputError, match="cut short or was changed"):
         load_classifier(tmp_path / "out")

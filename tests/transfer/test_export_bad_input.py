@@ -100,6 +100,13 @@ def test_a_missing_tensor_is_named(use: Use, run: Path) -> None:
         (lambda card: card.update(format=99), "wanted format 1, got 99"),
         (lambda card: card.update(encoder="resnet"), "encoder: wanted one of tiny"),
         (lambda card: card.update(arguments={"code": "x"}), "argument of encoder 'tiny'"),
+        (lambda card: card.update(arguments=[1]), r"arguments in .*encoder\.json: wanted a table"),
+        (lambda card: card.update(encoder=5), "wanted a name, got 5"),
+        (lambda card: card.update(view_size=[16, 16.0, 16]), "wanted three whole numbers above 0"),
+        (lambda card: card.update(spacing_mm=[2, 2]), "wanted three numbers above 0"),
+        (lambda card: card.update(spacing_mm=[2, 2, -1]), "wanted three numbers above 0"),
+        (lambda card: card["intensity"].pop("CT"), "wanted CT with window_hu"),
+        (lambda card: card["intensity"].update(MR={"percentiles_of_body": ["a", 1]}), "two numbers each"),
     ],
 )
 def test_a_damaged_encoder_json_is_refused(use: Use, change: Callable, message: str, run: Path) -> None:

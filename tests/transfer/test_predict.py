@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from orienteer.encoders import build_encoder
 from orienteer.errors import InputError
 from orienteer.scans.prepare import Preparation, prepare_scan
 from orienteer.scans.source import DICOM, ScanSource, Selection
+from orienteer.transfer.classifier import Classifier, save_classifier
 from orienteer.transfer.geometry import differs, grid_geometry, labels_on_grid, probabilities_on_file, source_geometry
 from orienteer.transfer.model import SegmentationModel, load_model, save_model
 from orienteer.transfer.network import build_segmenter
@@ -28,6 +30,7 @@ from tests.transfer.disguise import MakesAFile
 from tests.transfer.labelled import case_arrays
 
 SIZE = (16, 16, 16)
+RULES = {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
 UNEVEN = {
     "spacing": (0.9, 1.1, 1.3),
     "origin": (12.3, -45.6, 78.9),
@@ -254,8 +257,36 @@ def test_a_pickle_in_place_of_the_model_is_never_run(tmp_path, model):
     assert not mark.exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda card: [], "no format, task, classes"),
+        (lambda card: {**card, "format": 2}, "wanted format 1, got 2"),
+        (lambda card: {key: card[key] for key in card if key != "patch_size"}, "got no patch_size"),
+        (lambda card: {**card, "target": "monai.networks.nets.hovernet.download_url"}, "check where the weights file"),
+        (lambda card: {**card, "patch_size": [16, 16]}, "patch_size in .*: wanted three whole numbers above 0"),
+        (lambda card: {**card, "target_arguments": {"depth": 3}}, "target_arguments: wanted those of"),
+        (lambda card: {**card, "task": "classification"}, "got no encoder, arguments, view_size"),
+    ],
+)
+def test_a_damaged_model_json_is_refused(tmp_path, model, change, words):
+    shutil.copy(model / "model.safetensors", tmp_path)
+    card = json.loads((model / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(change(card)))
+    with pytest.raises(InputError, match=words):
+        predict(tmp_path, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_json_that_is_none_is_refused(tmp_path):
+    (tmp_path / "model.json").write_bytes(b"\x00\xff")
+    with pytest.raises(InputError, match="none that can be read"):
+        load_model(tmp_path)
+
+
 def test_a_classifier_is_not_taken_for_a_segmentation(tmp_path):
-    (tmp_path / "model.json").write_text(json.dumps({"task": "classification"}))
+    save_classifier(tmp_path, Classifier(build_encoder("tiny", SIZE, filters=[4, 8, 8]), 2, seed=0), ("a", "b"), SIZE,
+                    {"spacing_mm": [1, 1, 1], "intensity": RULES, "modality": "MR", "overlap": 0.0})  # fmt: skip
     with pytest.raises(InputError, match="wanted the folder of a segmentation, got one of task 'classification'"):
         load_model(tmp_path)
 
