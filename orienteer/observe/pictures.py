@@ -143,7 +143,7 @@ def _near_far(views: ViewBatch, prediction: Any, targets: Any, scan: WholeScan) 
     part_mm = np.array(targets.part_size_vox) * np.array(views.spacing_mm)
     parts_vox = targets.parts_vox[0].cpu().double().numpy()
     figure = new_figure(1700, 560)
-    flat, deep = figure.subfigures(1, 2, width_ratios=(13, 4))
+    flat, deep = figure.subfigures(1, 2, squeeze=False, width_ratios=(13, 4))[0]
     scene.frame_pair(deep.add_subplot(projection="3d"), views, pair, parts_vox, part_mm, (NEAR, FAR))
     for axis, axes in enumerate(_slices(flat, scan, centres_mm[list(pair)].mean(axis=0))):
         across, up = in_plane(axis)

@@ -155,7 +155,7 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
         part_mm = np.array(targets.part_size_vox) * np.array(views.spacing_mm)
         raw = _raw_cosines(views, targets)[0, 0].cpu().numpy()
         figure = new_figure(1600, 820)
-        flat, right = figure.subfigures(1, 2, width_ratios=(12, 5))
+        flat, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(12, 5))[0]
         for view, row in enumerate(flat.subplots(2, 3)):
             for axis, axes in enumerate(row):
                 scene.show_views(axes, views, [view], axis)
