@@ -9,7 +9,7 @@ from orienteer.transfer.compare.cells import RIVALS
 from orienteer.transfer.compare.summary import ALL_FRACTIONS, Line, fraction_words
 from orienteer.transfer.config import SCRATCH
 
-OURS = ("default", "places")
+OURS = ("default", "spatial")
 OTHERS = ("reconstruction", "models-genesis", "voco", "simclr", "rotation-jigsaw")
 """Methods of others."""
 
@@ -63,7 +63,7 @@ def _against_others(result: Result, ours: str) -> str:
     within = all(line.low <= 0 for line in each)
     worst = max(whole, key=lambda line: line.mean)
     figures = "; ".join(
-        f"{line.method} {-line.mean:+.3f} [{-line.high:+.3f}, {-line.low:+.3f}]"
+        f"{line.method} {-line.mean:+z.3f} [{-line.high:+z.3f}, {-line.low:+z.3f}]"
         for line in sorted(whole, key=lambda line: -line.mean)
     )
     behind = [f"{line.method} at {_at(line)}" for line in each if line.low > 0]
@@ -162,7 +162,7 @@ def _at(line: Line) -> str:
 
 
 def _signed(line: Line) -> str:
-    return f"{line.mean:+.3f} [{line.low:+.3f}, {line.high:+.3f}]"
+    return f"{line.mean:+z.3f} [{line.low:+z.3f}, {line.high:+z.3f}]"
 
 
 def _plain(line: Line, digits: int) -> str:

@@ -50,7 +50,7 @@ def curves_picture(result: Result) -> bytes | None:
     if not curves:
         return None
     drawn = new_figure(800, 420)
-    curves_over_share(drawn.subplots(), curves, "Dice after fine-tuning", SCRATCH)
+    curves_over_share(drawn.subplots(), curves, "Dice after fine-tuning", (SCRATCH,))
     return to_png(drawn)
 
 
@@ -94,7 +94,7 @@ def _table(measure: Measure, lines: Sequence[Line], signed: bool) -> str:
     """Returns one row per method and one column per fraction."""
     fractions = sorted({line.fraction for line in lines}, key=_size)
     by_place = {(line.method, line.fraction): line for line in lines}
-    form = f"{'+' if signed else ''}.{2 if measure.unit else 3}f"
+    form = f"{'+' if signed else ''}z.{2 if measure.unit else 3}f"
     rows = []
     for method in dict.fromkeys(line.method for line in lines):
         found = [by_place.get((method, fraction)) for fraction in fractions]

@@ -55,7 +55,22 @@ _HOW_USED = ("weight", "pull")
 
 METHODS: dict[str, Method] = {
     "default": Method(
-        about="gap, similarity and route with pair edges, one encoder, no teacher",
+        about="place contrast and masked reconstruction teach; gap, similarity and route pull gently, and show what is known",
+        tasks={
+            "reconstruction": TaskUse(),
+            "place_contrast": TaskUse(weight=0.5),
+            "gap": TaskUse(pull=0.1),
+            "similarity": TaskUse(pull=0.1),
+            "route": TaskUse(pull=0.1, options={"edges": "pair"}),
+        },
+        views=4,
+        encoder="dynunet",
+        layout="pairs",
+        distortion=Distortion(mask_share=0.4),
+        decoder=True,
+    ),
+    "spatial": Method(
+        about="the paper's three tasks alone, with pair edges: gap, similarity and route, one encoder, no teacher",
         tasks={"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "pair"})},
         views=4,
     ),
@@ -71,6 +86,7 @@ METHODS: dict[str, Method] = {
         tasks={"reconstruction": TaskUse()},
         views=4,
         distortion=Distortion(mask_share=0.6),
+        encoder="dynunet",
         decoder=True,
     ),
     "models-genesis": Method(
@@ -78,6 +94,7 @@ METHODS: dict[str, Method] = {
         tasks={"reconstruction": TaskUse(options={"where": "all"})},
         views=4,
         distortion=Distortion(bend_probability=0.9, shuffle_probability=0.5, paint_probability=0.9),
+        encoder="dynunet",
         decoder=True,
     ),
     "voco": Method(
@@ -104,20 +121,7 @@ METHODS: dict[str, Method] = {
         tasks={"place_contrast": TaskUse()},
         views=4,
         layout="pairs",
-        decoder=True,
-    ),
-    "places": Method(
-        about="place contrast and masked reconstruction teach; gap, similarity and route pull gently, and show what is known",
-        tasks={
-            "reconstruction": TaskUse(),
-            "place_contrast": TaskUse(weight=0.5),
-            "gap": TaskUse(pull=0.1),
-            "similarity": TaskUse(pull=0.1),
-            "route": TaskUse(pull=0.1, options={"edges": "pair"}),
-        },
-        views=4,
-        layout="pairs",
-        distortion=Distortion(mask_share=0.4),
+        encoder="dynunet",
         decoder=True,
     ),
     "dense-gap": Method(
@@ -140,7 +144,7 @@ def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None 
         InputError: an unknown method, task or option, or no task that teaches the encoder.
 
     Example:
-        >>> resolve_method("default", {"route": {"edges": "position", "weight": 0.5}}).tasks["route"]
+        >>> resolve_method("spatial", {"route": {"edges": "position", "weight": 0.5}}).tasks["route"]
         TaskUse(weight=0.5, pull=1.0, options={'edges': 'position'})
     """
     if name not in METHODS:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 SMALL: dict[str, Any] = {
+    "method": "spatial",
     "encoder": "tiny",
     "encoder_arguments": {"filters": [4, 8, 8, 8], "stem_stride": 1},
     "view_size": [16, 16, 16],

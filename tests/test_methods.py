@@ -16,10 +16,10 @@ def test_every_method_names_real_tasks_options_and_encoders(name: str) -> None:
 
 
 def test_a_weight_of_zero_removes_a_task_and_a_new_one_is_added() -> None:
-    method = resolve_method("default", {"gap": {"weight": 0}, "route": {"weight": 2}})
+    method = resolve_method("spatial", {"gap": {"weight": 0}, "route": {"weight": 2}})
     assert "gap" not in method.tasks
     assert method.tasks["route"].weight == 2
-    assert METHODS["default"].tasks["route"].weight == 1
+    assert METHODS["spatial"].tasks["route"].weight == 1
 
 
 def test_no_task_left_is_an_error() -> None:
@@ -32,7 +32,7 @@ def test_one_task_must_teach() -> None:
         resolve_method("default", {task: {"pull": 0} for task in METHODS["default"].tasks})
     with pytest.raises(InputError, match=r"tasks.gap.pull: wanted 0 to 1, got 1.5"):
         resolve_method("default", {"gap": {"pull": 1.5}})
-    assert resolve_method("default", {"gap": {"pull": 0.25}}).tasks["gap"].pull == 0.25
+    assert resolve_method("spatial", {"gap": {"pull": 0.25}}).tasks["gap"].pull == 0.25
 
 
 def test_unknown_names_are_errors() -> None:

@@ -13,10 +13,11 @@ Interval = tuple[float, float, float]
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY_BLUE, BLACK)
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
+_LINES = ("-", "--", ":")
 
 
 def curves_over_share(
-    axes: "Axes", curves: Mapping[str, Mapping[float, Interval]], what: str, base: str | None = None
+    axes: "Axes", curves: Mapping[str, Mapping[float, Interval]], what: str, steps_back: Sequence[str] = ()
 ) -> None:
     """Draws one curve per method over the share of the labels, with its intervals.
 
@@ -24,17 +25,18 @@ def curves_over_share(
         axes: empty axes.
         curves: for each name the mean and interval at each share, above 0 and at most 1.
         what: the quantity, with its unit.
-        base: the name of the curve that the others are measured by; drawn in grey.
+        steps_back: names of what the others are measured by; drawn in grey.
     """
     shares = sorted({share for curve in curves.values() for share in curve})
-    others = [name for name in curves if name != base]
+    others = [name for name in curves if name not in steps_back]
+    behind = [name for name in curves if name in steps_back]
     for name, curve in curves.items():
-        number = others.index(name) if name != base else 0
-        colour, mark = (
-            (GREY, ".")
-            if name == base
-            else (_COLOURS[number % len(_COLOURS)], _MARKS[number // len(_COLOURS) % len(_MARKS)])
-        )
+        if name in behind:
+            colour, mark, line = GREY, ".", _LINES[behind.index(name) % len(_LINES)]
+        else:
+            number = others.index(name)
+            colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number // len(_COLOURS) % len(_MARKS)]
+            line = "-"
         # A little apart, so that the bars of several curves do not hide each other.
         aside = 1 + 0.02 * (list(curves).index(name) - (len(curves) - 1) / 2)
         at = [share * aside for share in sorted(curve)]
@@ -47,6 +49,7 @@ def curves_over_share(
             reach,
             color=colour,
             marker=mark,
+            linestyle=line,
             markersize=5,
             linewidth=1.6,
             elinewidth=0.8,

@@ -71,6 +71,9 @@ class FinetuneConfig:
     mirror: Literal["left-right", "all", "none"] = "left-right"
     """Segmentation: along which axes of the body patches are mirrored at random. none where labels tell left from
     right; all where nothing tells front from back or head from foot."""
+    output_layer: Literal["fitted", "new"] = "fitted"
+    """Segmentation: how the output layer begins. fitted: a logistic regression on what the network already tells of the
+    first patches; it takes seconds and spares the start. new: at random."""
     deep_supervision: bool = True
     """Segmentation: let the coarser levels of the decoder learn from the labels too, where the network can."""
     overlap: float = 0.5

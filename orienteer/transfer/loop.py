@@ -62,8 +62,8 @@ def train(
         TrainingStopped: a loss that is not finite; the last checkpoint, from before it, is kept.
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
-    file = folder / "checkpoints" / "last.ckpt"
-    begun = _resume(file, network, schedule) if config.resume and file.is_file() else 0
+    file = _checkpoint(folder)
+    begun = _resume(file, network, schedule) if saved(folder, config) else 0
     cut_lines(folder / "metrics.jsonl", after_step=begun)
     watch, waited = time.perf_counter(), 0.0
     network.train()
@@ -97,6 +97,11 @@ def train(
     return Trained(config.steps, seconds, waited / seconds if begun < config.steps else 0.0)
 
 
+def saved(folder: Path, config: FinetuneConfig) -> bool:
+    """Whether training goes on from a checkpoint."""
+    return config.resume and _checkpoint(folder).is_file()
+
+
 def take_step(
     config: FinetuneConfig, network: nn.Module, schedule: Schedule, step: int, loss_of: Callable[[], Tensor]
 ) -> Tensor:
@@ -116,6 +121,10 @@ def take_step(
         torch.nn.utils.clip_grad_norm_((p for p in network.parameters() if p.requires_grad), config.clip_norm)
     schedule.optimiser.step()
     return loss.detach()
+
+
+def _checkpoint(folder: Path) -> Path:
+    return folder / "checkpoints" / "last.ckpt"
 
 
 def _resume(file: Path, network: nn.Module, schedule: Schedule) -> int:

@@ -18,11 +18,12 @@ from orienteer.transfer.cases import CaseReader, LabelledCase, PreparedCases, la
 from orienteer.transfer.checks import check_classes, check_overlap, keep_split, tell_failures
 from orienteer.transfer.config import SCRATCH, FinetuneConfig
 from orienteer.transfer.datasets import LabelledData, read_dataset
-from orienteer.transfer.loop import Trained, train
+from orienteer.transfer.loop import Trained, saved, train
 from orienteer.transfer.metrics import CaseScores
 from orienteer.transfer.model import SegmentationModel, save_model
 from orienteer.transfer.network import Loaded, build_segmenter, fast_bf16
 from orienteer.transfer.output import write_config, write_summary
+from orienteer.transfer.output_layer import FIT_BATCHES, fit_output_layers, output_layers
 from orienteer.transfer.patch_augment import apply_changes, draw_changes
 from orienteer.transfer.patches import PatchBatch, Patches, patch_batches
 from orienteer.transfer.planning import plan_patch_size, plan_spacing
@@ -123,13 +124,18 @@ def step_loss(
     half = config.precision == "bf16" or (config.precision == "auto" and fast_bf16(device))
 
     def of_step(step: int, batch: PatchBatch) -> Tensor:
-        changes = draw_changes(np.random.default_rng([config.seed, 2, step]), config.batch, config.mirror)
-        batch = apply_changes(batch.to(device), changes, spacing_mm)
+        batch = augmented(config, step, batch.to(device), spacing_mm)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             logits = network(batch.images)
         return loss(logits, batch.labels.float())
 
     return of_step
+
+
+def augmented(config: FinetuneConfig, step: int, batch: PatchBatch, spacing_mm: TripleMm) -> PatchBatch:
+    """Returns the patches of a step as the network sees them: a function of the seed and the step alone."""
+    changes = draw_changes(np.random.default_rng([config.seed, 2, step]), config.batch, config.mirror)
+    return apply_changes(batch, changes, spacing_mm)
 
 
 def _train(
@@ -144,8 +150,25 @@ def _train(
     def batches(steps: range) -> Iterator[PatchBatch]:
         return patch_batches(patches, steps, config.workers)
 
+    if config.output_layer == "fitted" and not saved(folder, config):
+        _fit_output(config, model, loaded, batches(range(FIT_BATCHES)))
     loss = step_loss(config, model.network, model.device, config.spacing_mm)
     return train(folder, config, model.network, schedule, batches, loss, lambda batch: ", ".join(batch.names))
+
+
+def _fit_output(
+    config: FinetuneConfig, model: SegmentationModel, loaded: Loaded, batches: Iterator[PatchBatch]
+) -> None:
+    """Gives the output layers the weights that read the classes best off the features as they are."""
+    assert config.spacing_mm is not None
+    network, device, spacing_mm = model.network, model.device, config.spacing_mm
+    layers = output_layers(network.network, len(model.classes), loaded.new)
+    seen = (augmented(config, step, batch.to(device), spacing_mm) for step, batch in enumerate(batches))
+    network.train()
+    voxels = fit_output_layers(network, layers, seen, len(model.classes), config.seed) if layers else 0
+    if not voxels:
+        why = "the patches show one class only" if layers else "this network has none that looks at single places"
+        say(f"output layer: begins at random ({why})")
 
 
 def _planned(config: FinetuneConfig, data: LabelledData) -> FinetuneConfig:

@@ -73,4 +73,4 @@ def test_a_method_learns_a_fixed_batch(name):
 
 
 def test_every_method_of_others_is_tried_here():
-    assert set(GOALS) | {"default", "paper", "places"} == set(METHODS)
+    assert set(GOALS) | {"default", "spatial", "paper"} == set(METHODS)

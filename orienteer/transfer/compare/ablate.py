@@ -38,7 +38,7 @@ Changes = dict[str, dict[str, Any]]
 def ablate(
     data: str | Path | None = None,
     out: str | Path | None = None,
-    method: str = "default",
+    method: str = "spatial",
     questions: tuple[Question, ...] = ("tasks", "choices", "teacher", "views", "view_size"),
     **settings: Any,
 ) -> Comparison:
@@ -50,7 +50,7 @@ def ablate(
     Args:
         data: dataset.json of labelled scans, or its folder.
         out: folder to make, or to go on with.
-        method: what is taken apart.
+        method: what is taken apart. By default the paper's three tasks, each of another granularity.
         questions: tasks: each alone, each pair; choices: every other choice that a task offers, such as how routes get
             their edges; teacher: with and without; views: 2 to 6 at a time; view_size: smaller and larger.
         **settings: any field of `CompareConfig`, as on the command line. Views that do not fit into the scans fail with a
@@ -80,7 +80,7 @@ def each_task(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with each of its tasks alone, and with each smaller set of two and more.
 
     Example:
-        >>> sorted(each_task(resolve_method("default"), PretrainConfig()))[:3]
+        >>> sorted(each_task(resolve_method("spatial"), PretrainConfig()))[:3]
         ['only gap', 'only gap + route', 'only gap + similarity']
     """
     names = list(method.tasks)
@@ -96,7 +96,7 @@ def other_choices(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with every other choice that one of its tasks offers.
 
     Example:
-        >>> other_choices(resolve_method("default"), PretrainConfig())
+        >>> other_choices(resolve_method("spatial"), PretrainConfig())
         {'route edges position': {'tasks': {'route': {'edges': 'position'}}}}
     """
     found = {}
@@ -115,7 +115,7 @@ def other_teacher(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with a teacher where it has none, and the other way round.
 
     Example:
-        >>> other_teacher(resolve_method("default"), PretrainConfig(teacher=False))
+        >>> other_teacher(resolve_method("spatial"), PretrainConfig(teacher=False))
         {'with a teacher': {'teacher': True}}
     """
     return {"without a teacher" if plan.teacher else "with a teacher": {"teacher": not plan.teacher}}
@@ -125,7 +125,7 @@ def other_views(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with other numbers of views at a time, as far as its layout has them.
 
     Example:
-        >>> list(other_views(resolve_method("default"), PretrainConfig(views=4)))
+        >>> list(other_views(resolve_method("spatial"), PretrainConfig(views=4)))
         ['2 views', '3 views', '5 views', '6 views']
     """
     return {f"{number} views": {"views": number} for number in VIEWS if number != plan.views and _has(plan, number)}
@@ -135,7 +135,7 @@ def other_view_sizes(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with smaller and larger views.
 
     Example:
-        >>> list(other_view_sizes(resolve_method("default"), PretrainConfig(encoder="tiny", view_size=(32, 32, 32))))
+        >>> list(other_view_sizes(resolve_method("spatial"), PretrainConfig(encoder="tiny", view_size=(32, 32, 32))))
         ['views of 48 x 48 x 48']
     """
     assert plan.view_size is not None

@@ -38,7 +38,7 @@ class CompareConfig:
     methods: tuple[str, ...] = ("scratch", "default")
     """Names of METHODS, names under define, and scratch: the twin without pretraining, which always takes part."""
     define: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Methods of your own, or changes to one: {"mine": {"method": "default", "views": 3, "finetune": {"learning_rate":
+    """Methods of your own, or changes to one: {"mine": {"method": "default", "views": 6, "finetune": {"learning_rate":
     0.001}}}. Any setting of pretrain, and under finetune any of finetune. Each takes part."""
     fractions: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 1.0)
     """Shares of the pretraining part's cases whose labels are used."""

@@ -26,8 +26,10 @@ PAGE_FILE = "compare.html"
 WHAT_THEY_ARE = {
     "finetune": (
         "The encoder's weights go into the segmentation network that it was made for, and the whole network is trained on a "
-        "share of the labelled cases of the pretraining part. All methods get the same cases, the same new decoder and the "
-        "same batches. Dice and the 95 % Hausdorff distance are taken on the scored part, in each scan's own voxels."
+        "share of the labelled cases of the pretraining part. All methods get the same cases and the same batches; what "
+        "a method did not pretrain begins with the same new weights, and the output layer is fitted to what the network "
+        "already tells, unless set otherwise. Dice and the 95 % Hausdorff distance are taken on the scored part, in each"
+        " scan's own voxels."
     ),
     "probe": (
         "The encoder is frozen. A simple model on the features of all its levels tells the class of every voxel. Beside it "
@@ -94,12 +96,16 @@ _TITLES = {
 }
 
 
+_STEP_BACK = (SCRATCH, *(rival for names in RIVALS.values() for rival in names))
+"""What methods are measured by: the twin, and what needs no network."""
+
+
 def _lead(story: Story) -> str:
     seeds, part = len(story.config.seeds), story.config.evaluate
     text = (
         f"{len(story.contenders)} methods, {seeds} {'seed' if seeds == 1 else 'seeds'}, scored on the "
-        f"{len(story.parts.part(part))} cases of the {part} part. Everything but the method is the same: scans, network, "
-        f"views, steps, labels. “{SCRATCH}” is the twin: the same network with the same seed, not pretrained."
+        f"{len(story.parts.part(part))} cases of the {part} part. Scans, network, size of views and labels are the same "
+        f"for all{_steps_too(story)}. “{SCRATCH}” is the twin: the same network with the same seed, not pretrained."
     )
     said = [paragraph(text, "lead")]
     done = {entry.cell.hash for entry in story.entries if story.records.get(entry.cell.hash) is not None}
@@ -119,6 +125,12 @@ def _lead(story: Story) -> str:
             )
         )
     return "\n".join(said)
+
+
+def _steps_too(story: Story) -> str:
+    """Returns what the lead says of pretraining steps, which methods of one's own may set."""
+    steps = {contender.config.steps for contender in story.contenders if contender.trained}
+    return ", and so are the steps" if len(steps) < 2 else "; the steps differ, see Settings and What it cost"
 
 
 def _downstream(story: Story, kind: str, measures: Sequence[Measure]) -> str:
@@ -151,14 +163,13 @@ def _picture(measure: Measure, lines: Sequence[Line]) -> Picture:
             curves[line.method][float(line.fraction)] = (line.mean, line.low, line.high)
     if curves:
         drawn = new_figure(1000, 520)
-        curves_over_share(drawn.subplots(), curves, f"{measure.words}{unit}", SCRATCH)
-        text = f"{measure.words} over the share of the labels, on a log axis; bars are intervals, grey is the twin."
+        curves_over_share(drawn.subplots(), curves, f"{measure.words}{unit}", _STEP_BACK)
+        text = f"{measure.words} over the share of the labels, on a log axis; bars are intervals, grey are twin and rivals."
     else:
         drawn = new_figure(1000, 130 + 42 * len(lines))
         rows = [(line.method, (line.mean, line.low, line.high)) for line in lines]
         line_at = 0.5 if measure.metric.endswith("_accuracy") else None
-        rivals = [rival for names in RIVALS.values() for rival in names] + [SCRATCH]
-        dots_with_intervals(drawn.subplots(), rows, f"{measure.words}{unit}", line_at, rivals)
+        dots_with_intervals(drawn.subplots(), rows, f"{measure.words}{unit}", line_at, _STEP_BACK)
         text = f"{measure.words}; bars are intervals, grey are the rivals and the twin."
     best = (max if measure.better == "more" else min)(lines, key=lambda line: line.mean)
     return Picture(measure.words, text, f"{text} The best figure is {best.mean:.3f}, of {best.method}.", to_png(drawn))
@@ -175,7 +186,7 @@ def _figures(measure: Measure, lines: Sequence[Line], title: str, signed: bool =
         cells = []
         for fraction in fractions:
             line = by_place.get((method, fraction))
-            form = f"{'+' if signed else ''}.{digits}f"
+            form = f"{'+' if signed else ''}z.{digits}f"
             cells.append("" if line is None else f"{line.mean:{form}} ({line.low:{form}} to {line.high:{form}})")
         rows.append((method, *cells))
     return table(f"{title}{unit}", ("method", *(name or "no label is used" for name in head)), rows)
@@ -195,6 +206,9 @@ def _rates(story: Story) -> str:
             used[entry.name][f"{entry.cell.fraction:g}"] = words
     fractions = [f"{fraction:g}" for fraction in sorted(story.config.fractions)]
     rows = [(name, *(by.get(fraction, "") for fraction in fractions)) for name, by in used.items()]
+    if len({value for by in used.values() for value in by.values()}) == 1:
+        value = next(value for by in used.values() for value in by.values())
+        return paragraph(f"All were fine-tuned with {', '.join(keys)}: {value}.")
     how = (
         "chosen for each method and fraction by the mean Dice of the validation part over all seeds"
         if story.config.select
