@@ -1,5 +1,6 @@
 """The command line. Each command is the public function of the same name and arguments."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"orienteer: the disk is full{where}. Do this: free some space, then give the command again", file=sys.stderr)
+        return 1
     if command.prints:
         print(result)
     return 0

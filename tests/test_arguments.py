@@ -1,5 +1,6 @@
 """The command line says the same as the Python functions."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,23 @@ def test_main_says_bad_input_on_stderr_and_returns_2(tmp_path: Path, capsys: pyt
     assert error.startswith("orienteer: ")
     assert "Do this:" in error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_is_said_in_words_and_other_faults_of_the_system_are_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def fail_with(number: int):
+        def plan(**settings: object) -> None:
+            raise OSError(number, "said by the system", "folder/file")
+
+        return plan
+
+    monkeypatch.setattr("orienteer.training.planning.plan", fail_with(errno.ENOSPC))
+    assert main(["plan", "scans"]) == 1
+    assert "the disk is full (folder/file). Do this: free some space" in capsys.readouterr().err
+    monkeypatch.setattr("orienteer.training.planning.plan", fail_with(errno.EIO))
+    with pytest.raises(OSError, match="said by the system"):
+        main(["plan", "scans"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

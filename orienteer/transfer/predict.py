@@ -156,9 +156,10 @@ def _open_folder(folder: Path, sha256: str) -> dict[str, str]:
     said = None
     if record.is_file():
         try:
-            said = json.loads(record.read_text())
+            found = json.loads(record.read_text())
         except ValueError:
-            said = {}
+            found = None
+        said = found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
     if said is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         got = f"{folder}, which holds other files"
         raise InputError("to", wanted="a new or empty folder", got=got, do="choose another --to")

@@ -209,6 +209,10 @@ def test_other_peoples_folders_and_other_models_predictions_are_left_alone(tmp_p
     (tmp_path / "other/predictions.json").write_text(json.dumps({"model": "another", "files": {}}))
     with pytest.raises(InputError, match="predictions of another model"):
         predict(model, tmp_path / "scans", tmp_path / "other")
+    for cut in ('{"model": ', "[]", '{"model": "x", "files": [1]}'):
+        (tmp_path / "other/predictions.json").write_text(cut)
+        with pytest.raises(InputError, match="predictions of another model"):
+            predict(model, tmp_path / "scans", tmp_path / "other")
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, model, monkeypatch):

@@ -57,7 +57,7 @@ class CompareConfig:
     probe: dict[str, Any] = field(default_factory=dict)
     """Changes to the probe: kind, voxels, test_voxels, overlap."""
     retrieval: dict[str, Any] = field(default_factory=dict)
-    """Changes to the retrieval: partners, places, overlap."""
+    """Changes to the retrieval: partners, places, overlap, ends (which extreme points are landmarks)."""
     sides: dict[str, Any] = field(default_factory=dict)
     """Changes to left against right: views."""
     against: tuple[str, ...] = ("scratch",)

@@ -8,14 +8,17 @@ from jaxtyping import Float64, Int64, UInt8
 AXIS_ENDS = (("left", "right"), ("back", "front"), ("feet", "head"))
 """How the low and the high end of each axis of the body are called: a scan's axes go to the right, front and head."""
 
+ENDS = tuple(name for names in AXIS_ENDS for name in names)
+"""All six."""
+
 
 def landmarks(
-    labels: UInt8[np.ndarray, "size0 size1 size2"], classes: Sequence[int]
+    labels: UInt8[np.ndarray, "size0 size1 size2"], classes: Sequence[int], ends: Sequence[str] = ENDS
 ) -> dict[tuple[int, str], Int64[np.ndarray, "3"]]:
     """Returns the voxel of each landmark by class and name; a class that is missing, or cut by the scan's border, has none.
 
     The middle is the voxel of the class nearest to its centre of mass. The extreme point of an axis is, among the voxels
-    of the class that lie furthest out, the one nearest to their mean.
+    of the class that lie furthest out, the one nearest to their mean; ``ends`` names those that are wanted.
 
     Example:
         >>> labels = np.zeros((5, 4, 3), np.uint8)
@@ -32,7 +35,8 @@ def landmarks(
         found[number, "middle"] = _nearest_to_mean(voxels)
         for axis, names in enumerate(AXIS_ENDS):
             for name, end in zip(names, (voxels[:, axis].min(), voxels[:, axis].max()), strict=True):
-                found[number, name] = _nearest_to_mean(voxels[voxels[:, axis] == end])
+                if name in ends:
+                    found[number, name] = _nearest_to_mean(voxels[voxels[:, axis] == end])
     return found
 
 

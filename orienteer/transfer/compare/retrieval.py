@@ -13,12 +13,13 @@ from einops import rearrange
 from jaxtyping import Float32, Float64, Int64
 from torch.nn import functional
 
+from orienteer.errors import InputError
 from orienteer.progress import Progress
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.store import Store
 from orienteer.transfer.cases import LabelledCase, open_labels
 from orienteer.transfer.compare.bench import Bench, Outcome, Value
-from orienteer.transfer.compare.landmarks import landmarks
+from orienteer.transfer.compare.landmarks import ENDS, landmarks
 from orienteer.transfer.features import AIR, FrozenEncoder, features_at
 from orienteer.transfer.probe_voxels import lattice
 
@@ -43,6 +44,8 @@ class RetrievalSettings:
         overlap: of the views, as in `features_at`.
         scaling_scans: pretraining scans from which mean and deviation of each channel are taken.
         choosing_cases: validation cases at most by which the level of the network is chosen.
+        ends: extreme points of a class that are landmarks, beside its middle. Leave left and right out where scans show
+            either half of the body: they are not the same place then.
     """
 
     partners: int = 5
@@ -50,6 +53,13 @@ class RetrievalSettings:
     overlap: float = 0.25
     scaling_scans: int = 16
     choosing_cases: int = 12
+    ends: tuple[str, ...] = ENDS
+
+    def __post_init__(self) -> None:
+        """Refuses what is no end."""
+        wrong = [name for name in self.ends if name not in ENDS]
+        if wrong:
+            raise InputError("retrieval.ends", wanted=f"some of {', '.join(ENDS)}", got=wrong[0], do="mend the setting")
 
 
 @dataclass(frozen=True)
@@ -170,7 +180,7 @@ def _errors(
     with bench.open_store() as store, Progress("looking at places", len(cases), unit="cases") as progress:
         places = []
         for case in cases:
-            places.append(_places(store, case, extract, settings.places, classes))
+            places.append(_places(store, case, extract, settings, classes))
             progress.advance()
     found: dict[str, list[Value]] = {name: [] for name in levels}
     for number, others in enumerate(partners_of(len(cases), settings.partners, seed)):
@@ -209,10 +219,12 @@ def pair_errors_mm(
     return np.linalg.norm(missed_mm, axis=1).tolist()
 
 
-def _places(store: Store, case: LabelledCase, extract: Extract, most: int, classes: Sequence[int]) -> Places:
-    found = landmarks(open_labels(case.labels)[:], classes)
+def _places(
+    store: Store, case: LabelledCase, extract: Extract, settings: RetrievalSettings, classes: Sequence[int]
+) -> Places:
+    found = landmarks(open_labels(case.labels)[:], classes, settings.ends)
     marks_vox = np.array(list(found.values()), np.int64).reshape(-1, 3)
-    lattice_vox = lattice(case.shape_vox, most)
+    lattice_vox = lattice(case.shape_vox, settings.places)
     features = extract(store, case, np.concatenate([marks_vox, lattice_vox]).astype(np.float64))
     return Places(tuple(found), marks_vox, lattice_vox, features[: len(found)], features[len(found) :])
 

@@ -1,8 +1,11 @@
 """Landmarks: of made-up organs whose ends are known."""
 
 import numpy as np
+import pytest
 
+from orienteer.errors import InputError
 from orienteer.transfer.compare.landmarks import landmarks
+from orienteer.transfer.compare.retrieval import RetrievalSettings
 
 
 def test_the_ends_of_a_box_are_where_they_are():
@@ -42,3 +45,14 @@ def test_moving_an_organ_moves_its_landmarks():
     labels[2:7, 3:6, 4:9] = labels[7:9, 4:6, 5] = 1
     before, after = landmarks(labels, [1]), landmarks(np.roll(labels, (3, 4, 2), (0, 1, 2)), [1])
     assert all(np.array_equal(after[name], voxel + np.array([3, 4, 2])) for name, voxel in before.items())
+
+
+def test_ends_that_are_not_wanted_are_left_out():
+    labels = np.zeros((12, 14, 16), np.uint8)
+    labels[2:9, 3:10, 4:15] = 1
+    assert set(landmarks(labels, [1], ends=("front", "head"))) == {(1, "middle"), (1, "front"), (1, "head")}
+
+
+def test_an_end_that_is_none_is_refused():
+    with pytest.raises(InputError, match=r"retrieval.ends: wanted some of left, right.*got top"):
+        RetrievalSettings(ends=("head", "top"))
