@@ -18,11 +18,15 @@ from typing import Any
 
 import yaml
 
+from benchmarks.results_curves import Point, collect, draw_curves, read_curves, write_curves
 from orienteer.transfer.compare.summary import SUMMARY_FILE, Line, read_summary_table
 
 ROOT = Path(__file__).parents[1]
 TABLES, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "results.md"
 ABOUT_FILE, SETTINGS_FILE, COST_FILE, STABILITY_FILE = "about.json", "compare.yaml", "cost.csv", "stability.csv"
+CURVES_FILE = "curves.csv"
+TRIED_FILE = "tried.yaml"
+"""Written by hand: by the number of a goal, what was tried to reach it."""
 
 OF_THE_MACHINE = ("data", "images", "labels", "out", "store", "split", "parallel")
 """Settings that name places of one machine."""
@@ -37,12 +41,14 @@ class Result:
         about: what one must know of it, as `compare` writes it down.
         lines: the summary.
         cost: processor seconds of one pretraining and of one fine-tuning, by method.
+        curves: figures of the pretrainings on held-out scans, step by step.
     """
 
     name: str
     about: dict[str, Any]
     lines: Sequence[Line]
     cost: dict[str, tuple[float | None, float | None]]
+    curves: Sequence[Point] = ()
 
 
 def add(folder: Path, name: str, tables: Path = TABLES) -> Path:
@@ -55,6 +61,8 @@ def add(folder: Path, name: str, tables: Path = TABLES) -> Path:
     kept = {key: value for key, value in settings.items() if key not in OF_THE_MACHINE}
     (place / SETTINGS_FILE).write_text(yaml.safe_dump(kept, sort_keys=False))
     _write_cost(folder / "results.csv", place / COST_FILE)
+    if points := collect(folder):
+        write_curves(points, place / CURVES_FILE)
     return place
 
 
@@ -63,13 +71,14 @@ def read_results(tables: Path = TABLES) -> list[Result]:
     found = []
     for place in sorted(path.parent for path in tables.glob(f"*/{SUMMARY_FILE}")):
         about = json.loads((place / ABOUT_FILE).read_text())
-        found.append(Result(place.name, about, read_summary_table(place / SUMMARY_FILE), _read_cost(place / COST_FILE)))
+        lines, cost = read_summary_table(place / SUMMARY_FILE), _read_cost(place / COST_FILE)
+        found.append(Result(place.name, about, lines, cost, read_curves(place / CURVES_FILE)))
     return found
 
 
 def write(tables: Path = TABLES, page: Path = PAGE) -> Path:
     """Writes the page and its pictures."""
-    from benchmarks.results_page import curves_picture, make_page, picture_name
+    from benchmarks.results_page import curves_picture, make_page, picture_name, pretraining_picture_name
 
     results = read_results(tables)
     (page.parent / "img").mkdir(parents=True, exist_ok=True)
@@ -77,7 +86,9 @@ def write(tables: Path = TABLES, page: Path = PAGE) -> Path:
         drawn = curves_picture(result)
         if drawn is not None:
             (page.parent / "img" / picture_name(result)).write_bytes(drawn)
-    page.write_text(make_page(results, read_stability(tables)))
+        if result.curves:
+            (page.parent / "img" / pretraining_picture_name(result)).write_bytes(draw_curves(result.curves))
+    page.write_text(make_page(results, read_stability(tables), read_tried(tables)))
     return page
 
 
@@ -88,6 +99,16 @@ def read_stability(tables: Path = TABLES) -> list[dict[str, str]]:
         return []
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_tried(tables: Path = TABLES) -> dict[str, str]:
+    """Returns what was tried to reach each goal, by its number."""
+    path = tables / TRIED_FILE
+    return (
+        {str(number): " ".join(text.split()) for number, text in yaml.safe_load(path.read_text()).items()}
+        if path.is_file()
+        else {}
+    )
 
 
 def _write_cost(table: Path, to: Path) -> None:

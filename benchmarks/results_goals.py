@@ -18,8 +18,10 @@ NEVER_BELOW, GAIN, LEAD_OVER_RIVALS, HALF = -0.01, 0.03, 0.01, 0.5
 COVERAGE = 0.95
 
 
-def goals(results: Sequence[Result], stability: Sequence[Mapping[str, str]]) -> str:
-    """Returns the goals, each with its measured figure."""
+def goals(
+    results: Sequence[Result], stability: Sequence[Mapping[str, str]], tried: Mapping[str, str] | None = None
+) -> str:
+    """Returns the goals, each with its measured figure, and what was tried to reach it where somebody wrote it down."""
     asked = (
         (f"Fine-tuning: never below the scratch twin (no interval of the paired difference reaches below "
          f"{NEVER_BELOW} Dice) and gains {GAIN} Dice and more at 1 to 5 % of the labels.", _against_scratch),
@@ -36,9 +38,20 @@ def goals(results: Sequence[Result], stability: Sequence[Mapping[str, str]]) -> 
             for ours in OURS
             if (words := measure(result, ours))
         ]
-        said += [f"{number}. {text}\n", *(f"    {line}" for line in found or ["- not measured"]), ""]
+        said += [
+            f"{number}. {text}\n",
+            *(f"    {line}" for line in found or ["- not measured"]),
+            *_tried(tried, number),
+            "",
+        ]
     last = f"{len(asked) + 1}. Stability: no diverged and no collapsed run in 20 seeds of 300 steps.\n"
-    return "\n".join([*said, last, *(f"    - {line}" for line in _stability(stability)), ""])
+    found = [f"    - {line}" for line in _stability(stability)]
+    return "\n".join([*said, last, *found, *_tried(tried, len(asked) + 1), ""])
+
+
+def _tried(tried: Mapping[str, str] | None, number: int) -> list[str]:
+    text = (tried or {}).get(str(number))
+    return [f"    - Tried: {text}"] if text else []
 
 
 def _against_scratch(result: Result, ours: str) -> str:

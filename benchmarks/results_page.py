@@ -15,8 +15,8 @@ LEAD = """\
 # Results
 
 Which pretraining helps, by how much, and what it costs: measured by [`orienteer compare`](compare.md), every method with the
-same scans, network, views, steps and labels. "scratch" is the twin: the same network with the same seed, not pretrained.
-[Methods](methods.md) tells what the others are.
+same scans, network, size of views and labels; how many steps each had is in the command, what they cost in the table of costs.
+"scratch" is the twin: the same network with the same seed, not pretrained. [Methods](methods.md) tells what the others are.
 
 This page is made by `python -m benchmarks.results write` from the tables in `benchmarks/results/`; do not edit it by hand.
 Numbers in brackets are 95 % intervals, by resampling seeds and cases. A paired difference is taken seed by seed and case by
@@ -27,17 +27,30 @@ seed. "mean" is the mean over all fractions of the labels.
 NOTHING = "No comparison has been kept yet.\n"
 
 
-def make_page(results: Sequence[Result], stability: Sequence[Mapping[str, str]]) -> str:
-    """Returns the page."""
+def make_page(
+    results: Sequence[Result], stability: Sequence[Mapping[str, str]], tried: Mapping[str, str] | None = None
+) -> str:
+    """Returns the page.
+
+    Args:
+        stability: rows of the stability table.
+        tried: by the number of the goal, what was tried to reach it.
+    """
     parts = [LEAD]
+    parts += [_short(result) for result in results]
+    parts.append("## Goals\n\n" + goals(results, stability, tried))
     parts += [_section(result) for result in results] or [NOTHING]
-    parts.append("## Goals\n\n" + goals(results, stability))
     return "\n".join(parts)
 
 
 def picture_name(result: Result) -> str:
     """Returns the file name of the picture of a comparison's curves."""
     return f"results_{result.name}.png"
+
+
+def pretraining_picture_name(result: Result) -> str:
+    """Returns the file name of the picture of a comparison's pretrainings."""
+    return f"pretraining_{result.name}.png"
 
 
 def curves_picture(result: Result) -> bytes | None:
@@ -52,6 +65,38 @@ def curves_picture(result: Result) -> bytes | None:
     drawn = new_figure(800, 420)
     curves_over_share(drawn.subplots(), curves, "Dice after fine-tuning", (SCRATCH,))
     return to_png(drawn)
+
+
+IN_SHORT = (
+    ("fine-tuned, Dice", "finetune", "dice_mean", "", 3),
+    ("less scratch", "finetune", "dice_mean", SCRATCH, 3),
+    ("frozen probe, Dice", "probe", "dice_mean", "", 3),
+    ("same place, mm", "retrieval", "error_mm", "", 1),
+    ("left from right", "sides", "left_right_accuracy", "", 3),
+)
+"""Columns of the short table: heading, what is measured, metric, difference to what, digits."""
+
+
+def _short(result: Result) -> str:
+    """Returns one row per method: each measurement's mean over the shares of the labels."""
+    methods = list(dict.fromkeys(line.method for line in result.lines))
+    rows = []
+    for method in methods:
+        cells = [_overall(result, method, *column[1:]) for column in IN_SHORT]
+        cost = result.cost.get(method, (None, None))[0]
+        rows.append((method, *cells, "" if not cost else f"{cost:.0f}"))
+    shown = [0, *(at for at in range(1, len(IN_SHORT) + 2) if any(row[at] for row in rows))]
+    head = ("method", *(column[0] for column in IN_SHORT), "pretraining, processor s")
+    table = markdown_table([head[at] for at in shown], [[row[at] for at in shown] for row in rows])
+    said = f"Means over the shares of the labels, scored on the {result.about['evaluate']} part."
+    return f"## In short: {result.name}\n\n{_wrapped(said)}\n{table}"
+
+
+def _overall(result: Result, method: str, downstream: str, metric: str, against: str, digits: int) -> str:
+    wanted = (downstream, metric, against, method)
+    lines = [line for line in result.lines if (line.downstream, line.metric, line.against, line.method) == wanted]
+    lines = [line for line in lines if line.fraction == ALL_FRACTIONS] or lines
+    return _interval(lines[0], f"{'+' if against else ''}z.{digits}f") if len(lines) == 1 else ""
 
 
 def _section(result: Result) -> str:
@@ -69,6 +114,9 @@ def _section(result: Result) -> str:
         parts.append(f"Not finished: {about['cells_done']} of {about['cells']} cells are done.\n")
     for measure in MEASURES:
         parts += _measured(result, measure)
+    if result.curves:
+        text = "Figures on held-out scans during pretraining, a line per seed; dashed is the trivial rival"
+        parts.append(f"### During pretraining\n\n![{text}](img/{pretraining_picture_name(result)})\n\n*{text}.*\n")
     parts += ["### What it cost\n", _cost(result), "### How to do it again\n", _again(result)]
     return "\n".join(parts)
 

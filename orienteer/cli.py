@@ -105,7 +105,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = f" ({error.filename})" if error.filename else ""
-        print(f"orienteer: the disk is full{where}. Do this: free some space, then give the command again", file=sys.stderr)
+        print(
+            f"orienteer: the disk is full{where}. Do this: free some space, then give the command again",
+            file=sys.stderr,
+        )
         return 1
     if command.prints:
         print(result)

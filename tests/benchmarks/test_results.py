@@ -1,6 +1,7 @@
 """The results page is what the command makes of the committed tables, and the goals are what a person would compute."""
 
 import json
+import math
 
 import pytest
 import yaml
@@ -50,16 +51,22 @@ def kept(folder, lines, about=ABOUT):
     write_summary_table(made, lines)
     (made / "about.json").write_text(json.dumps(about))
     (made / "compare.yaml").write_text(yaml.safe_dump({"data": "/here", "store": "/there", "seeds": [0, 1]}))
-    head = "downstream,method,config_hash,pretrain_seconds,finetune_seconds\n"
-    rows = "pretrain,default,a,10.0,\npretrain,default,a,10.0,\npretrain,default,b,20.0,\nfinetune,scratch,c,,7.0\n"
+    head = "downstream,method,seed,config_hash,pretrain_seconds,finetune_seconds\n"
+    rows = "pretrain,default,0,a,10.0,\n" * 2 + "pretrain,default,1,b,20.0,\nfinetune,scratch,0,c,,7.0\n"
+    (made / "runs" / "a").mkdir(parents=True)
+    steps = [{"step": 2, "part": "train", "loss": 1}, {"step": 2, "part": "heldout", "loss": 1, "gap_error_mm": 5.0},
+             {"step": 4, "part": "heldout", "loss": 1, "gap_error_mm": 4.0, "gap_error_mm_trivial": 9.0}]  # fmt: skip
+    (made / "runs" / "a" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in steps))
     (made / "results.csv").write_text(head + rows)
     place = results.add(made, "made-up", folder / "tables")
-    assert sorted(path.name for path in place.iterdir()) == ["about.json", "compare.yaml", "cost.csv", "summary.csv"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        "about.json", "compare.yaml", "cost.csv", "curves.csv", "summary.csv"
+    ]  # fmt: skip
     return results.read_results(folder / "tables")
 
 
 def test_the_committed_page_is_what_the_command_makes():
-    made = make_page(results.read_results(), results.read_stability())
+    made = make_page(results.read_results(), results.read_stability(), results.read_tried())
     assert results.PAGE.read_text() == made, "give `python -m benchmarks.results write` and commit docs/results.md"
 
 
@@ -67,6 +74,10 @@ def test_what_is_kept_names_no_place_of_the_machine_and_counts_each_cell_once(tm
     (result,) = kept(tmp_path, LINES)
     assert yaml.safe_load((tmp_path / "tables" / "made-up" / "compare.yaml").read_text()) == {"seeds": [0, 1]}
     assert result.cost == {"default": (15.0, None), "scratch": (None, 7.0)}
+    first, last = result.curves
+    assert (first.method, first.seed, first.step, first.figure, first.value) == ("default", 0, 2, "gap_error_mm", 5.0)
+    assert math.isnan(first.trivial)
+    assert (last.step, last.value, last.trivial) == (4, 4.0, 9.0)
 
 
 def test_the_page_shows_every_figure_and_says_what_it_is_of(tmp_path):
@@ -81,14 +92,25 @@ def test_the_page_shows_every_figure_and_says_what_it_is_of(tmp_path):
     assert "| same coordinates | 6.00 [5.50, 6.50] |" in text
     for words in ("**test**", "Not finished: 8 of 9", "--seeds 0,1", "| default | 15 |  |", "at 1 x 1 x 2.5 mm"):
         assert words in text
-    assert (page.parent / "img" / "results_made-up.png").read_bytes()[:4] == b"\x89PNG"
+    for picture in ("results_made-up.png", "pretraining_made-up.png"):
+        assert (page.parent / "img" / picture).read_bytes()[:4] == b"\x89PNG"
+        assert f"(img/{picture})" in text
     before = text
     results.write(tmp_path / "tables", page)
     assert page.read_text() == before
 
 
 def goals_of(tmp_path, lines, stability=()):
-    return make_page(kept(tmp_path, lines), stability).partition("## Goals")[2]
+    return make_page(kept(tmp_path, lines), stability).partition("## Goals")[2].partition("\n## ")[0]
+
+
+def test_the_short_table_holds_the_means_and_what_was_tried_stands_by_its_goal(tmp_path):
+    text = make_page(kept(tmp_path, LINES + PAIRED), (), {"1": "slower rates", "4": "nothing"})
+    short, _, goals = text.partition("## Goals")
+    assert "| method | fine-tuned, Dice | frozen probe, Dice | same place, mm | pretraining, processor s |" in short
+    assert "| voco | 0.755 [0.745, 0.765] | 0.400 [0.390, 0.410] | 4.5 [4.0, 5.0] |  |" in short
+    assert "Tried: slower rates" in goals.partition("2. Fine-tuning")[0]
+    assert "Tried: nothing" in goals.partition("4. Stability")[2]
 
 
 def test_goals_are_judged_by_their_figures(tmp_path):
