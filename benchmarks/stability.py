@@ -36,7 +36,13 @@ COLUMNS = (
 SCANS, PHANTOM_SEED = 24, 5_000
 LEAST_RANK = 2.0
 SETTINGS: dict[str, Any] = {
-    **{"encoder": "tiny", "encoder_arguments": {"stem_stride": 2}, "validation_fraction": 0.25, "validation_sets": 8},
+    **{
+        "encoder": "tiny",
+        "encoder_arguments": {"stem_stride": 2},
+        "validation_fraction": 0.25,
+        "validation_sets": 8,
+        "batch": 2,
+    },
     **{"workers": 0, "prepare_workers": 0, "pictures": False, "accelerator": "cpu"},
 }
 

@@ -166,7 +166,7 @@ def test_the_settings_of_the_compare_page_can_be_given_and_all_are_explained() -
     text = (DOCS / "compare.md").read_text()
     (example,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
     config = make_compare_config(yaml.safe_load(example))
-    assert list(config.define) == ["tuned slowly", "three views"]
+    assert list(config.define) == ["tuned slowly", "six views"]
     explained = {name for words, _ in table_rows(DOCS / "compare.md", 2) for name in re.findall(r"`(\w+)`", words)}
     assert explained >= set(CompareConfig.__dataclass_fields__) - {
         *("data", "images", "labels", "out", "name", "probe", "retrieval", "sides", "keep", "store"),

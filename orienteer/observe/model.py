@@ -142,7 +142,7 @@ def load_run(
         >>> from orienteer.training.run import pretrain
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
-        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0}
+        ...     small = {"method": "spatial", "encoder": "tiny", "steps": 2, "batch": 2, "workers": 0}
         ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", **small)
         ...     loaded = load_run(f"{folder}/run", device="cpu")
         >>> loaded.step, sorted(loaded.network.tasks)

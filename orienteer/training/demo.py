@@ -8,7 +8,7 @@ from orienteer.scans.phantom import write_phantoms
 from orienteer.training.folder import CONFIG_FILE
 from orienteer.training.run import Run, pretrain
 
-DEMO_SUBJECTS, DEMO_STEPS = 120, 600
+DEMO_SUBJECTS, DEMO_STEPS = 120, 500
 
 
 def demo(

@@ -17,9 +17,14 @@ from tests.small_run import SMALL
 @pytest.fixture(scope="module")
 def run(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of a method that restores hidden voxels, and tells no gaps."""
-    settings = {**SMALL, "encoder_arguments": {**SMALL["encoder_arguments"], "decoder": True}, "steps": 2}
+    settings = {
+        **SMALL,
+        "encoder_arguments": {**SMALL["encoder_arguments"], "decoder": True},
+        "steps": 2,
+        "method": "reconstruction",
+    }
     folder = tmp_path_factory.mktemp("runs") / "restores"
-    return pretrain(torsos, folder, store=str(store), method="reconstruction", **settings)
+    return pretrain(torsos, folder, store=str(store), **settings)
 
 
 def test_the_report_says_that_no_places_were_learned(run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs of other methods than the default hand over the same: exported, embedded, fine-tuned, with a decoder or without."""
+"""Runs of any method hand over the same: exported, embedded, fine-tuned, with a decoder or without."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from tests.small_run import SMALL
 QUICK: dict[str, Any] = {"accelerator": "cpu", "pictures": False}
 
 
-@pytest.mark.parametrize(("method", "decoder"), [("reconstruction", True), ("places", False)])
+@pytest.mark.parametrize(("method", "decoder"), [("reconstruction", True), ("default", False)])
 def test_a_run_of_another_method_is_used_like_any(
     method: str, decoder: bool, torsos: Path, store: Path, tmp_path: Path
 ) -> None:
     network = {"encoder_arguments": {**SMALL["encoder_arguments"], "decoder": decoder}}
-    settings = {name: value for name, value in SMALL.items() if name != "views"}  # as many as the method wants
+    # as many views as the method wants
+    settings = {name: value for name, value in SMALL.items() if name not in ("views", "method")}
     run = pretrain(
         torsos, tmp_path / "run", method=method, store=str(store), **{**settings, **network, "steps": 5}
     ).folder

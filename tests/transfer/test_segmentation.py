@@ -152,15 +152,20 @@ def test_training_lowers_the_loss_and_finds_the_blobs(data, prepared, tmp_path):
 
 
 def test_ctrl_c_saves_the_step_and_resume_ends_as_if_nothing_had_happened(whole, data, prepared, tmp_path, monkeypatch):
-    out, draw, steps = tmp_path / "run", segmentation.draw_changes, []
+    out, loss, steps = tmp_path / "run", segmentation.step_loss, []
 
-    def stop_at_the_second_step(*given):
-        steps.append(len(steps))
-        if len(steps) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-        return draw(*given)
+    def stopping(*given):
+        of_step = loss(*given)
 
-    monkeypatch.setattr(segmentation, "draw_changes", stop_at_the_second_step)
+        def stop_at_the_second_step(step, batch):
+            steps.append(step)
+            if len(steps) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            return of_step(step, batch)
+
+        return stop_at_the_second_step
+
+    monkeypatch.setattr(segmentation, "step_loss", stopping)
     with pytest.raises(KeyboardInterrupt):
         finetune(data=data, out=out, store=prepared, **SMALL)
     assert len(steps) == 2
@@ -170,6 +175,15 @@ def test_ctrl_c_saves_the_step_and_resume_ends_as_if_nothing_had_happened(whole,
     assert same(out, whole.folder)
     steps_logged = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert steps_logged == [1, 2, 3, 4]
+
+
+def test_a_new_output_layer_is_another_beginning(whole, data, prepared, tmp_path):
+    new = finetune(data=data, out=tmp_path / "new", store=prepared, **{**SMALL, "output_layer": "new"})
+    assert not same(new.folder, whole.folder)
+    first, other = (
+        json.loads((run / "metrics.jsonl").read_text().splitlines()[0]) for run in (whole.folder, new.folder)
+    )
+    assert first["loss"] < other["loss"]
 
 
 def test_resume_refuses_other_settings(whole, data):
