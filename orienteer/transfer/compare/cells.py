@@ -24,6 +24,9 @@ RECIPE = 2
 PRETRAIN = "pretrain"
 """The kind of cell that others need."""
 
+RESUMED = "resumed"
+"""The fact that a pretraining went on from where an earlier call was stopped."""
+
 RIVALS: dict[str, tuple[str, ...]] = {
     "probe": (MAJORITY_MAP,),
     "retrieval": (SAME_COORDINATES, RAW_PATCH),

@@ -12,7 +12,7 @@ from orienteer.draw.markup import Part, Picture, figure, heading, notice, page, 
 from orienteer.methods import METHODS
 from orienteer.progress import clock
 from orienteer.training.weights import write_whole
-from orienteer.transfer.compare.cells import PRETRAIN, RIVALS, Entry
+from orienteer.transfer.compare.cells import PRETRAIN, RESUMED, RIVALS, Entry
 from orienteer.transfer.compare.config import CompareConfig
 from orienteer.transfer.compare.contenders import Contender
 from orienteer.transfer.compare.parts import Parts
@@ -237,7 +237,7 @@ def _cost(story: Story) -> str:
     seconds: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for entry in story.entries:
         result = story.records.get(entry.cell.hash)
-        if result is not None and not entry.candidate:
+        if result is not None and not entry.candidate and not result["facts"].get(RESUMED):
             seconds[entry.name][entry.cell.kind].append(result["cpu_seconds"])
     kinds = [PRETRAIN, *story.config.downstream]
     rows = []
@@ -254,7 +254,8 @@ def _cost(story: Story) -> str:
     text = (
         f"Processor seconds of one cell, all cores together, with loading, prediction and scoring; on {' and '.join(devices)}. "
         f"All {len(done)} cells together took {clock(sum(result['cpu_seconds'] for result in done))} of processor time"
-        f" (cells that two methods share are counted once). {energy}"
+        f" (cells that two methods share are counted once). A pretraining that was stopped and went on is left out of the "
+        f"means: only its last part was measured. {energy}"
     )
     return paragraph(text) + table("Cost of a cell, s; and of all cells", ("method", *kinds, "all"), rows)
 

@@ -7,7 +7,7 @@ from orienteer.training.folder import CONFIG_FILE
 from orienteer.training.run import pretrain
 from orienteer.training.weights import WEIGHTS_FILE
 from orienteer.transfer.compare.bench import Bench, Outcome, Value
-from orienteer.transfer.compare.cells import Cell
+from orienteer.transfer.compare.cells import RESUMED, Cell
 from orienteer.transfer.compare.contenders import IDLE
 from orienteer.transfer.compare.networks import save_untrained
 from orienteer.transfer.compare.parts import refuse_leak
@@ -32,10 +32,9 @@ def measure_pretraining(bench: Bench, cell: Cell) -> Outcome:
         save_untrained(folder, make_config(given))
         return Outcome([], 0)
     place = {"scans": str(bench.links), "out": str(folder), "store": str(bench.store), "prepare_workers": 0}
-    if (folder / CONFIG_FILE).is_file():
-        run = pretrain(out=folder, resume=True, **faster)
-    else:
-        run = pretrain(**{**given, **faster, **place})
+    resumed = (folder / CONFIG_FILE).is_file()
+    settings = {"out": str(folder), "resume": True, **faster} if resumed else {**given, **faster, **place}
+    run = pretrain(**settings)
     any_case = next(iter(bench.prepared.values())).cases
     refuse_leak(folder, bench.parts, {name: case.content for name, case in any_case.items()})
     assert (folder / WEIGHTS_FILE).is_file()
@@ -43,7 +42,8 @@ def measure_pretraining(bench: Bench, cell: Cell) -> Outcome:
         _remove(folder / name)
     heldout = run.summary["heldout"]
     values = [Value("", name, _unit(name), float(value)) for name, value in heldout.items() if _is_number(value)]
-    return Outcome(values, int(run.summary["steps"]))
+    # What came before it was stopped was counted by nobody: such a cell does not tell what a pretraining costs.
+    return Outcome(values, int(run.summary["steps"]), {RESUMED: True} if resumed else {})
 
 
 def _is_number(value: object) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.training.weights import write_whole
-from orienteer.transfer.compare.cells import PRETRAIN, Entry
+from orienteer.transfer.compare.cells import PRETRAIN, RESUMED, Entry
 from orienteer.transfer.compare.records import Records
 
 TABLE_FILE, PARQUET_FILE = "results.csv", "results.parquet"
@@ -23,7 +23,7 @@ class Row:
         downstream: what was measured; ``pretrain`` for the held-out figures of a pretraining.
         fraction: share of the labels; None where none are used.
         case: the scored case; empty where a figure is of no single one.
-        pretrain_seconds: processor time of the pretraining behind it.
+        pretrain_seconds: processor time of the pretraining behind it; None where that was stopped and went on later.
         finetune_seconds: processor time of the fine-tuning, with the prediction and scoring of all cases.
         steps: of the fine-tuning, or of the pretraining.
         version: of orienteer.
@@ -67,7 +67,7 @@ def tidy_rows(dataset: str, entries: Sequence[Entry], records: Records) -> list[
                     unit,
                     float(value),
                     entry.cell.hash,
-                    pretrain["cpu_seconds"] if pretrain else None,
+                    pretrain["cpu_seconds"] if pretrain and not pretrain["facts"].get(RESUMED) else None,
                     result["cpu_seconds"] if entry.cell.kind == "finetune" else None,
                     result["steps"],
                     result["versions"]["orienteer"],

@@ -6,10 +6,12 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.training.config import PretrainConfig
-from orienteer.transfer.compare.cells import PRETRAIN, Prints, part_prints, plan_cells
+from orienteer.transfer.compare.cells import PRETRAIN, RESUMED, Cell, Entry, Prints, part_prints, plan_cells
 from orienteer.transfer.compare.config import DOWNSTREAM, CompareConfig, make_config
 from orienteer.transfer.compare.contenders import Contender
 from orienteer.transfer.compare.parts import Parts
+from orienteer.transfer.compare.records import Records
+from orienteer.transfer.compare.table import tidy_rows
 
 PRINTS = Prints({"pretraining": "p"}, {"pretraining": "pl", "validation": "vl", "test": "tl"})
 BASE = PretrainConfig(view_size=(16, 16, 16), spacing_mm=(1.0, 1.0, 1.0), encoder="tiny", views=4, layout="free")
@@ -19,6 +21,16 @@ CONFIG = make_config({"fractions": [0.5, 1.0], "seeds": [0, 1]})
 
 def hashes(config=CONFIG, contenders=CONTENDERS, prints=PRINTS, scores=None):
     return {entry.cell.hash for entry in plan_cells(config, contenders, prints, scores or {})}
+
+
+@pytest.mark.parametrize(("facts", "seconds"), [({}, 9.0), ({RESUMED: True}, None)])
+def test_the_cost_of_a_pretraining_that_was_stopped_and_went_on_is_not_told(facts, seconds, tmp_path):
+    cell, records = Cell(PRETRAIN, 0, None, {}), Records(tmp_path)
+    values = [["", "gap_error_mm", "mm", 2.0]]
+    done = {"hash": cell.hash, "values": values, "cpu_seconds": 9.0, "steps": 5, "versions": {"orienteer": "0"}}
+    records.add({**done, "facts": facts})
+    (row,) = tidy_rows("data", [Entry("default", cell)], records)
+    assert row.pretrain_seconds == seconds
 
 
 def test_there_is_a_cell_for_every_combination():
