@@ -127,6 +127,7 @@ def test_every_command_is_a_public_function_of_the_same_name(name: str, capsys: 
 def test_the_demo_has_its_own_defaults_for_shared_settings() -> None:
     assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "500"])[1] == {}
     assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "2000"])[1] == {"steps": 2000}
+    assert parse("orienteer", "about", COMMANDS, ["demo", "--learning-rate", "0.001"])[1] == {"learning_rate": 0.001}
 
 
 def test_an_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture) -> None:
