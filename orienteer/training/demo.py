@@ -46,4 +46,6 @@ def demo(
     images = folder.with_name(f"{folder.name}_scans")
     say(f"writing {subjects} synthetic torso CTs to {images}")
     write_phantoms(images, count=subjects, seed=seed)
-    return pretrain(images, folder, steps=steps, seed=seed, learning_rate=learning_rate, **{"encoder": "tiny", **settings})
+    return pretrain(
+        images, folder, steps=steps, seed=seed, learning_rate=learning_rate, **{"encoder": "tiny", **settings}
+    )
