@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from orienteer.transfer.patches import PatchBatch
+from orienteer.transfer.probe_models import channel_scale, raised
 from orienteer.transfer.probe_voxels import sample_voxels
 
 FIT_BATCHES = 16
@@ -129,14 +130,11 @@ def fit_logits(
         >>> (features @ matrix.T + bias).argmax(1).tolist()
         [0, 0, 2, 2]
     """
-    shares = np.bincount(kinds, weights, classes) / weights.sum()
-    raised = weights * shares[kinds] ** -BALANCE
-    mean, deviation = features.mean(0), features.std(0)
-    scale = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, np.inf)
+    mean, scale = channel_scale(features)
     model = LogisticRegression(max_iter=MOST_STEPS, tol=1e-3)
     with warnings.catch_warnings():  # an optimum that is not reached to the last digit is good enough to begin with
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit((features - mean) / scale, kinds, sample_weight=raised / raised.mean())
+        model.fit((features - mean) / scale, kinds, sample_weight=raised(kinds, weights, classes, BALANCE))
     matrix, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn keeps the difference of the two
         matrix, bias = np.concatenate([-matrix, matrix]) / 2, np.concatenate([-bias, bias]) / 2

@@ -97,9 +97,7 @@ def _fit_all(
     kind: Kind, features: Features, classes: Classes, weights: Weights, count: int, choices: Sequence[Choice]
 ) -> Callable[[Features], list[Scores]]:
     """Returns a function that gives the scores of one model per choice, on features brought to mean 0, deviation 1."""
-    mean, deviation = features.mean(0), features.std(0)
-    # A channel that is constant while fitting says nothing: dividing by its rounding errors would blow it up.
-    scale = np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, np.inf)
+    mean, scale = channel_scale(features)
 
     def standard(given: Features) -> Features:
         return ((given - mean) / scale).astype(np.float32)
@@ -110,7 +108,19 @@ def _fit_all(
     return lambda given: fitted(standard(given))
 
 
-def _raised(classes: Classes, weights: Weights, count: int, balance: float) -> Weights:
+def channel_scale(
+    features: Features,
+) -> tuple[Float32[np.ndarray, " channels"], Float32[np.ndarray, " channels"]]:
+    """Returns what brings each channel to mean 0 and deviation 1: subtract the first, divide by the second.
+
+    A channel that is constant says nothing, and dividing by its rounding errors would blow it up: its scale is infinite.
+    """
+    mean, deviation = features.mean(0), features.std(0)
+    constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-6)
+    return mean, np.where(constant, np.float32(np.inf), deviation)
+
+
+def raised(classes: Classes, weights: Weights, count: int, balance: float) -> Weights:
     """Returns weights with mean 1 in which rare classes are raised."""
     shares = np.bincount(classes, weights, count) / weights.sum()
     raised = weights * np.maximum(shares[classes], 1e-12) ** -balance
@@ -124,7 +134,7 @@ def _ridges(
     models = []
     for choice in choices:
         model = Ridge(alpha=choice.strength * len(classes))
-        models.append(model.fit(features, truth, sample_weight=_raised(classes, weights, count, choice.balance)))
+        models.append(model.fit(features, truth, sample_weight=raised(classes, weights, count, choice.balance)))
     return lambda given: [model.predict(given).astype(np.float64).reshape(-1, count) for model in models]
 
 
@@ -136,7 +146,7 @@ def _logistics(
         model = LogisticRegression(C=choice.strength, max_iter=MOST_STEPS, tol=1e-3)
         with warnings.catch_warnings():  # an optimum that is not reached to the last digit is good enough here
             warnings.simplefilter("ignore", ConvergenceWarning)
-            models.append(model.fit(features, classes, sample_weight=_raised(classes, weights, count, choice.balance)))
+            models.append(model.fit(features, classes, sample_weight=raised(classes, weights, count, choice.balance)))
 
     def scores(given: Features) -> list[Scores]:
         found = []
@@ -157,7 +167,7 @@ def _neighbours(
     axes = np.linalg.eigh(features.T @ features / len(features))[1][:, -COMPONENTS:]
     index = NearestNeighbors(n_neighbors=most, algorithm="brute").fit(_unit(features @ axes))
     truth = np.eye(count)[classes]
-    votes = [_raised(classes, weights, count, choice.balance)[:, None] * truth for choice in choices]
+    votes = [raised(classes, weights, count, choice.balance)[:, None] * truth for choice in choices]
 
     def scores(given: Features) -> list[Scores]:
         # Distances of rows of length one sort as cosines do.
