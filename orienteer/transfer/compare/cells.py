@@ -167,6 +167,19 @@ def _pretraining(contender: Contender, seed: int, prints: Prints) -> Cell:
     return Cell(PRETRAIN, seed, None, settings, None, how)
 
 
+def frozen_settings(config: CompareConfig, kind: str) -> Any:
+    """Returns how frozen features are measured.
+
+    Args:
+        kind: ``probe``, ``retrieval`` or ``sides``.
+
+    Raises:
+        InputError: a setting that cannot be.
+    """
+    kinds: dict[str, type] = {"probe": VoxelSettings, "retrieval": RetrievalSettings, "sides": SidesSettings}
+    return make_settings(kinds[kind], getattr(config, kind))
+
+
 def _frozen(
     config: CompareConfig,
     prints: Prints,
@@ -178,9 +191,8 @@ def _frozen(
     how: Mapping[str, Any],
 ) -> list[Entry]:
     """Returns the cells that measure frozen features, or the rival that needs none."""
-    kinds: dict[str, type] = {"probe": VoxelSettings, "retrieval": RetrievalSettings, "sides": SidesSettings}
     settings = {
-        **vars(make_settings(kinds[kind], getattr(config, kind))),
+        **vars(frozen_settings(config, kind)),
         **{"pool": prints.labelled["pretraining"], "scored": prints.labelled[config.evaluate], "part": config.evaluate},
         **({"choose": prints.labelled["validation"]} if kind == "retrieval" else {}),
         **more,

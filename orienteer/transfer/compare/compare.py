@@ -21,7 +21,7 @@ from orienteer.training.folder import close_run, fingerprint
 from orienteer.training.weights import write_whole
 from orienteer.transfer.cases import PreparedCases, prepare_cases
 from orienteer.transfer.compare.bench import Bench
-from orienteer.transfer.compare.cells import Cell, Entry, Prints, part_prints, plan_cells
+from orienteer.transfer.compare.cells import Cell, Entry, Prints, frozen_settings, part_prints, plan_cells
 from orienteer.transfer.compare.config import CompareConfig, make_config
 from orienteer.transfer.compare.contenders import Contender, resolve
 from orienteer.transfer.compare.page import PAGE_FILE, Story, write_page
@@ -96,6 +96,9 @@ def _compare(config: CompareConfig, folder: Path) -> Comparison:
     bench = Bench(folder, Path(config.store or folder / "store"), folder / "scans", found, parts)
     link_scans([case for case in found.cases if case.name in parts.pretraining], bench.links)
     contenders = resolve(config, str(bench.links))
+    for kind in config.downstream:
+        if kind != "finetune":
+            frozen_settings(config, kind)  # one that cannot be stops here, before scans are prepared
     bench, prepared = _prepared(bench, contenders)
     contents = {name: case.content for name, case in prepared.cases.items()}
     refuse_twins(bench.parts, contents)

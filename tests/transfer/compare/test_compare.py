@@ -116,3 +116,12 @@ def test_a_folder_with_other_files_or_no_folder_is_refused(compared, tmp_path):
         compare(compared.data, **compared.settings)
     with pytest.raises(InputError, match="methods: wanted one of scratch, default"):
         compare(compared.data, tmp_path / "new", **{**compared.settings, "methods": ["vocoo"]})
+    wrong = {
+        **compared.settings,
+        "downstream": ["retrieval"],
+        "retrieval": {"ends": ["top"]},
+        "store": str(tmp_path / "store"),
+    }
+    with pytest.raises(InputError, match=r"retrieval\.ends: wanted some of left"):
+        compare(compared.data, tmp_path / "new", **wrong)
+    assert not (tmp_path / "store").exists()  # no scan was prepared
