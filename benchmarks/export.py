@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from orienteer.encoders import build_encoder
-from orienteer.training.weights import save_encoder
-from orienteer.transfer.export import export
-from orienteer.transfer.load import load
+from orienteer.exports.export import export
+from orienteer.features.pretrained import load
+from orienteer.runs.weights import save_encoder
 
 LIMIT_S = 10.0
 """Nobody should have to wait longer for a file."""

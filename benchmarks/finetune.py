@@ -24,19 +24,19 @@ from monai.networks.nets import DynUNet
 
 from benchmarks.timing import medians
 from orienteer.encoders import build_encoder
+from orienteer.finetuning.config import FinetuneConfig
+from orienteer.finetuning.loop import take_step
+from orienteer.finetuning.model_files import SegmentationModel
+from orienteer.finetuning.predict import WINDOWS_AT_ONCE, window_logits
+from orienteer.finetuning.schedules import Schedule
+from orienteer.finetuning.segmentation.network import build_segmenter
+from orienteer.finetuning.segmentation.patches import LOWEST, Patches
+from orienteer.finetuning.segmentation.train import step_loss
+from orienteer.labelled.cases import CaseReader, prepare_cases
+from orienteer.labelled.datasets import read_dataset
 from orienteer.scans.prepare import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
-from orienteer.transfer.cases import CaseReader, prepare_cases
-from orienteer.transfer.config import FinetuneConfig
-from orienteer.transfer.datasets import read_dataset
-from orienteer.transfer.loop import take_step
-from orienteer.transfer.model import SegmentationModel
-from orienteer.transfer.network import build_segmenter
-from orienteer.transfer.patches import LOWEST, Patches
-from orienteer.transfer.predict import WINDOWS_AT_ONCE, window_logits
-from orienteer.transfer.schedules import Schedule
-from orienteer.transfer.segmentation import step_loss
 
 PATCH, CLASSES, BATCH = (32, 48, 32), 3, 2
 NETWORK = {

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from benchmarks.results_curves import Point, collect, draw_curves, read_curves, write_curves
-from orienteer.transfer.compare.summary import SUMMARY_FILE, Line, read_summary_table
+from orienteer.comparison.results.summary import SUMMARY_FILE, Line, read_summary_table
 
 ROOT = Path(__file__).parents[1]
 TABLES, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "results.md"

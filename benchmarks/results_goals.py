@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from scipy.stats import beta
 
 from benchmarks.results import Result
-from orienteer.transfer.compare.cells import RIVALS
-from orienteer.transfer.compare.summary import ALL_FRACTIONS, Line, fraction_words
-from orienteer.transfer.config import SCRATCH
+from orienteer.comparison.results.summary import ALL_FRACTIONS, Line, fraction_words
+from orienteer.comparison.work.cells import RIVALS
+from orienteer.runs.weights import SCRATCH
 
 OURS = ("default", "spatial")
 OTHERS = ("reconstruction", "models-genesis", "voco", "simclr", "rotation-jigsaw")

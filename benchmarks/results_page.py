@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.results import Result
 from benchmarks.results_goals import goals
+from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.intervals import Interval, curves_over_share
-from orienteer.transfer.compare.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
-from orienteer.transfer.config import SCRATCH
+from orienteer.runs.weights import SCRATCH
 
 LEAD = """\
 # Results

@@ -23,11 +23,11 @@ import torch
 from jaxtyping import Float
 
 from orienteer.errors import TrainingStopped
+from orienteer.features.whole_scan import frozen_encoder, view_vectors
+from orienteer.phantoms.torso import write_phantoms
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
-from orienteer.scans.phantom import write_phantoms
 from orienteer.scans.store import Store
-from orienteer.training.run import pretrain
-from orienteer.transfer.features import frozen_encoder, view_vectors
 
 COLUMNS = (
     *("seed", "method", "steps", "first_loss", "last_loss", "figure", "value", "trivial"),

@@ -16,9 +16,9 @@ import torch
 
 from benchmarks.step_rival import NaiveHeads
 from benchmarks.timing import medians
-from orienteer.training.build import build_network, task_weights
-from orienteer.training.config import PretrainConfig
-from orienteer.training.module import Network, Pretraining, named_losses, total_loss
+from orienteer.pretraining.module import Pretraining, named_losses, total_loss
+from orienteer.runs.config import PretrainConfig
+from orienteer.runs.network import Network, build_network, task_weights
 from orienteer.views.batch import ViewBatch
 
 

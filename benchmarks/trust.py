@@ -16,20 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from orienteer.observe.findings import closure_correlation
-from orienteer.observe.model import LoadedRun, load_run
-from orienteer.observe.scan_figures import ScanFigures, measure_scan
-from orienteer.observe.spoil import FAULTS, Fault, write_spoiled
-from orienteer.observe.trust import FALSE_ALARMS, Witness, learn_sound, linear_map_of
-from orienteer.observe.whole import read_whole
+from orienteer.phantoms.torso import write_phantoms
+from orienteer.pretraining.data import usable_scans
+from orienteer.pretraining.demo import demo
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import Progress
-from orienteer.scans.phantom import write_phantoms
+from orienteer.report.findings import closure_correlation
+from orienteer.report.scan_errors import ScanFigures, measure_scan
+from orienteer.report.spoil import FAULTS, Fault, write_spoiled
+from orienteer.report.trust import FALSE_ALARMS, Witness, learn_sound, linear_map_of
+from orienteer.report.whole_scan import read_whole
+from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.prepare import prepare
 from orienteer.scans.read import ScanSource, Selection, discover
 from orienteer.scans.store import Store
-from orienteer.training.data import usable_scans
-from orienteer.training.demo import demo
-from orienteer.training.run import pretrain
 
 HIPPOCAMPUS_SETTINGS: dict[str, Any] = {"encoder": "tiny", "validation_fraction": 0.35, "pictures": False}
 

@@ -4,38 +4,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orienteer.observe.explore.command import explore as explore
-    from orienteer.observe.observe import observe as observe
-    from orienteer.training.demo import demo as demo
-    from orienteer.training.planning import plan as plan
-    from orienteer.training.weights import load_encoder as load_encoder
-    from orienteer.transfer.classify import classify as classify
-    from orienteer.transfer.compare.ablate import ablate as ablate
-    from orienteer.transfer.compare.compare import compare as compare
-    from orienteer.transfer.embed import embed as embed
-    from orienteer.transfer.export import export as export
-    from orienteer.transfer.finetune import finetune as finetune
-    from orienteer.transfer.load import load as load
-    from orienteer.transfer.online_probe import pretrain as pretrain
-    from orienteer.transfer.predict import predict as predict
-    from orienteer.transfer.probe import probe as probe
+    from orienteer.comparison.ablate import ablate as ablate
+    from orienteer.comparison.compare import compare as compare
+    from orienteer.explorer.explore import explore as explore
+    from orienteer.exports.export import export as export
+    from orienteer.features.embed import embed as embed
+    from orienteer.features.pretrained import load as load
+    from orienteer.finetuning.classification.classify import classify as classify
+    from orienteer.finetuning.finetune import finetune as finetune
+    from orienteer.finetuning.predict import predict as predict
+    from orienteer.pretraining.demo import demo as demo
+    from orienteer.pretraining.plan import plan as plan
+    from orienteer.pretraining.pretrain import pretrain as pretrain
+    from orienteer.probing.probe import probe as probe
+    from orienteer.report.observe import observe as observe
+    from orienteer.runs.weights import load_encoder as load_encoder
 
 _PUBLIC = {
-    "demo": "orienteer.training.demo",
-    "plan": "orienteer.training.planning",
-    "pretrain": "orienteer.transfer.online_probe",
-    "observe": "orienteer.observe.observe",
-    "explore": "orienteer.observe.explore.command",
-    "load": "orienteer.transfer.load",
-    "load_encoder": "orienteer.training.weights",
-    "export": "orienteer.transfer.export",
-    "finetune": "orienteer.transfer.finetune",
-    "predict": "orienteer.transfer.predict",
-    "embed": "orienteer.transfer.embed",
-    "probe": "orienteer.transfer.probe",
-    "classify": "orienteer.transfer.classify",
-    "compare": "orienteer.transfer.compare.compare",
-    "ablate": "orienteer.transfer.compare.ablate",
+    "demo": "orienteer.pretraining.demo",
+    "plan": "orienteer.pretraining.plan",
+    "pretrain": "orienteer.pretraining.pretrain",
+    "observe": "orienteer.report.observe",
+    "explore": "orienteer.explorer.explore",
+    "load": "orienteer.features.pretrained",
+    "load_encoder": "orienteer.runs.weights",
+    "export": "orienteer.exports.export",
+    "finetune": "orienteer.finetuning.finetune",
+    "predict": "orienteer.finetuning.predict",
+    "embed": "orienteer.features.embed",
+    "probe": "orienteer.probing.probe",
+    "classify": "orienteer.finetuning.classification.classify",
+    "compare": "orienteer.comparison.compare",
+    "ablate": "orienteer.comparison.ablate",
 }
 """The public functions, one per line, and where each lives. Imported when first used: torch takes seconds to load."""
 

@@ -9,9 +9,10 @@ _hook = install_import_hook("orienteer", "beartype.beartype")
 
 import torch  # noqa: E402
 
-from tests.small_run import finished as finished  # noqa: E402
-from tests.small_run import store as store  # noqa: E402
-from tests.small_run import torsos as torsos  # noqa: E402
+from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
+from tests.helpers.small_run import finished as finished  # noqa: E402
+from tests.helpers.small_run import store as store  # noqa: E402
+from tests.helpers.small_run import torsos as torsos  # noqa: E402
 
 torch.set_num_threads(1)
 

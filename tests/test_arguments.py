@@ -12,7 +12,7 @@ import yaml
 import orienteer
 from orienteer.arguments import parse
 from orienteer.cli import COMMANDS, main
-from orienteer.training.config import PretrainConfig, make_config
+from orienteer.runs.config import PretrainConfig, make_config
 
 
 def given(*words: str) -> dict:
@@ -106,10 +106,10 @@ def test_a_full_disk_is_said_in_words_and_other_faults_of_the_system_are_not_hid
 
         return plan
 
-    monkeypatch.setattr("orienteer.training.planning.plan", fail_with(errno.ENOSPC))
+    monkeypatch.setattr("orienteer.pretraining.plan.plan", fail_with(errno.ENOSPC))
     assert main(["plan", "scans"]) == 1
     assert "the disk is full (folder/file). Do this: free some space" in capsys.readouterr().err
-    monkeypatch.setattr("orienteer.training.planning.plan", fail_with(errno.EIO))
+    monkeypatch.setattr("orienteer.pretraining.plan.plan", fail_with(errno.EIO))
     with pytest.raises(OSError, match="said by the system"):
         main(["plan", "scans"])
 

@@ -14,16 +14,15 @@ import yaml
 
 from orienteer.arguments import kinds_of
 from orienteer.cli import COMMANDS
+from orienteer.comparison.ablate import QUESTIONS
+from orienteer.comparison.config import CompareConfig
+from orienteer.comparison.config import make_config as make_compare_config
 from orienteer.encoders import ENCODERS, view_divisor
 from orienteer.methods import METHODS, TaskUse
+from orienteer.runs.config import PretrainConfig
 from orienteer.tasks import TASKS
-from orienteer.training.config import PretrainConfig
-from orienteer.transfer.compare.ablate import QUESTIONS
-from orienteer.transfer.compare.config import CompareConfig
-from orienteer.transfer.compare.config import make_config as make_compare_config
 from orienteer.views.augment import Augmentation
-
-from .docs_blocks import Block, blocks, commands, run_page
+from tests.helpers.docs_blocks import Block, blocks, commands, run_page
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -10,7 +10,6 @@ blocks of 16, because a view's border cuts through them.
 
 import json
 import math
-import os
 import threading
 import zlib
 from pathlib import Path
@@ -30,8 +29,6 @@ CHUNK_VOX, BLOCK_VOX = 64, 16
 KEPT_VOX = 1 << 22
 """The largest box (160 voxels an edge) for which memory is kept from one view to the next, 8 MB."""
 
-TEMPORARY = ".tmp"
-"""Ends the names of files that are not complete."""
 
 ENTRY, BODY, INSIDE = "entry", "body", "inside"
 
@@ -87,25 +84,6 @@ def packed(voxels: Int16[np.ndarray, "size0 size1 size2"], body: BodyMap, entry:
     meta[BODY] = body.body.tobytes()
     meta[INSIDE] = np.packbits(body.inside.reshape(-1)).tobytes()
     return array.to_cframe()
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Writes a file so that its name exists only once all of it is on the disk.
-
-    Raises:
-        OSError: the disk is full or fails; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
 
 
 def checksum(content: bytes) -> int:
@@ -165,14 +143,3 @@ class _Scratch(threading.local):
 
 
 _scratch = _Scratch()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut, where the system lets folders be synchronised (not on Windows)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orienteer.errors import ScanError
-from orienteer.scans.arrays import ArrayFile, checksum, file_checksum, packed, write_file
+from orienteer.files import write_bytes
+from orienteer.scans.arrays import ArrayFile, checksum, file_checksum, packed
 from orienteer.scans.content import Content
 from orienteer.scans.disk import free_bytes
 from orienteer.scans.index import Failure, StoredScan, entry_of, scan_of
@@ -93,7 +94,7 @@ def _write(path: Path, job: Job, arrays: PreparedArrays) -> Written | DiskFull:
     if len(content) > free:
         return DiskFull(len(content), free)
     try:
-        write_file(path, content)
+        write_bytes(path, content)
     except OSError as error:
         if error.errno in _DISK_FULL:
             return DiskFull(len(content), free_bytes(path.parents[2]))

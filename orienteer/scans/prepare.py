@@ -1,8 +1,6 @@
 """Prepares a folder of scans into a store: in parallel, resumable, and never stopped by one bad scan."""
 
-import csv
 import hashlib
-import io
 import os
 import sqlite3
 import time
@@ -11,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.files import is_leftover, write_csv
 from orienteer.progress import Progress
-from orienteer.scans.arrays import TEMPORARY, write_file
 from orienteer.scans.content import Content, contents
 from orienteer.scans.disk import RESERVE_BYTES, disk_full, estimated_bytes, free_bytes
 from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
@@ -209,16 +207,14 @@ def scan_key(content: str, source: ScanSource, selection: Selection, settings: s
 
 def _clean_up(folder: Path) -> None:
     """Removes what a kill left half written. The lock is held: nobody else is writing."""
-    for temporary in [*folder.glob(f"arrays/*/*{TEMPORARY}"), *folder.glob(f"*{TEMPORARY}")]:
-        temporary.unlink(missing_ok=True)
+    for file in [*folder.glob("arrays/*/*"), *folder.glob("*")]:
+        if is_leftover(file) or file.suffix == ".tmp":  # the latter by versions before 0.2
+            file.unlink(missing_ok=True)
 
 
 def _write_failures(folder: Path, failures: Sequence[Failure]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["file", "step", "reason", "what to do"])
-    writer.writerows([failure.name, failure.step, failure.reason, failure.do] for failure in failures)
-    write_file(folder / FAILURES_NAME, text.getvalue().encode())
+    rows = [[failure.name, failure.step, failure.reason, failure.do] for failure in failures]
+    write_csv(folder / FAILURES_NAME, ["file", "step", "reason", "what to do"], rows)
 
 
 def _death(name: str) -> Failure:

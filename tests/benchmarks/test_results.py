@@ -9,7 +9,7 @@ import yaml
 from benchmarks import results
 from benchmarks.results_goals import share_interval
 from benchmarks.results_page import make_page
-from orienteer.transfer.compare.summary import Line, write_summary_table
+from orienteer.comparison.results.summary import Line, write_summary_table
 
 ABOUT = {
     "dataset": "made-up", "command": "orienteer compare DATA --out OUT --seeds 0,1", "evaluate": "test",

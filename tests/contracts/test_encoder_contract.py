@@ -11,8 +11,7 @@ from orienteer.encoders import ENCODERS, build_encoder, view_divisor
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.target import build_target
 from orienteer.errors import InputError
-
-from .small_encoders import SMALL, Small, every_encoder
+from tests.helpers.small_encoders import SMALL, Small, every_encoder
 
 AFTER_THE_ENCODER = (
     *("upsamples.", "output_block.", "skip_layers.upsample.", "skip_layers.next_layer."),  # DynUNet

@@ -8,7 +8,7 @@ import torch
 
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task
-from tests.tasks.synthetic import (
+from tests.helpers.synthetic import (
     SPECS,
     TRUTH_SETTINGS,
     assert_same,

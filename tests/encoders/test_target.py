@@ -9,7 +9,7 @@ from torch import nn
 from orienteer.encoders import build_encoder
 from orienteer.encoders.target import TARGETS, build_target
 from orienteer.errors import InputError
-from tests.transfer.disguise import MakesAFile
+from tests.helpers.disguise import MakesAFile
 
 
 @pytest.mark.parametrize("name", ["tiny", "residual"])

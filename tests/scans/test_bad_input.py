@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from orienteer.errors import ScanError
 from orienteer.scans import read as read_module
 from orienteer.scans.read import ScanSource, Selection, header, read_scan
-from tests.scans.files import image_of, noise, source_of, write
+from tests.helpers.files import image_of, noise, source_of, write
 
 
 def refused(source: ScanSource, words: str, selection: Selection | None = None) -> ScanError:

@@ -8,7 +8,7 @@ import pytest
 from orienteer.errors import ScanError
 from orienteer.scans.dicom import in_order, read_slice_header, stack
 from orienteer.scans.read import ScanSource, discover, read_scan
-from tests.scans.files import PATIENT, noise, turned, write_dicom
+from tests.helpers.files import PATIENT, noise, turned, write_dicom
 
 
 def only_scan(folder) -> ScanSource:

@@ -9,7 +9,7 @@ from orienteer.errors import InputError
 from orienteer.scans import discover as discover_module
 from orienteer.scans import label_maps
 from orienteer.scans.read import Discovery, Selection, discover
-from tests.scans.files import noise, write, write_dicom
+from tests.helpers.files import noise, write, write_dicom
 
 
 def names(found: Discovery) -> list[str]:

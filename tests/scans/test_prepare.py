@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError, ScanError
+from orienteer.files import write_bytes
 from orienteer.scans import content, disk, job, preparation
 from orienteer.scans import prepare as prepare_module
-from orienteer.scans.arrays import write_file
 from orienteer.scans.index import FILE_NAME, Duplicate
 from orienteer.scans.job import Work
 from orienteer.scans.lock import only_writer
 from orienteer.scans.prepare import Preparation, prepare, prepare_scan
 from orienteer.scans.read import Scan, Selection, discover
 from orienteer.scans.store import Store, array_path
-from tests.scans.files import turned, write
+from tests.helpers.files import turned, write
 
 SETTINGS = Preparation(spacing_mm=(1.0, 1.0, 1.0))
 
@@ -474,7 +474,7 @@ def test_a_disk_that_fills_up_while_writing_stops_the_run_cleanly(folder, tmp_pa
     real, written = os.fsync, []
 
     def full_after_one(descriptor):
-        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(".tmp"):
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(".part"):
             written.append(descriptor)
             if len(written) > 1:
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -514,9 +514,9 @@ def test_the_estimate_of_the_space_is_near_the_truth(folder, tmp_path):
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "replace", _no_space)
+    monkeypatch.setattr(os, "replace", _no_space)
     with pytest.raises(OSError, match="No space left"):
-        write_file(tmp_path / "sub" / "x.b2nd", b"content")
+        write_bytes(tmp_path / "sub" / "x.b2nd", b"content")
     assert not list((tmp_path / "sub").iterdir())
 
 
@@ -557,7 +557,7 @@ def test_the_lock_of_a_killed_process_is_free(folder, tmp_path):
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], timeout=60, cwd=Path.cwd())
     assert killed.returncode == -9
-    assert (tmp_path / "store" / "writer.txt").exists()  # it left its name, and yet:
+    assert (tmp_path / "store" / "writer.lock.holder").exists()  # it left its name, and yet:
     assert run(folder, tmp_path / "store").prepared == 3
 
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from orienteer.phantoms.torso import phantom
 from orienteer.scans.modality import guess_modality
-from orienteer.scans.phantom import phantom
 from orienteer.scans.read import ScanSource, Selection, discover, header, read_scan
-from tests.scans.files import image_of, noise, source_of, turned, write, write_dicom
+from tests.helpers.files import image_of, noise, source_of, turned, write, write_dicom
 
 DIRECTIONS = {
     "straight": np.eye(3),

@@ -4,7 +4,7 @@ import SimpleITK as sitk
 
 from orienteer.scans.read import Scan
 from orienteer.scans.resample import onto_grid
-from tests.scans.files import turned
+from tests.helpers.files import turned
 
 
 def scan_of(function, shape, spacing, origin=(0.0, 0.0, 0.0), axes=None):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError, ScanError
-from orienteer.scans.arrays import checksum, packed, write_file
+from orienteer.files import write_bytes
+from orienteer.scans.arrays import checksum, packed
 from orienteer.scans.body import body_map
 from orienteer.scans.index import FILE_NAME, Index, StoredScan, entry_of
 from orienteer.scans.store import Store, array_path
@@ -23,7 +24,7 @@ def add(folder, key, shape=SHAPE, seed=0, settings=SETTINGS):
     inside = np.ones(shape, bool)
     inside[-1] = False
     content = packed(voxels, body_map(voxels > 0, inside), entry_of(scan))
-    write_file(array_path(folder, key), content)
+    write_bytes(array_path(folder, key), content)
     with Index.for_writing(folder) as index:
         index.add_scan(StoredScan(**entry_of(scan), nbytes=len(content)), settings, checksum(content))
     return voxels

@@ -7,7 +7,7 @@ import torch
 from orienteer.errors import InputError
 from orienteer.geometry.pairs import distances, pair_index
 from orienteer.tasks.gap import GapPrediction, GapTargets
-from tests.tasks.synthetic import UNIT_MM, make_features, make_task, make_views
+from tests.helpers.synthetic import UNIT_MM, make_features, make_task, make_views
 
 
 def hand_made() -> tuple[GapTargets, GapPrediction]:

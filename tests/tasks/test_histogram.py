@@ -2,7 +2,7 @@ import torch
 
 from orienteer.geometry.pairs import gap_matrix
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps, view_histograms
-from tests.tasks.synthetic import make_views
+from tests.helpers.synthetic import make_views
 
 
 def test_histograms_are_those_of_torch():

@@ -6,7 +6,7 @@ import torch
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec
 from orienteer.views.batch import ViewBatch
-from tests.tasks.synthetic import make_task
+from tests.helpers.synthetic import make_task
 
 SIZE, SPACING = (16, 16, 16), (10.0, 11.0, 12.0)
 SPEC = FeatureSpec(16, (4, 4, 4))

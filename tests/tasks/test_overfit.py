@@ -6,14 +6,15 @@ import torch
 
 from orienteer.encoders import build_encoder
 from orienteer.methods import METHODS, task_config
+from orienteer.pretraining.module import named_losses, named_metrics, total_loss
+from orienteer.runs.network import Network
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import FeatureSpec, ViewShape
-from orienteer.training.module import Network, named_losses, named_metrics, total_loss
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort
 from orienteer.views.layout import draw_layout
 from orienteer.views.sample import ViewPolicy
-from tests.views.fake import blocks_of
+from tests.helpers.fake_views import blocks_of
 
 SIZE, SHAPE, SPACING = (16, 16, 16), (48, 48, 48), (2.0, 2.0, 2.0)
 

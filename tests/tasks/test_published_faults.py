@@ -15,7 +15,7 @@ from orienteer.geometry.boxes import box_averages, box_corners, view_centre_vox
 from orienteer.geometry.frames import multiply_axes
 from orienteer.geometry.pairs import FAR, NEAR, distances, gap_matrix, half_size_vox, near_far_centres, pair_index
 from orienteer.tasks.base import Features
-from tests.tasks.synthetic import SPACING, UNIT_MM, make_features, make_task, make_views
+from tests.helpers.synthetic import SPACING, UNIT_MM, make_features, make_task, make_views
 
 CUBE, BRICK = (32, 32, 32), (16, 48, 32)
 UNEVEN = (1.0, 1.0, 4.0)

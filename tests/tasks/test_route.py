@@ -9,7 +9,7 @@ from torch.nn.functional import smooth_l1_loss
 from orienteer.errors import InputError
 from orienteer.tasks.base import ViewShape
 from orienteer.tasks.route import Route, RouteConfig, RoutePrediction
-from tests.tasks.synthetic import SIZE, SPACING, SPECS, UNIT_MM, assert_same, make_features, make_task, make_views
+from tests.helpers.synthetic import SIZE, SPACING, SPECS, UNIT_MM, assert_same, make_features, make_task, make_views
 
 
 def test_losses_and_metrics_equal_naive_loops():

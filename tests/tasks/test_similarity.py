@@ -14,7 +14,7 @@ from orienteer.tasks.base import FeatureSpec
 from orienteer.tasks.similarity import PARTS, SimilarityPrediction, choose_level, part_cosines, part_vectors
 from orienteer.types import Triple
 from orienteer.views.batch import ViewBatch
-from tests.tasks.synthetic import SIZE, SPACING, SPECS, make_features, make_task, make_views
+from tests.helpers.synthetic import SIZE, SPACING, SPECS, make_features, make_task, make_views
 
 PYRAMID = [FeatureSpec(16 * stride, (stride,) * 3) for stride in (1, 2, 4, 8)]
 

@@ -12,7 +12,7 @@ from orienteer.views.augment import Augmentation
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import GlobalBatches, TrainingViews, ValidationViews, ViewSample, centre_mm, collate
 from orienteer.views.sample import ViewPolicy
-from tests.views.fake import FakeScan, FakeStore, fake_store
+from tests.helpers.fake_views import FakeScan, FakeStore, fake_store
 
 POLICY = ViewPolicy(views=3, view_size=(8, 6, 10))
 PLAIN = Augmentation(enabled=False)

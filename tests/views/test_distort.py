@@ -21,7 +21,7 @@ from orienteer.views.distort import (
     turned,
 )
 from orienteer.views.sample import ViewPolicy
-from tests.views.fake import fake_store
+from tests.helpers.fake_views import fake_store
 
 SIZE = (8, 12, 8)
 

@@ -4,7 +4,7 @@ import pytest
 from orienteer.errors import InputError, ScanError
 from orienteer.views import sample
 from orienteer.views.sample import ViewPolicy, can_hold, draw_starts
-from tests.views.fake import FakeBody, blocks_of
+from tests.helpers.fake_views import FakeBody, blocks_of
 
 SPACING = (1.5, 2.0, 3.0)
 

@@ -1,0 +1,118 @@
+"""CompareConfig: every setting of a comparison, one source for Python, YAML and the command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from orienteer.settings import make_settings, plain, require
+
+Downstream = Literal["finetune", "probe", "retrieval", "sides"]
+DOWNSTREAM: tuple[str, ...] = get_args(Downstream)
+"""What methods are compared by."""
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Everything that `orienteer.compare` can be told. The resolved copy lies in the output folder as config.yaml."""
+
+    data: str | None = None
+    """A dataset.json (Medical Segmentation Decathlon or nnU-Net) or the folder that holds it."""
+    images: str | None = None
+    """Without a dataset.json: the folder of scans."""
+    labels: str | None = None
+    """Without a dataset.json: the folder of label maps, each named like its scan."""
+    out: str | None = None
+    """Folder to make, or to go on with: what is finished in it is not done again."""
+    name: str | None = None
+    """How the table calls the data set. By default the folder that it lies in."""
+    split: str | None = None
+    """A file like nnU-Net's splits_final.json; of its first entry train is pretrained on, val is for validation, and
+    test, if there, for the test. By default the sizes in cases."""
+    cases: tuple[int, int, int] | None = None
+    """How many cases, in the order of their file names, to pretrain on, to validate on and to test on. By default 60, 20
+    and 20 %."""
+    evaluate: Literal["validation", "test"] = "validation"
+    """Which part is scored. Choose by validation, and look at the test part once."""
+    methods: tuple[str, ...] = ("scratch", "default")
+    """Names of METHODS, names under define, and scratch: the twin without pretraining, which always takes part."""
+    define: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Methods of your own, or changes to one: {"mine": {"method": "default", "views": 6, "finetune": {"learning_rate":
+    0.001}}}. Any setting of pretrain, and under finetune any of finetune. Each takes part."""
+    fractions: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 1.0)
+    """Shares of the pretraining part's cases whose labels are used."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each repeats everything: the pretraining, the draw of labelled cases, the fine-tuning."""
+    downstream: tuple[Downstream, ...] = ("finetune", "probe", "retrieval", "sides")
+    """What to measure: Dice after fine-tuning, Dice of a frozen probe, finding the same place in another scan, left from
+    right and head from foot."""
+    pretrain: dict[str, Any] = field(default_factory=dict)
+    """Settings of every pretraining, for example {"steps": 2000}."""
+    finetune: dict[str, Any] = field(default_factory=dict)
+    """Settings of every fine-tuning, for example {"steps": 300}."""
+    select: dict[str, list[Any]] = field(default_factory=dict)
+    """Settings of fine-tuning to try, for example {"learning_rate": [0.002, 0.0005]}: the best on the validation part is
+    taken, for each method and fraction."""
+    probe: dict[str, Any] = field(default_factory=dict)
+    """Changes to the probe: kind, voxels, test_voxels, overlap."""
+    retrieval: dict[str, Any] = field(default_factory=dict)
+    """Changes to the retrieval: partners, places, overlap, ends (which extreme points are landmarks)."""
+    sides: dict[str, Any] = field(default_factory=dict)
+    """Changes to left against right: views."""
+    against: tuple[str, ...] = ("scratch",)
+    """Methods to which the page shows paired differences."""
+    parallel: int | None = None
+    """Cells at a time, each in a process of its own with its share of the cores. By default one per core, one where there
+    is a GPU. 0 works in this process."""
+    keep: bool = False
+    """Keep fine-tuned networks. Pretrained encoders are always kept."""
+    store: str | None = None
+    """Folder for prepared scans. By default `store` in the output folder."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON values, tuples as lists."""
+        return plain(self)
+
+
+def make_config(settings: Mapping[str, Any]) -> CompareConfig:
+    """Returns a config from plain values (lists become tuples), as YAML, JSON or keyword arguments give them.
+
+    Raises:
+        InputError: an unknown key, or a value that cannot be.
+
+    Example:
+        >>> make_config({"fractions": [0.1, 1], "seeds": [0]}).fractions
+        (0.1, 1.0)
+    """
+    values = dict(settings)
+    if "fractions" in values:
+        values["fractions"] = tuple(float(value) for value in values["fractions"])
+    _check_choices(values)
+    config = make_settings(CompareConfig, values)
+    _check(config)
+    return config
+
+
+def _check_choices(values: Mapping[str, Any]) -> None:
+    """Python callers get the message that the command line gives too."""
+    for name in values.get("downstream", ()):
+        require(name in DOWNSTREAM, "downstream", f"some of {', '.join(DOWNSTREAM)}", repr(name))
+    part = values.get("evaluate", "validation")
+    require(part in ("validation", "test"), "evaluate", "validation or test", repr(part))
+    for key, tried in values.get("select", {}).items():
+        require(isinstance(tried, list | tuple) and len(tried) > 0, f"select.{key}", "a list of values", str(tried))
+
+
+def _check(config: CompareConfig) -> None:
+    for name in ("fractions", "seeds", "downstream"):
+        values = getattr(config, name)
+        require(len(values) > 0, name, "at least one", "none")
+        require(len(set(values)) == len(values), name, "each one once", str(values))
+    for fraction in config.fractions:
+        require(0 < fraction <= 1, "fractions", "shares above 0 and at most 1", str(fraction))
+    for seed in config.seeds:
+        require(seed >= 0, "seeds", "whole numbers of at least 0", str(seed))
+    require(config.parallel is None or config.parallel >= 0, "parallel", "0 or more", str(config.parallel))
+    require(config.split is None or config.cases is None, "cases", "either cases or split", "both")
+    if config.cases is not None:
+        fits = len(config.cases) == 3 and min(config.cases) >= 0 and config.cases[0] >= 2
+        require(fits, "cases", "three numbers, the first at least 2", str(config.cases))

@@ -1,0 +1,145 @@
+"""The table in short: a mean and its interval for each method and fraction, and how far it lies from another method."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from orienteer.comparison.results.table import Row, crossed
+from orienteer.files import write_text
+from orienteer.scoring.bootstrap import Estimate, estimate
+
+SUMMARY_FILE = "summary.csv"
+
+ALL_FRACTIONS = "mean"
+"""What stands for the mean over all fractions where a fraction is named."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure by which methods are compared.
+
+    Attributes:
+        downstream: what it is measured by.
+        metric: its name in the table.
+        words: what a person calls it.
+        unit: of it; none for shares and Dice.
+        better: whether more or less of it is better.
+    """
+
+    downstream: str
+    metric: str
+    words: str
+    unit: str
+    better: str
+
+
+MEASURES = (
+    Measure("finetune", "dice_mean", "Dice after fine-tuning", "", "more"),
+    Measure("finetune", "hd95_mm_mean", "HD95 after fine-tuning", "mm", "less"),
+    Measure("probe", "dice_mean", "Dice of the frozen probe", "", "more"),
+    Measure("retrieval", "error_mm", "Error of finding the same place", "mm", "less"),
+    Measure("sides", "left_right_accuracy", "Left from right", "", "more"),
+    Measure("sides", "head_foot_accuracy", "Head from foot", "", "more"),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the summary.
+
+    Attributes:
+        fraction: share of the labels; ``mean`` over all fractions; empty where no label is used.
+        against: the method that the figure is the paired difference to; empty where it is the figure itself.
+    """
+
+    dataset: str
+    downstream: str
+    metric: str
+    unit: str
+    method: str
+    fraction: str
+    against: str
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    cases: int
+
+
+def summarise(rows: Sequence[Row], against: Sequence[str]) -> list[Line]:
+    """Returns all figures with intervals over cases and seeds, then the paired differences to the methods in ``against``.
+
+    A difference is taken for each seed and case on its own, between networks that had the same labels.
+    """
+    lines = []
+    for measure in MEASURES:
+        mine = [row for row in rows if (row.downstream, row.metric) == (measure.downstream, measure.metric)]
+        if not mine:
+            continue
+        tables = _tables(mine)
+        for (method, fraction), table in tables.items():
+            lines.append(_line(mine[0].dataset, measure, method, fraction, "", estimate(table)))
+        for other in against:
+            for (method, fraction), table in tables.items():
+                if method != other and (other, fraction) in tables:
+                    found = estimate(table - tables[other, fraction])
+                    lines.append(_line(mine[0].dataset, measure, method, fraction, other, found))
+    return lines
+
+
+def write_summary_table(folder: Path, lines: Sequence[Line]) -> Path:
+    """Writes summary.csv and returns it."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([item.name for item in fields(Line)])
+    writer.writerows(
+        [f"{value:.5g}" if isinstance(value, float) else value for value in astuple(line)] for line in lines
+    )
+    write_text(folder / SUMMARY_FILE, text.getvalue())
+    return folder / SUMMARY_FILE
+
+
+def read_summary_table(path: Path) -> list[Line]:
+    """Returns the lines of a summary.csv."""
+    kinds = {item.name: item.type for item in fields(Line)}
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [Line(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]  # type: ignore[operator]
+
+
+def fraction_words(fraction: float) -> str:
+    """Returns a share in words.
+
+    Example:
+        >>> fraction_words(0.01), fraction_words(1.0)
+        ('1 %', '100 %')
+    """
+    return f"{100 * fraction:.3g} %"
+
+
+def _tables(rows: Sequence[Row]) -> dict[tuple[str, str], np.ndarray]:
+    """Returns values by seed and case for each method and fraction, all of one shape, and their means over fractions."""
+    seeds, cases = sorted({row.seed for row in rows}), sorted({row.case for row in rows})
+    grouped: dict[tuple[str, float | None], list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row.method, row.fraction].append(row)
+    tables = {
+        (method, "" if fraction is None else f"{fraction:g}"): crossed(mine, seeds, cases)
+        for (method, fraction), mine in grouped.items()
+    }
+    fractions = {fraction for _, fraction in grouped if fraction is not None}
+    if len(fractions) > 1:
+        for method in dict.fromkeys(method for method, _ in grouped):
+            every = [tables.get((method, f"{fraction:g}")) for fraction in fractions]
+            if all(table is not None for table in every):
+                tables[method, ALL_FRACTIONS] = np.mean([table for table in every if table is not None], axis=0)
+    return tables
+
+
+def _line(dataset: str, measure: Measure, method: str, fraction: str, against: str, found: Estimate) -> Line:
+    return Line(dataset, measure.downstream, measure.metric, measure.unit, method, fraction, against, *found)

@@ -1,0 +1,76 @@
+"""``orienteer explore``: opens a run and a scan or two, and serves the page about them on this machine."""
+
+import secrets
+import sys
+import threading
+import time
+import webbrowser
+from typing import Literal
+
+from orienteer.errors import InputError
+
+
+def explore(
+    run: str,
+    scan: tuple[str, ...] | str,
+    port: int = 0,
+    open_browser: bool = True,
+    checkpoint: Literal["last", "best"] = "last",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Opens a page in the browser on which you point at places of a scan and see what the model says about them.
+
+    It serves this machine only, under an address with a random token, until Ctrl-C.
+
+    Args:
+        run: a folder that `orienteer pretrain` made.
+        scan: the scan to explore: a file, or a folder with one DICOM series. Give it twice to compare two scans.
+        port: port of the page on 127.0.0.1; 0 takes a free one.
+        open_browser: whether to open the page in the browser; its address is printed either way.
+        checkpoint: the last weights, or those of the best validation.
+        device: where to compute.
+
+    Raises:
+        InputError: the extra ``explore`` is not installed, the folder is not a run, a scan cannot be read or is smaller
+            than a view, or the port is taken.
+    """
+    _check_installed()
+    paths = (scan,) if isinstance(scan, str) else tuple(scan)
+    if not 1 <= len(paths) <= 2:
+        raise InputError("scan", wanted="one scan, or two to compare", got=str(len(paths)), do="give --scan FILE")
+    from orienteer.explorer.answers import Explorer
+    from orienteer.explorer.scan import open_scan
+    from orienteer.explorer.server import HOST, make_app, running
+    from orienteer.runs.loaded import load_run
+
+    loaded = load_run(run, checkpoint, device)
+    explorer = Explorer(loaded, *(open_scan(path, loaded) for path in paths))
+    for which in explorer.scans.values():
+        for warning in which.warnings:
+            print(f"{which.name}: {warning}", file=sys.stderr)
+    token = secrets.token_urlsafe(24)
+    with running(make_app(explorer, token), port) as taken:
+        address = f"http://{HOST}:{taken}/?token={token}"
+        print(f"The explorer is at {address}\nCtrl-C ends it.", flush=True)
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        explorer.prepare()
+        _wait()
+
+
+def _wait() -> None:
+    while True:  # until Ctrl-C
+        time.sleep(3600)
+
+
+def _check_installed() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "explore",
+            wanted="the packages fastapi and uvicorn",
+            got=f"no {error.name}",
+            do='pip install "orienteer[explore]"',
+        ) from error

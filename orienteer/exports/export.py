@@ -1,0 +1,139 @@
+"""Export: the weights of a run in the form that other programs read, checked there before "done" is said."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from orienteer.encoders.base import Encoder
+from orienteer.errors import InputError
+from orienteer.exports.exported import Exported, new_folder, write_export_json
+from orienteer.exports.graph import write_onnx, write_torch_export, write_torchscript
+from orienteer.exports.monai import write_monai
+from orienteer.exports.nnssl import write_nnssl
+from orienteer.exports.nnunet import write_nnunet
+from orienteer.exports.nnunet_axes import axis_map
+from orienteer.exports.nnunet_plans import read_plans
+from orienteer.runs.weights import load_encoder
+from orienteer.types import Triple
+
+Target = Literal["monai", "nnunet", "nnssl", "onnx", "torchscript", "torch-export"]
+
+_USED_BY = {
+    "plans": ("nnunet",),
+    "configuration": ("nnunet",),
+    "file_axes": ("nnunet", "nnssl"),
+    "classes": ("monai",),
+    "channels": ("monai",),
+    "seed": ("monai", "nnunet"),
+    "view_size": ("onnx", "torchscript", "torch-export"),
+}
+"""Options that belong to some targets only. Given for another one, they would change nothing, and that is an error."""
+
+
+def export(
+    run: str | None = None,
+    to: Target = "monai",
+    out: str | None = None,
+    plans: str | None = None,
+    configuration: str | None = None,
+    file_axes: str | None = None,
+    classes: int | None = None,
+    channels: int | None = None,
+    view_size: Triple | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Writes a run's weights for another program, loads them back there and compares the features.
+
+    Args:
+        run: run folder, or an encoder.safetensors with its encoder.json beside it.
+        to: monai, nnunet (for -pretrained_weights), nnssl (with an adaptation plan), onnx, torchscript or torch-export.
+        out: folder to write into. By default export/<to> in the run folder.
+        plans: nnunet: your nnUNetPlans.json. Without a run, the message says how to train an encoder that fits.
+        configuration: nnunet: which configuration of the plans. By default 3d_fullres.
+        file_axes: nnunet, nnssl: where the axes of your images run to, as three letters (nibabel's aff2axcodes), or one of
+            your images. By default RAS.
+        classes: monai: output channels of the network. By default 2.
+        channels: monai: input channels; the first convolution is shared out over them. By default 1.
+        view_size: onnx, torchscript, torch-export: size of the images in voxels. By default that of the training views.
+        seed: monai, nnunet: of the new weights of the decoder. By default 0.
+        overwrite: replace an export that is there.
+
+    Returns:
+        The files, and the table of what was loaded, is new, or was left out; the command prints it.
+
+    Raises:
+        InputError: weights that are cut, changed or of another network; options that do not fit; an export that is there
+            already. Nothing is written then.
+
+    Example:
+        >>> import tempfile
+        >>> from orienteer.encoders import build_encoder
+        >>> from orienteer.runs.weights import save_encoder
+        >>> encoder = build_encoder("tiny", (16, 16, 16), filters=(4, 8, 8))
+        >>> rules = {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
+        >>> facts = {"view_size": [16, 16, 16], "spacing_mm": [2.0, 2.0, 2.0], "axes": "RAS", "intensity": rules}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_encoder(Path(folder), encoder, facts)  # as a run does
+        ...     exported = export(folder, to="monai", classes=5)
+        >>> [path.name for path in exported.files], exported.written.difference < 1e-5
+        (['network.pt'], True)
+    """
+    given = {"plans": plans, "configuration": configuration, "file_axes": file_axes, "classes": classes,
+             "channels": channels, "seed": seed, "view_size": view_size}  # fmt: skip
+    _check(to, {name: value for name, value in given.items() if value is not None})
+    planned = read_plans(plans, configuration or "3d_fullres", file_axes or "RAS") if plans is not None else None
+    if run is None:
+        do = "name one: orienteer export RUN --to ..."
+        raise InputError(
+            "run",
+            wanted="a run folder",
+            got="none",
+            do=f"train one that fits: {planned.how_to_train()}" if planned else do,
+        )
+    encoder, card = load_encoder(run)
+    folder = Path(out) if out is not None else _folder_of(run) / "export" / to
+    with new_folder(folder, overwrite) as part:
+        if planned is not None:
+            written = write_nnunet(part, encoder, planned, seed or 0)
+        elif to == "nnssl":
+            written = write_nnssl(part, encoder, card, axis_map(file_axes or "RAS"))
+        elif to == "monai":
+            written = write_monai(part, encoder, classes, channels or 1, seed or 0)
+        else:
+            writer = {"onnx": write_onnx, "torchscript": write_torchscript, "torch-export": write_torch_export}[to]
+            written = writer(part, encoder, _fitting(encoder, view_size))
+        write_export_json(part, to, card, written)
+    return Exported(to, folder, written)
+
+
+def _check(to: str, given: Mapping[str, Any]) -> None:
+    """Stops where an option would be passed over in silence, cannot be, or is missing."""
+    if to not in get_args(Target):
+        raise InputError("to", wanted=f"one of {', '.join(get_args(Target))}", got=repr(to), do="choose one of these")
+    for name in sorted(given):
+        if to not in _USED_BY[name]:
+            raise InputError(
+                name, wanted=f"it for --to {' or '.join(_USED_BY[name])} only", got=f"--to {to}", do="leave it out"
+            )
+    for name in ("classes", "channels"):
+        if given.get(name, 1) < 1:
+            raise InputError(name, wanted="at least 1", got=str(given[name]), do="give the number that you need")
+    if to == "nnunet" and "plans" not in given:
+        raise InputError(
+            "plans",
+            wanted="the plans of the data set that you will fine-tune on",
+            got="none",
+            do="run nnUNetv2_plan_experiment, then add --plans nnUNet_preprocessed/DATASET/nnUNetPlans.json",
+        )
+
+
+def _fitting(encoder: Encoder, view_size: Triple | None) -> Triple:
+    if view_size is None:
+        return encoder.view_size
+    encoder.check_size(view_size)
+    return view_size
+
+
+def _folder_of(run: str) -> Path:
+    return Path(run) if Path(run).is_dir() else Path(run).parent

@@ -1,0 +1,183 @@
+"""Scans as vectors: one per scan, or one per view with its place in the body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from orienteer.errors import InputError
+from orienteer.features.pictures import colours_of_features, map_of_scans
+from orienteer.features.vectors import VectorTable, check_vector_path, write_vectors
+from orienteer.features.whole_scan import FrozenEncoder, ViewVectors, frozen_encoder, view_vectors
+from orienteer.files import write_bytes, write_json
+from orienteer.labelled.prepared import failures_text, prepare_named
+from orienteer.progress import Progress
+from orienteer.scans.discover import discover
+from orienteer.scans.index import Failure
+from orienteer.scans.source import LeftOut, Selection
+from orienteer.scans.store import Store
+from orienteer.settings import make_settings
+from orienteer.types import AXIS_NAMES
+
+PICTURES = 3
+"""Of how many scans the features are shown in colours."""
+
+
+@dataclass(frozen=True)
+class EmbedSettings(Selection):
+    """How scans become vectors."""
+
+    per_view: bool = False
+    """One row per view, with the place of its middle in mm, instead of one row per scan."""
+    overlap: float = 0.0
+    """Least share of a view that the next one covers again. 0.5 looks at each place about eight times."""
+    pictures: bool = True
+    """Draw a map of the scans, and the features of the first few in colours."""
+    store: str | None = None
+    """Folder for prepared scans. By default `store` beside the run folder, as in pretraining."""
+    workers: int | None = None
+    """Processes that prepare scans. By default one per core."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The vectors of a folder's scans.
+
+    Attributes:
+        path: the file that holds them.
+        scans: names in the folder, in the order of the vectors.
+        vectors: the mean over the views of each scan.
+        failures: scans that cannot be used.
+        left_out: files that looked like scans and are none.
+    """
+
+    path: Path
+    scans: tuple[str, ...]
+    vectors: Float32[np.ndarray, "scans channels"]
+    failures: tuple[Failure, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def embed(
+    run: str | Path | None = None, scans: str | Path | None = None, out: str | Path | None = None, **settings: Any
+) -> Embedding:
+    """Writes one feature vector per scan, or per view with its place in mm, and returns them.
+
+    A scan's vector is the mean over a fixed grid of views over its body; the same scan always gives the same vector.
+    The kind of file goes by its ending: .parquet, .npy or .csv.
+
+    Args:
+        run: run folder, or its encoder.safetensors.
+        scans: folder of scans; subfolders too.
+        out: file to write.
+        **settings: any field of `EmbedSettings`, as on the command line.
+
+    Raises:
+        InputError: a file that is there already, no scan that can be used, weights that cannot be read.
+
+    Example:
+        >>> import contextlib, io, tempfile
+        >>> from orienteer.encoders import build_encoder
+        >>> from orienteer.phantoms.torso import write_phantoms
+        >>> from orienteer.runs.weights import save_encoder
+        >>> rules = {"CT": {"window_hu": [-1000.0, 1000.0]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
+        >>> facts = {"view_size": [32, 32, 32], "spacing_mm": [10.0] * 3, "axes": "RAS", "intensity": rules}
+        >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        ...     _ = write_phantoms(f"{folder}/scans", count=2, seed=0, progress=False)
+        ...     Path(f"{folder}/run").mkdir()
+        ...     save_encoder(Path(f"{folder}/run"), build_encoder("tiny", (32, 32, 32)), facts)
+        ...     found = embed(f"{folder}/run", f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
+        >>> found.vectors.shape
+        (2, 128)
+    """
+    for name, value, what in (("run", run, "a run folder"), ("scans", scans, "a folder"), ("out", out, "a file")):
+        if value is None:
+            do = "orienteer embed RUN --scans FOLDER --out vectors.csv"
+            raise InputError(name, wanted=what, got="none", do=do)
+    assert run is not None
+    assert scans is not None
+    assert out is not None
+    options, path = make_settings(EmbedSettings, settings), Path(out)
+    check_vector_path(path)
+    frozen = frozen_encoder(run, accelerator=options.accelerator)
+    selection = Selection(options.include, options.exclude, options.frame, options.modality)
+    discovery = discover(scans, selection)
+    folder = options.store or default_store(run)
+    prepared = prepare_named(discovery, folder, frozen.preparation, selection, options.workers)
+    store = Store.open(folder)
+    found = _all_vectors(frozen, store, prepared.keys, options.overlap)
+    modalities = {name: store.scan(key).modality for name, key in prepared.keys.items()}
+    write_vectors(path, (_view_rows if options.per_view else _scan_rows)(found, modalities))
+    vectors = np.stack([views.vectors.mean(0) for views in found.values()])
+    _write_card(path, frozen, options)
+    if options.pictures:
+        write_bytes(path.with_name(f"{path.stem}_map.png"), map_of_scans(vectors, list(modalities.values())))
+        for number, (name, key) in enumerate(list(prepared.keys.items())[:PICTURES]):
+            picture = colours_of_features(frozen, store, key, name)
+            write_bytes(path.with_name(f"{path.stem}_features_{number}.png"), picture)
+    if prepared.failures:
+        print(failures_text(prepared.failures), flush=True)
+    print(f"{len(found)} scans, vectors of {vectors.shape[1]} numbers: {path}", flush=True)
+    return Embedding(path, tuple(found), vectors, prepared.failures, discovery.left_out)
+
+
+def default_store(run: str | Path) -> Path:
+    """Returns the store beside a run folder: what pretraining prepared is not prepared again."""
+    path = Path(run).resolve()
+    return (path if path.is_dir() else path.parent).parent / "store"
+
+
+def _all_vectors(
+    frozen: FrozenEncoder, store: Store, keys: Mapping[str, str], overlap: float
+) -> dict[str, ViewVectors]:
+    found: dict[str, ViewVectors] = {}
+    by_key: dict[str, ViewVectors] = {}
+    with Progress("embedding", len(keys), unit="scans") as progress:
+        for name, key in keys.items():
+            if key not in by_key:
+                by_key[key] = view_vectors(frozen, store, key, overlap)
+            found[name] = by_key[key]
+            progress.advance()
+    return found
+
+
+def _scan_rows(found: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:
+    columns: dict[str, list[Any]] = {
+        "scan": list(found),
+        "modality": [modalities[name] for name in found],
+        "views": [len(views.vectors) for views in found.values()],
+    }
+    return VectorTable(columns, np.stack([views.vectors.mean(0) for views in found.values()]))
+
+
+def _view_rows(found: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:
+    rows = [(name, view) for name, views in found.items() for view in range(len(views.vectors))]
+    centres = np.concatenate([views.centres_mm for views in found.values()])
+    columns: dict[str, list[Any]] = {
+        "scan": [name for name, _ in rows],
+        "modality": [modalities[name] for name, _ in rows],
+        "view": [view for _, view in rows],
+    }
+    for axis, axis_name in enumerate(AXIS_NAMES):
+        columns[f"centre_{axis_name.replace('-', '_')}_mm"] = np.round(centres[:, axis], 3).tolist()
+    return VectorTable(columns, np.concatenate([views.vectors for views in found.values()]))
+
+
+def _write_card(path: Path, frozen: FrozenEncoder, options: EmbedSettings) -> None:
+    """Writes down what the vectors were made with: vectors of two encoders, or two grids, must not be compared."""
+    card = frozen.card
+    facts = {
+        "encoder": card["encoder"],
+        "weights_sha256": card["sha256"],
+        "view_size": list(frozen.view_size),
+        "spacing_mm": list(frozen.preparation.spacing_mm or ()),
+        "overlap": options.overlap,
+        "row": "a view" if options.per_view else "the mean over a scan's views",
+        "vector": "mean over a view's cells of the last level",
+    }
+    write_json(path.with_name(f"{path.stem}.json"), facts)

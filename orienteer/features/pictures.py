@@ -1,0 +1,153 @@
+"""Pictures of features: a scan's features in three colours beside the scan, and a map of scans."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64
+
+from orienteer.draw.figures import new_figure
+from orienteer.draw.palette import view_colour
+from orienteer.draw.slices import in_plane, three_slices
+from orienteer.features.whole_scan import FrozenEncoder, features_at
+from orienteer.scans.store import Store
+from orienteer.types import Triple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SPREAD = (2, 98)
+"""Percentiles of a principal component over the body that become no and full colour."""
+
+LEAST_FIT = 16
+"""Places in the body that the colours need; with fewer of them all places count."""
+
+
+def colours_of_features(frozen: FrozenEncoder, store: Store, key: str, name: str) -> bytes:
+    """Returns a PNG: three slices of a scan, and below them its features there, as three principal components in colour.
+
+    Red, green and blue are the first three principal components of the features of all levels, each level with the
+    same share in them, over the body in these slices. Places of like features have like colours; air is black.
+
+    Args:
+        name: what to call the scan.
+    """
+    scan = store.scan(key)
+    voxels = store.read(key, (0, 0, 0), scan.shape_vox)
+    body = _body_voxels(store, key)
+    middle = _middle(body)
+    planes = [_plane(scan.shape_vox, axis, middle[axis]) for axis in range(3)]
+    inside = np.concatenate([body[tuple(plane.astype(int).T)] for plane in planes])
+    features = features_at(frozen, store, key, np.concatenate(planes))
+    colours = np.split(
+        _three_colours(features, frozen.encoder.channels, inside), np.cumsum([len(p) for p in planes])[:2]
+    )
+    figure = new_figure(1100, 850)
+    above, below = figure.subfigures(2, 1, squeeze=True)  # type: ignore[misc]
+    three_slices(above, voxels, middle, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
+    above.suptitle(name, fontsize=10)
+    every = three_slices(below, voxels, middle, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
+    for axis, (axes, plane) in enumerate(zip(every, colours, strict=True)):
+        across, up = in_plane(axis)
+        image = plane.reshape(scan.shape_vox[across], scan.shape_vox[up], 3)
+        axes.get_images()[0].set_data(image.transpose(1, 0, 2))
+    below.suptitle("the encoder's features there: three principal components as red, green and blue", fontsize=10)
+    return _png(figure)
+
+
+def map_of_scans(vectors: Float32[np.ndarray, "scans channels"], groups: Sequence[str]) -> bytes:
+    """Returns a PNG: each scan's vector as a point on its first two principal components, coloured by group.
+
+    Args:
+        groups: what each scan is coloured by: its modality, or its class.
+    """
+    places, shares = principal_components(vectors.astype(np.float64), 2)
+    figure = new_figure(700, 560)
+    axes = figure.subplots()
+    for number, group in enumerate(sorted(set(groups))):
+        mine = np.array([item == group for item in groups])
+        axes.scatter(
+            places[mine, 0],
+            places[mine, 1],
+            s=18,
+            color=view_colour(number),
+            label=f"{group} ({mine.sum()})",
+            alpha=0.8,
+        )
+    axes.set_xlabel(f"1st principal component, {100 * shares[0]:.0f} % of the variance", fontsize=9)
+    axes.set_ylabel(f"2nd principal component, {100 * shares[1]:.0f} % of the variance", fontsize=9)
+    axes.set_title("a map of scans: near points have like features", loc="left", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False)
+    return _png(figure)
+
+
+def principal_components(
+    values: Float64[np.ndarray, "rows columns"], count: int, fit: Bool[np.ndarray, " rows"] | None = None
+) -> tuple[Float64[np.ndarray, "rows count"], Float64[np.ndarray, " count"]]:
+    """Returns the rows on their first principal components, and each one's share of the variance.
+
+    The sign of a component is chosen so that its largest weight is positive: the same rows give the same picture.
+    Components that the rows do not have (fewer rows or columns than asked for) are zero.
+
+    Args:
+        fit: the rows that decide the components; by default all.
+
+    Example:
+        >>> places, shares = principal_components(np.array([[0.0, 0, 1], [2, 0, 1], [4, 0, 1]]), 2)
+        >>> np.round(places[:, 0], 6).tolist(), np.round(shares, 6).tolist()
+        ([-2.0, 0.0, 2.0], [1.0, 0.0])
+    """
+    chosen = values if fit is None else values[fit]
+    mean = chosen.mean(0)
+    _, lengths, rows = np.linalg.svd(chosen - mean, full_matrices=False)
+    weights = rows[:count] * np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(1)])[:count, None]
+    missing = count - len(weights)
+    places = np.pad((values - mean) @ weights.T, ((0, 0), (0, missing)))
+    total = float((lengths**2).sum())
+    return places, np.pad(lengths[:count] ** 2 / total if total > 0 else np.zeros(len(weights)), (0, missing))
+
+
+def _three_colours(
+    features: Float32[np.ndarray, "points channels"], channels: Sequence[int], inside: Bool[np.ndarray, " points"]
+) -> Float64[np.ndarray, "points 3"]:
+    """Returns colours from 0 to 1; black outside the body."""
+    fit = inside if inside.sum() >= LEAST_FIT else np.ones(len(features), bool)
+    levels = []
+    for level in np.split(features.astype(np.float64), np.cumsum(channels)[:-1], axis=1):
+        spread = np.sqrt(level[fit].var(0).sum())
+        levels.append(level / spread if spread > 0 else level)
+    places, _ = principal_components(np.concatenate(levels, axis=1), 3, fit)
+    low, high = np.percentile(places[fit], SPREAD, axis=0)
+    colours = np.clip((places - low) / np.maximum(high - low, 1e-12), 0, 1)
+    return np.where(fit[:, None], colours, 0.0)
+
+
+def _body_voxels(store: Store, key: str) -> Bool[np.ndarray, "size0 size1 size2"]:
+    """Returns the body, as fine as its blocks are."""
+    shape, blocks = store.scan(key).shape_vox, store.body(key)
+    body = blocks.body > 127
+    for axis in range(3):
+        body = body.repeat(blocks.cell_vox, axis)
+    return body[: shape[0], : shape[1], : shape[2]]
+
+
+def _middle(body: Bool[np.ndarray, "size0 size1 size2"]) -> Triple:
+    """Returns the middle voxel of the body; of the scan where it has none."""
+    found = np.argwhere(body)
+    middle = found.mean(0) if len(found) else (np.array(body.shape) - 1) / 2
+    first, second, third = (round(float(value)) for value in middle)
+    return first, second, third
+
+
+def _plane(shape_vox: Triple, axis: int, index: int) -> Float[np.ndarray, "points 3"]:
+    """Returns the voxels of one slice, the earlier of its two axes slowest."""
+    ranges = [np.arange(length) if other != axis else np.array([index]) for other, length in enumerate(shape_vox)]
+    return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float64)
+
+
+def _png(figure: "Figure") -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()

@@ -1,0 +1,110 @@
+"""The model card: a page beside the weights that says what was trained on what, how well, and how to load it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from orienteer.runs.summary import summary_table
+from orienteer.runs.weights import read_card
+from orienteer.files import write_text
+
+MODEL_CARD_FILE = "MODEL_CARD.md"
+
+
+def write_model_card(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Writes MODEL_CARD.md beside encoder.json, from that file and the run's summary."""
+    write_text(folder / MODEL_CARD_FILE, model_card(read_card(folder), summary))
+
+
+def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """Returns the model card as Markdown: a head that model hubs read, then a page for people.
+
+    Args:
+        facts: what encoder.json says.
+        summary: what summary.json says.
+
+    Example:
+        >>> facts = {"encoder": "tiny", "parameters": 1000, "method": "default", "steps": 600, "seed": 0,
+        ...          "spacing_mm": [2.0, 2.0, 2.0], "view_size": [32, 32, 32], "axes": "RAS", "unit_mm": 100.0,
+        ...          "intensity": {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}},
+        ...          "data_fingerprint": "cb40", "licence": "unknown", "sha256": "bdd4", "target": None}
+        >>> print(model_card(facts, {"heldout": {}, "scans": {"read": 12}}).splitlines()[9])
+        # An encoder of 3D scans, pretrained without labels
+    """
+    parts = (
+        _head(facts),
+        _what(facts),
+        _data(facts, summary),
+        _figures(summary),
+        _input(facts),
+        _load(facts),
+        _limits(),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(facts: Mapping[str, Any]) -> str:
+    # The licence of the weights depends on the scans, so only a person can fill it in.
+    licence = "other" if facts["licence"].startswith("unknown") else facts["licence"].lower()
+    tags = "\n".join(f"- {tag}" for tag in ("medical-imaging", "self-supervised", "3d"))
+    return f"---\nlibrary_name: orienteer\nlicense: {licence}\ntags:\n{tags}\n---"
+
+
+def _what(facts: Mapping[str, Any]) -> str:
+    target = f" Its weights fit `{facts['target']}`." if facts["target"] else ""
+    return (
+        "# An encoder of 3D scans, pretrained without labels\n\n"
+        f"Network `{facts['encoder']}`, {facts['parameters'] / 1e6:.1f} million parameters.{target} Trained with the method "
+        f"`{facts['method']}` of orienteer for {facts['steps']} steps (seed {facts['seed']}): it learned how far and in which "
+        "direction it is from one piece of a scan to another. `config.yaml` of the run holds every setting.\n\n"
+        f"Licence of the weights: {facts['licence']}."
+    )
+
+
+def _data(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary["scans"].items())
+    return (
+        f"## Scans\n\n{words}. `data_fingerprint` {facts['data_fingerprint']} is one hash of the content of all scans, "
+        "trained on and held out: the same scans give the same fingerprint. Which ones were held out is in `split.json`."
+    )
+
+
+def _figures(summary: Mapping[str, Any]) -> str:
+    return (
+        "## What it can do\n\nOn scans that were held out. *trivial* predicts without looking at the views; what is not "
+        f"clearly better than that has learned nothing.\n\n```text\n{summary_table(summary)}\n```"
+    )
+
+
+def _input(facts: Mapping[str, Any]) -> str:
+    low, high = facts["intensity"]["CT"]["window_hu"]
+    lower, upper = facts["intensity"]["MR"]["percentiles_of_body"]
+    return (
+        "## What it expects\n\n"
+        f"- one channel, axes in the order and direction {facts['axes']} (right, front, head)\n"
+        f"- voxels of {_times(facts['spacing_mm'])} mm\n"
+        f"- CT: {low:g} to {high:g} HU become -1 to 1, clipped\n"
+        f"- MR: percentiles {lower:g} to {upper:g} of the body's voxels become -1 to 1, clipped\n"
+        f"- it was trained on pieces of {_times(facts['view_size'])} voxels; lengths were counted in {facts['unit_mm']:g} mm"
+    )
+
+
+def _load(facts: Mapping[str, Any]) -> str:
+    return (
+        "## How to load it\n\n```python\nimport orienteer\n\n"
+        'pretrained = orienteer.load("this folder")\nscan = pretrained.preprocess("scan.nii.gz")\n'
+        f"levels = pretrained(scan.views()[:1])  # feature maps of one view, finest first\n```\n\n"
+        "`orienteer export` writes the weights for MONAI, nnU-Net, ONNX and others. sha256 of `encoder.safetensors`: "
+        f"`{facts['sha256']}`."
+    )
+
+
+def _limits() -> str:
+    return (
+        "## Limits\n\nThe encoder knows what its scans showed, and nothing else: other organs, another modality or other "
+        "resolutions are not covered by the figures above. It is for research and not a medical device."
+    )
+
+
+def _times(numbers: Sequence[int | float]) -> str:
+    return " x ".join(f"{number:g}" for number in numbers)

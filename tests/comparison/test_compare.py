@@ -1,0 +1,128 @@
+"""A whole comparison: it writes tables and a page, does nothing twice, names what fails, and never sees the test part."""
+
+import csv
+import json
+import shutil
+
+import pytest
+import yaml
+
+from orienteer.comparison.compare import compare
+from orienteer.comparison.measures import pretraining
+from orienteer.comparison.work import cell as work
+from orienteer.errors import InputError
+from orienteer.labelled.overlap import pretraining_contents
+from orienteer.scans.content import file_hash
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_holds_every_method_by_everything_it_is_measured_by(compared):
+    rows = rows_of(compared.result.table)
+    seen = {(row["downstream"], row["method"]) for row in rows}
+    for kind in ("finetune", "probe", "retrieval", "sides"):
+        assert {(kind, "scratch"), (kind, "default")} <= seen
+    assert {("probe", "majority map"), ("retrieval", "same coordinates"), ("sides", "histogram")} <= seen
+    scored = {row["case"] for row in rows if row["downstream"] == "finetune"}
+    assert len(scored) == 2
+    assert all("005" in name or "006" in name for name in scored)
+    assert all(row["pretrain_seconds"] and row["config_hash"] for row in rows if row["method"] == "default")
+
+
+def test_summary_and_about_tell_differences_and_how_to_do_it_again(compared):
+    folder = compared.result.folder
+    lines = rows_of(folder / "summary.csv")
+    (line,) = [
+        line
+        for line in lines
+        if (line["metric"], line["downstream"], line["against"]) == ("dice_mean", "finetune", "scratch")
+    ]
+    assert (line["method"], line["fraction"], line["cases"], line["seeds"]) == ("default", "0.5", "2", "1")
+    about = json.loads((folder / "about.json").read_text())
+    assert about["cases"] == {"pretraining": 4, "validation": 1, "test": 2}
+    assert about["cells_done"] == compared.result.done < about["cells"]
+    assert str(compared.data) not in about["command"]
+    assert yaml.safe_load((folder / "compare.yaml").read_text())["fractions"] == [0.5]
+
+
+def test_the_page_says_what_was_measured_what_failed_and_who_was_trained_on_what(compared):
+    text = compared.result.page.read_text()
+    for words in ("Fine-tuning with few labels", "Frozen probe", "The same place in another scan", "Left from right",
+                  "test part", "cells failed", "Not finished", "data:image/png"):  # fmt: skip
+        assert words in text
+    assert text.count("<html") == 1
+    assert str(compared.data) not in text
+
+
+def test_a_method_that_cannot_be_trained_is_named_and_the_others_go_on(compared):
+    failed = compared.result.failed
+    assert len(failed) == 5  # its pretraining, and all four that wait for it
+    reasons = list(failed.values())
+    assert sum("waits for pretraining" in reason for reason in reasons) == 4
+    assert any("min_distance_mm" in reason for reason in reasons)
+    assert "far apart" not in {row["method"] for row in rows_of(compared.result.table)}
+
+
+def test_a_second_call_does_no_cell_again_and_a_third_only_what_is_new(compared, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    shutil.copytree(compared.result.folder, folder, symlinks=True)
+    done = []
+    real = work.do_cell
+    monkeypatch.setattr(
+        work, "do_cell", lambda bench, cell, *rest, **more: done.append(cell) or real(bench, cell, *rest, **more)
+    )
+    without = {**compared.settings, "define": {}}
+    made = compare(compared.data, folder, **without)
+    assert done == []
+    assert made.failed == {}
+    assert rows_of(made.table) == rows_of(compared.result.table)
+    compare(compared.data, folder, **{**without, "sides": {"views": 8}})
+    assert {cell.kind for cell in done} == {"sides"}
+
+
+def test_pretraining_never_sees_a_scan_of_the_test_or_validation_part(compared):
+    files = sorted((compared.data / "imagesTr").glob("*.nii.gz"))
+    kept = {file_hash(file) for file in files[4:]}
+    runs = [path for path in (compared.result.folder / "runs").iterdir() if (path / "split.json").is_file()]
+    assert runs
+    for run in runs:
+        seen = pretraining_contents(str(run))
+        assert len(seen) >= 2
+        assert not seen & kept
+    links = [path.resolve().name for path in (compared.result.folder / "scans").rglob("*.nii.gz")]
+    assert sorted(links) == [file.name for file in files[:4]]
+
+
+def test_a_run_that_saw_a_test_scan_fails_and_nothing_is_measured_with_it(compared, tmp_path, monkeypatch):
+    real = pretraining.pretrain
+
+    def leaking(**settings):
+        return real(**{**settings, "scans": str(compared.data / "imagesTr")})
+
+    monkeypatch.setattr(pretraining, "pretrain", leaking)
+    settings = {**compared.settings, "define": {}, "downstream": ["sides"]}
+    made = compare(compared.data, tmp_path / "out", **settings)
+    assert any("pretraining on the pretraining part alone" in why and "saw" in why for why in made.failed.values())
+    assert not [row for row in rows_of(made.table) if row["method"] == "default"]
+
+
+def test_a_folder_with_other_files_or_no_folder_is_refused(compared, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="which holds other files"):
+        compare(compared.data, tmp_path, **compared.settings)
+    with pytest.raises(InputError, match="out: wanted a folder"):
+        compare(compared.data, **compared.settings)
+    with pytest.raises(InputError, match="methods: wanted one of scratch, default"):
+        compare(compared.data, tmp_path / "new", **{**compared.settings, "methods": ["vocoo"]})
+    wrong = {
+        **compared.settings,
+        "downstream": ["retrieval"],
+        "retrieval": {"ends": ["top"]},
+        "store": str(tmp_path / "store"),
+    }
+    with pytest.raises(InputError, match=r"retrieval\.ends: wanted some of left"):
+        compare(compared.data, tmp_path / "new", **wrong)
+    assert not (tmp_path / "store").exists()  # no scan was prepared

@@ -1,0 +1,134 @@
+"""The page in a real headless Chromium: what it shows is what the Python API says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra explore is not installed")
+pytest.importorskip("uvicorn", reason="the extra explore is not installed")
+
+from orienteer.explorer.answers import Explorer
+from orienteer.explorer.server import HOST, make_app, running
+from orienteer.explorer.volume import NOTHING
+from tests.browser.chromium import run_in_chromium, why_not
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+@pytest.fixture(scope="module")
+def seen(explorer: Explorer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What one visit of the page showed, and where its pictures are."""
+    folder = tmp_path_factory.mktemp("page")
+    with running(make_app(explorer, "token")) as port:
+        address = f"http://{HOST}:{port}/?token=token"
+        yield run_in_chromium("explore.mjs", address, folder) | {"folder": folder, "port": port}
+
+
+@pytest.fixture(scope="module")
+def value(seen: dict[str, Any]) -> dict[str, Any]:
+    return seen["value"]
+
+
+def test_gaps_on_the_page_are_the_models(value: dict[str, Any], explorer: Explorer) -> None:
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    for task in ("gap", "route"):
+        direct = explorer.gaps(value[task]["points"])
+        for row, (i, j) in zip(value[task]["rows"], pairs, strict=True):
+            np.testing.assert_allclose(row["truth"], direct.true_mm[i, j], atol=1e-6)
+            np.testing.assert_allclose(row["guess"], direct.predicted_mm[task][i, j], atol=1e-4)
+            assert row["off"] == pytest.approx(np.linalg.norm(np.subtract(row["guess"], row["truth"])))
+
+
+def test_the_route_on_the_page_is_the_models(value: dict[str, Any], explorer: Explorer) -> None:
+    route = explorer.gaps(value["route"]["points"]).routes["route"]
+    assert value["route"]["end_mm"] == pytest.approx(route.end_miss_mm, abs=1e-4)
+    assert float(value["route"]["closure_mm"]) == pytest.approx(route.closure_mm, abs=1e-4)
+    assert f"lies {route.end_miss_mm:.1f} mm beside point 3" in value["route_words"]
+    assert value["gap"]["closure_mm"] == "null"
+
+
+def test_likeness_on_the_page_is_the_models(value: dict[str, Any], explorer: Explorer) -> None:
+    point = value["route"]["points"][2]
+    for which in ("first", "second"):
+        direct = explorer.heat(point, which).cosine  # type: ignore[arg-type]
+        shown = np.reshape(value["heat"][which]["values"], direct.shape, order="F")
+        np.testing.assert_allclose(shown, np.nan_to_num(direct, nan=NOTHING), atol=1e-5)
+    assert value["heat_at_point"] > 0.9
+
+
+def test_the_same_place_on_the_page_is_the_models(value: dict[str, Any], explorer: Explorer) -> None:
+    import json
+
+    direct = explorer.same_place(value["route"]["points"][2])
+    np.testing.assert_allclose(json.loads(value["same"]["place"]), direct.place_mm, atol=1e-4)
+    assert float(value["same"]["confidence"]) == pytest.approx(direct.confidence)
+    assert f"The way back misses by {direct.way_back_miss_mm:.1f} mm" in value["same_words"]
+
+
+def test_it_is_drawn_where_it_is(value: dict[str, Any], explorer: Explorer, seen: dict[str, Any]) -> None:
+    """NiiVue's own nodes and edges, and its own idea of where the scan is."""
+    direct = explorer.gaps(value["route"]["points"])
+    meshes = {mesh["name"]: mesh for mesh in value["drawn"]}
+    centres = [place.centre_mm for place in direct.places]
+    np.testing.assert_allclose(meshes["true"]["nodes"], centres, atol=1e-4)
+    np.testing.assert_allclose(meshes["predicted"]["nodes"], direct.routes["route"].stops_mm, atol=1e-3)
+    assert meshes["true"]["edges"] == meshes["predicted"]["edges"] == [[0, 1], [1, 2]]
+    boxes = [mesh for mesh in value["drawn"] if len(mesh["edges"]) == 12]
+    assert len(boxes) == 3
+    np.testing.assert_allclose(np.min(boxes[0]["nodes"], axis=0), direct.places[0].low_mm, atol=1e-4)
+    np.testing.assert_allclose(np.max(boxes[0]["nodes"], axis=0), direct.places[0].high_mm, atol=1e-4)
+    place = explorer.same_place(value["route"]["points"][2]).place_mm
+    np.testing.assert_allclose(value["second_drawn"], [[place]], atol=1e-4)
+    affine = np.array(value["affine"])
+    np.testing.assert_allclose(affine[:3, 3], explorer.first.origin_mm, atol=1e-3)
+    np.testing.assert_allclose(affine[:3, :3], np.diag(explorer.first.spacing_mm), atol=1e-6)
+    assert value["canvas_bytes"] > 10_000
+    assert value["clear_differs"]
+    assert (seen["folder"] / "explore.png").stat().st_size > 20_000
+
+
+def test_keys_move_the_crosshair_in_the_body(value: dict[str, Any], explorer: Explorer) -> None:
+    step = explorer.first.spacing_mm[0]
+    np.testing.assert_allclose(value["keys"], [step, -step, 5 * step], atol=0.5 * step)
+
+
+def test_wrong_numbers_get_a_word(value: dict[str, Any]) -> None:
+    words, invalid, points = value["wrong"]
+    assert words.startswith("front: a number from")
+    assert (invalid, points) == ("true", 4)
+
+
+def test_tabs_do_not_share_points_and_empty_means_empty(value: dict[str, Any]) -> None:
+    assert value["other_points"] == 0
+    assert value["emptied"] == {"points": 0, "gaps": True, "likeness": True, "same": True}
+
+
+def test_without_webgl2_it_says_so_and_answers(value: dict[str, Any]) -> None:
+    assert sorted(value["webgl"]) == ["first", "second"]
+    assert "offers no WebGL2" in value["blind"]
+
+
+def test_a_wrong_token_is_told(value: dict[str, Any]) -> None:
+    assert "lacks the right token" in value["refused"]
+
+
+def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(seen: dict[str, Any]) -> None:
+    own = (f"http://{HOST}:{seen['port']}/", "data:", "blob:")
+    assert [url for url in seen["requests"] if not url.startswith(own)] == []
+    unexpected = [
+        line for line in seen["console"] if not line.startswith(("log", "debug", "info")) and "403" not in line
+    ]
+    assert unexpected == []
+
+
+def test_everybody_can_use_it(value: dict[str, Any]) -> None:
+    assert value["findings"] == []
+    assert not value["too_wide"]
+
+
+def test_pictures_can_be_looked_at(seen: dict[str, Any]) -> None:
+    folder: Path = seen["folder"]
+    assert {path.name for path in folder.iterdir()} == {"explore.png", "phone.png"}

@@ -1,0 +1,167 @@
+"""The server: who may ask, what can be asked, and that it says what the Python API says."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+fastapi = pytest.importorskip("fastapi", reason="the extra explore is not installed")
+pytest.importorskip("uvicorn", reason="the extra explore is not installed")
+
+from orienteer.errors import InputError  # noqa: E402
+from orienteer.explorer.answers import Explorer  # noqa: E402
+from orienteer.explorer.server import HOST, make_app, running  # noqa: E402
+from orienteer.explorer.volume import scan_nifti  # noqa: E402
+
+TOKEN = "a-token"
+
+
+@pytest.fixture(scope="module")
+def port(explorer: Explorer) -> Iterator[int]:
+    with running(make_app(explorer, TOKEN)) as taken:
+        yield taken
+
+
+def ask(
+    port: int, path: str, question: Any = None, token: str | None = TOKEN, host: str | None = None
+) -> tuple[int, bytes, Any]:
+    """Returns status, body and headers."""
+    headers = {"Content-Type": "application/json"} | ({} if token is None else {"X-Token": token})
+    headers |= {} if host is None else {"Host": host}
+    data = None if question is None else json.dumps(question).encode()
+    request = urllib.request.Request(f"http://{HOST}:{port}{path}", data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), error.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/api/about", "/api/status", "/api/first.nii", "/api/second.nii", "/nothing"])
+@pytest.mark.parametrize("token", [None, "", "a-toke", "a-token2", "ä"])
+def test_without_the_token_nothing_is_told(port: int, path: str, token: str | None) -> None:
+    if token == "ä":  # not a header value: in the address
+        path, token = f"{path}?token=%C3%A4", None
+    status, body, _ = ask(port, path, token=token)
+    assert status == 403
+    assert b"lacks the right token" in body
+
+
+@pytest.mark.parametrize("path", ["/api/gaps", "/api/heat", "/api/same"])
+def test_without_the_token_nothing_is_answered(port: int, path: str) -> None:
+    assert ask(port, path, {"point_mm": [0, 0, 0]}, token=None)[0] == 403
+
+
+def test_the_token_may_stand_in_the_address(port: int) -> None:
+    status, body, headers = ask(port, f"/?token={TOKEN}", token=None)
+    assert status == 200
+    assert b"<title>orienteer explore</title>" in body
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("name", ["page.js", "page.css", "niivue.js"])
+def test_the_pages_own_scripts_need_no_token_and_name_no_other_server(port: int, name: str) -> None:
+    status, body, _ = ask(port, f"/{name}", token=None)
+    assert status == 200
+    assert len(body) > 1000
+    assert TOKEN.encode() not in body
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/api/third.nii", "/page/index.html", "/docs", "/openapi.json",
+     "/api/first.nii/..", "/index.html", "/server.py", "//etc/passwd"],
+)  # fmt: skip
+def test_no_other_path_is_served(port: int, path: str) -> None:
+    assert ask(port, path)[0] == 404
+
+
+def test_a_foreign_host_name_is_refused(port: int) -> None:
+    assert ask(port, "/api/about", host="evil.example")[0] == 400
+    assert ask(port, "/api/about", host=f"localhost:{port}")[0] == 200
+
+
+def test_it_tells_what_is_open(port: int, explorer: Explorer) -> None:
+    about = json.loads(ask(port, "/api/about")[1])
+    assert about["scans"]["first"]["name"] == explorer.first.name
+    assert about["scans"]["second"]["bounds_mm"] == [list(corner) for corner in explorer.scans["second"].bounds_mm]
+    assert about["gap_tasks"] == ["gap", "route"]
+    assert about["view_mm"] == [128.0] * 3
+    assert str(explorer.loaded.folder.parent) not in json.dumps(about)
+    assert json.loads(ask(port, "/api/status")[1]) == {"progress": {"first": 1.0, "second": 1.0}, "failure": None}
+
+
+def test_it_hands_out_the_scans(port: int, explorer: Explorer) -> None:
+    assert ask(port, "/api/first.nii")[1] == scan_nifti(explorer.first)
+    assert ask(port, "/api/second.nii")[1] == scan_nifti(explorer.scans["second"])
+
+
+def test_it_answers_as_the_python_api_does(port: int, explorer: Explorer, points_mm: list) -> None:
+    gaps = json.loads(ask(port, "/api/gaps", {"points_mm": points_mm})[1])
+    direct = explorer.gaps(points_mm)
+    np.testing.assert_allclose(gaps["predicted_mm"]["route"], direct.predicted_mm["route"])
+    np.testing.assert_allclose(gaps["true_mm"], direct.true_mm)
+    assert gaps["routes"]["route"]["closure_mm"] == direct.routes["route"].closure_mm
+    assert gaps["routes"]["gap"]["closure_mm"] is None
+    same = json.loads(ask(port, "/api/same", {"point_mm": points_mm[0]})[1])
+    assert same["place_mm"] == list(explorer.same_place(points_mm[0]).place_mm)
+    heat = json.loads(ask(port, "/api/heat", {"point_mm": points_mm[0], "which": "second"})[1])
+    assert heat["shape"] == list(explorer.heat(points_mm[0], "second").cosine.shape)
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "status", "word"),
+    [
+        ("/api/gaps", {"points_mm": [[0, 0, 0]]}, 400, "wanted 2 to 12, got 1"),
+        ("/api/heat", {"point_mm": [1e9, 0, 0]}, 400, "inside SYNTHETIC"),
+        ("/api/heat", {"point_mm": [0, 0, 0], "which": "third"}, 422, "which"),
+        ("/api/heat", {"point_mm": "x"}, 422, "point_mm"),
+        ("/api/same", {}, 422, "point_mm"),
+    ],
+)
+def test_bad_questions_get_a_word(port: int, path: str, question: dict, status: int, word: str) -> None:
+    code, body, _ = ask(port, path, question)
+    assert code == status
+    assert word in body.decode()
+
+
+def test_unfinished_features_are_not_an_error(explorer: Explorer, points_mm: list) -> None:
+    with running(make_app(Explorer(explorer.loaded, explorer.first), TOKEN)) as taken:
+        code, body, _ = ask(taken, "/api/heat", {"point_mm": points_mm[0]})
+        assert code == 503
+        assert b"0 % computed" in body
+        assert ask(taken, "/api/gaps", {"points_mm": points_mm})[0] == 200
+        assert ask(taken, "/api/second.nii")[0] == 400
+
+
+def test_several_tabs_get_their_own_answers(port: int, explorer: Explorer, points_mm: list) -> None:
+    """Two orders of the same points, asked by eight clients at once."""
+    orders = [points_mm, points_mm[::-1]] * 4
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda points: json.loads(ask(port, "/api/gaps", {"points_mm": points})[1]), orders))
+    for points, answer in zip(orders, answers, strict=True):
+        np.testing.assert_allclose(answer["predicted_mm"]["gap"], explorer.gaps(points).predicted_mm["gap"], atol=1e-6)
+
+
+def test_a_taken_port_is_named(explorer: Explorer, port: int) -> None:
+    app = make_app(explorer, TOKEN)
+    with pytest.raises(InputError, match=f"port: wanted a free port, got {port}"), running(app, port):
+        pass
+    with pytest.raises(InputError, match="port: wanted a free port, got 99999"), running(app, 99999):
+        pass
+
+
+def test_the_server_ends_with_its_block(explorer: Explorer) -> None:
+    before = threading.active_count()
+    with running(make_app(explorer, TOKEN)) as taken:
+        assert ask(taken, "/api/status")[0] == 200
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        ask(taken, "/api/status")
+    assert threading.active_count() <= before + 8  # the thread pool of earlier requests may stay

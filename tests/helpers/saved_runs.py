@@ -1,0 +1,51 @@
+"""Encoders with made-up weights saved as a run saves them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from orienteer.encoders import build_encoder
+from orienteer.runs.weights import save_encoder
+from orienteer.types import Triple
+
+SaveRun = Callable[..., Path]
+
+
+FACTS: dict[str, Any] = {
+    "spacing_mm": [2.0, 2.0, 3.0],
+    "axes": "RAS",
+    "intensity": {
+        "CT": {"window_hu": [-1000.0, 1000.0], "to": [-1, 1]},
+        "MR": {"percentiles_of_body": [0.5, 99.5], "to": [-1, 1]},
+    },
+    "unit_mm": 100.0,
+    "method": "default",
+    "steps": 1,
+    "seed": 0,
+    "data_fingerprint": "0123456789abcdef",
+    "licence": "CC-BY-4.0",
+}
+"""What encoder.json says beside the network."""
+
+
+@pytest.fixture
+def save_run(tmp_path: Path) -> SaveRun:
+    """Returns a function that saves an encoder with made-up weights, norms too, as a finished run does."""
+
+    def save(name: str, view_size: Triple = (16, 16, 16), folder: str = "run", **arguments: Any) -> Path:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            encoder = build_encoder(name, view_size, **arguments)
+            with torch.no_grad():
+                for parameter in encoder.parameters():
+                    # Norms begin as one and zero: left so, nobody would see them swapped or lost.
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+        run = tmp_path / folder
+        run.mkdir()
+        save_encoder(run, encoder, {"view_size": list(view_size), **FACTS})
+        return run
+
+    return save

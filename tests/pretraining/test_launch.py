@@ -1,0 +1,38 @@
+"""Two processes with gloo come to the same weights as one, with the same global batch, up to rounding."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from orienteer.pretraining.pretrain import pretrain
+from tests.helpers.run_files import lines, weights
+from tests.helpers.small_run import SMALL
+
+
+@pytest.mark.parametrize("started_by", ["lightning", "torchrun"])
+def test_two_processes_equal_one(started_by: str, torsos: Path, store: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "store": str(store), "steps": 4, "validate_every": 2, "batch": 4, "weight_decay": 0.0}
+    alone = pretrain(torsos, tmp_path / "alone", **settings)
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump({**settings, "devices": 2}))
+    command = [sys.executable, "-m", "orienteer"]
+    if started_by == "torchrun":
+        run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+        command = [*run, "-m", "orienteer"]
+    command += ["pretrain", str(torsos), "--config", str(file), "--out", str(tmp_path / "both")]
+    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    one, two = weights(alone.folder), weights(tmp_path / "both")
+    for name, value in one.items():
+        torch.testing.assert_close(
+            two[name], value, atol=2e-4, rtol=2e-3, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    for part in ("train", "heldout"):
+        for row, other in zip(lines(alone.folder, part), lines(tmp_path / "both", part), strict=True):
+            assert row.keys() == other.keys()
+            for key, value in row.items():
+                if isinstance(value, float):
+                    assert other[key] == pytest.approx(value, rel=2e-3, abs=2e-3), key
