@@ -34,7 +34,7 @@ from orienteer.finetuning.segmentation.patches import LOWEST, Patches
 from orienteer.finetuning.segmentation.train import step_loss
 from orienteer.labelled.cases import CaseReader, prepare_cases
 from orienteer.labelled.datasets import read_dataset
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 

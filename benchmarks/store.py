@@ -20,9 +20,11 @@ import numpy as np
 import psutil
 import SimpleITK as sitk
 
+from orienteer.scans.discover import discover
 from orienteer.scans.index import Index, entry_of
-from orienteer.scans.prepare import Preparation, prepare, prepare_scan
-from orienteer.scans.read import Selection, discover
+from orienteer.scans.preparation import Preparation, prepare_scan
+from orienteer.scans.prepare import prepare
+from orienteer.scans.source import Selection
 from orienteer.scans.store import Store, array_path
 
 SETTINGS = Preparation(spacing_mm=(1.0, 1.0, 1.0))

@@ -27,8 +27,9 @@ from orienteer.report.spoil import FAULTS, Fault, write_spoiled
 from orienteer.report.trust import FALSE_ALARMS, Witness, learn_sound, linear_map_of
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
+from orienteer.scans.discover import discover
 from orienteer.scans.prepare import prepare
-from orienteer.scans.read import ScanSource, Selection, discover
+from orienteer.scans.source import ScanSource, Selection
 from orienteer.scans.store import Store
 
 HIPPOCAMPUS_SETTINGS: dict[str, Any] = {"encoder": "tiny", "validation_fraction": 0.35, "pictures": False}

@@ -20,9 +20,11 @@ import SimpleITK as sitk
 import torch
 from scipy import ndimage
 
+from orienteer.scans.index import StoredScan
 from orienteer.scans.normalise import to_values
-from orienteer.scans.prepare import Preparation, prepare
-from orienteer.scans.store import Store, StoredScan
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare
+from orienteer.scans.store import Store
 
 REAL_SCANS = Path(__file__).parents[2] / "shared" / "data" / "scans"
 NAMES = ("thorax_ct.nii.gz", "abdomen_ct.nii.gz", "colin27_mr.nii.gz")

@@ -29,7 +29,8 @@ from orienteer.progress import say
 from orienteer.runs.folder import LOCK_FILE, fingerprint, locked
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
-from orienteer.scans.prepare import Preparation, prepare
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare
 from orienteer.scans.source import Selection
 
 CONFIG_FILE, ABOUT_FILE = "compare.yaml", "about.json"

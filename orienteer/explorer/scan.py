@@ -12,9 +12,11 @@ from torch import Tensor
 from orienteer.errors import InputError, ScanError
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.body import BodyMap
+from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
-from orienteer.scans.prepare import prepare_scan
-from orienteer.scans.read import ScanSource, Selection, discover, header
+from orienteer.scans.preparation import prepare_scan
+from orienteer.scans.read import header
+from orienteer.scans.source import ScanSource, Selection
 from orienteer.types import Triple, TripleMm
 from orienteer.views.sample import can_hold
 

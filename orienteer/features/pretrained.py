@@ -13,9 +13,10 @@ from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.features.whole_scan import AIR, grid_starts
 from orienteer.runs.weights import load_encoder
+from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation, prepare_read, prepare_scan
-from orienteer.scans.read import Scan, Selection, discover
+from orienteer.scans.source import Scan, Selection
 from orienteer.types import Triple, TripleMm
 
 

@@ -21,8 +21,9 @@ from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.runs.weights import load_encoder
-from orienteer.scans.prepare import Preparation
-from orienteer.scans.store import BodyMap, Store
+from orienteer.scans.body import BodyMap
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.store import Store
 from orienteer.types import Triple, TripleMm
 
 AIR = -1.0

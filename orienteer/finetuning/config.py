@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orienteer.scans.prepare import Preparation
-from orienteer.scans.read import Selection
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain, require
 from orienteer.types import Triple, TripleMm
 

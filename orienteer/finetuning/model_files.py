@@ -15,7 +15,7 @@ from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
 from orienteer.finetuning.segmentation.network import Segmenter, load_unique, unique_state
 from orienteer.runs.forms import check_forms
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.types import Triple
 

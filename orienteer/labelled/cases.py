@@ -22,7 +22,7 @@ from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress
 from orienteer.scans.content import file_hash
 from orienteer.scans.index import Failure
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import header
 from orienteer.scans.source import Discovery, Selection
 from orienteer.scans.store import Store

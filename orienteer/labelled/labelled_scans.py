@@ -11,7 +11,7 @@ from orienteer.labelled.label_csv import Labels, check_classes, match_scans, rea
 from orienteer.labelled.prepared import failures_text, prepare_named
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from orienteer.errors import InputError
 from orienteer.scans.content import contents
 from orienteer.scans.index import Failure, FileState, Index
-from orienteer.scans.prepare import Preparation, prepare, scan_key
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare, scan_key
 from orienteer.scans.source import Discovery, Selection
 
 

@@ -18,7 +18,9 @@ from orienteer.pretraining.module import Pretraining, named_losses, total_loss
 from orienteer.progress import Progress, clock
 from orienteer.runs.config import PretrainConfig, make_config
 from orienteer.runs.network import build_network, task_weights
-from orienteer.scans.read import Discovery, ScanHeader, Selection, discover, header
+from orienteer.scans.discover import discover
+from orienteer.scans.read import header
+from orienteer.scans.source import Discovery, ScanHeader, Selection
 from orienteer.scans.survey import VIEW_SHARE_OF_EXTENT, ScanPlan, make_plan, table
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort

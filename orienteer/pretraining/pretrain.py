@@ -38,8 +38,10 @@ from orienteer.runs.network import build_network, task_weights
 from orienteer.runs.plateau import plateau
 from orienteer.runs.summary import make_summary, summary_table
 from orienteer.runs.weights import save_encoder
-from orienteer.scans.prepare import Preparation, PrepareReport, prepare
-from orienteer.scans.read import Selection
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare
+from orienteer.scans.report import PrepareReport
+from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.types import AXES_CODE
 

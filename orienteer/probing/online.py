@@ -15,7 +15,7 @@ from orienteer.probing.models import Kind, fit_probe
 from orienteer.probing.voxels import INNER_SHARE, MajorityMap, dice, lattice, mean_dice, sample_voxels
 from orienteer.progress import say
 from orienteer.runs.config import PretrainConfig
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 

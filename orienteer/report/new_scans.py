@@ -7,7 +7,8 @@ from pathlib import Path
 from orienteer.pretraining.data import usable_scans
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.prepare import prepare
-from orienteer.scans.read import Discovery, ScanSource, Selection, header
+from orienteer.scans.read import header
+from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.scans.store import Store
 
 COARSER = 1.5

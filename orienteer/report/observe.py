@@ -20,7 +20,8 @@ from orienteer.report.spoil import Fault, write_spoiled
 from orienteer.report.trust import Witness, learn_sound
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
-from orienteer.scans.read import ScanSource, Selection, discover
+from orienteer.scans.discover import discover
+from orienteer.scans.source import ScanSource, Selection
 from orienteer.scans.store import Store
 
 REPORT_FILE = "report.html"

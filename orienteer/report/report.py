@@ -14,7 +14,7 @@ from orienteer.report import header_section as header_words
 from orienteer.report.curves import draw_curves, in_person_units, over_time, read_metrics, rivals_of
 from orienteer.report.findings import Findings, ObservedScan, flags
 from orienteer.runs.folder import FAILURES_FILE
-from orienteer.scans.store import StoredScan
+from orienteer.scans.index import StoredScan
 from orienteer.views.distort import NOTHING
 
 NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}

@@ -12,7 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from orienteer.errors import InputError
-from orienteer.scans.read import Scan, ScanSource, Selection, read_scan
+from orienteer.scans.read import read_scan
+from orienteer.scans.source import Scan, ScanSource, Selection
 from orienteer.types import AXIS_NAMES
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from orienteer.scans.prepare import Preparation
-from orienteer.scans.read import Selection
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.source import Selection
 from orienteer.views.augment import Augmentation
 from orienteer.views.distort import NOTHING
 from orienteer.views.sample import ViewPolicy

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.scans.read import ScanSource, Selection, header
+from orienteer.scans.read import header
+from orienteer.scans.source import ScanSource, Selection
 from orienteer.types import TripleMm
 
 BYTES_PER_VOXEL = 1.3

@@ -11,7 +11,7 @@ from orienteer.scans.content import Content
 from orienteer.scans.disk import free_bytes
 from orienteer.scans.index import Failure, StoredScan, entry_of, scan_of
 from orienteer.scans.preparation import Preparation, PreparedArrays, prepare_scan
-from orienteer.scans.read import ScanSource, Selection
+from orienteer.scans.source import ScanSource, Selection
 from orienteer.scans.store import array_path
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}

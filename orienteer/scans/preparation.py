@@ -14,8 +14,9 @@ from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap, body_map, body_mask, bounding_box
 from orienteer.scans.label_maps import MOST_LABELS, are_labels
 from orienteer.scans.normalise import check_contrast, check_range, intensity_range, to_stored
-from orienteer.scans.read import Scan, ScanSource, Selection, read_scan
+from orienteer.scans.read import read_scan
 from orienteer.scans.resample import Gridded, onto_grid
+from orienteer.scans.source import Scan, ScanSource, Selection
 from orienteer.types import TripleMm
 
 STEPS_VERSION = 1
@@ -104,7 +105,7 @@ def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparat
     Example:
         >>> import tempfile
         >>> import SimpleITK as sitk
-        >>> from orienteer.scans.read import discover
+        >>> from orienteer.scans.discover import discover
         >>> values = np.random.default_rng(0).integers(-100, 100, (20, 30, 40)).astype(np.int16)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     sitk.WriteImage(sitk.GetImageFromArray(values), f"{folder}/a.nii.gz")

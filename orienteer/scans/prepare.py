@@ -12,16 +12,15 @@ from orienteer.errors import InputError
 from orienteer.files import is_leftover, write_csv
 from orienteer.progress import Progress
 from orienteer.scans.content import Content, contents
+from orienteer.scans.discover import discover
 from orienteer.scans.disk import RESERVE_BYTES, disk_full, estimated_bytes, free_bytes
 from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
 from orienteer.scans.job import DiskFull, Job, Work, Written
 from orienteer.scans.lock import only_writer
 from orienteer.scans.pool import Pool, WorkerDied
-from orienteer.scans.preparation import Preparation as Preparation
-from orienteer.scans.preparation import PreparedArrays as PreparedArrays
-from orienteer.scans.preparation import prepare_scan as prepare_scan
-from orienteer.scans.read import Discovery, ScanSource, Selection, discover
-from orienteer.scans.report import PrepareReport as PrepareReport
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.report import PrepareReport
+from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.scans.store import array_path
 
 FAILURES_NAME = "failures.csv"

@@ -15,17 +15,19 @@ from jaxtyping import Float, Float32
 
 from orienteer.errors import ScanError
 from orienteer.scans.dicom import Stack, read_slice_header, stack
-from orienteer.scans.discover import discover as discover
 from orienteer.scans.modality import guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
 from orienteer.scans.raw_header import check_raw_header, check_whole, not_finite_error
-from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD
-from orienteer.scans.source import Discovery as Discovery
-from orienteer.scans.source import LeftOut as LeftOut
-from orienteer.scans.source import Scan as Scan
-from orienteer.scans.source import ScanHeader as ScanHeader
-from orienteer.scans.source import ScanSource as ScanSource
-from orienteer.scans.source import Selection as Selection
+from orienteer.scans.source import (
+    DICOM,
+    METAIMAGE,
+    NIFTI,
+    NRRD,
+    Scan,
+    ScanHeader,
+    ScanSource,
+    Selection,
+)
 from orienteer.types import TripleMm
 
 DIRECTION_TOLERANCE = 1e-3

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from orienteer.scans.read import Scan
+from orienteer.scans.source import Scan
 from orienteer.types import Triple, TripleMm
 
 COARSER = 1.5

@@ -11,11 +11,8 @@ from jaxtyping import Float32
 
 from orienteer.errors import InputError
 from orienteer.scans.arrays import ArrayFile, check_box, damaged, file_checksum
-from orienteer.scans.body import BodyMap as BodyMap
-from orienteer.scans.index import Duplicate as Duplicate
-from orienteer.scans.index import Failure as Failure
-from orienteer.scans.index import Index
-from orienteer.scans.index import StoredScan as StoredScan
+from orienteer.scans.body import BodyMap
+from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
 from orienteer.types import Triple
 
 OPEN_SCANS = 64
@@ -28,7 +25,8 @@ class Store:
     Example:
         >>> import tempfile
         >>> import SimpleITK as sitk
-        >>> from orienteer.scans.prepare import Preparation, prepare
+        >>> from orienteer.scans.preparation import Preparation
+        >>> from orienteer.scans.prepare import prepare
         >>> settings = Preparation(spacing_mm=(2.0, 2.0, 2.0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     values = np.random.default_rng(0).integers(0, 500, (40, 40, 40)).astype(np.int16)

@@ -9,7 +9,7 @@ import numpy as np
 
 from orienteer.errors import InputError
 from orienteer.scans.disk import BYTES_PER_VOXEL
-from orienteer.scans.read import ScanHeader
+from orienteer.scans.source import ScanHeader
 from orienteer.types import Triple, TripleMm
 
 VIEW_SHARE_OF_EXTENT = 0.55

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "orienteer"
 
 LAYERS = (
     {"types", "errors", "progress"},
-    {"files", "settings", "arguments"},
+    {"files", "settings", "arguments", "devices", "interrupts"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
     {"views"},

@@ -19,7 +19,8 @@ from orienteer.exports import nnunet as to_nnunet
 from orienteer.exports.export import export
 from orienteer.exports.nnunet_plans import read_plans
 from orienteer.runs.weights import load_encoder
-from orienteer.scans.read import discover, read_scan
+from orienteer.scans.discover import discover
+from orienteer.scans.read import read_scan
 from tests.helpers.nnunet_plans import plain_kwargs, residual_kwargs, write_plans
 from tests.helpers.saved_runs import SaveRun
 

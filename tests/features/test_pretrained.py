@@ -13,8 +13,10 @@ from orienteer.features.pretrained import load
 from orienteer.pretraining.pretrain import Run
 from orienteer.runs.folder import read_config
 from orienteer.runs.model_card import model_card, write_model_card
+from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.read import Selection, discover, read_scan
+from orienteer.scans.read import read_scan
+from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from tests.helpers.saved_runs import SaveRun
 

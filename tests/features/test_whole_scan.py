@@ -17,7 +17,8 @@ from orienteer.features.whole_scan import (
     view_vectors,
 )
 from orienteer.pretraining.pretrain import Run
-from orienteer.scans.store import BodyMap, Store
+from orienteer.scans.body import BodyMap
+from orienteer.scans.store import Store
 from orienteer.types import Triple
 from tests.helpers.ramps import RampEncoder, ramp_store
 

@@ -9,8 +9,9 @@ from torch import nn
 
 from orienteer.encoders.base import Encoder
 from orienteer.features.whole_scan import FrozenEncoder
-from orienteer.scans.prepare import Preparation, prepare
-from orienteer.scans.read import Selection
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare
+from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.types import Triple
 

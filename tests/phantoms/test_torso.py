@@ -5,7 +5,8 @@ import SimpleITK as sitk
 from orienteer.errors import InputError
 from orienteer.phantoms.anatomy import LABEL_NAMES, SOFT
 from orienteer.phantoms.torso import PREFIX, Phantom, phantom, write_phantoms
-from orienteer.scans.read import discover, read_scan
+from orienteer.scans.discover import discover
+from orienteer.scans.read import read_scan
 
 SMALL = {"shape_vox": (32, 32, 48), "spacing_mm": 10.0}
 SEEDS = range(12)

@@ -5,8 +5,9 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.report.spoil import FAULTS, Fault, spoiled, write_spoiled
-from orienteer.scans.read import Selection, discover, read_scan
-from orienteer.scans.source import Scan
+from orienteer.scans.discover import discover
+from orienteer.scans.read import read_scan
+from orienteer.scans.source import Scan, Selection
 
 
 def odd_scan() -> Scan:

@@ -11,7 +11,8 @@ import SimpleITK as sitk
 
 from orienteer.errors import ScanError
 from orienteer.scans import read as read_module
-from orienteer.scans.read import ScanSource, Selection, header, read_scan
+from orienteer.scans.read import header, read_scan
+from orienteer.scans.source import ScanSource, Selection
 from tests.helpers.files import image_of, noise, source_of, write
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from orienteer.scans.body import body_map, body_mask, bounding_box
-from orienteer.scans.read import discover, read_scan
+from orienteer.scans.discover import discover
+from orienteer.scans.read import read_scan
 
 
 def ball(shape, centre, radius):

@@ -7,7 +7,9 @@ import pytest
 
 from orienteer.errors import ScanError
 from orienteer.scans.dicom import in_order, read_slice_header, stack
-from orienteer.scans.read import ScanSource, discover, read_scan
+from orienteer.scans.discover import discover
+from orienteer.scans.read import read_scan
+from orienteer.scans.source import ScanSource
 from tests.helpers.files import PATIENT, noise, turned, write_dicom
 
 

@@ -8,7 +8,8 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.scans import discover as discover_module
 from orienteer.scans import label_maps
-from orienteer.scans.read import Discovery, Selection, discover
+from orienteer.scans.discover import discover
+from orienteer.scans.source import Discovery, Selection
 from tests.helpers.files import noise, write, write_dicom
 
 

@@ -14,11 +14,13 @@ from orienteer.errors import InputError, ScanError
 from orienteer.files import write_bytes
 from orienteer.scans import content, disk, job, preparation
 from orienteer.scans import prepare as prepare_module
+from orienteer.scans.discover import discover
 from orienteer.scans.index import FILE_NAME, Duplicate
 from orienteer.scans.job import Work
 from orienteer.scans.lock import only_writer
-from orienteer.scans.prepare import Preparation, prepare, prepare_scan
-from orienteer.scans.read import Scan, Selection, discover
+from orienteer.scans.preparation import Preparation, prepare_scan
+from orienteer.scans.prepare import prepare
+from orienteer.scans.source import Scan, Selection
 from orienteer.scans.store import Store, array_path
 from tests.helpers.files import turned, write
 

@@ -4,8 +4,10 @@ import pytest
 import SimpleITK as sitk
 
 from orienteer.phantoms.torso import phantom
+from orienteer.scans.discover import discover
 from orienteer.scans.modality import guess_modality
-from orienteer.scans.read import ScanSource, Selection, discover, header, read_scan
+from orienteer.scans.read import header, read_scan
+from orienteer.scans.source import ScanSource, Selection
 from tests.helpers.files import image_of, noise, source_of, turned, write, write_dicom
 
 DIRECTIONS = {

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from orienteer.scans.read import Scan
 from orienteer.scans.resample import onto_grid
+from orienteer.scans.source import Scan
 from tests.helpers.files import turned
 
 

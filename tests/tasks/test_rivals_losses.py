@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from orienteer.tasks.base import FeatureSpec, ViewShape
-from orienteer.tasks.classes import UNTOUCHED
 from orienteer.tasks.dense_gap import DenseGap, DenseGapConfig, DenseGapPrediction
 from orienteer.tasks.instance_contrast import InstanceContrast, InstanceContrastConfig, InstanceContrastPrediction
 from orienteer.tasks.jigsaw import JigsawPrediction, JigsawTargets
@@ -15,6 +14,7 @@ from orienteer.tasks.place_contrast import PlaceContrastPrediction
 from orienteer.tasks.reconstruction import ReconstructionPrediction
 from orienteer.tasks.rotation import RotationPrediction, RotationTargets
 from orienteer.tasks.volume_contrast import VolumeContrastPrediction
+from orienteer.views.distort import UNTOUCHED
 from tests.helpers.synthetic import SIZE, SPACING, SPECS, UNIT_MM, make_features, make_task, make_views
 
 

@@ -11,8 +11,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from orienteer.errors import ScanError
-from orienteer.scans.prepare import Preparation, prepare
-from orienteer.scans.read import Selection
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare
+from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.views.augment import Augmentation
 from orienteer.views.dataset import GlobalBatches, TrainingViews, ValidationViews, collate

@@ -11,7 +11,7 @@ from orienteer.features.whole_scan import FrozenEncoder, frozen_encoder
 from orienteer.pretraining.pretrain import encoder_facts
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.weights import save_encoder
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.types import TripleMm
 
 

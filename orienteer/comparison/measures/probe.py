@@ -10,7 +10,7 @@ from orienteer.comparison.work.bench import Bench, Outcome, Value
 from orienteer.features.whole_scan import FrozenEncoder
 from orienteer.labelled.cases import LabelledCase
 from orienteer.probing.voxels import VoxelProbe
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scoring.segmentation_metrics import mean
 
 MAJORITY_MAP = "majority map"

@@ -20,7 +20,7 @@ from orienteer.features.whole_scan import AIR, FrozenEncoder, features_at
 from orienteer.labelled.cases import LabelledCase, open_labels
 from orienteer.probing.voxels import lattice
 from orienteer.progress import Progress
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
 
 SAME_COORDINATES, RAW_PATCH = "same coordinates", "raw patch"

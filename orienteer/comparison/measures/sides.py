@@ -12,7 +12,7 @@ from orienteer.features.whole_scan import FrozenEncoder, read_view
 from orienteer.labelled.cases import LabelledCase
 from orienteer.probing.models import fit_probe
 from orienteer.progress import Progress
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.tasks.histogram import view_histograms
 from orienteer.types import Triple
 

@@ -9,7 +9,7 @@ from orienteer.comparison.work.parts import Parts
 from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import LabelledData
 from orienteer.labelled.split import draw_cases
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 

@@ -19,7 +19,7 @@ from orienteer.comparison.work.bench import Bench, Outcome
 from orienteer.comparison.work.cells import PRETRAIN, Cell
 from orienteer.comparison.work.energy import joules, used
 from orienteer.features.whole_scan import FrozenEncoder
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 
 
 def do_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from orienteer.labelled.prepared import failures_text, prepare_named
 from orienteer.progress import Progress
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 

@@ -8,7 +8,7 @@ from orienteer.finetuning.segmentation.augment import PatchChanges, apply_change
 from orienteer.finetuning.segmentation.patches import LOWEST, PatchBatch, Patches, cut, draw_start, patch_batches
 from orienteer.labelled.cases import CaseReader, prepare_cases
 from orienteer.labelled.datasets import read_dataset
-from orienteer.scans.prepare import Preparation
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.views.augment import Augmentation, draw_parameters
