@@ -7,12 +7,10 @@ import json
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-import jsonargparse
-from jsonargparse import ArgumentParser
-
-jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+if TYPE_CHECKING:  # loaded when a command is parsed: the list of commands must come at once
+    from jsonargparse import ArgumentParser
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +22,7 @@ class Command:
         settings: a dataclass whose fields are options too, passed on as keywords, named in the same way.
         positional: the option that needs no name: ``orienteer plan SCANS`` is ``orienteer plan --scans SCANS``.
         about: one line for the list of commands.
+        group: the heading that it stands under in that list.
         prints: whether what it returns is printed.
     """
 
@@ -31,6 +30,7 @@ class Command:
     settings: str | None = None
     positional: str | None = None
     about: str = ""
+    group: str = ""
     prints: bool = False
 
     def load(self) -> Callable[..., Any]:
@@ -50,8 +50,7 @@ def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[st
     head = argparse.ArgumentParser(
         prog=prog,
         description=about,
-        epilog=f"{prog} COMMAND --help explains the options of a command.\n\ncommands:\n"
-        + "\n".join(f"  {name:<10} {command.about}" for name, command in commands.items()),
+        epilog=_command_list(commands) + f"\n\n{prog} COMMAND --help explains the options of a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     head.add_argument("--version", action="version", version=f"{prog} {version('orienteer')}")
@@ -101,6 +100,14 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
     return plain + [f"--{name}={_as_list(parts, kinds[name])}" for name, parts in lists.items()]
 
 
+def _command_list(commands: dict[str, Command]) -> str:
+    """Returns the commands under the headings of their groups, in the order in which both come."""
+    groups: dict[str, list[str]] = {}
+    for name, command in commands.items():
+        groups.setdefault(command.group, []).append(f"  {name:<10} {command.about}")
+    return "\n\n".join("\n".join([f"{heading}:", *lines]) for heading, lines in groups.items())
+
+
 def kinds_of(command: Command) -> dict[str, Any]:
     """Returns the type of each option."""
     kinds = {"config": str, **get_type_hints(command.load())}
@@ -113,19 +120,24 @@ def kinds_of(command: Command) -> dict[str, Any]:
     return kinds
 
 
-def _parser(prog: str, name: str, command: Command) -> ArgumentParser:
+def _parser(prog: str, name: str, command: Command) -> "ArgumentParser":
+    import jsonargparse
+
+    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     function, settings = command.load(), command.load_settings()
-    parser = ArgumentParser(prog=f"{prog} {name}", description=(inspect.getdoc(function) or "").partition("\n\n")[0])
+    parser = jsonargparse.ArgumentParser(
+        prog=f"{prog} {name}", description=(inspect.getdoc(function) or "").partition("\n\n")[0]
+    )
     parser.add_argument("--config", action="config", help="YAML file with any of the options below")
-    own = [item for item in inspect.signature(function).parameters.values() if item.kind != item.VAR_KEYWORD]
+    written = [item for item in inspect.signature(function).parameters.values() if item.kind != item.VAR_KEYWORD]
     fields = {item.name for item in dataclasses.fields(settings)} if settings else set()
-    skip: set[str | int] = {item.name for item in own if item.name in fields}
-    if any(item.name not in skip for item in own):
+    skip: set[str | int] = {*fields}  # the dataclass documents these, and the function takes them as typed keywords
+    if any(item.name not in skip for item in written):
         parser.add_function_arguments(function, skip=skip, fail_untyped=False)
     if settings is not None:
         parser.add_class_arguments(settings)
         # A function may have defaults of its own for some settings (the demo's number of steps).
-        parser.set_defaults({item.name: _plain(item.default) for item in own if item.name in fields})
+        parser.set_defaults({item.name: _plain(item.default) for item in written if item.name in fields})
     return parser
 
 

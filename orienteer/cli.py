@@ -7,17 +7,21 @@ from collections.abc import Sequence
 
 from orienteer.arguments import Command, parse
 
+START, LOOK, USE, MEASURE = "get started", "look", "use", "measure"
+
 COMMANDS = {
     "demo": Command(
         "orienteer.pretraining.demo:demo",
         "orienteer.runs.config:PretrainConfig",
-        about="no data needed: make synthetic scans, pretrain on them, show figures and pictures",
+        about="needs no data: make synthetic scans, pretrain on them, show errors and pictures",
+        group=START,
     ),
     "plan": Command(
         "orienteer.pretraining.plan:plan",
         "orienteer.runs.config:PretrainConfig",
         "scans",
-        about="say what pretrain would do with a folder of scans, why, and what it would cost",
+        about="show what pretrain would do with a folder of scans, why, and what it would cost",
+        group=START,
         prints=True,
     ),
     "pretrain": Command(
@@ -25,57 +29,67 @@ COMMANDS = {
         "orienteer.runs.config:PretrainConfig",
         "scans",
         about="train an encoder on a folder of unlabelled scans",
+        group=START,
     ),
     "observe": Command(
         "orienteer.report.observe:observe",
         positional="run",
-        about="write report.html: what a run believes about scans that it never saw",
+        about="write report.html: what a run predicts on scans that it was not trained on",
+        group=LOOK,
     ),
     "explore": Command(
         "orienteer.explorer.explore:explore",
         positional="run",
-        about="open a page: click in a scan, and see gaps, routes and alike places",
-    ),
-    "export": Command(
-        "orienteer.exports.export:export",
-        positional="run",
-        about="write the weights for MONAI, nnU-Net, ONNX or torch",
-        prints=True,
+        about="open a page: click in a scan, and see gaps, routes and similar places",
+        group=LOOK,
     ),
     "finetune": Command(
         "orienteer.finetuning.finetune:finetune",
         "orienteer.finetuning.config:FinetuneConfig",
         "run",
-        about="train on labelled scans, from a run's weights or from scratch, and score it",
+        about="train on labelled scans, from a run's weights or from scratch, and score the result",
+        group=USE,
     ),
     "predict": Command(
         "orienteer.finetuning.predict:predict",
         positional="model",
-        about="write label maps of new scans with a fine-tuned network",
+        about="write label maps or classes of new scans with a fine-tuned network",
+        group=USE,
     ),
     "embed": Command(
         "orienteer.features.embed:embed",
         "orienteer.features.embed:EmbedSettings",
         "run",
-        about="write one vector per scan, or per view with its place in mm",
+        about="write one vector per scan, or one per view with its place in mm",
+        group=USE,
+    ),
+    "export": Command(
+        "orienteer.exports.export:export",
+        positional="run",
+        about="write the weights for MONAI, nnU-Net, ONNX or torch",
+        group=USE,
+        prints=True,
     ),
     "probe": Command(
         "orienteer.probing.probe:probe",
         "orienteer.probing.probe:ProbeSettings",
         "run",
-        about="measure frozen features with ridge, logistic regression or nearest neighbours",
+        about="measure frozen features with ridge or logistic regression or nearest neighbours",
+        group=MEASURE,
     ),
     "compare": Command(
         "orienteer.comparison.compare:compare",
         "orienteer.comparison.config:CompareConfig",
         "data",
         about="compare pretraining methods on equal terms: one table and one page",
+        group=MEASURE,
     ),
     "ablate": Command(
         "orienteer.comparison.ablate:ablate",
         "orienteer.comparison.config:CompareConfig",
         "data",
         about="compare a method with itself, one thing changed at a time",
+        group=MEASURE,
     ),
 }
 """Every command: its function, the dataclass of its settings, and the option that needs no name. Loaded when asked for."""

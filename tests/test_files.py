@@ -1,0 +1,176 @@
+"""Files are whole or not there, whoever writes at the same time; a lock dies with its holder."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orienteer.errors import InputError
+from orienteer.files import Lock, csv_text, is_leftover, replacing, write_bytes, write_csv, write_json, write_text
+
+SIZE, ROUNDS = 200_000, 60
+
+
+def busy(holder: str) -> InputError:
+    return InputError("out", wanted="a free folder", got=holder, do="wait")
+
+
+def write_often(path: Path, letter: str, failures: list[str]) -> None:
+    try:
+        for _ in range(ROUNDS):
+            write_bytes(path, letter.encode() * SIZE)
+    except OSError as error:
+        failures.append(str(error))
+
+
+def write_often_process(path: Path, letter: str) -> None:
+    failures: list[str] = []
+    write_often(path, letter, failures)
+    sys.exit(1 if failures else 0)
+
+
+def assert_always_whole(path: Path, alive: Callable[[], bool]) -> int:
+    """Reads until the writers have ended; every content that is seen is one letter, in full length."""
+    reads = 0
+    while alive():
+        if path.exists():
+            content = path.read_bytes()
+            assert len(content) == SIZE
+            assert len(set(content)) == 1
+            reads += 1
+    return reads
+
+
+def test_two_processes_write_one_file_and_a_third_reads_it_whole(tmp_path: Path) -> None:
+    path, context = tmp_path / "shared.json", get_context("spawn")
+    writers = [context.Process(target=write_often_process, args=(path, letter)) for letter in "ab"]
+    for writer in writers:
+        writer.start()
+    reads = assert_always_whole(path, lambda: any(writer.is_alive() for writer in writers))
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert reads > 0
+    assert [file.name for file in tmp_path.iterdir()] == ["shared.json"]
+
+
+def test_two_threads_write_one_file(tmp_path: Path) -> None:
+    path, failures = tmp_path / "shared.json", list[str]()
+    writers = [threading.Thread(target=write_often, args=(path, letter, failures)) for letter in "ab"]
+    for writer in writers:
+        writer.start()
+    assert_always_whole(path, lambda: any(writer.is_alive() for writer in writers))
+    assert not failures
+
+
+def test_a_write_that_fails_leaves_the_earlier_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "earlier")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(path, "later")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "earlier"
+
+
+def test_a_library_writes_to_a_temporary_file_with_the_ending_that_it_needs(tmp_path: Path) -> None:
+    path = tmp_path / "array.npy"
+    with replacing(path, suffix=".npy") as temporary:
+        assert temporary.parent == tmp_path
+        assert is_leftover(temporary)
+        np.save(temporary, np.arange(3))
+        assert not path.exists()
+    assert np.load(path).tolist() == [0, 1, 2]
+
+
+def test_an_error_while_a_library_writes_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("earlier")
+
+    def interrupted() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "earlier"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_forms_of_json_and_csv(tmp_path: Path) -> None:
+    write_json(tmp_path / "new" / "a.json", {"views": (1, 2)}, indent=None)
+    assert (tmp_path / "new" / "a.json").read_text() == '{"views": [1, 2]}\n'
+    write_csv(tmp_path / "a.csv", ["scan", "mm"], [['a "b"', 1.5], ["c\nd", None]])
+    assert (tmp_path / "a.csv").read_bytes() == b'scan,mm\n"a ""b""",1.5\n"c\nd",\n'
+    assert csv_text(["scan"], []) == "scan\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "leftover"),
+    [(".a.json.12-3-0.part", True), (".a.nii.gz.12-3-0.part.nii.gz", True), ("a.part", False), (".lock", False)],
+)
+def test_leftovers_are_known_by_their_names(name: str, leftover: bool) -> None:
+    assert is_leftover(Path(name)) is leftover
+
+
+def test_a_lock_keeps_others_out_names_its_holder_and_is_given_back(tmp_path: Path) -> None:
+    first, second = Lock(tmp_path / ".lock", busy), Lock(tmp_path / ".lock", busy)
+    with first, pytest.raises(InputError, match=f"got process {os.getpid()} on "):
+        second.acquire()
+    with second:
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_waits_for_as_long_as_its_patience(tmp_path: Path) -> None:
+    holder = Lock(tmp_path / ".lock", busy)
+    holder.acquire()
+    threading.Timer(0.3, holder.release).start()
+    began = time.monotonic()
+    with Lock(tmp_path / ".lock", busy, patience_s=30.0):
+        assert time.monotonic() - began > 0.2
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom orienteer.files import Lock\n"
+        "Lock(Path(sys.argv[1]), ValueError).acquire()\nos.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / ".lock")], timeout=60, cwd=Path.cwd())
+    assert killed.returncode == -9
+    assert (tmp_path / ".lock.holder").exists()  # it left its name, and yet:
+    with Lock(tmp_path / ".lock", busy):
+        pass
+
+
+def test_a_process_does_not_wait_for_the_one_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\nfrom pathlib import Path\nfrom orienteer.errors import InputError\n"
+        "from orienteer.files import Lock\n"
+        "def busy(holder): return InputError('out', wanted='a free folder', got=holder, do='wait')\n"
+        "try: Lock(Path(sys.argv[1]), busy, patience_s=60.0).acquire()\n"
+        "except InputError as error: print(json.dumps(error.got))\n"
+    )
+    with Lock(tmp_path / ".lock", busy):
+        child = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / ".lock")],
+            timeout=30,
+            cwd=Path.cwd(),
+            capture_output=True,
+            text=True,
+        )
+    assert json.loads(child.stdout).startswith(f"process {os.getpid()} on ")
