@@ -103,6 +103,64 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
         _flush(path.parent, os.O_RDONLY)
 
 
+def inside(folder: str | Path, name: str | Path) -> Path:
+    """Returns the path of an output file, and refuses one that would lie outside its folder.
+
+    Names of cases and scans come from files of the user. Every output path that is made from such a name goes through here.
+
+    Args:
+        folder: the output folder.
+        name: path of the file in it.
+
+    Raises:
+        InputError: the path is absolute, leads out of the folder by ``..`` or through a link, or is the folder itself.
+
+    Example:
+        >>> inside("out", "imagesTr/a.nii.gz").as_posix()
+        'out/imagesTr/a.nii.gz'
+        >>> inside("out", "../a.nii.gz")
+        Traceback (most recent call last):
+        orienteer.errors.InputError: output file ../a.nii.gz: wanted a place inside out, got one outside. \
+Do this: rename the scan, or list it by a path inside its data set.
+    """
+    root = Path(folder).resolve()
+    place = (root / name).resolve()
+    if place == root or not place.is_relative_to(root):
+        raise InputError(
+            f"output file {name}",
+            wanted=f"a place inside {folder}",
+            got="one outside",
+            do="rename the scan, or list it by a path inside its data set",
+        )
+    return Path(folder) / name
+
+
+def safe_names(names: Sequence[str]) -> dict[str, str]:
+    """Returns a relative path for every name, each another, that stays inside any folder that it is put into.
+
+    A name that is one already is kept. Absolute paths and paths through ``..`` lose what leads out; where two would become
+    the same, a number tells them apart.
+
+    Example:
+        >>> safe_names(["ct/a", "../b", "/data/x/b", "../../b"])
+        {'ct/a': 'ct/a', '../b': 'b', '/data/x/b': 'data/x/b', '../../b': 'b-2'}
+    """
+    kept = {name: _inner(name) for name in names}
+    taken = {name for name, inner in kept.items() if name == inner}
+    for name, inner in kept.items():
+        if name == inner:
+            continue
+        numbered = (inner, *(f"{inner}-{number}" for number in range(2, len(kept) + 2)))
+        kept[name] = next(candidate for candidate in numbered if candidate not in taken)
+        taken.add(kept[name])
+    return kept
+
+
+def _inner(name: str) -> str:
+    parts = name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "unnamed"
+
+
 def is_leftover(path: Path) -> bool:
     """Returns whether a file is what a killed process left of a file that it was writing."""
     return path.name.startswith(".") and TEMPORARY in path.suffixes

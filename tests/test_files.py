@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.files import Lock, csv_text, is_leftover, replacing, write_bytes, write_csv, write_json, write_text
+from orienteer.files import (
+    Lock,
+    csv_text,
+    inside,
+    is_leftover,
+    replacing,
+    safe_names,
+    write_bytes,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 SIZE, ROUNDS = 200_000, 60
 
@@ -174,3 +185,27 @@ def test_a_process_does_not_wait_for_the_one_that_started_it(tmp_path: Path) -> 
             text=True,
         )
     assert json.loads(child.stdout).startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../a", "b/../../a", ".", "", "b/..", "link/a"])
+def test_an_output_outside_its_folder_is_refused(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="wanted a place inside"):
+        inside(folder, name)
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "imagesTr/a", "b/../a", "..a", "a..b/c"])
+def test_an_output_inside_its_folder_is_kept_as_it_is(name: str, tmp_path: Path) -> None:
+    assert inside(tmp_path, name) == tmp_path / name
+
+
+def test_safe_names_are_unique_and_stay_inside(tmp_path: Path) -> None:
+    names = ["a", "../a", "/a", "b/../a", "..\\a", "", "..", "/tmp/x/a", "a/b", "./a/b"]
+    safe = safe_names(names)
+    assert len(set(safe.values())) == len(names)
+    assert safe["a"] == "a"
+    assert safe["a/b"] == "a/b"
+    for name in safe.values():
+        inside(tmp_path, name)
