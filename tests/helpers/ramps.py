@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 from torch import nn
 
 from orienteer.encoders.base import Encoder
-from orienteer.features.whole_scan import FrozenEncoder
+from orienteer.features.pretrained import Pretrained
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare import prepare
 from orienteer.scans.source import Selection
@@ -47,5 +46,5 @@ class RampEncoder(Encoder):
         return [nn.Sequential(pool) for pool in self.pools]
 
     @classmethod
-    def frozen(cls, view_size: Triple) -> FrozenEncoder:
-        return FrozenEncoder(cls(view_size).eval(), view_size, Preparation((1.0, 1.0, 1.0)), torch.device("cpu"), {})
+    def frozen(cls, view_size: Triple) -> Pretrained:
+        return Pretrained(cls(view_size).eval(), {}, Preparation((1.0, 1.0, 1.0)))
