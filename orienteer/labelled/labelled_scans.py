@@ -52,7 +52,7 @@ def find_scans(path: Path, labels: Labels, scans: str | Path | None) -> Discover
     Args:
         path: the CSV.
         labels: its contents.
-        scans: folder of the scans; by default the one that the CSV lies in.
+        scans: folder of the scans; by default the folder of the CSV.
 
     Raises:
         InputError: names that no scan has, or that several have.
@@ -89,8 +89,8 @@ def prepare_labelled(
     folds.
 
     Args:
-        path: CSV of scan, label and, where wanted, split.
-        scans: folder of the scans; by default the one that the CSV lies in.
+        path: CSV of scan, label and, optionally, split.
+        scans: folder of the scans; by default the folder of the CSV.
         preparation: how scans are prepared.
         selection: how files are read.
         folds: number of parts that scans are dealt into, without a column `split`.

@@ -82,7 +82,7 @@ def test_a_missing_argument_is_named(missing: str) -> None:
 
 def test_an_existing_file_is_not_overwritten(finished: Run, torsos: Path, tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text("precious")
-    with pytest.raises(InputError, match="a new file, got .*v.csv, which is there"):
+    with pytest.raises(InputError, match="a new file, got .*v.csv, which exists"):
         embed(finished.folder, torsos, tmp_path / "v.csv")
     assert (tmp_path / "v.csv").read_text() == "precious"
 

@@ -48,8 +48,8 @@ def test_parquet_without_pyarrow_names_the_command(tmp_path: Path, monkeypatch: 
     ("name", "there", "words"),
     [
         ("v.txt", None, "a name that ends in .parquet"),
-        ("v.csv", "v.csv", "which is there"),
-        ("v.npy", "v.rows.csv", "which is there"),
+        ("v.csv", "v.csv", "which exists"),
+        ("v.npy", "v.rows.csv", "which exists"),
     ],
 )
 def test_vector_files_that_cannot_be(tmp_path: Path, name: str, there: str | None, words: str) -> None:
