@@ -21,6 +21,7 @@ SAMPLED_VOXELS = 500
 """Voxels per class that are remembered, to cut patches around."""
 
 LabelMap = UInt8[np.ndarray, "size0 size1 size2"]
+"""Class numbers of the voxels of a prepared scan, background 0."""
 
 
 def cached_labels_path(store: Path, key: str, file_hash: str, values: Sequence[int]) -> Path:

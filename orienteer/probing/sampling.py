@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float64, Int64
 
-LabelMap = UInt8[np.ndarray, "size0 size1 size2"]
+from orienteer.labelled.label_cache import LabelMap
 
 
 class Sample(NamedTuple):

@@ -8,10 +8,10 @@ from jaxtyping import Float32, Float64, Int64
 
 from orienteer.features.pretrained import Pretrained
 from orienteer.labelled.cases import LabelledCase
-from orienteer.labelled.label_cache import open_labels
+from orienteer.labelled.label_cache import LabelMap, open_labels
 from orienteer.probing.majority_map import MajorityMap
 from orienteer.probing.models import Hyperparameters, Kind, fit_probe, inner_split
-from orienteer.probing.sampling import LabelMap, lattice, sample_voxels
+from orienteer.probing.sampling import lattice, sample_voxels
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import dice

@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
 from orienteer.draw.figures import full_png, new_figure
 from orienteer.draw.palette import PREDICTED, TRUE
 from orienteer.draw.slices import in_plane, three_slices
 from orienteer.files import write_bytes
 from orienteer.labelled.grids import Geometry
+from orienteer.labelled.label_cache import LabelMap
 from orienteer.scoring.segmentation_metrics import CaseScores
 from orienteer.types import Triple, TripleMm
-
-LabelMap = UInt8[np.ndarray, "size0 size1 size2"]
 
 
 def chosen_cases(scores: Mapping[str, CaseScores]) -> dict[str, str]:

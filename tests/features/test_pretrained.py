@@ -17,7 +17,6 @@ from orienteer.runs.folder import read_config
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan
-from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from tests.helpers.ramps import RampEncoder, ramp_store
 from tests.helpers.saved_runs import SaveRun
@@ -77,33 +76,6 @@ def test_a_file_with_other_axes_is_turned(finished: Run, torsos: Path, tmp_path:
     one, other = pretrained.preprocess(file), pretrained.preprocess(tmp_path / "turned.nii.gz")
     assert torch.equal(one.images, other.images)
     np.testing.assert_allclose(one.origin_mm, other.origin_mm, atol=1e-3)
-
-
-def test_views_cover_the_scan_in_the_order_of_their_starts(finished: Run, torsos: Path) -> None:
-    pretrained = load(finished.folder)
-    scan = pretrained.preprocess(discover(torsos, progress=False).sources[0].files[0])
-    views, starts, size = scan.views(), scan.starts_vox(), pretrained.network.view_size
-    assert views.shape == (len(starts), 1, *size)
-    covered = torch.zeros_like(scan.images, dtype=torch.bool)
-    for view, start in zip(views, starts, strict=True):
-        inside = (0, 0, *(slice(int(at), int(at) + n) for at, n in zip(start, size, strict=True)))
-        assert torch.equal(view[0], scan.images[inside])
-        covered[inside] = True
-    assert covered.all()
-    assert len(pretrained(views)) == len(pretrained.network.channels)
-
-
-def test_a_scan_smaller_than_a_view_is_set_in_air(finished: Run, tmp_path: Path) -> None:
-    values = np.random.default_rng(0).integers(0, 100, (40, 7, 40)).astype(np.int16)  # 7 voxels back-front
-    image = sitk.GetImageFromArray(values)
-    image.SetSpacing(load(finished.folder).preparation.spacing_mm)
-    sitk.WriteImage(image, str(tmp_path / "thin.nii.gz"))
-    scan = load(finished.folder).preprocess(tmp_path / "thin.nii.gz", Selection(modality="CT"))
-    views, starts = scan.views(), scan.starts_vox()
-    assert set(starts[:, 1]) == {-4}
-    assert torch.equal(views[0, 0, :, 4:11, :], scan.images[0, 0, :16, :, :16])
-    outside = torch.cat([views[:, :, :, :4], views[:, :, :, 11:]], dim=3)
-    assert (outside == -1).all()
 
 
 def test_the_crop_of_the_run_is_kept(save_run: SaveRun) -> None:

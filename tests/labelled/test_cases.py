@@ -7,7 +7,6 @@ import pytest
 import SimpleITK as sitk
 
 from orienteer.errors import InputError
-from orienteer.labelled.case_reader import CaseReader
 from orienteer.labelled.cases import PreparedCases, case_of, label_counts, prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.label_cache import open_labels
@@ -78,17 +77,3 @@ def test_the_case_of_a_scan_is_found_by_its_name(tmp_path: Path) -> None:
     data = read_dataset(str(write_dataset(tmp_path, cases=1)), None, None)
     assert case_of("imagesTr/case_0.nii.gz", data.cases) == "imagesTr/case_0"
     assert case_of("elsewhere.nii", data.cases) == "elsewhere.nii"
-
-
-@pytest.mark.parametrize("kept_bytes", [0, 40_000, 1 << 30], ids=["in parts", "one case kept", "all kept"])
-def test_boxes_are_the_same_however_much_memory_there_is(tmp_path: Path, kept_bytes: int) -> None:
-    write_dataset(tmp_path, cases=2)
-    prepared, store = prepared_from(tmp_path), Store.open(tmp_path / "store")
-    reader = CaseReader(store, kept_bytes)
-    for name in (*prepared.cases, *prepared.cases):
-        case = prepared.cases[name]
-        image, labels = reader.read(case, (3, 4, 5), (6, 7, 8))
-        assert np.array_equal(image, store.read(case.key, (3, 4, 5), (6, 7, 8)))
-        assert np.array_equal(labels, open_labels(case.labels)[3:9, 4:11, 5:13])
-        samples = reader.foreground(case)
-        assert all((open_labels(case.labels)[:][tuple(voxels.T)] == number).all() for number, voxels in samples.items())

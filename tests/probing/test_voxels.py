@@ -1,6 +1,5 @@
 """A voxel probe of ramps: features that hold the label are found, and every encoder sees the same voxels."""
 
-
 import numpy as np
 import pytest
 import torch
