@@ -2,7 +2,7 @@
 
 Pure functions. An encoder sees views of the size that it was trained on, never a whole scan: its norms and position embeddings
 depend on that size. A scan is covered with a fixed grid of views, so that the same scan always gives the same numbers. A scan
-smaller than a view lies in the centre of one view.
+smaller than a view is placed in the centre of one.
 """
 
 from typing import NamedTuple
@@ -48,9 +48,9 @@ def grid_starts(shape_vox: Triple, view_size: Triple, overlap: float) -> tuple[I
 
 
 def body_grid(shape_vox: Triple, body: BodyMap, view_size: Triple, overlap: float = 0.0) -> Starts:
-    """Returns the first voxels of those views of the grid that hold enough body and lie wholly in the scanned field.
+    """Returns the first voxels of those views of the grid that hold enough body and are wholly inside the scanned field.
 
-    Where no view does, the one with the most body stands for the scan.
+    If there is none, the view with the most body represents the scan.
     """
     per_axis = grid_starts(shape_vox, view_size, overlap)
     covered = [
@@ -69,7 +69,7 @@ def body_grid(shape_vox: Triple, body: BodyMap, view_size: Triple, overlap: floa
 def mean_over_scan(
     level: Float[Tensor, "views channels cells0 cells1 cells2"], starts: Starts, shape_vox: Triple, view_size: Triple
 ) -> Float32[np.ndarray, "views channels"]:
-    """Returns the mean over each view's cells, each weighted by the share of its voxels that lie in the scan."""
+    """Returns the mean over each view's cells, each weighted by the share of its voxels inside the scan."""
     weights = []
     for axis in range(3):
         cells = level.shape[2 + axis]

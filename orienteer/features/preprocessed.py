@@ -14,7 +14,7 @@ from orienteer.types import Triple, TripleMm
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """A scan as the network expects it, and where it lies.
+    """A scan as the network expects it, and its position in the body frame.
 
     The centre of voxel ``[0, 0, i, j, k]`` of ``images`` is at ``origin_mm + (i, j, k) * spacing_mm`` in the body frame
     (mm towards right, front, head).

@@ -71,7 +71,7 @@ class Pretrained:
     def levels(
         self, views: Float32[np.ndarray, "views size0 size1 size2"]
     ) -> tuple[Float[Tensor, "views _ _ _ _"], ...]:
-        """Returns the feature maps of every level, finest first, of views that lie in an array."""
+        """Returns the feature maps of every level, finest first, of an array of views."""
         return self(torch.from_numpy(views)[:, None].to(self.device))
 
     def preprocess(self, scan: str | Path | Scan, selection: Selection | None = None) -> Preprocessed:

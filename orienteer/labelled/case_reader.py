@@ -42,7 +42,7 @@ class CaseReader:
     def read(
         self, case: LabelledCase, start: Triple, size: Triple
     ) -> tuple[Float32[np.ndarray, "size0 size1 size2"], UInt8[np.ndarray, "size0 size1 size2"]]:
-        """Returns voxels in [-1, 1] and class numbers of a box that lies inside the case."""
+        """Returns voxels in [-1, 1] and class numbers of a box inside the case."""
         if math.prod(case.shape_vox) * VOXEL_BYTES * 8 > self.kept_bytes:  # it would take over an eighth of the memory
             labels = open_labels(case.labels)[_box(start, size)]
             return self.store.read(case.key, start, size), labels

@@ -1,4 +1,4 @@
-"""Scans and cases that cannot be used: told to the user, written to failures.csv, and an error when none is left."""
+"""Scans and cases that cannot be used: as a message, as failures.csv, and as an error when none is left."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path

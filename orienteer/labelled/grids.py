@@ -1,4 +1,4 @@
-"""Where voxels lie: the grid of a file, of a scan, of a prepared scan, and whether two of them are the same."""
+"""Grids of voxels: of a file, of a scan, of a prepared scan, and whether two of them are the same."""
 
 from dataclasses import dataclass
 

@@ -38,7 +38,7 @@ def cached_labels_path(store: Path, key: str, file_hash: str, values: Sequence[i
 
 
 def cache_labels(path: Path, labels: LabelMap, classes: int) -> None:
-    """Writes a label map with the number of voxels of each class, and some voxels of each.
+    """Writes a label map with the number of voxels and a sample of voxels of each class.
 
     Args:
         labels: class numbers on a prepared grid.

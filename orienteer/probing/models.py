@@ -74,7 +74,7 @@ def fit_probe(
         classes: class number of each row.
         weights: how many places or scans each row stands for.
         count: how many classes there are.
-        splits: inner splits; with none, the middle strength and full balance are used.
+        splits: inner splits; without any, the median strength and full balance are used.
         quality: what to choose by: a function of true classes, scores and weights of held-out rows; more is better.
         seed: draws rows where there are too many.
 
@@ -102,11 +102,11 @@ def fit_probe(
 
 
 def inner_split(owners: Int[np.ndarray, " rows"], every: int) -> list[Split]:
-    """Returns one split that holds out the rows of every third owner, say; none if there are too few owners.
+    """Returns one split that holds out the rows of every n-th owner; none if there are fewer owners than that.
 
     Args:
         owners: number of the case that each row belongs to.
-        every: 3 holds out owners 2, 5, 8 and so on.
+        every: n; 3 holds out owners 2, 5, 8 and so on.
 
     Example:
         >>> [(fit.tolist(), hold.tolist()) for fit, hold in inner_split(np.array([0, 1, 1, 2]), every=3)]
