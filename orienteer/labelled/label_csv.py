@@ -17,7 +17,7 @@ SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelTable:
     """The labels of a CSV.
 
     Attributes:
@@ -34,7 +34,7 @@ class Labels:
         return sorted(set(self.labels.values()))
 
 
-def read_label_csv(path: str | Path) -> Labels:
+def read_label_csv(path: str | Path) -> LabelTable:
     """Returns the labels of a CSV with the columns ``scan``, ``label`` and, optionally, ``split`` (train or test).
 
     Raises:
@@ -57,7 +57,7 @@ def read_label_csv(path: str | Path) -> Labels:
         more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
         got = f"{repeated[0]!r} in lines {', '.join(lines)}{more}"
         raise InputError(str(path), wanted="each scan in one row", got=got, do="remove the rows that repeat a scan")
-    labels = Labels(
+    labels = LabelTable(
         {row["scan"]: row["label"] for row in rows},
         {row["scan"]: row["split"] for row in rows} if "split" in rows[0] else None,
     )
@@ -69,7 +69,7 @@ def read_label_csv(path: str | Path) -> Labels:
     return labels
 
 
-def check_classes(what: str, labels: Labels, training: Sequence[str]) -> None:
+def check_classes(what: str, labels: LabelTable, training: Sequence[str]) -> None:
     """Stops where a class has no scan to train on.
 
     Args:

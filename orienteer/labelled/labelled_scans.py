@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.labelled.failures import failures_text
-from orienteer.labelled.label_csv import Labels, check_classes, match_scans, read_label_csv
+from orienteer.labelled.label_csv import LabelTable, check_classes, match_scans, read_label_csv
 from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.split import check_folds, deal, draw_cases, limit_cases
 from orienteer.scans.discover import discover
@@ -46,7 +46,7 @@ class LabelledScans:
     failures: tuple[Failure, ...]
 
 
-def find_scans(path: Path, labels: Labels, scans: str | Path | None) -> Discovery:
+def find_scans(path: Path, labels: LabelTable, scans: str | Path | None) -> Discovery:
     """Returns the scans that a CSV names.
 
     Args:
@@ -123,7 +123,7 @@ def prepare_labelled(
 
 
 def _split_scans(
-    labels: Labels, names: list[str], folds: int, fold: int, fraction: float, seed: int
+    labels: LabelTable, names: list[str], folds: int, fold: int, fraction: float, seed: int
 ) -> tuple[list[str], list[str]]:
     """Returns training and test scans; without a split column each class is dealt in turn to the folds, by name."""
     if labels.splits is not None:

@@ -1,6 +1,5 @@
 """A scan probe on vectors that are known: classes that differ in brightness are found."""
 
-
 import numpy as np
 import pytest
 
