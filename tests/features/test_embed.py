@@ -16,8 +16,14 @@ from orienteer.scans.store import Store
 
 
 def test_one_vector_per_scan_with_bad_scans_named(
-    finished: Run, torsos: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    finished: Run,
+    torsos: Path,
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("orienteer.features.embed.PICTURES", 1)
     scans = tmp_path / "scans"
     scans.mkdir()
     names = sorted(path.name for path in torsos.glob("*.nii.gz"))[:2]
@@ -41,8 +47,7 @@ def test_one_vector_per_scan_with_bad_scans_named(
     assert np.allclose([float(rows[1][f"v{c:04d}"]) for c in range(8)], views.vectors.mean(0), rtol=1e-4, atol=1e-6)
     card = json.loads((tmp_path / "v.json").read_text())
     assert card["weights_sha256"] == pretrained.card["sha256"]
-    for picture in ("v_map.png", "v_features_0.png", "v_features_2.png"):
-        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["v_features_0.png", "v_map.png"]
 
 
 def key_of(store: Path, pretrained: Pretrained, name: str) -> str:

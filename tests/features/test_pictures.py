@@ -38,8 +38,7 @@ def test_components_beyond_the_data_are_zero_and_the_fit_rows_decide() -> None:
     assert shares.tolist() == [1.0, 0.0, 0.0]
 
 
-def test_colours_of_a_scan_are_a_picture_that_repeats(tmp_path: Path) -> None:
+def test_the_colours_of_a_scan_are_drawn(tmp_path: Path) -> None:
     store, key, _ = ramp_store(tmp_path, (20, 16, 18))
-    first, second = (feature_colours(RampEncoder.frozen((16, 16, 16)), store, key, "a ramp") for _ in range(2))
-    assert first.startswith(b"\x89PNG")
-    assert first == second
+    picture = feature_colours(RampEncoder.frozen((16, 16, 16)), store, key, "a ramp")
+    assert picture.startswith(b"\x89PNG")
