@@ -32,7 +32,8 @@ from orienteer.finetuning.schedules import Schedule
 from orienteer.finetuning.segmentation.network import build_segmenter
 from orienteer.finetuning.segmentation.patches import LOWEST, Patches
 from orienteer.finetuning.segmentation.train import step_loss
-from orienteer.labelled.cases import CaseReader, prepare_cases
+from orienteer.labelled.case_reader import CaseReader
+from orienteer.labelled.cases import prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 
 from orienteer.errors import TrainingStopped
-from orienteer.features.whole_scan import frozen_encoder, view_vectors
+from orienteer.features.pretrained import load
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
@@ -92,11 +92,11 @@ def effective_rank(vectors: Float[np.ndarray, "views channels"]) -> float:
 def heldout_ranks(run: Path, store: Path) -> tuple[float, float]:
     """Returns the effective rank of the vectors of all held-out views, trained and with fresh weights."""
     keys = [row["key"] for row in json.loads((run / "split.json").read_text())["validation"]]
-    trained = frozen_encoder(run, accelerator="cpu")
+    trained = load(run)
     found = []
     with Store.open(store) as opened:
         for frozen in (trained, trained.random_twin()):
-            vectors = [view_vectors(frozen, opened, key, overlap=0.5).vectors for key in keys]
+            vectors = [frozen.view_vectors(opened, key, overlap=0.5).vectors for key in keys]
             found.append(effective_rank(np.concatenate(vectors)))
     return found[0], found[1]
 

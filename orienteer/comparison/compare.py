@@ -24,7 +24,7 @@ from orienteer.errors import InputError
 from orienteer.files import is_leftover, write_json, write_text
 from orienteer.labelled.cases import PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
-from orienteer.labelled.prepared import failures_text
+from orienteer.labelled.failures import failures_text
 from orienteer.progress import say
 from orienteer.runs.folder import LOCK_FILE, fingerprint, locked
 from orienteer.scans.discover import discover

@@ -16,8 +16,9 @@ from orienteer.finetuning.classification.classify import CLASSES_FILE, Classes, 
 from orienteer.finetuning.model_files import SegmentationModel, load_model, read_model_card
 from orienteer.finetuning.segmentation.patches import LOWEST
 from orienteer.labelled.datasets import case_name
-from orienteer.labelled.geometry import Geometry, grid_geometry, probabilities_on_file, source_geometry
+from orienteer.labelled.grids import Geometry, grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
+from orienteer.labelled.resampling import probabilities_on_file
 from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure

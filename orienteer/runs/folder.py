@@ -170,6 +170,12 @@ def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     return training, validation
 
 
+def read_split_contents(folder: Path) -> dict[str, str | None]:
+    """Returns the hash of each scan's files by key, of training and held-out scans; None in runs of older versions."""
+    rows = json.loads((folder / SPLIT_FILE).read_text())
+    return {row["key"]: row.get("content") for part in rows.values() for row in part}
+
+
 def write_environment(folder: Path, config: PretrainConfig, data_fingerprint: str, device: str) -> None:
     """Writes environment.json: versions, seed, device, data fingerprint. Nothing that names a person or a machine."""
     facts = {

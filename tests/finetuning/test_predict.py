@@ -21,8 +21,9 @@ from orienteer.finetuning.classification.network import Classifier, save_classif
 from orienteer.finetuning.model_files import SegmentationModel, load_model, save_model
 from orienteer.finetuning.predict import file_names, predict, window_logits
 from orienteer.finetuning.segmentation.network import build_segmenter
-from orienteer.labelled.geometry import differs, grid_geometry, labels_on_grid, probabilities_on_file, source_geometry
+from orienteer.labelled.grids import differs, grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
+from orienteer.labelled.resampling import labels_on_grid, probabilities_on_file
 from orienteer.scans.preparation import Preparation, prepare_scan
 from orienteer.scans.source import DICOM, ScanSource, Selection
 from tests.helpers.disguise import MakesAFile

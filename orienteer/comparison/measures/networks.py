@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from orienteer.encoders import build_encoder
-from orienteer.features.whole_scan import FrozenEncoder, frozen_encoder
+from orienteer.features.pretrained import Pretrained, load
 from orienteer.pretraining.pretrain import encoder_facts
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.weights import save_encoder
@@ -15,12 +15,9 @@ from orienteer.scans.preparation import Preparation
 from orienteer.types import TripleMm
 
 
-def frozen_of(run: Path) -> FrozenEncoder:
+def frozen_of(run: Path) -> Pretrained:
     """Returns the frozen encoder of a run; it looks at whole scans."""
-    frozen = frozen_encoder(run)
-    return FrozenEncoder(
-        frozen.encoder, frozen.view_size, frozen.preparation_of_whole_scans(), frozen.device, frozen.card
-    )
+    return load(run, "auto").uncropped()
 
 
 def rival_preparation(network: Mapping[str, Any]) -> Preparation:

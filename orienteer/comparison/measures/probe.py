@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from orienteer.comparison.work.bench import Bench, Outcome, Value
-from orienteer.features.whole_scan import FrozenEncoder
+from orienteer.features.pretrained import Pretrained
 from orienteer.labelled.cases import LabelledCase
 from orienteer.probing.voxels import VoxelProbe
 from orienteer.scans.preparation import Preparation
@@ -28,7 +28,7 @@ class VoxelSettings:
 
 
 def measure_probe(
-    bench: Bench, frozen: FrozenEncoder | Preparation, settings: VoxelSettings, fraction: float, seed: int, part: str
+    bench: Bench, frozen: Pretrained | Preparation, settings: VoxelSettings, fraction: float, seed: int, part: str
 ) -> Outcome:
     """Returns the Dice of each class and their mean for every case of a part.
 
@@ -50,8 +50,8 @@ def measure_probe(
         seed,
     )
     if isinstance(frozen, Preparation):
-        return Outcome(_values(scored, voxels.floor(), list(prepared.classes.values())))
-    scores, choice = voxels.dice(frozen, settings.kind, "probing")
+        return Outcome(_values(scored, voxels.baseline(), list(prepared.classes.values())))
+    scores, choice = voxels.dice(voxels.features(frozen, "probing"), settings.kind)
     return Outcome(_values(scored, scores, list(prepared.classes.values())), facts={"chosen": asdict(choice)})
 
 

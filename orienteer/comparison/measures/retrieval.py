@@ -16,9 +16,11 @@ from torch.nn import functional
 from orienteer.comparison.measures.landmarks import ENDS, landmarks
 from orienteer.comparison.work.bench import Bench, Outcome, Value
 from orienteer.errors import InputError
-from orienteer.features.whole_scan import AIR, FrozenEncoder, features_at
-from orienteer.labelled.cases import LabelledCase, open_labels
-from orienteer.probing.voxels import lattice
+from orienteer.features.pretrained import Pretrained
+from orienteer.features.reading import AIR
+from orienteer.labelled.cases import LabelledCase
+from orienteer.labelled.label_cache import open_labels
+from orienteer.probing.sampling import lattice
 from orienteer.progress import Progress
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
@@ -83,7 +85,7 @@ class Places:
 
 def measure_retrieval(
     bench: Bench,
-    frozen: FrozenEncoder | Preparation,
+    frozen: Pretrained | Preparation,
     settings: RetrievalSettings,
     seed: int,
     part: str,
@@ -111,9 +113,9 @@ def measure_retrieval(
         mean, deviation = _scale(network, store, bench.part(preparation, "pretraining"), settings, seed)
 
     def extract_features(store: Store, case: LabelledCase, points_vox: Float64[np.ndarray, "places 3"]) -> Features:
-        return (features_at(network, store, case.key, points_vox, settings.overlap) - mean) / deviation
+        return (network.features_at(store, case.key, points_vox, settings.overlap) - mean) / deviation
 
-    levels = level_slices(network.encoder.channels)
+    levels = level_slices(network.network.channels)
     choosing = bench.part(preparation, "validation")[: settings.choosing_cases]
     by_level = _errors(bench, choosing, extract_features, levels, nearest_by_cosine, settings, classes, seed)
     chosen_by = {name: float(np.mean([value.value for value in values])) for name, values in by_level.items() if values}
@@ -230,7 +232,7 @@ def _places(
 
 
 def _scale(
-    frozen: FrozenEncoder, store: Store, cases: Sequence[LabelledCase], settings: RetrievalSettings, seed: int
+    frozen: Pretrained, store: Store, cases: Sequence[LabelledCase], settings: RetrievalSettings, seed: int
 ) -> tuple[Float32[np.ndarray, " channels"], Float32[np.ndarray, " channels"]]:
     """Returns mean and deviation of each channel over places of some pretraining scans."""
     rng = np.random.default_rng(seed)
@@ -238,7 +240,7 @@ def _scale(
     for number in sorted(rng.permutation(len(cases))[: settings.scaling_scans].tolist()):
         case = cases[number]
         points = rng.uniform(0, 1, (500, 3)) * (np.array(case.shape_vox) - 1)
-        rows.append(features_at(frozen, store, case.key, points, settings.overlap))
+        rows.append(frozen.features_at(store, case.key, points, settings.overlap))
     every = np.concatenate(rows)
     deviation = every.std(0)
     return every.mean(0), np.where(deviation > 1e-6 * np.abs(every).max(), deviation, np.inf).astype(np.float32)

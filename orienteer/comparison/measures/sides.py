@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float32, Int64
 
 from orienteer.comparison.work.bench import Bench, Outcome, Value
-from orienteer.features.whole_scan import FrozenEncoder, read_view
+from orienteer.features.pretrained import Pretrained
+from orienteer.features.reading import read_view
 from orienteer.labelled.cases import LabelledCase
 from orienteer.probing.models import fit_probe
 from orienteer.progress import Progress
@@ -45,7 +46,7 @@ class SidesSettings:
 
 def measure_sides(
     bench: Bench,
-    vectors: FrozenEncoder | Preparation,
+    vectors: Pretrained | Preparation,
     view_size: Triple,
     settings: SidesSettings,
     seed: int,
@@ -109,7 +110,7 @@ def side_views(
     return np.rint(low + places * (high - low)).astype(np.int64), sides
 
 
-def _last_level(frozen: FrozenEncoder) -> Callable[[np.ndarray], np.ndarray]:
+def _last_level(frozen: Pretrained) -> Callable[[np.ndarray], np.ndarray]:
     """Returns the function from views to vectors that `orienteer embed` uses: the mean of the last level."""
 
     def describe(views: Float32[np.ndarray, "views _ _ _"]) -> Float32[np.ndarray, "views channels"]:

@@ -18,7 +18,7 @@ from orienteer.comparison.measures.sides import SidesSettings, measure_sides
 from orienteer.comparison.work.bench import Bench, Outcome
 from orienteer.comparison.work.cells import PRETRAIN, Cell
 from orienteer.comparison.work.energy import joules, used
-from orienteer.features.whole_scan import FrozenEncoder
+from orienteer.features.pretrained import Pretrained
 from orienteer.scans.preparation import Preparation
 
 
@@ -56,7 +56,7 @@ def _outcome(bench: Bench, cell: Cell, keep: bool) -> Outcome:
     if cell.kind == "finetune":
         return measure_finetuning(bench, cell, keep)
     rival, part = cell.settings.get("rival"), cell.settings["part"]
-    seen: FrozenEncoder | Preparation
+    seen: Pretrained | Preparation
     if rival is not None:
         network = cell.how["network"]
         seen, view_size = rival_preparation(network), tuple(network["view_size"])

@@ -11,7 +11,8 @@ from orienteer.errors import InputError
 from orienteer.files import write_bytes
 from orienteer.finetuning.classification.network import load_classifier
 from orienteer.finetuning.classification.train import probabilities
-from orienteer.labelled.prepared import failures_text, prepare_named
+from orienteer.labelled.failures import failures_text
+from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure

@@ -15,14 +15,15 @@ from torch.nn import functional
 
 from orienteer.encoders import view_divisor
 from orienteer.errors import InputError
-from orienteer.features.whole_scan import view_batches
-from orienteer.files import write_bytes, write_json
+from orienteer.features.reading import read_body_views
+from orienteer.files import write_bytes, write_csv, write_json
 from orienteer.finetuning.classification.network import Classifier, save_classifier
 from orienteer.finetuning.classification.views import ScanBatch, ScanViews
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.loop import Trained, train
 from orienteer.finetuning.schedules import Schedule
 from orienteer.finetuning.start import run_view_size, start_encoder, with_start
+from orienteer.labelled.failures import write_failures
 from orienteer.labelled.label_csv import read_label_csv
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans, find_scans, prepare_labelled
 from orienteer.labelled.overlap import overlap_warning, seen_before
@@ -38,11 +39,10 @@ from orienteer.scoring.classification_metrics import scan_scores
 from orienteer.scoring.classification_results import (
     labels_of,
     majority_scores,
-    predictions_csv,
+    predictions_table,
     scores_picture,
     scores_table,
 )
-from orienteer.scoring.segmentation_results import write_failures
 from orienteer.types import AXES_CODE, Triple
 
 SPLIT_FILE, PREDICTIONS_FILE = "split.json", "predictions.csv"
@@ -164,7 +164,7 @@ def _test(
             rows.append(probabilities(network, store, scan.key, config.patch_size, config.overlap))
             progress.advance()
     predicted = np.stack(rows)
-    write_bytes(folder / PREDICTIONS_FILE, predictions_csv(scans, predicted))
+    write_csv(folder / PREDICTIONS_FILE, *predictions_table(scans, predicted))
     figures = scan_scores(labels_of(scans.test), predicted, config.seed)
     if config.pictures:
         bars = {"this network": figures, "most frequent class": majority_scores(scans, config.seed)}
@@ -180,7 +180,7 @@ def probabilities(
     device = next(network.parameters()).device
     vectors = [
         network.vectors(torch.from_numpy(views)[:, None].to(device))
-        for views in view_batches(store, key, view_size, overlap)
+        for views in read_body_views(store, key, view_size, overlap)
     ]
     return network.logits(torch.cat(vectors)[None])[0].double().softmax(0).cpu().numpy()
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from orienteer.finetuning.model_files import SegmentationModel
 from orienteer.finetuning.predict import label_values, segment
-from orienteer.labelled.cases import LabelledCase, read_labels
-from orienteer.labelled.geometry import labels_on_grid
+from orienteer.labelled.cases import LabelledCase
+from orienteer.labelled.label_maps import read_label_map
 from orienteer.labelled.nifti import write_labels
+from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import CaseScores, score_case
-from orienteer.scoring.segmentation_results import chosen_cases, draw_case
+from orienteer.scoring.segmentation_pictures import chosen_cases, draw_case
 
 PREDICTIONS_FOLDER, PICTURES_FOLDER = "predictions", "pictures"
 
@@ -28,10 +29,10 @@ def score_cases(
     with store, Progress("testing", len(cases), unit="cases") as progress:
         for case in cases:
             voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
-            predicted = segment(model, voxels, case.grid, case.own)
-            truth, own = read_labels(case.case, values)
+            predicted = segment(model, voxels, case.grid, case.file_grid)
+            truth, own = read_label_map(case.case, values)
             path = folder / PREDICTIONS_FOLDER / f"{case.name}.nii.gz"
-            write_labels(path, label_values(predicted, values), case.own, case.case.source)
+            write_labels(path, label_values(predicted, values), case.file_grid, case.case.source)
             step0, step1, step2 = own.spacing_mm
             scores[case.name] = score_case(predicted, truth, len(values), (step2, step1, step0))
             progress.advance(1, {"dice": scores[case.name].dice_mean})
@@ -46,8 +47,8 @@ def _draw(
     folder: Path, model: SegmentationModel, store: Store, case: LabelledCase, rank: str, score: CaseScores
 ) -> None:
     voxels, values = store.read(case.key, (0, 0, 0), case.shape_vox), list(model.classes)
-    truth, own = read_labels(case.case, values)
-    predicted = segment(model, voxels, case.grid, case.own)
+    truth, own = read_label_map(case.case, values)
+    predicted = segment(model, voxels, case.grid, case.file_grid)
     on_grid = [labels_on_grid(labels, len(values), own, case.grid) for labels in (truth, predicted)]
     title = f"{rank}: {case.name}, mean Dice {score.dice_mean:.3f}"
     draw_case(folder / PICTURES_FOLDER / f"{rank}.png", title, voxels, on_grid[0], on_grid[1], case.grid)

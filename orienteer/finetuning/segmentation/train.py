@@ -23,8 +23,10 @@ from orienteer.finetuning.segmentation.patches import PatchBatch, Patches, patch
 from orienteer.finetuning.segmentation.planning import plan_patch_size, plan_spacing
 from orienteer.finetuning.segmentation.testing import score_cases
 from orienteer.finetuning.start import run_spacing_mm, run_view_size, start_encoder, with_start
-from orienteer.labelled.cases import CaseReader, LabelledCase, PreparedCases, label_counts, prepare_cases
+from orienteer.labelled.case_reader import CaseReader
+from orienteer.labelled.cases import LabelledCase, PreparedCases, label_counts, prepare_cases
 from orienteer.labelled.datasets import LabelledData, read_dataset
+from orienteer.labelled.failures import write_failures
 from orienteer.labelled.split import split_cases
 from orienteer.pretraining.pretrain import Run
 from orienteer.progress import say
@@ -32,7 +34,7 @@ from orienteer.runs.folder import write_config, write_summary
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import CaseScores
-from orienteer.scoring.segmentation_results import results_table, summary_of_scores, write_failures, write_results
+from orienteer.scoring.segmentation_results import results_table, summary_of_scores, write_results
 from orienteer.types import TripleMm
 
 

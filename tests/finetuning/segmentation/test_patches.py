@@ -6,7 +6,8 @@ import torch
 
 from orienteer.finetuning.segmentation.augment import PatchChanges, apply_changes, draw_changes
 from orienteer.finetuning.segmentation.patches import LOWEST, PatchBatch, Patches, cut, draw_start, patch_batches
-from orienteer.labelled.cases import CaseReader, prepare_cases
+from orienteer.labelled.case_reader import CaseReader
+from orienteer.labelled.cases import prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
