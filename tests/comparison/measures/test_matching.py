@@ -1,9 +1,9 @@
-"""Retrieval: places are found where features tell them, and errors are in mm of the scan that is searched."""
+"""Matching: places are found where features encode them, and errors are in mm of the scan that is searched."""
 
 import numpy as np
 import pytest
 
-from orienteer.comparison.measures.retrieval import (
+from orienteer.comparison.measures.matching import (
     Places,
     level_slices,
     nearest_by_cosine,
@@ -24,7 +24,7 @@ def grid(edge):
     return np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def test_nearest_by_cosine_is_that_of_a_loop_and_knows_no_length():
+def test_nearest_by_cosine_is_that_of_a_loop_and_ignores_length():
     rng = np.random.default_rng(0)
     queries, candidates = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=(30, 5)).astype(np.float32)
     loop = [
@@ -42,7 +42,7 @@ def test_nearest_by_distance_is_that_of_a_loop():
     assert nearest_by_distance(queries, candidates).tolist() == loop
 
 
-def test_features_that_tell_the_place_find_it_and_the_error_is_in_mm():
+def test_features_that_encode_the_place_find_it_and_the_error_is_in_mm():
     def directions(voxels):  # every voxel another direction
         return np.concatenate([np.cos(voxels * 0.2), np.sin(voxels * 0.2)], axis=1)
 
