@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from orienteer.comparison.config import CompareConfig, make_config
+from orienteer.comparison.config import CONFIG_FILE, CompareConfig, make_config
 from orienteer.comparison.plan.bench import Bench, prepare_all, set_up
 from orienteer.comparison.plan.cell import Entry
 from orienteer.comparison.plan.cells import plan_cells
@@ -26,8 +26,6 @@ from orienteer.errors import InputError
 from orienteer.files import is_leftover, write_json, write_text
 from orienteer.progress import say
 from orienteer.runs.folder import LOCK_FILE, locked
-
-CONFIG_FILE = "compare.yaml"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args
 
 from orienteer.settings import make_settings, plain, require
 
+CONFIG_FILE = "compare.yaml"
+
 Downstream = Literal["finetune", "probe", "retrieval", "sides"]
 DOWNSTREAM: tuple[str, ...] = get_args(Downstream)
 """The measurements that methods are compared by."""

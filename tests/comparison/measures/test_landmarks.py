@@ -1,6 +1,7 @@
 """Landmarks of made-up organs with known ends."""
 
 import numpy as np
+
 from orienteer.comparison.measures.landmarks import landmarks
 
 
