@@ -81,7 +81,7 @@ def _compare(config: CompareConfig, folder: Path) -> Comparison:
     bench = set_up(config, folder)
     contenders = resolve(config, str(bench.links))
     measurements = resolve_measurements(config)
-    bench, prepared = prepare_all(bench, contenders)
+    bench, prepared = prepare_all(bench, contenders, config.pretrain.get("prepare_workers"))
     contents = {name: case.content for name, case in prepared.cases.items()}
     labels = {name: case.labels.name for name, case in prepared.cases.items()}
     study = make_study(config, contenders, measurements, bench.parts, contents, labels)

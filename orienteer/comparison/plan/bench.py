@@ -91,16 +91,22 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
     return bench
 
 
-def prepare_all(bench: Bench, contenders: Sequence[Contender]) -> tuple[Bench, PreparedCases]:
-    """Prepares all cases once, for all processes; cases that cannot be used are reported and removed from their parts."""
+def prepare_all(
+    bench: Bench, contenders: Sequence[Contender], workers: int | None = None
+) -> tuple[Bench, PreparedCases]:
+    """Prepares all cases once, for all processes; cases that cannot be used are reported and removed from their parts.
+
+    Args:
+        workers: processes that prepare scans. By default one per core.
+    """
     every: list[PreparedCases] = []
     failures: dict[str, Failure] = {}
     selection = contenders[0].config.part(Selection)
     for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
         whole = replace(preparation, crop_to_body=False)
-        prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, given_spacing=True)
+        prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, workers, given_spacing=True)
         bench.prepared[whole.fingerprint()] = prepared
-        prepare(discover(bench.links), bench.store, selection=selection, preparation=preparation)
+        prepare(discover(bench.links), bench.store, selection, preparation, workers)
         every.append(prepared)
         failures |= {failure.name: failure for failure in prepared.failures}
     if failures:
