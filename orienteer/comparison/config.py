@@ -72,7 +72,8 @@ class CompareConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values, tuples as lists."""
-        return plain(self)
+        values: dict[str, Any] = plain(self)
+        return values
 
 
 def make_config(settings: Mapping[str, Any]) -> CompareConfig:

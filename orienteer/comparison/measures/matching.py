@@ -52,13 +52,15 @@ def nearest_by_cosine(queries: Features, candidates: Features) -> Int64[np.ndarr
         [1, 2]
     """
     unit = candidates / np.maximum(np.linalg.norm(candidates, axis=1, keepdims=True), 1e-12)
-    return (queries @ unit.T).argmax(1)
+    numbers: Int64[np.ndarray, " queries"] = (queries @ unit.T).argmax(1)
+    return numbers
 
 
 def nearest_by_distance(queries: Features, candidates: Features) -> Int64[np.ndarray, " queries"]:
     """Returns the number of the candidate nearest to each query."""
     # |q - c|^2 without |q|^2, which is the same for all candidates
-    return (np.square(candidates).sum(1) - 2 * queries @ candidates.T).argmin(1)
+    numbers: Int64[np.ndarray, " queries"] = (np.square(candidates).sum(1) - 2 * queries @ candidates.T).argmin(1)
+    return numbers
 
 
 def partners_of(cases: int, count: int, seed: int) -> list[list[int]]:

@@ -94,6 +94,17 @@ def measure_retrieval_baseline(
     return Outcome(_errors(bench, baseline.preparation, scored, matcher, settings, seed)[ALL_LEVELS])
 
 
+def places_of(
+    store: Store, case: LabelledCase, extract: Extract, settings: RetrievalSettings, classes: Sequence[int]
+) -> Places:
+    """Returns the landmarks of a case and its lattice, with the features of both."""
+    marks = landmarks(open_labels(case.labels)[:], classes, settings.ends)
+    marks_vox = np.array(list(marks.values()), np.int64).reshape(-1, 3)
+    lattice_vox = lattice(case.shape_vox, settings.places)
+    features = extract(store, case, np.concatenate([marks_vox, lattice_vox]).astype(np.float64))
+    return Places(tuple(marks), marks_vox, lattice_vox, features[: len(marks)], features[len(marks) :])
+
+
 def _errors(
     bench: Bench,
     preparation: Preparation,
@@ -107,7 +118,7 @@ def _errors(
     with bench.open_store() as store, Progress("matching places", len(cases), unit="cases") as progress:
         places = []
         for case in cases:
-            places.append(_places(store, case, matcher.extract, settings, classes))
+            places.append(places_of(store, case, matcher.extract, settings, classes))
             progress.advance()
     values: dict[str, list[Value]] = {name: [] for name in matcher.levels}
     for number, others in enumerate(partners_of(len(cases), settings.partners, seed)):
@@ -122,16 +133,6 @@ def _errors(
             if errors:
                 values[name].append(Value(cases[number].name, "error_mm", "mm", float(np.mean(errors))))
     return values
-
-
-def _places(
-    store: Store, case: LabelledCase, extract: Extract, settings: RetrievalSettings, classes: Sequence[int]
-) -> Places:
-    marks = landmarks(open_labels(case.labels)[:], classes, settings.ends)
-    marks_vox = np.array(list(marks.values()), np.int64).reshape(-1, 3)
-    lattice_vox = lattice(case.shape_vox, settings.places)
-    features = extract(store, case, np.concatenate([marks_vox, lattice_vox]).astype(np.float64))
-    return Places(tuple(marks), marks_vox, lattice_vox, features[: len(marks)], features[len(marks) :])
 
 
 def _standardised(bench: Bench, frozen: FrozenEncoder, settings: RetrievalSettings, seed: int) -> Extract:

@@ -19,7 +19,9 @@ POINTS_AT_ONCE = 2000
 
 def centred_coordinates(store: Store, case: LabelledCase, points_vox: Float64[np.ndarray, "places 3"]) -> Features:
     """Returns places in mm from the centre of the scan."""
-    return ((points_vox - (np.array(case.shape_vox) - 1) / 2) * np.array(case.grid.spacing_mm)).astype(np.float32)
+    from_centre_vox = points_vox - (np.array(case.shape_vox) - 1) / 2
+    coordinates: Features = (from_centre_vox * np.array(case.grid.spacing_mm)).astype(np.float32)
+    return coordinates
 
 
 def raw_patches(store: Store, case: LabelledCase, points_vox: Float64[np.ndarray, "places 3"]) -> Features:
@@ -36,5 +38,6 @@ def raw_patches(store: Store, case: LabelledCase, points_vox: Float64[np.ndarray
         # Outside the scan is air: the zero padding of voxels that were raised so that air is zero.
         read = functional.grid_sample(voxels - AIR, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         rows.append(rearrange(read, "1 1 1 points offsets -> points offsets").numpy())
-    patches = np.concatenate(rows)
-    return patches - patches.mean(1, keepdims=True)
+    patches: Features = np.concatenate(rows)
+    patches -= patches.mean(1, keepdims=True)
+    return patches

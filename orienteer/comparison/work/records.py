@@ -51,5 +51,5 @@ class Records:
         result = self.get(name)
         if result is None:
             return None
-        values = [value for _, metric, _, value in result["values"] if metric == "dice_mean"]
+        values = [float(value) for _, metric, _, value in result["values"] if metric == "dice_mean"]
         return sum(values) / max(1, len(values))

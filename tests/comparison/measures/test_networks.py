@@ -8,7 +8,7 @@ from orienteer.comparison.measures.networks import frozen_of, save_untrained
 from orienteer.runs.weights import read_card
 from tests.helpers.small_study import PRETRAIN
 
-CONFIG = replace(PRETRAIN, unit_mm=100.0, encoder_arguments={"filters": [4, 8], "stem_stride": 1})
+CONFIG = replace(PRETRAIN, unit_mm=100.0, encoder_arguments={"filters": [4, 8, 8], "stem_stride": 1})
 
 
 def weights(folder, seed):
