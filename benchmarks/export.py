@@ -6,7 +6,7 @@ Run: python -m benchmarks.export --json FILE
 import importlib
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,8 @@ def measure(folder: Path, name: str) -> list[dict[str, Any]]:
     rows = []
     for to in ("load", *targets, "torchscript", "torch-export", "onnx"):
         options: dict[str, Any] = {"plans": str(plans)} if to == "nnunet" else {}
-        times = timed(partial(load, run) if to == "load" else partial(export, str(run), to=to, **options))
+        call: Callable[[], Any] = partial(load, run) if to == "load" else partial(export, str(run), to=to, **options)
+        times = timed(call)
         row = {"encoder": name, "million_parameters": round(million, 1), "to": to}
         rows.append({**row, "seconds": round(times.seconds, 2), "cpu_seconds": round(times.cpu_seconds, 2)})
     return rows

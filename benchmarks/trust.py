@@ -9,7 +9,6 @@ same run: the linear map from the header's gaps to the predicted ones alone, and
 import json
 import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +69,7 @@ def judge_run(loaded: LoadedRun, own: Sequence[str], sources: Sequence[ScanSourc
             progress.advance()
     witness, alone = learn_sound(sound), MapAlone(sound)
     assert witness is not None
-    rows: dict[str, Any] = {}
-    plain: list[ScanFigures] = []
-    seconds: list[float] = []
+    rows, plain, seconds = {}, [], []
     for fault in (Fault(), *FAULTS):
         measured = _copies(loaded, sources, fault, sets, seconds)
         rows[fault.name] = _row(fault, measured, witness, alone)
@@ -94,7 +91,7 @@ def _copies(
     loaded: LoadedRun, sources: Sequence[ScanSource], fault: Fault, sets: int, seconds: list[float]
 ) -> list[ScanFigures]:
     """Spoils, prepares and measures copies; a copy that cannot hold views is left out."""
-    measured: list[ScanFigures] = []
+    measured = []
     selection = Selection(modality=loaded.config.modality)
     with tempfile.TemporaryDirectory() as folder, Progress(fault.name, len(sources), unit="scans") as progress:
         for source in sources:
@@ -103,15 +100,11 @@ def _copies(
         report = prepare(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
         with Store.open(f"{folder}/store") as store:
             for key in usable_scans(store, report.keys, loaded.policy, shown=False).keys:
-                run = partial(_measure, loaded, store, key, sets, measured)
-                seconds.append(timed(run).seconds)
+                timing = timed(lambda key=key: measure_scan(loaded, read_whole(store, key), sets))
+                measured.append(timing.result)
+                seconds.append(timing.seconds)
                 progress.advance()
     return measured
-
-
-def _measure(loaded: LoadedRun, store: Store, key: str, sets: int, measured: list[ScanFigures]) -> None:
-    """Reads and measures a scan and appends what was measured."""
-    measured.append(measure_scan(loaded, read_whole(store, key), sets))
 
 
 def _row(fault: Fault, measured: Sequence[ScanFigures], witness: Witness, alone: MapAlone) -> dict[str, Any]:

@@ -220,15 +220,8 @@ def _monai_persistent(paths: list[Path], size: int, cache: Path) -> float:
 
 def _rate(data: Any) -> float:
     """Returns views per second of a data set of MONAI."""
-    views = 0
-
-    def read() -> None:
-        nonlocal views
-        for number in range(len(data)):
-            views += len(data[number])
-
-    seconds = timed(read).seconds
-    return views / seconds
+    reading = timed(lambda: sum(len(data[number]) for number in range(len(data))))
+    return reading.result / reading.seconds
 
 
 def _torchio(paths: list[Path], size: int) -> float:
@@ -246,15 +239,9 @@ def _torchio(paths: list[Path], size: int) -> float:
             num_workers=0,
             shuffle_subjects=False,
         )
-        views = 0
-
-        def read() -> None:
-            nonlocal views
-            for number in range(VIEWS_PER_SCAN * len(paths)):
-                views += queue[number]["image"]["data"].shape[0]
-
-        seconds = timed(read).seconds
-        return views / seconds
+        numbers = range(VIEWS_PER_SCAN * len(paths))
+        reading = timed(lambda: sum(queue[number]["image"]["data"].shape[0] for number in numbers))
+        return reading.result / reading.seconds
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from orienteer.comparison.config import CompareConfig, make_config
+from orienteer.comparison.plan.cell import Cell, Pretraining
 from orienteer.comparison.plan.contenders import Contender, finetune_choices
 from orienteer.comparison.plan.measurements import resolve_measurements
 from orienteer.comparison.plan.parts import Parts
@@ -35,3 +36,14 @@ def study_of(settings: Mapping[str, Any] | None = None, prints: Prints = PRINTS,
     ]
     parts = Parts(("a", "b"), ("c",), ("d",))
     return Study(config, "made-up", contenders, resolve_measurements(config), parts, prints, "0123")
+
+
+def idle_cell(
+    kind: str,
+    seed: int = 0,
+    fraction: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    needs: str | None = None,
+) -> Cell:
+    """Returns a cell that is planned and recorded but never runs."""
+    return Cell(kind, seed, fraction, settings or {}, Pretraining(PRETRAIN, True), needs)

@@ -42,5 +42,5 @@ def _is_cut(voxels: Int64[np.ndarray, "voxels 3"], shape_vox: tuple[int, ...]) -
 
 def _nearest_to_mean(voxels: Int64[np.ndarray, "voxels 3"]) -> Int64[np.ndarray, "3"]:
     away: Float64[np.ndarray, " voxels"] = np.square(voxels - voxels.mean(0)).sum(1)
-    voxel: Int64[np.ndarray, "3"] = voxels[int(away.argmin())]
+    voxel: np.ndarray = voxels[int(away.argmin())]
     return voxel

@@ -83,7 +83,7 @@ def _baseline_cells(study: Study, kind: str, seed: int, baseline: Baseline) -> l
     preparation = baseline.preparation
     settings = {
         **_measurement_settings(study, kind),
-        "rival": baseline.name,
+        "rival": baseline.name,  # the key in the hashes and results of comparisons made before
         "spacing_mm": plain(preparation.spacing_mm),
         "view_size": plain(baseline.view_size),
         "ct_window_hu": plain(preparation.ct_window_hu),

@@ -10,7 +10,9 @@ def places(lattice, marks, features):
     """Places of which the features are a function of the voxel."""
     lattice, marks = np.array(lattice), np.array(marks).reshape(-1, 3)
     names = tuple((1, str(number)) for number in range(len(marks)))
-    return matching.Places(names, marks, lattice, features(marks).astype(np.float32), features(lattice).astype(np.float32))
+    return matching.Places(
+        names, marks, lattice, features(marks).astype(np.float32), features(lattice).astype(np.float32)
+    )
 
 
 def grid(edge):
@@ -25,7 +27,10 @@ def test_nearest_by_cosine_is_that_of_a_loop_and_ignores_length():
         for q in queries
     ]
     assert matching.nearest_by_cosine(queries, candidates).tolist() == loop
-    assert matching.nearest_by_cosine(3 * queries, candidates * rng.uniform(1, 9, (30, 1)).astype(np.float32)).tolist() == loop
+    assert (
+        matching.nearest_by_cosine(3 * queries, candidates * rng.uniform(1, 9, (30, 1)).astype(np.float32)).tolist()
+        == loop
+    )
 
 
 def test_nearest_by_distance_is_that_of_a_loop():

@@ -6,16 +6,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from orienteer.comparison.plan.cell import PRETRAIN, RESUMED, Cell, Entry, Finetuning, Pretraining
+from orienteer.comparison.plan.cell import PRETRAIN, RESUMED, Entry
 from orienteer.comparison.results.table import Row, crossed, tidy_rows, write_table
 from orienteer.comparison.work.records import Records
-from orienteer.finetuning.config import FinetuneConfig
-from tests.helpers.small_study import PRETRAIN as PRETRAIN_CONFIG
+from tests.helpers.small_study import idle_cell
 
-PRETRAINING = Cell(PRETRAIN, 0, None, {}, Pretraining(PRETRAIN_CONFIG, True))
-FINETUNING = Cell(
-    "finetune", 0, 0.5, {}, Finetuning(PRETRAINING.hash, FinetuneConfig(), False, "test"), PRETRAINING.hash
-)
+PRETRAINING = idle_cell(PRETRAIN)
+FINETUNING = idle_cell("finetune", fraction=0.5, needs=PRETRAINING.hash)
 
 
 def result(cell, values, seconds, **facts):

@@ -2,11 +2,10 @@
 
 import pytest
 
-from orienteer.comparison.plan.cell import Cell, Measurement
-from orienteer.comparison.plan.measurements import SidesSettings
 from orienteer.comparison.work.records import Records
+from tests.helpers.small_study import idle_cell
 
-CELL = Cell("sides", 0, None, {"views": 4}, Measurement("run", SidesSettings(), "test", 1.0))
+CELL = idle_cell("sides", settings={"views": 4})
 
 
 def test_a_result_is_found_again_by_another_process(tmp_path):
