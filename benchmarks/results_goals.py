@@ -63,8 +63,8 @@ def _against_scratch(result: Result, ours: str) -> str:
     few = [line for line in each if float(line.fraction) <= FEW_LABELS]
     safe = all(line.low >= NEVER_BELOW for line in each)
     gained = bool(few) and all(line.mean >= GAIN for line in few)
-    figures = "; ".join(f"{_at(line)} {_signed(line)}" for line in lines)
-    return f"{figures}. Never below: {_yes(safe)}; gain with few labels: {_yes(gained) if few else 'not measured'}."
+    differences = "; ".join(f"{_at(line)} {_signed(line)}" for line in lines)
+    return f"{differences}. Never below: {_yes(safe)}; gain with few labels: {_yes(gained) if few else 'not measured'}."
 
 
 def _against_others(result: Result, ours: str) -> str:
@@ -76,14 +76,14 @@ def _against_others(result: Result, ours: str) -> str:
     whole = [line for line in lines if line.fraction == ALL_FRACTIONS] or each
     within = all(line.low <= 0 for line in each)
     worst = max(whole, key=lambda line: line.mean)
-    figures = "; ".join(
+    differences = "; ".join(
         f"{line.method} {-line.mean:+z.3f} [{-line.high:+z.3f}, {-line.low:+z.3f}]"
         for line in sorted(whole, key=lambda line: -line.mean)
     )
     behind = [f"{line.method} at {_at(line)}" for line in each if line.low > 0]
     why = "" if within else f" (behind {', '.join(behind)})"
     return (
-        f"paired difference to each on the mean of fractions: {figures}. Best or within the interval at every fraction: "
+        f"paired difference to each on the mean of fractions: {differences}. Best or within the interval at every fraction: "
         f"{_yes(within)}{why}; best by {LEAD}: {_yes(-worst.mean >= LEAD)}."
     )
 

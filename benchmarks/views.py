@@ -221,7 +221,7 @@ def _monai_persistent(paths: list[Path], size: int, cache: Path) -> float:
 def _rate(data: Any) -> float:
     """Returns views per second of a data set of MONAI."""
     reading = timed(lambda: sum(len(data[number]) for number in range(len(data))))
-    return reading.result / reading.seconds
+    return float(reading.result / reading.seconds)
 
 
 def _torchio(paths: list[Path], size: int) -> float:
@@ -241,7 +241,7 @@ def _torchio(paths: list[Path], size: int) -> float:
         )
         numbers = range(VIEWS_PER_SCAN * len(paths))
         reading = timed(lambda: sum(queue[number]["image"]["data"].shape[0] for number in numbers))
-        return reading.result / reading.seconds
+        return float(reading.result / reading.seconds)
 
 
 if __name__ == "__main__":
