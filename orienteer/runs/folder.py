@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 
 from orienteer.errors import InputError
+from orienteer.files import Lock, is_leftover, write_csv, write_json, write_text
+from orienteer.runs.config import PretrainConfig, make_config
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
-from orienteer.runs.config import PretrainConfig, make_config
-from orienteer.files import Lock, is_leftover, write_csv, write_json, write_text
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, SUMMARY_FILE = "config.yaml", "split.json", "summary.json"

@@ -1,14 +1,14 @@
-"""The rival of the step benchmark: the three tasks in the naive form, one pair and one part at a time.
+"""The baseline of the step benchmark: the three tasks in the naive form, one pair and one part at a time.
 
 Known of the published heads: what each computes (gap: strided convolutions, global average pooling, a linear layer;
 similarity: four parts of each pair, cut out and encoded by a small network of their own; route: one position per view,
 edges as differences, all V! routes); Python loops over scans, views, pairs and parts; about 11 million parameters; and
-what they cost by themselves where they were run: 3.7 times the forward and backward pass of a SegResNet with 8 initial
+their cost alone, as measured: 3.7 times the forward and backward pass of a SegResNet with 8 initial
 filters at 3 views of 32 voxels, 9.8 times at 5 views.
 
 Assumed here: the widths (three networks of four strided convolutions, chosen to meet the number of parameters), that
-the heads look at the finest level, and that the networks run anew for each pair. On one thread this costs 4.1 times the
-same SegResNet at 3 views and 8.1 times at 5, so the assumptions are not far off. The lines are our own, written from
+the heads read the finest level, and that the networks run anew for each pair. On one thread this costs 4.1 times the
+same SegResNet at 3 views and 8.1 times at 5, so the assumptions are close. The code is our own, written from
 the formulas (arXiv 2509.05967), and without the published code's faults: boxes on the feature grid, gaps from i to j.
 """
 
@@ -21,7 +21,7 @@ from torch.nn import functional
 WIDTHS = (64, 128, 256, 384)
 UNIT_MM = 100.0
 MAX_ROUTES = 120
-"""All routes of 5 views. Of more views the first 120 are taken, which favours the rival: 8 views have 40,320."""
+"""All routes of 5 views. Of more views the first 120 are taken, which favours the baseline: 8 views have 40,320."""
 
 
 class NaiveHeads(nn.Module):
@@ -80,7 +80,7 @@ class NaiveHeads(nn.Module):
         return torch.cat(losses).mean()
 
     def _encode_part(self, feature_map: Tensor, line: Tensor) -> Tensor:
-        """Returns the code of the half-sized part that lies as far along ``line`` as it fits."""
+        """Returns the vector of the half-sized part that lies as far along ``line`` as it fits."""
         size = torch.tensor(feature_map.shape[-3:])
         free = (size - size // 2) / 2
         walk = float((free / line.cpu().abs().clamp_min(1e-6)).min())
