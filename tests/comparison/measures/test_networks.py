@@ -13,7 +13,7 @@ CONFIG = replace(PRETRAIN, unit_mm=100.0, encoder_arguments={"filters": [4, 8, 8
 
 def weights(folder, seed):
     save_untrained(folder, replace(CONFIG, seed=seed))
-    return frozen_of(folder).encoder.state_dict()
+    return frozen_of(folder).network.state_dict()
 
 
 def test_weights_depend_on_the_seed_alone(tmp_path):
