@@ -9,7 +9,7 @@ from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.views.augment import Augmentation
 from orienteer.views.distort import NOTHING
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.policy import ViewPolicy
 from orienteer.settings import make_settings, plain, require
 
 PartT = TypeVar("PartT")

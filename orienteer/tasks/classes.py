@@ -10,7 +10,7 @@ from torch import Tensor
 from orienteer.draw.slices import PLANES, show_slice
 from orienteer.tasks import scene
 from orienteer.views.batch import ViewBatch
-from orienteer.views.distort import UNTOUCHED
+from orienteer.views.rearrange import UNTOUCHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ from orienteer.tasks import classes
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.heads import ViewVector, linear_float32
 from orienteer.views.batch import ViewBatch
-from orienteer.views.distort import ORDERS, cube_orders
+from orienteer.views.rearrange import ORDERS, cube_orders
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

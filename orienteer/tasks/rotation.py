@@ -20,7 +20,7 @@ from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.heads import ViewVector, linear_float32
 from orienteer.types import AXIS_NAMES
 from orienteer.views.batch import ViewBatch
-from orienteer.views.distort import TURNS, fitting_turns
+from orienteer.views.rearrange import TURNS, fitting_turns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

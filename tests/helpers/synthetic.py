@@ -19,7 +19,8 @@ from orienteer.tasks.route import RoutePrediction
 from orienteer.tasks.similarity import SimilarityPrediction
 from orienteer.tasks.volume_contrast import VolumeContrastPrediction
 from orienteer.views.batch import ViewBatch
-from orienteer.views.distort import ORDERS, Distorted, fitting_turns
+from orienteer.views.distort import Distorted
+from orienteer.views.rearrange import ORDERS, fitting_turns
 
 SPACING = (1.5, 2.0, 3.0)
 SIZE = (16, 32, 24)

@@ -13,7 +13,7 @@ from orienteer.tasks.base import FeatureSpec, ViewShape
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort
 from orienteer.views.layout import draw_layout
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.policy import ViewPolicy
 from tests.helpers.fake_views import blocks_of
 
 SIZE, SHAPE, SPACING = (16, 16, 16), (48, 48, 48), (2.0, 2.0, 2.0)

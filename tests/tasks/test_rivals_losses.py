@@ -14,7 +14,7 @@ from orienteer.tasks.place_contrast import PlaceContrastPrediction
 from orienteer.tasks.reconstruction import ReconstructionPrediction
 from orienteer.tasks.rotation import RotationPrediction, RotationTargets
 from orienteer.tasks.volume_contrast import VolumeContrastPrediction
-from orienteer.views.distort import UNTOUCHED
+from orienteer.views.rearrange import UNTOUCHED
 from tests.helpers.synthetic import SIZE, SPACING, SPECS, UNIT_MM, make_features, make_task, make_views
 
 

@@ -1,26 +1,14 @@
-"""Distortions: what is hidden is hidden, what is turned can be turned back, and nothing else changes."""
+"""Distortions: hidden voxels are hidden, turns and orders are recorded, and nothing else changes."""
 
 import numpy as np
 import pytest
 import torch
 
 from orienteer.errors import InputError
-from orienteer.views.augment import Augmentation
-from orienteer.views.dataset import TrainingViews, ValidationViews, collate
-from orienteer.views.distort import (
-    HIDDEN,
-    NOTHING,
-    ORDERS,
-    TURNS,
-    UNTOUCHED,
-    Distortion,
-    cube_orders,
-    distort,
-    fitting_turns,
-    reordered,
-    turned,
-)
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.dataset import ValidationViews
+from orienteer.views.distort import HIDDEN, NOTHING, Distortion, distort
+from orienteer.views.policy import ViewPolicy
+from orienteer.views.rearrange import UNTOUCHED, fitting_turns, turned
 from tests.helpers.fake_views import fake_store
 
 SIZE = (8, 12, 8)
@@ -56,17 +44,6 @@ def test_edges_that_blocks_do_not_divide_are_covered():
     assert 0.2 < done.hidden.float().mean() < 0.8
 
 
-@pytest.mark.parametrize("number", range(1, len(TURNS)))
-def test_a_turn_is_undone_by_the_rest_of_a_full_one(number):
-    axis, quarter = TURNS[number]
-    view = images(1, (6, 6, 6))[0]
-    back = TURNS.index((axis, 4 - quarter))
-    assert not torch.equal(turned(view, number), view)
-    assert torch.equal(turned(turned(view, number), back), view)
-    others = [other + 1 for other in range(3) if other != axis]
-    assert torch.allclose(turned(view, number).mean(dim=others), view.mean(dim=others))  # along its axis all stays
-
-
 def test_only_turns_that_keep_the_size_are_drawn():
     fits = fitting_turns(SIZE)
     drawn = set()
@@ -79,52 +56,12 @@ def test_only_turns_that_keep_the_size_are_drawn():
     assert drawn == set(fits)
 
 
-def test_orders_differ_and_the_first_leaves_everything():
-    orders = cube_orders()
-    assert len(orders) == ORDERS == len(set(orders))
-    assert orders[0] == tuple(range(8))
-    far = [sum(a != b for a, b in zip(orders[i], orders[j], strict=True)) for i in range(ORDERS) for j in range(i)]
-    assert min(far) >= 6
-    view = images(1)[0]
-    assert torch.equal(reordered(view, 0), view)
-
-
-def test_cubes_are_moved_as_the_order_says():
-    view = torch.zeros(1, 4, 4, 4)
-    for number, (i, j, k) in enumerate(np.ndindex(2, 2, 2)):
-        view[0, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, 2 * k : 2 * k + 2] = number
-    for number, order in enumerate(cube_orders()):
-        assert reordered(view, number)[0, ::2, ::2, ::2].reshape(-1).tolist() == list(order)
-
-
 def test_with_both_every_second_view_is_turned_and_the_others_are_reordered():
     _, done = run(Distortion(turn=True, reorder=True), views=4)
     assert (done.turn[1::2] == UNTOUCHED).all()
     assert (done.order[::2] == UNTOUCHED).all()
     assert (done.turn[::2] >= 0).all()
     assert (done.order[1::2] >= 0).all()
-
-
-def test_batches_carry_what_was_done_and_move_as_one():
-    policy = ViewPolicy(views=3, view_size=(8, 8, 8))
-    views = TrainingViews(fake_store(), ["key000", "key001"], policy, Augmentation(), 0, 4, Distortion(mask_share=0.5))
-    batch = collate([views[0], views[1]], batch=2)
-    assert batch.distorted is not None
-    assert batch.distorted.hidden.shape == batch.images.shape == batch.clean.shape
-    assert (batch.images[batch.distorted.hidden] == HIDDEN).all()
-    order = torch.tensor([2, 0, 1])
-    moved = batch.renumbered(order)
-    assert torch.equal(moved.distorted.hidden, batch.distorted.hidden[:, order])
-    assert torch.equal(moved.clean, batch.clean[:, order])
-    assert batch.to("meta").distorted.turn.device.type == "meta"
-
-
-def test_without_a_distortion_the_batch_is_as_it_was():
-    policy = ViewPolicy(views=3, view_size=(8, 8, 8))
-    views = ValidationViews(fake_store(), ["key000"], policy)
-    batch = collate([views[0]])
-    assert batch.distorted is None
-    assert batch.clean is batch.images
 
 
 def test_validation_hides_the_same_every_time():
@@ -139,5 +76,5 @@ def test_bad_settings_say_what_to_do():
         Distortion(mask_share=1.0)
     with pytest.raises(InputError, match="mask_block_vox"):
         Distortion(mask_block_vox=0)
-    with pytest.raises(InputError, match="distortion: wanted fields among .*mask_share.*got masks"):
+    with pytest.raises(InputError, match="distortion: wanted one of .*mask_share.*got masks"):
         NOTHING.changed({"masks": 1})
