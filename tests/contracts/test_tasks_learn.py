@@ -61,11 +61,11 @@ def trained(name: str, **settings):
 )
 def test_a_task_learns_what_the_features_tell(name, settings):
     task = trained(name, **settings)
-    task.fit_rivals([draw(seed) for seed in range(2000, 2004)])
+    task.fit_baselines([draw(seed) for seed in range(2000, 2004)])
     views = draw(1000)
     targets = task.targets(views)
-    figures, rivals = task.metrics(task(telling_features(views)), targets), task.rivals(views, targets)["trivial"]
-    for key, trivial in rivals.items():
+    figures, baseline = task.metrics(task(telling_features(views)), targets), task.baselines(views, targets)["trivial"]
+    for key, trivial in baseline.items():
         if key.endswith("_mm"):
             assert figures[key] < 0.25 * trivial, f"{key}: {figures[key]} against {trivial}"
     if "near_far_accuracy" in figures:
