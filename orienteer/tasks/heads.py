@@ -37,7 +37,8 @@ def per_view(network: Callable[[Tensor], Tensor], maps: FeatureMap) -> Float[Ten
         >>> per_view(nn.Conv3d(4, 8, kernel_size=1), torch.zeros(2, 3, 4, 6, 6, 6)).shape
         torch.Size([2, 3, 8, 6, 6, 6])
     """
-    return network(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+    results: Tensor = network(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+    return results
 
 
 class ViewVector(nn.Module):

@@ -228,8 +228,7 @@ def _embedding_at(
     size_vox: Triple,
 ) -> Embedded:
     """Returns the embedding at places given in voxels of one view of each pair, interpolated between cells."""
-    values = sample_maps(maps.flatten(0, 1), places_vox.flatten(0, 1), size_vox)
-    return values.unflatten(0, maps.shape[:2])
+    return per_view(lambda flat: sample_maps(flat, places_vox.flatten(0, 1), size_vox), maps)
 
 
 def _counted(targets: PlaceContrastTargets) -> Bool[Tensor, "batch pairs places"]:

@@ -141,4 +141,5 @@ def _distances_kept(
     """Returns in which sets the distances between all pairs of centres are within the limits."""
     i, j = np.triu_indices(policy.views, 1)
     squared_mm = (((sets[:, j] - sets[:, i]) * np.array(spacing_mm)) ** 2).sum(-1)  # (sets, pairs): from i to j
-    return np.all(policy.allows(squared_mm), axis=1)
+    kept: np.ndarray = np.all(policy.allows(squared_mm), axis=1)
+    return kept
