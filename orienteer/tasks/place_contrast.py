@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -34,7 +35,11 @@ from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+SHOWN = 12
+"""Number of places in a picture."""
 
 RAW_REACH_VOX = 2.0
 """The raw-intensity baseline compares 27 voxels around a place, this far apart."""
@@ -173,30 +178,18 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
     def picture(self, views: ViewBatch, prediction: PlaceContrastPrediction, targets: PlaceContrastTargets) -> "Figure":
         """Returns the first pair of views: places in the first, and the most similar place in the second."""
         first, second = self.embedded(prediction, targets)
-        best = (first[0, 0] @ second[0, 0].T).argmax(-1).cpu().numpy()
+        best = (first[0, 0] @ second[0, 0].T).argmax(-1).cpu().numpy()[:SHOWN]
         places_mm = [
             scene.voxels_to_mm(views, view, points[0, 0].cpu().double().numpy())
             for view, points in enumerate((targets.first_vox, targets.second_vox))
         ]
-        axis = 1
-        figure = new_figure(1000, 480)
+        axis, figure = 1, new_figure(1000, 480)
         panels = figure.subplots(1, 2)
-        shown = range(min(12, len(best)))
-        across, up = in_plane(axis)
-        cell_mm = [self.apart_mm] * 3
         for view, axes in enumerate(panels):
             scene.show_views(axes, views, [view], axis)
-            for number in shown:
-                true_mm = places_mm[view][number]
-                if view == 0:
-                    draw_box(axes, axis, true_mm, cell_mm, NEAR)
-                else:
-                    match_mm = places_mm[1][best[number]]
-                    near = float(((match_mm - true_mm) ** 2).sum() ** 0.5) <= 2 * self.apart_mm
-                    colour = NEAR if near else MISSED
-                    ends = ([true_mm[across], match_mm[across]], [true_mm[up], match_mm[up]])
-                    axes.plot(*ends, "-", color=colour, linewidth=1.2)
-                    draw_box(axes, axis, match_mm, cell_mm, colour, dashed=not near)
+        for number, match in enumerate(best):
+            draw_box(panels[0], axis, places_mm[0][number], [self.apart_mm] * 3, NEAR)
+            _draw_match(panels[1], axis, places_mm[1][number], places_mm[1][match], self.apart_mm)
         panels[0].set_title("places in view 1", loc="left", fontsize=9)
         panels[1].set_title("most similar in view 2 (lines lead from the true place)", loc="left", fontsize=9)
         metrics = _metrics(first[:1, :1], second[:1, :1], _only_first(targets))
@@ -269,3 +262,14 @@ def _only_first(targets: PlaceContrastTargets) -> PlaceContrastTargets:
         targets.overlapping[:1, :1],
         targets.spacing_mm,
     )
+
+
+def _draw_match(
+    axes: "Axes", axis: int, true_mm: Float[np.ndarray, "3"], match_mm: Float[np.ndarray, "3"], apart_mm: float
+) -> None:
+    """Draws the matched place, and a line to it from the true one; dashed and in another colour if it is far off."""
+    across, up = in_plane(axis)
+    near = float(np.linalg.norm(match_mm - true_mm)) <= 2 * apart_mm
+    colour = NEAR if near else MISSED
+    axes.plot([true_mm[across], match_mm[across]], [true_mm[up], match_mm[up]], "-", color=colour, linewidth=1.2)
+    draw_box(axes, axis, match_mm, [apart_mm] * 3, colour, dashed=not near)

@@ -46,14 +46,14 @@ def make_views(batch: int = 2, views: int = 3, seed: int = 0, size=SIZE, draw: i
     centres[:, 1::2] = centres[:, 0 : 2 * (views // 2) : 2] + shift
     hidden = torch.rand(images.shape, generator=generator) < 0.5
     turns = torch.tensor(fitting_turns(size))
-    done = Distorted(
+    distorted = Distorted(
         clean=images,
         hidden=hidden,
         turn=turns[torch.randint(len(turns), (batch, views), generator=generator)],
         order=torch.randint(ORDERS, (batch, views), generator=generator),
     )
     scans = tuple(f"scan {item}" for item in range(batch))
-    return ViewBatch(images.masked_fill(hidden, 0.0), centres, scans, SPACING, draw, done)
+    return ViewBatch(images.masked_fill(hidden, 0.0), centres, scans, SPACING, draw, distorted)
 
 
 def make_features(

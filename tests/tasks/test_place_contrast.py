@@ -90,3 +90,17 @@ def test_raw_intensities_recognise_places_of_one_volume():
     views.centres_mm[0, 1] = views.centres_mm[0, 0] + torch.tensor([4.0 * SPACING[0], 0.0, 0.0])
     task = make_task("place_contrast", views=2, size=size, places=24)
     assert task.baselines(views, task.targets(views))["raw"]["place_accuracy"] > 0.9
+
+
+def test_the_picture_draws_the_places_of_the_loss_and_leads_to_their_matches():
+    task, views = make_task("place_contrast", views=2, places=5), make_views(views=2)
+    prediction, targets = task(make_features(views=2)), task.targets(views)
+    left, right = task.picture(views, prediction, targets).axes
+    first, second = task.embedded(prediction, targets)
+    best = (first[0, 0] @ second[0, 0].T).argmax(-1)
+    middle = (torch.tensor(SIZE) - 1) / 2
+    places = views.centres_mm[0, 0] + (targets.first_vox[0, 0] - middle) * torch.tensor(SPACING)
+    assert len(left.patches) == len(right.patches) == 6  # the frame of the view, and a box for each place
+    for number, line in enumerate(right.lines):
+        ends = np.array([line.get_xdata(), line.get_ydata()]).T
+        np.testing.assert_allclose(ends, places[torch.tensor([number, int(best[number])])][:, [0, 2]], atol=1e-2)

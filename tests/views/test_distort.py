@@ -24,44 +24,44 @@ def run(distortion, seed=0, **kwargs):
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_the_share_that_was_asked_for_is_hidden_in_whole_blocks(share):
-    seen, done = run(Distortion(mask_share=share, mask_block_vox=4))
-    assert (seen[done.hidden] == HIDDEN).all()
-    assert torch.equal(seen[~done.hidden], done.clean[~done.hidden])
-    assert torch.equal(done.clean, images())
-    for view in done.hidden[:, 0]:
+    seen, distorted = run(Distortion(mask_share=share, mask_block_vox=4))
+    assert (seen[distorted.hidden] == HIDDEN).all()
+    assert torch.equal(seen[~distorted.hidden], distorted.clean[~distorted.hidden])
+    assert torch.equal(distorted.clean, images())
+    for view in distorted.hidden[:, 0]:
         blocks = view.reshape(2, 4, 3, 4, 2, 4).float().mean(dim=(1, 3, 5))
         assert set(blocks.unique().tolist()) <= {0.0, 1.0}
         assert blocks.sum() == round(share * 12)
 
 
 def test_views_are_hidden_each_on_its_own():
-    _, done = run(Distortion(mask_share=0.5, mask_block_vox=2))
-    assert not torch.equal(done.hidden[0], done.hidden[1])
+    _, distorted = run(Distortion(mask_share=0.5, mask_block_vox=2))
+    assert not torch.equal(distorted.hidden[0], distorted.hidden[1])
 
 
 def test_edges_that_blocks_do_not_divide_are_covered():
-    _, done = run(Distortion(mask_share=0.5, mask_block_vox=5), size=(8, 9, 7))
-    assert 0.2 < done.hidden.float().mean() < 0.8
+    _, distorted = run(Distortion(mask_share=0.5, mask_block_vox=5), size=(8, 9, 7))
+    assert 0.2 < distorted.hidden.float().mean() < 0.8
 
 
 def test_only_turns_that_keep_the_size_are_drawn():
     fits = fitting_turns(SIZE)
     drawn = set()
     for seed in range(40):
-        seen, done = run(Distortion(turn=True), seed=seed)
-        assert seen.shape == done.clean.shape
-        for view, clean, turn in zip(seen, done.clean, done.turn.tolist(), strict=True):
+        seen, distorted = run(Distortion(turn=True), seed=seed)
+        assert seen.shape == distorted.clean.shape
+        for view, clean, turn in zip(seen, distorted.clean, distorted.turn.tolist(), strict=True):
             assert torch.equal(view, turned(clean, turn))
             drawn.add(turn)
     assert drawn == set(fits)
 
 
 def test_with_both_every_second_view_is_turned_and_the_others_are_reordered():
-    _, done = run(Distortion(turn=True, reorder=True), views=4)
-    assert (done.turn[1::2] == UNTOUCHED).all()
-    assert (done.order[::2] == UNTOUCHED).all()
-    assert (done.turn[::2] >= 0).all()
-    assert (done.order[1::2] >= 0).all()
+    _, distorted = run(Distortion(turn=True, reorder=True), views=4)
+    assert (distorted.turn[1::2] == UNTOUCHED).all()
+    assert (distorted.order[::2] == UNTOUCHED).all()
+    assert (distorted.turn[::2] >= 0).all()
+    assert (distorted.order[1::2] >= 0).all()
 
 
 def test_validation_hides_the_same_every_time():
