@@ -19,7 +19,7 @@ from orienteer.scans.store import Store
 from orienteer.tasks.base import Features
 from orienteer.types import GapsMm, Images
 from orienteer.views.batch import ViewBatch
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.policy import ViewPolicy
 
 GAP_FIELDS = ("gaps", "edges")
 """Fields of a task's prediction that hold gaps from view i to view j, in units of ``unit_mm``."""
