@@ -10,12 +10,7 @@ from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain, require
 from orienteer.views.augment import Augmentation
 from orienteer.views.distort import NOTHING
-<<<<<<< HEAD
-from orienteer.views.sample import ViewPolicy
-=======
 from orienteer.views.policy import ViewPolicy
-from orienteer.settings import make_settings, plain, require
->>>>>>> h2
 
 PartT = TypeVar("PartT")
 
