@@ -68,10 +68,10 @@ class Executor(Generic[JobT, ResultT]):
         Args:
             job: a value that can be pickled.
             log: a file to make, for what the job writes to stdout and stderr, with the traceback of its error. A job that
-                runs in this process writes where this process does.
+                runs in this process writes all that where this process does.
         """
         if self._workers == 0:
-            self._jobs[_run_here(self._function, job)] = job
+            self._jobs[_run_here(self._function, job, log)] = job
             return
         request = pickle.dumps((job, log))
         self._jobs[self._threads.submit(self._free_process().run, request)] = job
@@ -92,7 +92,7 @@ class Executor(Generic[JobT, ResultT]):
             done = _wait(self._jobs, everything)
             if not done:
                 return
-            for future in done:
+            for future in [future for future in self._jobs if future in done]:
                 yield self._jobs.pop(future), future
 
     def close(self) -> None:
@@ -146,11 +146,13 @@ def _wait(futures: Any, until_one: bool) -> set[Future[Any]]:
             return done
 
 
-def _run_here(function: Callable[[JobT], ResultT], job: JobT) -> "Future[ResultT]":
+def _run_here(function: Callable[[JobT], ResultT], job: JobT, log: Path | None) -> "Future[ResultT]":
     future: Future[ResultT] = Future()
     try:
         future.set_result(function(job))
     except Exception as error:
+        if log is not None:
+            traceback.print_exc()
         future.set_exception(error)
     return future
 

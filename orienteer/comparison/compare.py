@@ -1,6 +1,5 @@
 """The command `compare`, read top to bottom: deal the cases, prepare them once, do the cells, write table and page."""
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +17,10 @@ from orienteer.comparison.results.table import tidy_rows, write_table
 from orienteer.comparison.work.bench import Bench
 from orienteer.comparison.work.cells import Cell, Entry, Prints, frozen_settings, part_prints, plan_cells
 from orienteer.comparison.work.parts import Parts, check_part, deal, link_scans, read_parts, refuse_twins
-from orienteer.comparison.work.pool import cells_at_a_time, do_cells
 from orienteer.comparison.work.records import Records
+from orienteer.comparison.work.run_cells import cells_at_a_time, run_cells
 from orienteer.errors import InputError
+from orienteer.executor import available_cores
 from orienteer.files import is_leftover, write_json, write_text
 from orienteer.labelled.cases import PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
@@ -118,15 +118,14 @@ def _all_cells(
     config: CompareConfig, bench: Bench, contenders: Sequence[Contender], prints: Prints, records: Records
 ) -> list[Entry]:
     """Does all cells: those that a selection decides about come when it has decided."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    at_a_time, threads = cells_at_a_time(config.parallel, cores, torch.cuda.is_available())
+    at_a_time, threads = cells_at_a_time(config.parallel, available_cores(), torch.cuda.is_available())
     tried: set[str] = set()
     while True:
         entries = plan_cells(config, contenders, prints, _dice(records, config, contenders, prints))
         cells = [entry.cell for entry in entries if entry.cell.hash not in tried]
         if all(records.get(cell.hash) is not None for cell in cells):
             return entries
-        do_cells(bench, cells, at_a_time, threads, config.keep, records)
+        run_cells(bench, cells, at_a_time, threads, config.keep, records)
         tried |= {cell.hash for cell in cells}
 
 

@@ -1,6 +1,5 @@
 """Does one cell and returns its result: the figures case by case, and what they cost."""
 
-import os
 import resource
 import time
 from dataclasses import fields
@@ -80,9 +79,3 @@ def _cpu_seconds() -> float:
     """Returns the processor time of this process and of its children that have ended."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
-
-
-def set_threads(threads: int) -> None:
-    """Gives this process its share of the cores."""
-    torch.set_num_threads(threads)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
