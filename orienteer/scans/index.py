@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orienteer.errors import InputError
+from orienteer.errors import InputError, ScanError
 from orienteer.types import Triple, TripleMm
 
 FILE_NAME = "index.sqlite"
@@ -61,6 +61,18 @@ class Failure:
     reason: str
     do: str
 
+    @classmethod
+    def of(cls, error: ScanError, name: str | None = None) -> "Failure":
+        """Returns the failure that an error describes.
+
+        Args:
+            name: of the scan, where it is known by another one than the error gives.
+        """
+        return cls(name or error.what, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.step}): {self.reason}. Do this: {self.do.rstrip('.')}."
+
 
 @dataclass(frozen=True)
 class Duplicate:
@@ -68,6 +80,9 @@ class Duplicate:
 
     name: str
     original: str
+
+    def __str__(self) -> str:
+        return f"{self.name} holds the same scan as {self.original}"
 
 
 class FileState(NamedTuple):

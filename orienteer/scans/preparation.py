@@ -57,6 +57,17 @@ class Preparation:
         if not 0 <= self.margin_mm < np.inf:
             raise InputError("margin_mm", wanted="a length of 0 or more", got=str(self.margin_mm), do="use 5")
 
+    def spacing(self) -> TripleMm:
+        """Returns the voxel size of the store in mm.
+
+        Raises:
+            InputError: it has not been chosen yet.
+        """
+        if self.spacing_mm is None:
+            do = "set it; pretraining and orienteer plan choose one for a folder of scans"
+            raise InputError("spacing_mm", wanted="a voxel size in mm", got="none", do=do)
+        return self.spacing_mm
+
     def fingerprint(self) -> str:
         """Returns a short name of these settings, the same on every machine, different for different settings.
 
@@ -124,22 +135,20 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
         ScanError: the scan cannot be used; ``step`` says where it failed.
         InputError: the preparation has no spacing yet.
     """
-    if preparation.spacing_mm is None:
-        raise InputError("spacing_mm", wanted="a voxel size in mm", got="none", do="plan it first, or set it")
-    name = scan.name
-    with _step(name, "read"):
+    name, spacing_mm = scan.name, preparation.spacing()
+    with scan_step(name, "read"):
         _refuse_labels(name, scan.voxels)
-    with _step(name, "resample"):
-        grid = onto_grid(scan, preparation.spacing_mm)
+    with scan_step(name, "resample"):
+        grid = onto_grid(scan, spacing_mm)
         modality, file_format = scan.modality, scan.format
         del scan  # the largest array in memory; it is not needed any more
         _refuse_non_finite(name, grid.voxels)
-    with _step(name, "crop"):
+    with scan_step(name, "crop"):
         mask = body_mask(grid.voxels, modality, grid.spacing_mm, grid.inside)
         _refuse_no_body(name, mask, modality)
         box = _crop(mask, preparation)
         blocks = body_map(mask[box], None if grid.inside is None else grid.inside[box])
-    with _step(name, "normalise"):
+    with scan_step(name, "normalise"):
         low, high = intensity_range(
             grid.voxels[box], mask[box], modality, preparation.ct_window_hu, preparation.mr_percentiles
         )
@@ -160,23 +169,31 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
 
 
 def _read(source: ScanSource, selection: Selection) -> Scan:
-    with _step(source.name, "read"):
+    with scan_step(source.name, "read"):
         return read_scan(source, selection)
 
 
 @contextmanager
-def _step(name: str, step: str) -> Iterator[None]:
-    """Turns whatever goes wrong within into an error that names the scan and the step."""
+def scan_step(
+    name: str, step: str, do: str = "open the scan in a viewer; if it looks right there, report this"
+) -> Iterator[None]:
+    """Turns any error within into a `ScanError` that names the scan and the step.
+
+    Args:
+        name: of the scan.
+        step: see `ScanError`.
+        do: what to do about an error that nobody has foreseen.
+    """
     try:
         yield
     except InputError:
         raise
     except MemoryError as error:
-        wanted, do = "room for a few copies of the scan", "use fewer workers or a coarser spacing_mm"
-        raise ScanError(name, step=step, wanted=wanted, got="no memory left", do=do) from error
+        less = "use fewer workers or a coarser spacing_mm"
+        wanted = "room for a few copies of the scan"
+        raise ScanError(name, step=step, wanted=wanted, got="no memory left", do=less) from error
     except Exception as error:
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        do = "open the scan in a viewer; if it looks right there, report this"
         raise ScanError(name, step=step, wanted="a scan that can be processed", got=got, do=do) from error
 
 
@@ -206,9 +223,9 @@ def _refuse_no_body(name: str, mask: np.ndarray, modality: str) -> None:
 
 
 def _crop(mask: np.ndarray, preparation: Preparation) -> tuple[slice, slice, slice]:
-    if not preparation.crop_to_body or preparation.spacing_mm is None:
+    if not preparation.crop_to_body:
         return slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])
-    margin0, margin1, margin2 = (int(np.ceil(preparation.margin_mm / length)) for length in preparation.spacing_mm)
+    margin0, margin1, margin2 = (int(np.ceil(preparation.margin_mm / length)) for length in preparation.spacing())
     return bounding_box(mask, (margin0, margin1, margin2))
 
 

@@ -50,6 +50,7 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
     Example:
         >>> import tempfile
         >>> import numpy as np, SimpleITK as sitk
+        >>> from orienteer.scans.discover import discover
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     image = sitk.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
         ...     sitk.WriteImage(image, f"{folder}/a.nii.gz")
