@@ -48,7 +48,7 @@ _TAGS = [
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """What one DICOM file says about its place, and nothing about the patient.
+    """The header fields of one DICOM file that give its place in a series, and nothing about the patient.
 
     Attributes:
         path: the file.
@@ -59,7 +59,7 @@ class SliceHeader:
         channels: samples per pixel; 3 for colour.
         size_px: columns, rows.
         place: position (3), row and column direction (6), column and row distance (2), mm towards left, back, head;
-            None where the header does not say.
+            None where the header lacks any of them.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class Stack(NamedTuple):
 
 
 def read_slice_header(path: Path) -> SliceHeader | None:
-    """Returns what a file says about its place in a series, or None if it is not a DICOM image or document.
+    """Returns the header of a file, or None if it is not a DICOM image or document.
 
     A file without the DICOM mark at its start is tried only when its name ends in .dcm or .ima. Pixels are not read.
 
@@ -94,7 +94,7 @@ def read_slice_header(path: Path) -> SliceHeader | None:
     if not named and not _has_mark(path):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns about every odd tag; the tags we use are checked below
+        warnings.simplefilter("ignore")  # pydicom warns about every unusual tag; the tags used here are checked below
         try:
             data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=named)
             return _slice_header(path, data) if "SeriesInstanceUID" in data else None
@@ -118,7 +118,8 @@ def stack(name: str, slices: tuple[SliceHeader, ...]) -> Stack:
     """Returns the series as one block of voxels: files in order, size, spacing, origin and directions.
 
     Raises:
-        ScanError: the slices are no even, complete stack; the message says how many are missing or double, and where.
+        ScanError: the slices do not form an even, complete stack; the message names how many are missing or duplicated, and
+            where.
     """
     ordered = in_order(slices)
     _check_alike(name, ordered)
@@ -166,7 +167,7 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
 
 
 def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
-    """Refuses series whose slices cannot be one block, whatever their positions."""
+    """Refuses series whose slices cannot form one block, whatever their positions."""
     first = slices[0]
     if any(item.frames > 1 for item in slices):
         _refuse(
@@ -194,7 +195,7 @@ def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
 
 
 def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
-    """Returns the slice distance in mm, or says what is double or missing, and where."""
+    """Returns the slice distance in mm; refuses stacks with missing or duplicated slices, naming where."""
     gaps = np.diff(heights)
     typical = float(np.median(gaps[gaps > SAME_PLACE * gaps.max()])) if gaps.max() > 0 else 0.0
     double = np.flatnonzero(gaps <= SAME_PLACE * typical)
@@ -208,7 +209,7 @@ def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
         _refuse(name, "slices without holes", got, "copy the whole series")
     gap = float(heights[-1] / (heights.size - 1))
     places = np.arange(heights.size)
-    # Against the best line, not the one through the ends, which may be rounded too.
+    # Against the line of best fit, not the one through the ends, which may be rounded too.
     uneven = np.abs(heights - np.polyval(np.polyfit(places, heights, 1), places)) / gap
     if uneven.max() > EVEN_TOLERANCE:
         worst = int(uneven.argmax())
@@ -220,7 +221,7 @@ def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
 def _check_upright(
     name: str, positions: Float[np.ndarray, "slices 3"], normal: Float[np.ndarray, "3"], gap: float
 ) -> None:
-    """Refuses stacks whose slices slide sideways, as with a tilted gantry: their voxels are no rectangular block."""
+    """Refuses stacks whose slices are shifted sideways, as with a tilted gantry: their voxels form no rectangular block."""
     moved = positions - positions[0]
     sideways = np.linalg.norm(moved - np.outer(moved @ normal, normal), axis=1)
     if sideways.max() > EVEN_TOLERANCE * gap + 1e-3:
@@ -229,7 +230,7 @@ def _check_upright(
 
 
 def _where(heights: Float[np.ndarray, " slices"], after: np.ndarray) -> str:
-    """Names up to three places, in slice numbers and mm above the first slice."""
+    """Returns up to three places, in slice numbers and mm above the first slice."""
     places = [f"slice {int(index)} ({heights[index]:.4g} mm)" for index in after[:3]]
     return "after " + ", ".join(places) + (" and more" if after.size > 3 else "")
 

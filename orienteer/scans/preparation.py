@@ -1,4 +1,4 @@
-"""What preparing makes of one scan: its settings, and the steps from a file to the arrays of the store."""
+"""Prepares one scan: the settings, and the steps from a file to the arrays of the store."""
 
 import dataclasses
 import hashlib
@@ -20,24 +20,24 @@ from orienteer.scans.source import Scan, ScanSource, Selection
 from orienteer.types import TripleMm
 
 STEPS_VERSION = 1
-"""Goes up when the same settings give other voxels, so that old arrays are not taken for new ones."""
+"""Goes up when the same settings give other voxels, so that old arrays are not mixed with new ones."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How scans are brought to one form. Scans of different settings never meet in training."""
+    """How scans are brought to one form. Scans of different settings are never mixed in training."""
 
     spacing_mm: TripleMm | None = None
-    """Voxel size of the store in mm, for all scans (left-right, back-front, foot-head). Nothing: planned."""
+    """Voxel size of the store in mm, for all scans (left-right, back-front, foot-head). By default planned."""
 
     ct_window_hu: tuple[float, float] = (-1000.0, 1000.0)
-    """CT: the HU that become -1 and 1. What lies beyond is clipped."""
+    """CT: the HU that become -1 and 1. Values beyond are clipped."""
 
     mr_percentiles: tuple[float, float] = (0.5, 99.5)
-    """MR: the percentiles of each scan's own body voxels that become -1 and 1. What lies beyond is clipped."""
+    """MR: the percentiles of each scan's body voxels that become -1 and 1. Values beyond are clipped."""
 
     crop_to_body: bool = True
-    """Cut away the air around the body. Views of air are not drawn either way; this saves disk."""
+    """Cut away the air around the body. Views of air are never drawn; this saves disk space."""
 
     margin_mm: float = 5.0
     """How much air to leave around the body when cropping, mm."""
@@ -69,7 +69,7 @@ class Preparation:
         return self.spacing_mm
 
     def fingerprint(self) -> str:
-        """Returns a short name of these settings, the same on every machine, different for different settings.
+        """Returns a short hash of these settings, the same on every machine.
 
         Example:
             >>> Preparation((2.0, 2.0, 2.0)).fingerprint() == Preparation((2.0, 2.0, 2.5)).fingerprint()
@@ -80,20 +80,20 @@ class Preparation:
         return hashlib.sha256(self.description().encode()).hexdigest()[:12]
 
     def description(self) -> str:
-        """Returns the settings as JSON, for people who look into a store."""
+        """Returns the settings as JSON, for people who inspect a store."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(Preparation)}
         return json.dumps({"steps_version": STEPS_VERSION} | fields, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class PreparedArrays:
-    """A scan as the store keeps it.
+    """A scan in the form of the store.
 
     Attributes:
-        name: how a person knows the scan.
+        name: its path in the folder of scans.
         voxels: normalised values times 1000.
-        origin_mm: body-frame place of the middle of voxel 0.
-        value_range: the scan's own values that became -1 and 1.
+        origin_mm: position of the centre of voxel 0 in the body frame.
+        value_range: the values of the scan that became -1 and 1.
     """
 
     name: str
@@ -107,10 +107,10 @@ class PreparedArrays:
 
 
 def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparation) -> PreparedArrays:
-    """Returns one scan read, put on the body's axes at the spacing wanted, cropped to the body and normalised.
+    """Returns one scan after reading, resampling along the body's axes, cropping to the body and normalising.
 
     Raises:
-        ScanError: the scan cannot be used; ``step`` says where it failed.
+        ScanError: the scan cannot be used; ``step`` names where it failed.
         InputError: the preparation has no spacing yet.
 
     Example:
@@ -129,10 +129,10 @@ def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparat
 
 
 def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
-    """Returns what `prepare_scan` does of a scan that is in memory already.
+    """Returns a scan that is in memory already, prepared as by `prepare_scan`.
 
     Raises:
-        ScanError: the scan cannot be used; ``step`` says where it failed.
+        ScanError: the scan cannot be used; ``step`` names where it failed.
         InputError: the preparation has no spacing yet.
     """
     name, spacing_mm = scan.name, preparation.spacing()
@@ -141,7 +141,7 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
     with scan_step(name, "resample"):
         grid = onto_grid(scan, spacing_mm)
         modality, file_format = scan.modality, scan.format
-        del scan  # the largest array in memory; it is not needed any more
+        del scan  # the largest array in memory, no longer needed
         _refuse_non_finite(name, grid.voxels)
     with scan_step(name, "crop"):
         mask = body_mask(grid.voxels, modality, grid.spacing_mm, grid.inside)
@@ -182,7 +182,7 @@ def scan_step(
     Args:
         name: of the scan.
         step: see `ScanError`.
-        do: what to do about an error that nobody has foreseen.
+        do: what to do about an unexpected error.
     """
     try:
         yield
@@ -198,7 +198,7 @@ def scan_step(
 
 
 def _refuse_labels(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
-    """Whole-number files are looked at when scans are searched for; label maps saved as floats get here."""
+    """Refuses label maps saved as floats. Files of integers are checked when a folder is searched for scans."""
     step = max(1, int((voxels.size / 100_000) ** (1 / 3)))
     sample = np.unique(voxels[::step, ::step, ::step])
     if sample.size > MOST_LABELS or not np.array_equal(sample, np.rint(sample)):
@@ -211,15 +211,15 @@ def _refuse_labels(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) 
 
 def _refuse_non_finite(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     if not np.isfinite(voxels.sum(dtype=np.float64)):  # a single NaN or Inf makes the sum one; no second array needed
-        do = "find out which software wrote the scan, and write it again"
+        do = "find out which software wrote the scan, and export it again"
         raise ScanError(name, step="resample", wanted="finite values", got="NaN or Inf in some voxels", do=do)
 
 
 def _refuse_no_body(name: str, mask: np.ndarray, modality: str) -> None:
     if not mask.any():
-        air = "no voxel above -500 HU" if modality == "CT" else "no voxel brighter than the background"
-        do = "look at the scan in a viewer; if it is an MR that was taken for a CT, set --modality MR"
-        raise ScanError(name, step="crop", wanted="a body in the scan", got=air, do=do)
+        got = "no voxel above -500 HU" if modality == "CT" else "no voxel brighter than the background"
+        do = "look at the scan in a viewer; if it is an MR that was mistaken for a CT, use --modality MR"
+        raise ScanError(name, step="crop", wanted="a body in the scan", got=got, do=do)
 
 
 def _crop(mask: np.ndarray, preparation: Preparation) -> tuple[slice, slice, slice]:

@@ -1,13 +1,13 @@
 """Reads one scan of any format into the body frame: RAS axis order, mm, values as the file gives them.
 
-One reader, SimpleITK, serves all formats. What it would accept in silence is checked here and in raw_header; what it
-says at length is said shortly. A scan that cannot be used raises ScanError, and the caller goes on with the next.
+SimpleITK reads all formats. Errors that it accepts silently are checked here and in raw_header, and its long messages
+are shortened. A scan that cannot be used raises ScanError, and the caller continues with the next one.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 import SimpleITK as sitk
@@ -31,21 +31,32 @@ from orienteer.scans.source import (
 from orienteer.types import TripleMm
 
 DIRECTION_TOLERANCE = 1e-3
-"""How far three directions may be from right angles and length one. Headers written with four digits stay below it."""
+"""How far three directions may deviate from right angles and length one. Headers written with four digits stay below."""
+
+
+@runtime_checkable
+class _Geometry(Protocol):
+    """An image, or a reader that has read its header."""
+
+    def GetSize(self) -> tuple[int, ...]: ...
+    def GetSpacing(self) -> tuple[float, ...]: ...
+    def GetOrigin(self) -> tuple[float, ...]: ...
+    def GetDirection(self) -> tuple[float, ...]: ...
+
 
 _IMAGE_IO = {NIFTI: "NiftiImageIO", NRRD: "NrrdImageIO", METAIMAGE: "MetaImageIO"}
 
 
 def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
-    """Returns one scan with its axes renamed and turned to RAS, values unchanged (HU for CT), nothing resampled.
+    """Returns one scan with its axes permuted and flipped to RAS, values unchanged (HU for CT), nothing resampled.
 
     Args:
-        source: which files to read; see ``discover``.
+        source: the files to read; see ``discover``.
         selection: the frame of 4D scans and the modality, where the user chose them.
 
     Raises:
-        ScanError: the scan cannot be used (step ``read``): damaged, not 3D, in colour, with spacings or directions that
-            cannot be, slices missing, values that are not finite or all the same.
+        ScanError: the scan cannot be used (step ``read``): damaged, not 3D, in colour, with impossible spacings or
+            directions, with missing slices, with values that are not finite, or constant.
 
     Example:
         >>> import tempfile
@@ -61,13 +72,13 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
     selection = selection or Selection()
     with _failures_in_words(source):
         if source.format == DICOM:
-            image, said = _read_dicom(source)
+            image, modality = _read_dicom(source)
         else:
-            image, said = _read_file(source, selection), None
+            image, modality = _read_file(source, selection), None
         turn, frame = _frame(image)
         voxels = _voxels(image, turn)
     _check_values(source.name, voxels)
-    modality = said if selection.modality == "auto" else selection.modality
+    modality = modality if selection.modality == "auto" else selection.modality
     return Scan(
         name=source.name,
         voxels=voxels,
@@ -83,18 +94,18 @@ def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader
     """Returns size, spacing and extent of a scan from its header alone, in the axis order that ``read_scan`` gives.
 
     Raises:
-        ScanError: the header already shows that the scan cannot be used (step ``read``).
+        ScanError: the header shows that the scan cannot be used (step ``read``).
     """
     selection = selection or Selection()
     with _failures_in_words(source):
         if source.format == DICOM:
-            series, said = _dicom_stack(source)
+            series, modality = _dicom_stack(source)
             _, frame = turn_to_ras(series.shape_vox, series.spacing_mm, series.origin_lps_mm, series.direction_lps)
         else:
             _, frame = _frame(_file_reader(source, selection))
-            said = None
+            modality = None
     across, deep, high = (size * step for size, step in zip(frame.shape_vox, frame.spacing_mm, strict=True))
-    modality = said if selection.modality == "auto" else selection.modality
+    modality = modality if selection.modality == "auto" else selection.modality
     return ScanHeader(source.name, source.format, frame.shape_vox, frame.spacing_mm, (across, deep, high), modality)
 
 
@@ -105,11 +116,12 @@ def _read_file(source: ScanSource, selection: Selection) -> sitk.Image:
     if len(size) == 4:
         reader.SetExtractIndex([0, 0, 0, _chosen_frame(source, selection, size[3])])
         reader.SetExtractSize([*size[:3], 0])
-    return reader.Execute()
+    image: sitk.Image = reader.Execute()
+    return image
 
 
 def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileReader:
-    """Returns a reader that has read a header and found nothing in it that would stop the scan from being used."""
+    """Returns a reader that has read the header of a scan; refuses a scan whose header shows that it cannot be used."""
     path = source.files[0]
     check_raw_header(source.name, path, source.format)
     reader = sitk.ImageFileReader()
@@ -118,7 +130,7 @@ def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileRead
     reader.ReadImageInformation()
     size = reader.GetSize()
     if len(size) > 4:
-        _refuse(source, "a 3D scan", f"{len(size)} dimensions {size}", "save the scans in it one by one")
+        _refuse(source, "a 3D scan", f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own")
     if len(size) < 3 or 1 in size[:3]:
         _refuse(source, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
     if len(size) == 4:
@@ -145,7 +157,7 @@ def _read_dicom(source: ScanSource) -> tuple[sitk.Image, str | None]:
     reader.SetFileNames([str(path) for path in series.files])
     image = reader.Execute()
     _check_pixels(source, image.GetPixelIDValue(), image.GetNumberOfComponentsPerPixel())
-    # The reader takes spacing and direction from a few slices; these come from all of them, and are checked.
+    # The reader takes spacing and direction from a few slices; these are from all slices, and checked.
     image.SetSpacing(series.spacing_mm)
     image.SetOrigin(series.origin_lps_mm)
     image.SetDirection(series.direction_lps.ravel().tolist())
@@ -156,13 +168,13 @@ def _dicom_stack(source: ScanSource) -> tuple[Stack, str | None]:
     slices = [read_slice_header(path) for path in source.files]
     known = tuple(item for item in slices if item is not None)
     if len(known) < len(slices):
-        _refuse(source, "DICOM slices", f"{len(slices) - len(known)} files that are not", "copy the series again")
-    said = known[0].modality
-    return stack(source.name, known), said if said in ("CT", "MR") else None
+        _refuse(source, "DICOM slices", f"{len(slices) - len(known)} of {len(slices)} files that are no slices", "copy the series again")
+    modality = known[0].modality
+    return stack(source.name, known), modality if modality in ("CT", "MR") else None
 
 
-def _frame(image: sitk.Image | sitk.ImageFileReader) -> tuple[Turn, Frame]:
-    """Works on an image and on a reader that has read its header; of four axes it takes the first three."""
+def _frame(image: _Geometry) -> tuple[Turn, Frame]:
+    """Returns how to turn an image, or a reader that has read its header; of four axes the first three."""
     dimensions = len(image.GetSize())
     width, depth, height = image.GetSize()[:3]
     step0, step1, step2 = image.GetSpacing()[:3]
@@ -173,7 +185,7 @@ def _frame(image: sitk.Image | sitk.ImageFileReader) -> tuple[Turn, Frame]:
 
 
 def _voxels(image: sitk.Image, turn: Turn) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Copies the values once, out of SimpleITK's (z, y, x) buffer into RAS order."""
+    """Returns the values in RAS order, copied once from SimpleITK's (z, y, x) buffer."""
     values = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
     return np.ascontiguousarray(turn.apply(values), dtype=np.float32)
 
@@ -192,7 +204,7 @@ def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -
     if not skew <= DIRECTION_TOLERANCE:
         raise _Unusable(
             "axis directions at right angles and of length one",
-            f"directions that miss it by {skew:.2g}",
+            f"directions that deviate by {skew:.2g}",
             "resample the scan to a rectangular grid",
         )
 
@@ -207,12 +219,12 @@ def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -
 
 
 class _Unusable(Exception):
-    """Wanted, got, do: raised where the scan's name is not at hand."""
+    """Wanted, got, do: raised where the name of the scan is not known."""
 
 
 @contextmanager
 def _failures_in_words(source: ScanSource) -> Iterator[None]:
-    """Turns failures of the file system and of SimpleITK into one short ScanError, and keeps ITK's warnings quiet."""
+    """Turns errors of the file system and of SimpleITK into one short ScanError, and suppresses ITK's warnings."""
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
@@ -223,7 +235,7 @@ def _failures_in_words(source: ScanSource) -> Iterator[None]:
         wanted, got, do = error.args
         raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
     except PermissionError:
-        _refuse(source, "a file that may be read", "permission denied", "change its permissions (chmod +r)")
+        _refuse(source, "a readable file", "permission denied", "change its permissions (chmod +r)")
     except OSError as error:
         _refuse(source, "a file that can be opened", error.strerror or str(error), "check that it is still there")
     except RuntimeError as error:
@@ -234,7 +246,7 @@ def _failures_in_words(source: ScanSource) -> Iterator[None]:
 
 
 def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
-    """Boils down the many lines of an ITK exception. The text is ITK's: when it changes, the last case still holds."""
+    """Returns wanted, got and do for the long message of an ITK exception. If ITK's texts change, the last case still holds."""
     if "orthonormal" in message or "determinant" in message:
         return (
             "axis directions at right angles and of length one",

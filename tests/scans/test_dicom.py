@@ -207,7 +207,7 @@ def test_a_file_that_is_no_slice_any_more(tmp_path):
     paths = write_dicom(tmp_path / "s", noise((4, 5, 3)))
     source = only_scan(tmp_path)
     paths[1].write_text("overwritten")
-    with pytest.raises(ScanError, match="DICOM slices, got 1 files that are not"):
+    with pytest.raises(ScanError, match="DICOM slices, got 1 of 3 files that are no slices"):
         read_scan(source)
 
 

@@ -530,7 +530,7 @@ def test_two_processes_do_not_prepare_into_one_store(folder, tmp_path, monkeypat
     monkeypatch.setattr("orienteer.scans.lock.PATIENCE_S", 0.0)
     with (
         only_writer(tmp_path / "store"),
-        pytest.raises(InputError, match=rf"got one at work \(process {os.getpid()} on "),
+        pytest.raises(InputError, match=rf"got process {os.getpid()} on .*, which is preparing"),
     ):
         run(folder, tmp_path / "store")
     assert run(folder, tmp_path / "store").prepared == 3

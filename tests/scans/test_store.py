@@ -105,7 +105,7 @@ def test_a_view_touches_only_its_own_chunks(tmp_path):
     with Store.open(tmp_path) as store:
         view = store.read("bb01", (130, 3, 5), (60, 50, 40))
         np.testing.assert_allclose(view, voxels[130:190, 3:53, 5:45] / 1000.0, atol=1e-7)
-        with pytest.raises(ScanError, match=r"bb01.nii: wanted a whole array in the store.*delete .*bb01"):
+        with pytest.raises(ScanError, match=r"bb01.nii: wanted a complete array in the store.*delete .*bb01"):
             store.read("bb01", (30, 3, 5), (60, 50, 40))
 
 
