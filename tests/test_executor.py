@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from orienteer.errors import ScanError
+from orienteer.errors import InputError, ScanError
 from orienteer.executor import Executor, WorkerDied, available_cores
 
 
 def square(number):
-    """Ends its process on 3, without a word, and raises an error on 5."""
+    """Kills its process on 3, and raises an error on 5."""
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     if number == 5:
@@ -213,3 +213,22 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
     assert ended.returncode == -signal.SIGKILL
     time.sleep(0.7)
     assert not (tmp_path / "finished").exists()
+
+
+def test_a_script_needs_no_guard_to_start_processes(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from orienteer.executor import Executor\n"
+        "with Executor(abs, 1) as executor:\n    executor.submit(-3)\n"
+        "    print([future.result() for _, future in executor.finished(everything=True)])\n"
+    )
+    command = [sys.executable, str(tmp_path / "script.py")]
+    path = {"PYTHONPATH": str(Path.cwd())}
+    ended = subprocess.run(command, env=os.environ | path, capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "[3]\n", ended.stderr
+
+
+def test_processes_that_cannot_start_say_so(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    (error,) = answers(square, (1,), 1).values()
+    assert isinstance(error, InputError)
+    assert "workers: wanted a process that can start, got one that ended at once (exit code 1)" in str(error)

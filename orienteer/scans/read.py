@@ -168,7 +168,8 @@ def _dicom_stack(source: ScanSource) -> tuple[Stack, str | None]:
     slices = [read_slice_header(path) for path in source.files]
     known = tuple(item for item in slices if item is not None)
     if len(known) < len(slices):
-        _refuse(source, "DICOM slices", f"{len(slices) - len(known)} of {len(slices)} files that are no slices", "copy the series again")
+        got = f"{len(slices) - len(known)} of {len(slices)} files that are no slices"
+        _refuse(source, "DICOM slices", got, "copy the series again")
     modality = known[0].modality
     return stack(source.name, known), modality if modality in ("CT", "MR") else None
 

@@ -39,6 +39,13 @@ def noise(shape=(7, 6, 5), seed: int = 0, dtype=np.int16) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 1000, shape).astype(dtype)
 
 
+def label_map(shape=(20, 20, 20), dtype=np.uint8) -> np.ndarray:
+    values = np.zeros(shape, dtype)
+    values[4:12, 4:16, 3:15] = 1
+    values[12:17, 4:16, 3:15] = 2
+    return values
+
+
 def image_of(
     values: np.ndarray, spacing=(1.0, 2.0, 3.0), origin=(5.0, -6.0, 7.0), direction: np.ndarray | None = None
 ) -> sitk.Image:

@@ -10,7 +10,7 @@ from orienteer.scans import discover as discover_module
 from orienteer.scans import label_maps
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection
-from tests.helpers.files import noise, write, write_dicom
+from tests.helpers.files import label_map, noise, write, write_dicom
 
 
 def names(found: Discovery) -> list[str]:
@@ -19,13 +19,6 @@ def names(found: Discovery) -> list[str]:
 
 def reasons(found: Discovery) -> dict[str, str]:
     return {item.name: item.reason for item in found.left_out}
-
-
-def label_map(shape=(20, 20, 20), dtype=np.uint8) -> np.ndarray:
-    values = np.zeros(shape, dtype)
-    values[4:12, 4:16, 3:15] = 1
-    values[12:17, 4:16, 3:15] = 2
-    return values
 
 
 @pytest.fixture
@@ -125,30 +118,6 @@ def test_label_maps_are_known_by_their_values(tmp_path, suffix, dtype):
     found = discover(tmp_path)
     assert names(found) == [f"scan{suffix}"]
     assert "label map" in reasons(found)[f"mask{suffix}"]
-
-
-def test_many_labels_are_labels(tmp_path):
-    blocks = np.kron(np.arange(120).reshape(4, 5, 6), np.ones((6, 6, 6))).astype(np.int16)
-    write(tmp_path / "a.nii.gz", blocks)
-    assert label_maps.looks_like_labels(tmp_path / "a.nii.gz")
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        noise((20, 20, 20)) % 256,
-        noise((20, 20, 20)) % 40,
-        np.where(np.indices((20, 20, 20)).sum(0) < 30, 0, noise((20, 20, 20)) % 256),
-        np.full((20, 20, 20), 7),
-        label_map((20, 20, 20), np.int16) - 1,
-        np.repeat(np.arange(8000).reshape(20, 20, 20), 2, axis=0),
-    ],
-    ids=["256 grey levels", "40 grey levels", "much background", "constant", "below zero", "thousands of values"],
-)
-@pytest.mark.parametrize("suffix", [".nii.gz", ".mha"])
-def test_images_are_no_label_maps(tmp_path, values, suffix):
-    write(tmp_path / f"a{suffix}", values.astype(np.int16))
-    assert not label_maps.looks_like_labels(tmp_path / f"a{suffix}")
 
 
 def test_scans_are_not_read_in_full_to_know_that_they_are_no_label_maps(tmp_path, monkeypatch):

@@ -1,14 +1,20 @@
+"""Reading: values lie where their file says, header and scan agree, and what cannot be used is refused in one line."""
+
+import os
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from orienteer.phantoms.torso import phantom
+from orienteer.errors import ScanError
+from orienteer.scans import read as read_module
 from orienteer.scans.discover import discover
-from orienteer.scans.modality import guess_modality
 from orienteer.scans.read import header, read_scan
 from orienteer.scans.source import ScanSource, Selection
 from tests.helpers.files import image_of, noise, source_of, turned, write, write_dicom
+from tests.helpers.refusals import refused
 
 DIRECTIONS = {
     "straight": np.eye(3),
@@ -167,22 +173,6 @@ def test_modality_of_dicom_is_believed_over_the_values(tmp_path):
     assert read_scan(discover(tmp_path).sources[0]).modality == "MR"
 
 
-@pytest.mark.parametrize(
-    ("values", "modality"),
-    [
-        (phantom(1, (24, 24, 32), 15.0).voxels, "CT"),
-        ((np.random.default_rng(0).normal(0, 60, (20, 20, 20)) + np.linspace(-60, 300, 20)).round(), "CT"),
-        (np.random.default_rng(0).gamma(2, 150, (20, 20, 20)), "MR"),
-        (np.random.default_rng(0).normal(0, 1, (20, 20, 20)), "MR"),
-        (np.random.default_rng(0).gamma(2, 1e5, (20, 20, 20)), "MR"),
-        (np.random.default_rng(0).integers(0, 256, (20, 20, 20)), "MR"),
-    ],
-    ids=["torso", "crop without air", "MR", "standardised MR", "huge MR", "8 bits"],
-)
-def test_guess_of_the_modality(values, modality):
-    assert guess_modality(values.astype(np.float32)) == modality
-
-
 def test_reading_leaves_no_word_on_the_terminal(tmp_path, capfd):
     read_scan(write(tmp_path / "a.nii.gz", noise()))
     # Two spacings that differ by less than is refused: ITK warns about such a file at every reading.
@@ -224,3 +214,122 @@ def test_source_says_what_is_read(tmp_path):
     source = discover(tmp_path).sources[0]
     assert source == ScanSource("sub/a.nii.gz", "NIfTI", (tmp_path / "sub" / "a.nii.gz",), None)
     assert read_scan(source).name == "sub/a.nii.gz"
+
+
+# Scans that cannot be used
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.nrrd", "a.mha", "a.mhd"])
+def test_text_file_with_the_name_of_a_scan(tmp_path, name):
+    (tmp_path / name).write_text("name,age\nA,1\n" * 100)
+    refused(source_of(tmp_path / name), "wanted a (whole )?(NIfTI|NRRD|MetaImage) file")
+    with pytest.raises(ScanError, match=r"NIfTI|NRRD|MetaImage"):
+        header(source_of(tmp_path / name))
+
+
+def test_format_that_the_name_does_not_say(tmp_path):
+    write(tmp_path / "a.nrrd", noise())
+    (tmp_path / "a.nrrd").rename(tmp_path / "a.mha")
+    refused(source_of(tmp_path / "a.mha"), "whole MetaImage file")
+
+
+def test_constant_image(tmp_path):
+    refused(write(tmp_path / "a.nii.gz", np.full((5, 6, 7), 40, np.int16)), "40 in every voxel")
+
+
+def test_nifti_with_skewed_axes(tmp_path):
+    affine = np.eye(4)
+    affine[0, 1] = 0.1
+    image = nibabel.Nifti1Image(noise(), affine)
+    image.set_qform(None, 0)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    refused(source_of(tmp_path / "a.nii.gz"), "right angles")
+
+
+def test_metaimage_with_skewed_axes(tmp_path):
+    skewed = np.eye(3)
+    skewed[0, 1] = 0.2
+    refused(write(tmp_path / "a.mha", noise(), direction=skewed), "right angles .* deviate by 0.2")
+
+
+@pytest.mark.parametrize("shape", [(7, 6, 1), (1, 6, 5)])
+def test_single_slice(tmp_path, shape):
+    refused(write(tmp_path / "a.nii.gz", noise(shape)), "single slice")
+
+
+def test_2d_image(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(noise((7, 6))), str(tmp_path / "a.mha"))
+    refused(source_of(tmp_path / "a.mha"), "2D image")
+
+
+def test_4d_image_without_a_chosen_frame(tmp_path):
+    sitk.WriteImage(sitk.JoinSeries([image_of(noise())] * 3), str(tmp_path / "a.nii.gz"))
+    refused(source_of(tmp_path / "a.nii.gz"), "4D one with 3 frames. Do this: choose one with --frame K, 0 to 2")
+    with pytest.raises(ScanError, match="3 frames"):
+        header(source_of(tmp_path / "a.nii.gz"))
+
+
+@pytest.mark.parametrize("frame", [-1, 3])
+def test_frame_out_of_range(tmp_path, frame):
+    sitk.WriteImage(sitk.JoinSeries([image_of(noise())] * 3), str(tmp_path / "a.nrrd"))
+    refused(source_of(tmp_path / "a.nrrd"), f"a frame from 0 to 2, got --frame {frame}", Selection(frame=frame))
+
+
+def test_five_dimensions(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(noise((4, 5, 6, 2, 3)), np.eye(4)), tmp_path / "a.nii.gz")
+    refused(source_of(tmp_path / "a.nii.gz"), "5 dimensions", Selection(frame=0))
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_colour(tmp_path, suffix):
+    grey = image_of((noise() // 4).astype(np.uint8))
+    sitk.WriteImage(sitk.Compose([grey] * 3), str(tmp_path / f"a{suffix}"))
+    refused(source_of(tmp_path / f"a{suffix}"), "one real value per voxel, got 3 of .*colour")
+
+
+def test_file_that_may_not_be_read(tmp_path, monkeypatch):
+    source = write(tmp_path / "a.nii.gz", noise())
+    true_open = Path.open
+
+    def closed(path, *arguments, **settings):
+        if path == source.files[0]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return true_open(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "open", closed)  # tests may run as root, whom no permission stops
+    refused(source, "permission denied. Do this: change its permissions")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_file_without_permissions(tmp_path):
+    source = write(tmp_path / "a.nii.gz", noise())
+    source.files[0].chmod(0)
+    refused(source, "permission denied")
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd", "a.mha"])
+def test_file_that_has_gone(tmp_path, name):
+    refused(source_of(tmp_path / name), "still there|No such file")
+
+
+def test_missing_voxel_file_of_a_header(tmp_path):
+    source = write(tmp_path / "a.mhd", noise())
+    (tmp_path / "a.raw").unlink()
+    refused(source, "whole MetaImage file")
+
+
+def test_a_failure_in_words_that_nobody_foresaw(tmp_path, monkeypatch):
+    source = write(tmp_path / "a.nii.gz", noise())
+
+    def fail(*arguments):
+        raise RuntimeError("Exception thrown in X:\nlong/path.cxx:99:\nITK ERROR: Thing(0x55): odd things happened\n\n")
+
+    monkeypatch.setattr(read_module, "_frame", fail)
+    error = refused(source, r"cannot be read \(odd things happened\)")
+    assert "0x55" not in str(error)
+
+
+def test_warnings_of_itk_are_as_before_afterwards(tmp_path):
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    refused(write(tmp_path / "a.nii.gz", np.full((5, 6, 7), 40, np.int16)), "every voxel")
+    assert sitk.ProcessObject.GetGlobalWarningDisplay() == before
