@@ -8,7 +8,8 @@ import SimpleITK as sitk
 from jaxtyping import Float32, UInt8, UInt16
 
 from orienteer.errors import ScanError
-from orienteer.scans.dicom import read_slice_header, stack
+from orienteer.scans.dicom import read_slice_header
+from orienteer.scans.dicom_stack import stack
 from orienteer.scans.orient import LPS_TO_RAS
 from orienteer.scans.source import DICOM, ScanSource
 from orienteer.types import Triple, TripleMm

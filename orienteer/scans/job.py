@@ -4,13 +4,14 @@ import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orienteer.errors import ScanError
 from orienteer.files import write_bytes
 from orienteer.scans.arrays import ArrayFile, checksum, file_checksum, packed
 from orienteer.scans.content import Content
 from orienteer.scans.disk import disk_full, free_bytes
 from orienteer.scans.index import StoredScan, entry_of, scan_of
-from orienteer.scans.preparation import Preparation, PreparedArrays, prepare_scan, scan_step
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare_scan import PreparedArrays, prepare_scan, scan_step
+from orienteer.scans.refuse import refuse
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.scans.store import array_path
 
@@ -61,13 +62,8 @@ class ScanWork:
                 return stored
             arrays = prepare_scan(job.source, self.selection, self.preparation)
             if job.content.changed():
-                raise ScanError(
-                    job.source.name,
-                    step="read",
-                    wanted="files that stay as they are",
-                    got="a file that changed while it was read",
-                    do="prepare again when nothing writes to the folder",
-                )
+                got, again = "a file that changed while it was read", "prepare again when nothing writes to the folder"
+                refuse(job.source.name, "files that stay as they are", got, again)
             return _write(self.folder, job, arrays)
 
 

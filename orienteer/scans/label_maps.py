@@ -5,11 +5,14 @@ preparing it, so cheap checks come first and only suspects are read.
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Shaped
+
+from orienteer.scans.refuse import quiet_itk
 
 FOLDER = re.compile(r"(labels|segmentation|masks).*|label|seg|segs|mask", flags=re.IGNORECASE)
 """Names of folders that hold label maps: labels, labelsTr, segmentations, masks, ..."""
@@ -45,9 +48,7 @@ def looks_like_labels(path: Path) -> bool:
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
+    with quiet_itk(), suppress(RuntimeError, OSError):
         reader.ReadImageInformation()
         kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
         if not kind.endswith(("integer", "float")) or reader.GetNumberOfComponents() != 1 or reader.GetDimension() != 3:
@@ -56,10 +57,7 @@ def looks_like_labels(path: Path) -> bool:
             return False
         image = reader.Execute()  # a reference must be held: the view below does not keep it alive
         return are_labels(sitk.GetArrayViewFromImage(image))
-    except (RuntimeError, OSError):
-        return False
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+    return False
 
 
 def are_labels(values: Shaped[np.ndarray, "size0 size1 size2"]) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
 
-from orienteer.errors import ScanError
+from orienteer.scans.refuse import refuse
 
 STORED_SCALE = 1000.0
 """Stored integer = normalised value times this. One step is one HU with the default window of CT."""
@@ -79,13 +79,8 @@ def check_range(name: str, low: float, high: float) -> None:
         ScanError: with step ``normalise``.
     """
     if not high > low or not np.isfinite(high - low):
-        raise ScanError(
-            name,
-            step="normalise",
-            wanted="a body with different values",
-            got=f"percentiles from {low:g} to {high:g}",
-            do="look at the scan in a viewer: it may be empty, a mask or a damaged file",
-        )
+        do = "look at the scan in a viewer: it may be empty, a mask or a damaged file"
+        refuse(name, "a body with different values", f"percentiles from {low:g} to {high:g}", do, step="normalise")
 
 
 def check_contrast(name: str, stored: Int16[np.ndarray, "size0 size1 size2"]) -> None:
@@ -96,10 +91,6 @@ def check_contrast(name: str, stored: Int16[np.ndarray, "size0 size1 size2"]) ->
     """
     least, most = int(stored.min()), int(stored.max())
     if least == most:
-        raise ScanError(
-            name,
-            step="normalise",
-            wanted="different values after the intensity rule",
-            got=f"{least / STORED_SCALE:g} in every voxel",
-            do="look at the scan in a viewer, or check that its modality and the window for CT suit it",
-        )
+        got = f"{least / STORED_SCALE:g} in every voxel"
+        do = "look at the scan in a viewer, or check that its modality and the window for CT suit it"
+        refuse(name, "different values after the intensity rule", got, do, step="normalise")

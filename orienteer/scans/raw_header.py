@@ -10,11 +10,11 @@ import re
 import struct
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
-from orienteer.errors import ScanError
+from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
 
 CHUNK_BYTES = 1 << 20
@@ -48,26 +48,20 @@ def check_whole(name: str, path: Path, file_format: str) -> None:
     count, not_finite, damage = _scanned(path, fields)
     if damage or count < fields.bytes_promised:
         got = f"{count} bytes" + (f" and then a broken gzip stream ({damage})" if damage else "")
-        raise ScanError(
-            name,
-            step="read",
-            wanted=f"the {fields.bytes_promised} bytes that its header promises",
-            got=got,
-            do="copy or download the file again; it is cut short or damaged",
-        )
+        wanted = f"the {fields.bytes_promised} bytes that its header promises"
+        refuse(name, wanted, got, "copy or download the file again; it is cut short or damaged")
     if not_finite:
-        raise not_finite_error(name, not_finite, int(np.prod(fields.sizes)))
+        refuse_not_finite(name, not_finite, int(np.prod(fields.sizes)))
 
 
-def not_finite_error(name: str, count: int, voxels: int) -> ScanError:
-    """Returns the error for a scan with voxels that are NaN or infinite."""
-    return ScanError(
-        name,
-        step="read",
-        wanted="finite values",
-        got=f"{count} of {voxels} voxels that are NaN or infinite",
-        do="find out why, then replace them with the value of air",
-    )
+def refuse_not_finite(name: str, count: int, voxels: int) -> NoReturn:
+    """Refuses a scan with voxels that are NaN or infinite.
+
+    Raises:
+        ScanError: always.
+    """
+    got = f"{count} of {voxels} voxels that are NaN or infinite"
+    refuse(name, "finite values", got, "find out why, then replace them with the value of air")
 
 
 class _Nifti(NamedTuple):
@@ -85,13 +79,8 @@ def _nifti(name: str, path: Path) -> _Nifti:
     order = next((mark for mark in "<>" if struct.unpack_from(f"{mark}i", raw)[0] == 348), None)
     if order is None or raw[344:347] != b"n+1":
         second = raw[4:7] == b"n+2"
-        raise ScanError(
-            name,
-            step="read",
-            wanted="a NIfTI file",
-            got="a NIfTI-2 file, which SimpleITK does not read" if second else "a file that does not begin like one",
-            do="save it as NIfTI-1" if second else "check what the file holds",
-        )
+        got = "a NIfTI-2 file, which SimpleITK does not read" if second else "a file that does not begin like one"
+        refuse(name, "a NIfTI file", got, "save it as NIfTI-1" if second else "check what the file holds")
 
     def field(letters: str, place: int) -> tuple[Any, ...]:
         return struct.unpack_from(order + letters, raw, place)
@@ -114,13 +103,8 @@ def _check_nifti_spacing(name: str, header: _Nifti) -> None:
     _check_spacing(name, header.pixdim, "pixdim")
     if header.sform_mm is not None and not np.allclose(header.sform_mm, header.pixdim, rtol=SPACING_TOLERANCE, atol=0):
         sform, pixdim = (tuple(round(length, 4) for length in pair) for pair in (header.sform_mm, header.pixdim))
-        raise ScanError(
-            name,
-            step="read",
-            wanted="one voxel spacing in the header",
-            got=f"{pixdim} in pixdim and {sform} in the sform",
-            do="find out which is right and write the file again",
-        )
+        got = f"{pixdim} in pixdim and {sform} in the sform"
+        refuse(name, "one voxel spacing in the header", got, "find out which is right and write the file again")
 
 
 def _check_text_spacing(name: str, path: Path) -> None:
@@ -134,13 +118,8 @@ def _check_text_spacing(name: str, path: Path) -> None:
 
 def _check_spacing(name: str, spacing: tuple[float, ...], field: str) -> None:
     if not all(np.isfinite(length) and length > 0 for length in spacing[:3]):
-        raise ScanError(
-            name,
-            step="read",
-            wanted="voxel spacings above zero",
-            got=f"{tuple(round(length, 4) for length in spacing)} in {field}",
-            do="correct the header; without it positions in mm are unknown",
-        )
+        got = f"{tuple(round(length, 4) for length in spacing)} in {field}"
+        refuse(name, "voxel spacings above zero", got, "correct the header; without it positions in mm are unknown")
 
 
 def _first_bytes(name: str, path: Path, count: int = 540) -> bytes:
@@ -149,9 +128,7 @@ def _first_bytes(name: str, path: Path, count: int = 540) -> bytes:
         with _opened(path) as file:
             return file.read(count).ljust(count, b"\0")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ScanError(
-            name, step="read", wanted="a whole gzip file", got=f"a broken one ({error})", do="copy or download it again"
-        ) from None
+        refuse(name, "a whole gzip file", f"a broken one ({error})", "copy or download it again")
 
 
 def _scanned(path: Path, fields: _Nifti) -> tuple[int, int, str]:

@@ -7,17 +7,19 @@ are shortened. A scan that cannot be used raises ScanError, and the caller conti
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float, Float32
 
 from orienteer.errors import ScanError
-from orienteer.scans.dicom import Stack, read_slice_header, stack
+from orienteer.scans.dicom import read_slice_header
+from orienteer.scans.dicom_stack import Stack, stack
 from orienteer.scans.modality import guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
-from orienteer.scans.raw_header import check_raw_header, check_whole, not_finite_error
+from orienteer.scans.raw_header import check_raw_header, check_whole, refuse_not_finite
+from orienteer.scans.refuse import quiet_itk, refuse
 from orienteer.scans.source import (
     DICOM,
     METAIMAGE,
@@ -130,9 +132,9 @@ def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileRead
     reader.ReadImageInformation()
     size = reader.GetSize()
     if len(size) > 4:
-        _refuse(source, "a 3D scan", f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own")
+        refuse(source.name, "a 3D scan", f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own")
     if len(size) < 3 or 1 in size[:3]:
-        _refuse(source, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
+        refuse(source.name, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
     if len(size) == 4:
         _chosen_frame(source, selection, size[3])
     _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
@@ -144,9 +146,11 @@ def _chosen_frame(source: ScanSource, selection: Selection, frames: int) -> int:
     if chosen is None and frames == 1:
         return 0
     if chosen is None:
-        _refuse(source, "a 3D scan", f"a 4D one with {frames} frames", f"choose one with --frame K, 0 to {frames - 1}")
+        refuse(
+            source.name, "a 3D scan", f"a 4D one with {frames} frames", f"choose one with --frame K, 0 to {frames - 1}"
+        )
     if not 0 <= chosen < frames:
-        _refuse(source, f"a frame from 0 to {frames - 1}", f"--frame {chosen}", "choose another with --frame")
+        refuse(source.name, f"a frame from 0 to {frames - 1}", f"--frame {chosen}", "choose another with --frame")
     return chosen
 
 
@@ -169,7 +173,7 @@ def _dicom_stack(source: ScanSource) -> tuple[Stack, str | None]:
     known = tuple(item for item in slices if item is not None)
     if len(known) < len(slices):
         got = f"{len(slices) - len(known)} of {len(slices)} files that are no slices"
-        _refuse(source, "DICOM slices", got, "copy the series again")
+        refuse(source.name, "DICOM slices", got, "copy the series again")
     modality = known[0].modality
     return stack(source.name, known), modality if modality in ("CT", "MR") else None
 
@@ -194,7 +198,7 @@ def _voxels(image: sitk.Image, turn: Turn) -> Float32[np.ndarray, "size0 size1 s
 def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
     kind = sitk.GetPixelIDValueAsString(pixel_id)
     if components != 1 or "complex" in kind or "vector" in kind:
-        _refuse(source, "one real value per voxel", f"{components} of {kind} (colour, vectors or complex numbers)",
+        refuse(source.name, "one real value per voxel", f"{components} of {kind} (colour, vectors or complex numbers)",
                 "leave it out with --exclude, or save one channel as a scan")  # fmt: skip
 
 
@@ -213,10 +217,9 @@ def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -
 def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     finite = np.isfinite(voxels)
     if not finite.all():
-        raise not_finite_error(name, voxels.size - int(np.count_nonzero(finite)), voxels.size)
+        refuse_not_finite(name, voxels.size - int(np.count_nonzero(finite)), voxels.size)
     if voxels.min() == voxels.max():
-        got = f"{voxels.flat[0]:g} in every voxel"
-        raise ScanError(name, step="read", wanted="an image", got=got, do="check how the file was written")
+        refuse(name, "an image", f"{voxels.flat[0]:g} in every voxel", "check how the file was written")
 
 
 class _Unusable(Exception):
@@ -226,24 +229,21 @@ class _Unusable(Exception):
 @contextmanager
 def _failures_in_words(source: ScanSource) -> Iterator[None]:
     """Turns errors of the file system and of SimpleITK into one short ScanError, and suppresses ITK's warnings."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        yield
+        with quiet_itk():
+            yield
     except ScanError:
         raise
     except _Unusable as error:
         wanted, got, do = error.args
         raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
     except PermissionError:
-        _refuse(source, "a readable file", "permission denied", "change its permissions (chmod +r)")
+        refuse(source.name, "a readable file", "permission denied", "change its permissions (chmod +r)")
     except OSError as error:
-        _refuse(source, "a file that can be opened", error.strerror or str(error), "check that it is still there")
+        refuse(source.name, "a file that can be opened", error.strerror or str(error), "check that it is still there")
     except RuntimeError as error:
         wanted, got, do = _reader_complaint(source.format, str(error))
         raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
@@ -259,7 +259,3 @@ def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
     last = [line.strip() for line in message.splitlines() if line.strip()][-1]
     short = re.sub(r"^.*ERROR:\s*|\S*\(0x[0-9a-f]+\):\s*", "", last)[:120]
     return f"a whole {file_format} file", f"one that cannot be read ({short})", "copy or download it again"
-
-
-def _refuse(source: ScanSource, wanted: str, got: str, do: str) -> NoReturn:
-    raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do)

@@ -23,7 +23,8 @@ from orienteer.finetuning.predict import file_names, predict, window_logits
 from orienteer.finetuning.segmentation.network import build_segmenter
 from orienteer.labelled.geometry import differs, grid_geometry, labels_on_grid, probabilities_on_file, source_geometry
 from orienteer.labelled.nifti import write_labels
-from orienteer.scans.preparation import Preparation, prepare_scan
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import DICOM, ScanSource, Selection
 from tests.helpers.disguise import MakesAFile
 from tests.helpers.files import image_of, source_of, turned, write_dicom

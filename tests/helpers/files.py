@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
+from orienteer.scans.discover import discover
 from orienteer.scans.source import ScanSource
 
 PATIENT = "Nobody^Invented"
@@ -68,6 +69,11 @@ def write(path: Path, values: np.ndarray, **geometry) -> ScanSource:
 def source_of(path: Path, frame: int | None = None) -> ScanSource:
     suffix = next(suffix for suffix in sorted(FORMAT_OF, key=len, reverse=True) if path.name.endswith(suffix))
     return ScanSource(path.name, FORMAT_OF[suffix], (path,), frame)
+
+
+def only_scan(folder) -> ScanSource:
+    (source,) = discover(folder, progress=False).sources
+    return source
 
 
 def write_dicom(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.scans import job, preparation
+from orienteer.scans import job
 from orienteer.scans import prepare as prepare_module
+from orienteer.scans import prepare_scan as scan_module
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Duplicate
 from orienteer.scans.job import ScanWork
@@ -172,14 +173,14 @@ def test_a_file_that_may_not_be_read_is_named(folder, tmp_path, monkeypatch):
 
 
 def test_no_memory_is_a_failure_of_that_scan(folder, tmp_path, monkeypatch):
-    real = preparation.check_range
+    real = scan_module.check_range
 
     def hungry(name, *arguments):
         if name == "scan1.nii.gz":
             raise MemoryError
         real(name, *arguments)
 
-    monkeypatch.setattr(preparation, "check_range", hungry)
+    monkeypatch.setattr(scan_module, "check_range", hungry)
     report = prepare_here(folder, tmp_path / "store")
     assert report.prepared == 2
     assert [(failure.name, failure.step) for failure in report.failures] == [("scan1.nii.gz", "normalise")]
