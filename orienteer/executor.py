@@ -27,18 +27,18 @@ class WorkerDied(RuntimeError):
 
 
 class Executor(Generic[JobT, ResultT]):
-    """Runs a function on jobs, in this process or in processes of its own, and gives back results as they come.
+    """Runs a function on jobs, in this process or in worker processes, and yields the results as they finish.
 
-    A process runs one job at a time and is kept for the next one. It is started anew, not forked: forking a process that
-    has threads (torch, SimpleITK) can hang. Ctrl-C does not reach it, and it ends when this process does.
+    A worker runs one job at a time and is reused for the next one. It is a new Python process, not a fork, since forking a
+    process that has threads (torch, SimpleITK) can hang. Ctrl-C does not reach it, and it ends when this process does.
 
     Args:
-        function: what to do with a job: a function or an object that is importable by name and can be pickled. Every
-            process receives it once and keeps it, so that it may be large and may remember things.
-        workers: how many processes; 0 runs every job in this process when it is submitted.
-        threads: how many threads the libraries may use in each process; None leaves that to them.
-        patience_s: how long the jobs in hand may still take when the executor is closed, seconds, after they have been
-            asked to stop by SIGTERM. None: they are finished.
+        function: a module-level function, or a callable object that can be pickled. Every process receives it once and
+            keeps it, so it may be large and may cache what several jobs need.
+        workers: number of processes; 0 runs every job in this process when it is submitted.
+        threads: number of threads for the numerical libraries in each process; by default their own choice.
+        patience_s: when the executor is closed, running jobs are asked to stop by SIGTERM and killed after so many
+            seconds. By default they are finished.
 
     Example:
         >>> with Executor(abs, workers=0) as executor:
@@ -58,17 +58,17 @@ class Executor(Generic[JobT, ResultT]):
     ) -> None:
         self._function, self._workers, self._patience_s = function, workers, patience_s
         self._environment = {} if threads is None else thread_limits(threads)
-        self._threads = ThreadPoolExecutor(max(1, workers))  # each waits for one process
+        self._threads = ThreadPoolExecutor(max(1, workers))  # each thread waits for one process
         self._processes: list[_Process] = []
         self._jobs: dict[Future[ResultT], JobT] = {}
 
     def submit(self, job: JobT, log: Path | None = None) -> None:
-        """Starts a job; waits first until a process is free.
+        """Starts a job, once a process is free.
 
         Args:
             job: a value that can be pickled.
-            log: a file to make, for what the job writes to stdout and stderr, with the traceback of its error. A job that
-                runs in this process writes all that where this process does.
+            log: a new file for the stdout and stderr of the job, with the traceback of its error. With 0 workers both go to
+                those of this process instead.
         """
         if self._workers == 0:
             self._jobs[_run_here(self._function, job, log)] = job
@@ -77,16 +77,16 @@ class Executor(Generic[JobT, ResultT]):
         self._jobs[self._threads.submit(self._free_process().run, request)] = job
 
     def finished(self, everything: bool = False) -> Iterator[tuple[JobT, Future[ResultT]]]:
-        """Yields the jobs that have finished since the last call, in the order in which they finish.
+        """Yields the jobs that have finished since the last call, as they finish, each with its completed future.
 
-        The future's ``result()`` is what the function returned. Where the function raised an error, it raises that error,
-        and `WorkerDied` where the process ended.
+        ``future.result()`` returns the value of the function, or raises the error that it raised; `WorkerDied` if the
+        process of the job terminated.
 
         Args:
             everything: wait for all jobs that have been submitted.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C while it waits. The jobs in hand go on, and may be waited for again.
+            KeyboardInterrupt: Ctrl-C while it waits. The running jobs continue; call again to wait for them.
         """
         while self._jobs:
             done = _wait(self._jobs, everything)
@@ -96,7 +96,7 @@ class Executor(Generic[JobT, ResultT]):
                 yield self._jobs.pop(future), future
 
     def close(self) -> None:
-        """Ends the processes, once the jobs in hand are finished or the patience is at an end."""
+        """Ends the processes, after their jobs have finished or ``patience_s`` is over."""
         if self._patience_s is not None:
             for process in self._processes:
                 process.ask_to_stop()
@@ -105,7 +105,7 @@ class Executor(Generic[JobT, ResultT]):
                 process.kill(end - time.monotonic())
         try:
             self._threads.shutdown(wait=True, cancel_futures=True)
-        finally:  # also where a second Ctrl-C ends the wait: the processes then end at once
+        finally:  # also after a second Ctrl-C, which ends the processes at once
             for process in self._processes:
                 process.close()
 
@@ -128,18 +128,18 @@ class Executor(Generic[JobT, ResultT]):
 
 
 def available_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def thread_limits(threads: int) -> dict[str, str]:
-    """Returns the environment variables that give the numerical libraries of a process their share of the cores."""
+    """Returns the environment variables that limit the threads of the numerical libraries."""
     names = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     return {"OMP_WAIT_POLICY": "PASSIVE"} | dict.fromkeys(names, str(threads))
 
 
 def _wait(futures: Any, until_one: bool) -> set[Future[Any]]:
-    """Returns the futures that are done. Waits in short turns, since Ctrl-C cannot end a wait without limit everywhere."""
+    """Returns the futures that are done. Waits a second at a time: not every platform lets Ctrl-C end a longer wait."""
     while True:
         done = wait(futures, timeout=1.0 if until_one else 0.0, return_when=FIRST_COMPLETED).done
         if done or not until_one:
@@ -158,11 +158,11 @@ def _run_here(function: Callable[[JobT], ResultT], job: JobT, log: Path | None) 
 
 
 _ENDED = (EOFError, OSError, pickle.UnpicklingError)
-"""What reading and writing raise when the process at the other end is gone."""
+"""The errors of reading from and writing to a process that has ended."""
 
 
 class _Process:
-    """One process, seen from here. Requests go to its standard input, replies come from its standard output."""
+    """A worker process, seen from its parent. Requests go to its stdin, replies come from its stdout."""
 
     def __init__(self, function: Callable[[Any], Any], environment: dict[str, str]) -> None:
         self._function: bytes | None = pickle.dumps(function)
@@ -173,7 +173,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | environment,
-            start_new_session=True,  # Ctrl-C is for this process, which stops the others in its own way
+            start_new_session=True,  # the terminal sends Ctrl-C to this process only
         )
 
     def alive(self) -> bool:
@@ -210,7 +210,7 @@ class _Process:
         self._popen.wait()
 
     def _start(self) -> None:
-        """Sends the function, once; the reply comes when the process has imported it."""
+        """Sends the function if it was not sent yet, and waits until the process has imported it."""
         if self._function is None:
             return
         try:
@@ -235,16 +235,16 @@ class _Process:
 
 
 def _send(pipe: IO[bytes], content: bytes) -> None:
-    """Sends bytes as one pickled value: the other end can always take them out, whatever they hold."""
+    """Sends bytes as one pickled value, which the receiver can always unpickle, whatever they hold."""
     pickle.dump(content, pipe)
     pipe.flush()
 
 
-# In the process of its own
+# In the worker process
 
 
 def _serve() -> None:
-    """Runs the jobs that come through standard input and sends the results through standard output, until no more come."""
+    """Runs the jobs that arrive on stdin and sends their results to stdout, until stdin is closed."""
     replies, messages = os.fdopen(os.dup(1), "wb"), os.dup(2)
     _write_to(messages)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -260,7 +260,7 @@ def _serve() -> None:
 
 
 def _listen(pipe: IO[bytes], requests: "queue.SimpleQueue[bytes]") -> None:
-    """Takes requests in at any time, so that this process ends with the one that started it, also in the midst of a job."""
+    """Receives requests at any time, so that this process ends with its parent even during a job."""
     while True:
         try:
             requests.put(pickle.load(pipe))
@@ -280,17 +280,17 @@ def _answer(function: Callable[[Any], Any], request: bytes) -> bytes:
     except Exception as error:
         if log is not None:
             traceback.print_exc()
-        return pickle.dumps((None, _portable(error), f"In the process of the job:\n{traceback.format_exc()}"))
+        return pickle.dumps((None, _portable(error), f"In the worker process:\n{traceback.format_exc()}"))
 
 
 def _write_to(descriptor: int) -> None:
-    """Sends everything that this process writes to a file, also what libraries write that are not in Python."""
+    """Redirects stdout and stderr to a file descriptor, for libraries outside Python too."""
     for number in (1, 2):
         os.dup2(descriptor, number)
 
 
 def _portable(error: Exception) -> Exception:
-    """Returns an error that survives the way to another process."""
+    """Returns an error that can be sent to another process: the same one if it can be pickled."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

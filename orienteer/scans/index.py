@@ -68,7 +68,7 @@ class Failure:
         """Returns the failure that an error describes.
 
         Args:
-            name: of the scan, where it is known by another one than the error gives.
+            name: of the scan, if it differs from the name in the error.
         """
         return cls(name or error.what, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
 
