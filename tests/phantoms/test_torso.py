@@ -161,7 +161,7 @@ def test_label_maps_are_known_without_their_folder(tmp_path):
     assert "label map" in discovery.left_out[0].reason
 
 
-def test_files_say_that_they_are_synthetic(tmp_path):
+def test_files_are_marked_as_synthetic(tmp_path):
     (path,) = write_phantoms(tmp_path, 1, seed=9, progress=False, **SMALL)
     assert path.name.startswith(PREFIX)
     assert "SYNTHETIC" in path.name

@@ -27,10 +27,10 @@ def test_changed_voxels_beside_a_header_count_as_change(tmp_path):
 
 def test_unchanged_files_are_not_read_again(folder, tmp_path, monkeypatch):
     prepare_here(folder, tmp_path / "store")
-    found = discover(folder, progress=False)
+    discovery = discover(folder, progress=False)
     monkeypatch.setattr(content, "file_hash", None)
     monkeypatch.setattr(job, "prepare_scan", None)
-    assert prepare_here(found, tmp_path / "store").reused == 3
+    assert prepare_here(discovery, tmp_path / "store").reused == 3
 
 
 def test_the_hash_depends_on_content_and_order_alone(tmp_path):
@@ -41,7 +41,7 @@ def test_the_hash_depends_on_content_and_order_alone(tmp_path):
     sources = [ScanSource(name, "NIfTI", (tmp_path / name,)) for name in ("a.nii", "b.nii", "c.nii")]
     sources += [ScanSource("up", "DICOM", slices), ScanSource("down", "DICOM", slices[::-1])]
     with Index.for_writing(tmp_path / "store") as index:
-        hashes = {source.name: found.hash for source, found in contents(sources, index)}
+        hashes = {source.name: content.hash for source, content in contents(sources, index)}
         assert list(hashes) == [source.name for source in sources]  # in the order given
     assert hashes["a.nii"] == hashes["b.nii"]
     assert len(set(hashes.values())) == 4

@@ -17,12 +17,12 @@ def test_place_of_the_stack(tmp_path):
     direction = turned((10, 20, -5))
     paths = write_dicom(tmp_path, noise((4, 5, 6)), (0.5, 0.75, 2.0), (1.0, 2.0, 3.0), direction)
     slices = tuple(item for item in map(read_slice_header, paths) if item is not None)
-    found = stack("a", tuple(reversed(slices)))
-    assert found.shape_vox == (4, 5, 6)
-    np.testing.assert_allclose(found.spacing_mm, (0.5, 0.75, 2.0), rtol=1e-6)
-    np.testing.assert_allclose(found.origin_lps_mm, (1.0, 2.0, 3.0), atol=1e-6)
-    np.testing.assert_allclose(found.direction_lps, direction, atol=1e-7)
-    assert found.files == tuple(paths)
+    block = stack("a", tuple(reversed(slices)))
+    assert block.shape_vox == (4, 5, 6)
+    np.testing.assert_allclose(block.spacing_mm, (0.5, 0.75, 2.0), rtol=1e-6)
+    np.testing.assert_allclose(block.origin_lps_mm, (1.0, 2.0, 3.0), atol=1e-6)
+    np.testing.assert_allclose(block.direction_lps, direction, atol=1e-7)
+    assert block.files == tuple(paths)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The lock of a store: one process writes, another waits or is told who does, and a killed one leaves nothing locked."""
+"""The lock of a store: one process writes, another waits or names it, and a killed one leaves nothing locked."""
 
 import os
 import subprocess
@@ -26,11 +26,11 @@ def test_a_second_process_waits_for_the_first(folder, tmp_path, monkeypatch, cap
     monkeypatch.setattr("orienteer.scans.lock.PATIENCE_S", 30.0)
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom orienteer.scans.lock import only_writer\n"
-        "with only_writer(Path(sys.argv[1])):\n    print('mine', flush=True)\n    time.sleep(3)\n"
+        "with only_writer(Path(sys.argv[1])):\n    print('locked', flush=True)\n    time.sleep(3)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "store")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout.readline() == "mine\n"
+        assert first.stdout.readline() == "locked\n"
         assert prepare_here(folder, tmp_path / "store").prepared == 3
         assert first.wait(timeout=10) == 0
     assert f"waiting for another process that prepares into {tmp_path / 'store'} (process {first.pid} on " in (

@@ -140,7 +140,7 @@ def test_a_bad_scan_is_named_and_the_others_go_on(folder, tmp_path):
         assert len(reader.keys(SETTINGS.fingerprint())) == 3
 
 
-def test_a_mended_scan_is_no_failure_any_more(folder, tmp_path):
+def test_a_repaired_scan_is_no_longer_a_failure(folder, tmp_path):
     store = tmp_path / "store"
     whole = (folder / "scan1.nii.gz").read_bytes()
     (folder / "scan1.nii.gz").write_bytes(whole[:500])
@@ -163,10 +163,10 @@ def test_a_failed_file_that_is_gone_is_forgotten(folder, tmp_path):
 
 
 def test_a_file_that_may_not_be_read_is_named(folder, tmp_path, monkeypatch):
-    found = discover(folder, progress=False)
+    discovery = discover(folder, progress=False)
     (folder / "scan1.nii.gz").unlink()
     (folder / "scan1.nii.gz").mkdir()  # cannot be opened, by the superuser neither
-    report = prepare_here(found, tmp_path / "store")
+    report = prepare_here(discovery, tmp_path / "store")
     assert report.prepared == 2
     assert [(failure.name, failure.step) for failure in report.failures] == [("scan1.nii.gz", "read")]
     assert "cannot be opened" in report.failures[0].reason

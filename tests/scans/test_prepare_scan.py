@@ -25,7 +25,7 @@ from tests.helpers.stores import SETTINGS, tissue
 )
 @pytest.mark.parametrize("spacing_mm", [(1.0, 1.0, 1.0), (1.7, 1.3, 0.9)])
 def test_a_bright_ball_keeps_its_place_in_mm(tmp_path, geometry, spacing_mm):
-    """The centre of mass of a smooth ball, told by SimpleITK's own geometry, is where the store says it is."""
+    """The centre of mass of a smooth ball, located by the geometry of SimpleITK, is where the store has it."""
     spot = np.array([21.0, 17.0, 14.0])
     index = np.stack(np.meshgrid(*map(np.arange, (40, 36, 30)), indexing="ij"), axis=-1)
     distance_mm = np.linalg.norm((index - spot) * np.array(geometry["spacing"]), axis=-1)
@@ -40,8 +40,8 @@ def test_a_bright_ball_keeps_its_place_in_mm(tmp_path, geometry, spacing_mm):
     weight = np.clip(arrays.voxels.astype(float) + 600, 0, None)  # the upper four fifths of the ball alone
     places = np.stack(np.meshgrid(*map(np.arange, weight.shape), indexing="ij"), axis=-1)
     centre_vox = (places * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
-    found = np.array(arrays.origin_mm) + centre_vox * np.array(arrays.spacing_mm)
-    np.testing.assert_allclose(found, wanted_lps * [-1, -1, 1], atol=0.03)
+    position_mm = np.array(arrays.origin_mm) + centre_vox * np.array(arrays.spacing_mm)
+    np.testing.assert_allclose(position_mm, wanted_lps * [-1, -1, 1], atol=0.03)
 
 
 def test_cropping_does_not_move_the_voxels(tmp_path):
@@ -105,7 +105,7 @@ def test_values_that_turn_non_finite_are_refused(tmp_path, monkeypatch):
     assert caught.value.step == "resample"
 
 
-def test_an_unforeseen_error_names_scan_and_step(tmp_path, monkeypatch):
+def test_an_unexpected_error_names_scan_and_step(tmp_path, monkeypatch):
     source = write(tmp_path / "a.nii.gz", tissue())
 
     def broken(*_):

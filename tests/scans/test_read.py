@@ -45,8 +45,8 @@ def test_every_value_lies_where_simpleitk_says(tmp_path, suffix, direction):
     expected = value_positions(sitk.ReadImage(str(source.files[0])))
     assert scan.voxels.size == len(expected)
     for voxel in np.ndindex(scan.voxels.shape):
-        found = scan.position_mm(np.array(voxel, dtype=float))
-        np.testing.assert_allclose(found, expected[int(scan.voxels[voxel])], atol=1e-4)
+        position_mm = scan.position_mm(np.array(voxel, dtype=float))
+        np.testing.assert_allclose(position_mm, expected[int(scan.voxels[voxel])], atol=1e-4)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
@@ -98,21 +98,21 @@ def test_a_scan_written_as_nifti_and_as_dicom_is_the_same(tmp_path, direction):
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
-def test_header_tells_what_reading_finds(tmp_path, suffix):
+def test_header_agrees_with_reading(tmp_path, suffix):
     source = write(tmp_path / f"a{suffix}", noise((4, 5, 6)), spacing=(1, 2, 3), direction=turned((0, 0, 0), (2, 0, 1)))
-    told, scan = header(source), read_scan(source)
-    assert told.shape_vox == scan.voxels.shape
-    assert told.spacing_mm == scan.spacing_mm
-    assert told.extent_mm == tuple(size * step for size, step in zip(scan.voxels.shape, scan.spacing_mm, strict=True))
-    assert told.modality is None
-    assert told.format == scan.format
+    head, scan = header(source), read_scan(source)
+    assert head.shape_vox == scan.voxels.shape
+    assert head.spacing_mm == scan.spacing_mm
+    assert head.extent_mm == tuple(size * step for size, step in zip(scan.voxels.shape, scan.spacing_mm, strict=True))
+    assert head.modality is None
+    assert head.format == scan.format
 
 
-def test_header_of_a_dicom_series_tells_its_modality(tmp_path):
+def test_header_of_a_dicom_series_gives_its_modality(tmp_path):
     write_dicom(tmp_path / "s", noise((4, 5, 6)), modality="MR")
     source = discover(tmp_path).sources[0]
-    told, scan = header(source), read_scan(source)
-    assert (told.shape_vox, told.spacing_mm, told.modality) == (scan.voxels.shape, scan.spacing_mm, "MR")
+    head, scan = header(source), read_scan(source)
+    assert (head.shape_vox, head.spacing_mm, head.modality) == (scan.voxels.shape, scan.spacing_mm, "MR")
 
 
 def test_frame_of_a_4d_scan(tmp_path):
@@ -129,7 +129,7 @@ def test_frame_of_a_4d_scan(tmp_path):
     assert header(source_of(tmp_path / "a.nii.gz", frame=2)).shape_vox == (4, 5, 6)
 
 
-def test_frame_is_of_no_concern_to_a_3d_scan(tmp_path):
+def test_frame_is_ignored_for_a_3d_scan(tmp_path):
     source = write(tmp_path / "a.nii.gz", noise())
     np.testing.assert_array_equal(read_scan(source, Selection(frame=5)).voxels, read_scan(source).voxels)
 
@@ -168,12 +168,12 @@ def test_modality_can_be_set(tmp_path):
     assert header(source, Selection(modality="CT")).modality == "CT"
 
 
-def test_modality_of_dicom_is_believed_over_the_values(tmp_path):
+def test_modality_of_dicom_takes_precedence_over_the_values(tmp_path):
     write_dicom(tmp_path / "s", noise() - 1000, modality="MR")
     assert read_scan(discover(tmp_path).sources[0]).modality == "MR"
 
 
-def test_reading_leaves_no_word_on_the_terminal(tmp_path, capfd):
+def test_reading_prints_nothing(tmp_path, capfd):
     read_scan(write(tmp_path / "a.nii.gz", noise()))
     # Two spacings that differ by less than is refused: ITK warns about such a file at every reading.
     image = nibabel.Nifti1Image(noise(), np.diag([1.005, 1.005, 1.005, 1.0]))
@@ -196,9 +196,9 @@ def test_all_real_scans_are_read(real_scans):
     assert len(scans) == 8
     assert found.left_out == ()
     for source in found.sources:
-        scan, told = scans[source.name], header(source)
-        assert (told.shape_vox, told.spacing_mm) == (scan.voxels.shape, scan.spacing_mm)
-        assert all(30 < extent < 600 for extent in told.extent_mm)
+        scan, head = scans[source.name], header(source)
+        assert (head.shape_vox, head.spacing_mm) == (scan.voxels.shape, scan.spacing_mm)
+        assert all(30 < extent < 600 for extent in head.extent_mm)
         np.testing.assert_allclose(scan.axes, np.eye(3), atol=0.05)
 
 
@@ -209,7 +209,7 @@ def test_all_hippocampus_crops_are_read_as_mr(hippocampus):
     assert all("labels" in item.reason for item in found.left_out)
 
 
-def test_source_says_what_is_read(tmp_path):
+def test_source_decides_what_is_read(tmp_path):
     write(tmp_path / "sub" / "a.nii.gz", noise())
     source = discover(tmp_path).sources[0]
     assert source == ScanSource("sub/a.nii.gz", "NIfTI", (tmp_path / "sub" / "a.nii.gz",), None)
@@ -318,7 +318,7 @@ def test_missing_voxel_file_of_a_header(tmp_path):
     refused(source, "whole MetaImage file")
 
 
-def test_a_failure_in_words_that_nobody_foresaw(tmp_path, monkeypatch):
+def test_an_unknown_message_of_itk_is_shortened(tmp_path, monkeypatch):
     source = write(tmp_path / "a.nii.gz", noise())
 
     def fail(*arguments):
