@@ -23,8 +23,9 @@ from benchmarks.timing import timed
 from orienteer.files import write_bytes
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Index, entry_of
-from orienteer.scans.preparation import Preparation, prepare_scan
+from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store, array_path
 

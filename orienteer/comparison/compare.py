@@ -1,6 +1,5 @@
 """The command `compare`, read top to bottom: deal the cases, prepare them once, run the cells, write table and page."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from orienteer.comparison.results.about import ABOUT_FILE, about, command
 from orienteer.comparison.results.page import PAGE_FILE, Story, write_page
 from orienteer.comparison.results.summary import summarise, write_summary_table
 from orienteer.comparison.results.table import tidy_rows, write_table
-from orienteer.comparison.work.pool import cells_at_a_time, do_cells
 from orienteer.comparison.work.records import Records
+from orienteer.comparison.work.run_cells import cells_at_a_time, run_cells
 from orienteer.devices import choose_device
 from orienteer.errors import InputError
+from orienteer.executor import available_cores
 from orienteer.files import is_leftover, write_json, write_text
 from orienteer.progress import say
 from orienteer.runs.folder import LOCK_FILE, locked
@@ -98,14 +98,13 @@ def _compare(config: CompareConfig, folder: Path) -> Comparison:
 
 def _run_all(study: Study, bench: Bench, records: Records) -> None:
     """Runs all cells; those that depend on a selection are planned once it is decided."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    at_a_time, threads = cells_at_a_time(study.config.parallel, cores, choose_device().type == "cuda")
+    at_a_time, threads = cells_at_a_time(study.config.parallel, available_cores(), choose_device().type == "cuda")
     tried: set[str] = set()
     while True:
         cells = [entry.cell for entry in plan_cells(study, records.mean_dice) if entry.cell.hash not in tried]
         if all(records.get(cell.hash) is not None for cell in cells):
             return
-        do_cells(bench, cells, at_a_time, threads, study.config.keep, records)
+        run_cells(bench, cells, at_a_time, threads, study.config.keep, records)
         tried |= {cell.hash for cell in cells}
 
 

@@ -14,7 +14,7 @@ from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.body import BodyMap
 from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
-from orienteer.scans.preparation import prepare_scan
+from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.read import header
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.types import Triple, TripleMm

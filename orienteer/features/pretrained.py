@@ -21,7 +21,8 @@ from orienteer.runs.recipe import preparation_of
 from orienteer.runs.weights import load_encoder
 from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
-from orienteer.scans.preparation import Preparation, prepare_read, prepare_scan
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare_scan import prepare_read, prepare_scan
 from orienteer.scans.source import Scan, Selection
 from orienteer.scans.store import Store
 from orienteer.types import Triple, TripleMm

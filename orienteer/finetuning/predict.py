@@ -23,7 +23,7 @@ from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
-from orienteer.scans.preparation import prepare_scan
+from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import ScanSource
 
 RECORD_FILE = "predictions.json"

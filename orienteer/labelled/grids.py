@@ -7,7 +7,8 @@ import SimpleITK as sitk
 from jaxtyping import Float64
 
 from orienteer.errors import ScanError
-from orienteer.scans.dicom import read_slice_header, stack
+from orienteer.scans.dicom import read_slice_header
+from orienteer.scans.dicom_stack import stack
 from orienteer.scans.orient import LPS_TO_RAS
 from orienteer.scans.source import DICOM, ScanSource
 from orienteer.types import Triple, TripleMm

@@ -1,8 +1,8 @@
-"""The organs of the synthetic torso: shapes in mm around the middle of a standard body, and what a CT shows of them.
+"""The organs of the synthetic torso: shapes in mm around the centre of a standard body, and their HU.
 
 Axes as everywhere: x grows to the right, y to the front, z to the head. The liver lies right; heart, stomach, spleen
-and aorta lie left; the left kidney lies higher; the right lung is larger and its floor higher. All of it is made up:
-the proportions are a person's, no value was taken from one.
+and aorta lie left; the left kidney lies higher; the right lung is larger and its floor higher. All values are
+invented with plausible proportions; none was measured in a person.
 """
 
 from typing import NamedTuple
@@ -30,7 +30,7 @@ LABEL_NAMES = {
     17: "bowel",
     18: "windpipe",
 }
-"""Label values and what they stand for; 0 is everything else."""
+"""Organ names by label value; 0 is everything else."""
 
 _NUMBER = {name: number for number, name in LABEL_NAMES.items()}
 
@@ -79,10 +79,10 @@ _BLOBS = (
 
 
 def paint(rng: np.random.Generator, right_mm: Grid, front_mm: Grid, up_mm: Grid) -> Painted:
-    """Returns one subject's torso on a grid of positions, given in mm from the middle of a standard body.
+    """Returns one subject's torso on a grid of positions in mm from the centre of a standard body.
 
-    Organs of a subject differ from the standard in place (4 mm), size (8 %), HU, amount of fat and contrast medium; all
-    of it is drawn from ``rng``.
+    The organs of a subject differ from the standard in position (4 mm), size (8 %), HU, amount of fat and contrast medium,
+    all drawn from ``rng``.
     """
     # One scale for trunk, rib cage and fat: squared distance from the axis, as a share of the skin's.
     width, depth = (np.interp(up_mm, _HEIGHTS, half).astype(np.float32) for half in (_HALF_WIDTHS, _HALF_DEPTHS))
@@ -111,11 +111,11 @@ SOFT = (
     *("heart", "liver", "stomach", "spleen", "kidney right", "kidney left"),
     *("aorta", "vena cava", "bladder", "pancreas", "gallbladder", "bowel"),
 )
-"""Organs that have nearly one intensity in hard phantoms."""
+"""Organs that have nearly the same intensity in hard phantoms."""
 
 
 def even_out(rng: np.random.Generator, painted: Painted) -> None:
-    """Gives all soft organs nearly the intensity of muscle, in place; gas in them stays."""
+    """Gives all soft organs nearly the intensity of muscle, except for gas in them. In place."""
     common_hu = MUSCLE_HU + rng.normal(0, 5)
     for name in SOFT:
         region = (painted.labels == _NUMBER[name]) & (painted.values_hu > -300)
@@ -123,7 +123,7 @@ def even_out(rng: np.random.Generator, painted: Painted) -> None:
 
 
 class _Canvas(NamedTuple):
-    """Positions in mm, and the HU and labels painted there so far; what comes later covers what came before."""
+    """Positions in mm, and the HU and labels painted so far; later organs cover earlier ones."""
 
     right: Grid
     front: Grid
@@ -133,7 +133,7 @@ class _Canvas(NamedTuple):
     labels: Labels
 
     def window(self, low_mm: Corner, high_mm: Corner) -> "_Canvas":
-        """Returns the part that holds everything between two corners: the same memory, far fewer voxels to ask."""
+        """Returns the part between two corners: a view of the same memory with far fewer voxels."""
         box = []
         for axis, (grid, low, high) in enumerate(zip(self[:3], low_mm, high_mm, strict=True)):
             others = tuple(other for other in range(3) if other != axis)
@@ -142,14 +142,14 @@ class _Canvas(NamedTuple):
         return _Canvas(*(part[tuple(box)] for part in self))
 
     def fill(self, region: Region, name: str, hu: float | int) -> None:
-        """Paints an organ. None leaves the body."""
+        """Paints an organ, limited to the body."""
         region = region & (self.skin < 1)
         self.values[region] = hu
         self.labels[region] = _NUMBER[name]
 
 
 def _paint_bowel(canvas: _Canvas, rng: np.random.Generator, fat_share: float) -> None:
-    """Loops of about 30 mm with fat between them and gas in some, cut out of waves of random direction."""
+    """Paints loops of about 30 mm with fat between them and gas in some, from waves of random direction."""
     region = canvas.skin < (0.86 - fat_share) ** 2
     places = np.stack([grid[region] for grid in canvas[:3]], axis=1)  # mm, (voxels, 3)
     waves = rng.normal(size=(6, 3))
@@ -179,25 +179,25 @@ def _paint_blobs(canvas: _Canvas, rng: np.random.Generator, fat_share: float, co
 
 def _paint_lungs(canvas: _Canvas, rng: np.random.Generator, fat_share: float) -> None:
     right, front, up = canvas[:3]
-    # Towards the top the lungs grow narrow and end in a blunt tip.
+    # The lungs taper upwards to a blunt apex.
     narrowing = np.clip((up - rng.normal(165, 5)) / 60, 0, None)
     heart = canvas.labels == _NUMBER["heart"]
     chest = (canvas.skin + 0.5 * _squared(narrowing) < (0.84 - fat_share) ** 2) & ~heart & (np.abs(right) > 12)
     for name, side, floor_mm in (("lung right", 1, 72), ("lung left", -1, 56)):
-        middle_mm = 26 if side > 0 else 30  # the heart takes its room from the left lung
+        medial_mm = 26 if side > 0 else 30  # the heart takes space from the left lung
         dome = floor_mm + rng.normal(0, 5) - 34 * (_squared((right - side * 62) / 62) + _squared((front + 6) / 80))
-        region = chest & (side * right > middle_mm - 0.35 * np.abs(front - 10)) & (up > dome)
+        region = chest & (side * right > medial_mm - 0.35 * np.abs(front - 10)) & (up > dome)
         canvas.fill(region, name, rng.normal(-840, 25))
 
 
 def _paint_vessels(canvas: _Canvas, rng: np.random.Generator, contrast: float) -> None:
-    """Aorta left and vena cava right of the spine's front; below the navel both divide, outwards and forwards."""
+    """Paints the aorta left and the vena cava right of the midline in front of the spine; below the navel both divide."""
     right, front, up = canvas[:3]
     branch = np.maximum(-90 - up, 0)
     ahead = _squared(front - _spine_front(up) - 14 - 0.35 * branch)
     for name, offset, top_mm, contrast_hu in (("vena cava", 14, 92, 80), ("aorta", -13, 158, 190)):
         aside = np.where(branch > 0, np.abs(right) - abs(offset) - 0.45 * branch, right - offset)
-        # Of the branches, each vessel's own side is drawn: four parallel tubes would be one blot at this size.
+        # Of the branches only those on the vessel's side are drawn: four parallel tubes would merge at this size.
         keep = (up < top_mm) & (up > -190) & ((branch == 0) | (right * offset > 0))
         tube = _squared(aside) + ahead < rng.normal(10.5, 0.8) ** 2
         canvas.fill(keep & tube, name, 42 + contrast * contrast_hu + rng.normal(0, 5))
@@ -211,13 +211,13 @@ def _paint_windpipe(canvas: _Canvas, rng: np.random.Generator) -> None:
 
 
 def _paint_spine(canvas: _Canvas, rng: np.random.Generator) -> None:
-    """Vertebrae and discs, lower ones larger; the canal behind them; spinous processes; the sacrum at the end."""
+    """Paints vertebrae and discs, lower ones larger, the canal behind them, spinous processes and the sacrum."""
     right, front, up = canvas[:3]
     behind = front - (_spine_front(up) - 16)
     size = np.clip(17 - 0.02 * up, 12, 24)
     above = up > -150
     column = (_squared(right / 1.25) + _squared(behind) < _squared(size)) & above
-    # Heights of 36 mm at the loins and 24 mm at the neck: the phase is the integral of 1 / (30 - 0.025 up).
+    # Vertebrae 36 mm high in the lumbar spine and 24 mm in the neck: the phase is the integral of 1 / (30 - 0.025 up).
     phase = -40 * np.log(np.clip(1 - up / 1200, 0.1, None))
     disc = np.cos(2 * np.pi * phase + rng.uniform(0, 2 * np.pi)) > 0.72
     density_hu = rng.normal(230, 30)
@@ -256,9 +256,11 @@ def _paint_hips(canvas: _Canvas, rng: np.random.Generator) -> None:
 
 
 def _spine_front(up_mm: Grid) -> Grid:
-    """Returns y in mm of the front of the spine at a height: it swings forwards and back like a real one."""
-    return -30 + 9 * np.sin((up_mm + 120) / 62) * np.exp(-_squared(up_mm / 200)) - 0.03 * up_mm
+    """Returns y in mm of the front of the spine at a height, curved like a real spine."""
+    front: Grid = -30 + 9 * np.sin((up_mm + 120) / 62) * np.exp(-_squared(up_mm / 200)) - 0.03 * up_mm
+    return front
 
 
 def _squared(values: Grid) -> Grid:
-    return values * values
+    squares: Grid = values * values
+    return squares

@@ -1,4 +1,4 @@
-"""A labelled data set of synthetic torsos, as `finetune`, `probe` and `compare` take it: scans, label maps, dataset.json.
+"""A labelled data set of synthetic torsos for `finetune`, `probe` and `compare`: scans, label maps, dataset.json.
 
 ``python -m orienteer.phantoms.dataset FOLDER --count 160 --hard`` makes one.
 """
@@ -24,16 +24,16 @@ def write_phantom_set(
     """Writes synthetic torsos and label maps with a dataset.json in the Decathlon's form; returns that file.
 
     Args:
-        folder: where to.
+        folder: the folder to write to.
         count: number of subjects.
-        seed: with its number, all that a subject depends on.
+        seed: a subject depends on the seed and its number alone.
         shape_vox: size in voxels; hard ones are shorter along the body.
         spacing_mm: voxel size.
-        hard: as `orienteer.phantoms.torso.phantom` says.
+        hard: see `orienteer.phantoms.torso.phantom`.
         progress: show progress.
 
     Raises:
-        InputError: fewer than one subject, or the folder holds others.
+        InputError: fewer than one subject, or the folder holds scans of other settings.
 
     Example:
         >>> import json, tempfile
@@ -44,23 +44,23 @@ def write_phantom_set(
     """
     root = Path(folder)
     scans = write_phantoms(root / "imagesTr", count, seed, shape_vox, spacing_mm, progress=progress, hard=hard)
-    said = {
+    description = {
         "name": "synthetic torso CTs, no patient",
         "modality": {"0": "CT"},
         "labels": {"0": "background", **{str(value): name for value, name in LABEL_NAMES.items()}},
         "training": [{"image": f"./imagesTr/{scan.name}", "label": f"./imagesTr/labels/{scan.name}"} for scan in scans],
     }
     file = root / "dataset.json"
-    write_json(file, said, indent=1)
+    write_json(file, description, indent=1)
     return file
 
 
 def main() -> None:
-    """Makes a data set from the command line."""
-    parser = argparse.ArgumentParser(description="Make a labelled data set of synthetic torso CTs.")
-    parser.add_argument("folder", help="where to")
+    """Writes a data set from the command line."""
+    parser = argparse.ArgumentParser(description="Write a labelled data set of synthetic torso CTs.")
+    parser.add_argument("folder", help="the folder to write to")
     parser.add_argument("--count", type=int, default=40, help="number of subjects")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other subjects")
+    parser.add_argument("--seed", type=int, default=0, help="other seeds give other subjects")
     parser.add_argument(
         "--hard", action="store_true", help="soft organs of one intensity, strong noise, part of the trunk"
     )

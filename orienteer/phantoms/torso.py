@@ -1,8 +1,8 @@
-"""Synthetic torso CTs: made-up anatomy with organs, for trying everything out without data.
+"""Synthetic torso CTs: invented anatomy with organs, to try everything out without data.
 
-No patient is in them and nothing learned from them holds for patients. What they share with real scans is what
-orienteer learns from: organs have places, left differs from right, heights differ, and subjects differ in size, shape,
-position in the field of view, contrast medium and noise.
+They contain no patient data, and weights learned from them are of no use for patients. They share with real scans what
+orienteer learns from: organs have typical positions, left differs from right and top from bottom, and subjects differ in
+size, shape, position in the field of view, contrast medium and noise.
 """
 
 from pathlib import Path
@@ -20,17 +20,16 @@ from orienteer.progress import tracked
 from orienteer.types import Triple, TripleMm
 
 PREFIX = "SYNTHETIC_torso"
-"""Every file begins with this, so that nobody takes one for a patient."""
+"""Every file name begins with this, so that no file is mistaken for a patient's."""
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
-"""What twelve bits of a CT scanner hold."""
-
+"""The range of a CT scanner's twelve bits."""
 
 HARD_NOISE_HU = (20.0, 50.0)
-"""Least and largest standard deviation of the further noise of hard phantoms."""
+"""Range of the standard deviation of the additional noise of hard phantoms."""
 
 HARD_SHARE_OF_HEIGHT = (0.55, 0.9)
-"""Least and largest share of the trunk's height that a hard phantom shows."""
+"""Range of the share of the trunk's height that a hard phantom shows."""
 
 
 class Phantom(NamedTuple):
@@ -39,9 +38,9 @@ class Phantom(NamedTuple):
     Attributes:
         voxels: HU, ``(size0, size1, size2)``.
         labels: 0 or a key of ``label_names``, same shape.
-        label_names: what each label value stands for.
+        label_names: organ by label value.
         spacing_mm: per axis.
-        origin_mm: middle of voxel 0. It varies as tables do and says nothing about the anatomy.
+        origin_mm: centre of voxel 0. It varies like the position of a scanner's table, independently of the anatomy.
     """
 
     voxels: Int16[np.ndarray, "size0 size1 size2"]
@@ -59,12 +58,12 @@ def phantom(
 ) -> Phantom:
     """Returns one synthetic torso CT with its label map; the same seed gives the same subject.
 
-    A hard one is hard to segment by grey values: soft organs have nearly one intensity, whichever their side, noise is
-    strong, and the field of view holds a part of the trunk only, another one for each subject.
+    A hard one is difficult to segment by grey values: all soft organs have nearly the same intensity, noise is strong, and
+    the field of view covers only a part of the trunk, a different one for each subject.
 
     Args:
         seed: a seed, or the generator to draw the subject from.
-        shape_vox: size, left-right, back-front, foot-head. At 5 mm the standard size holds the trunk from hips to neck.
+        shape_vox: size, left-right, back-front, foot-head. At 5 mm the default covers the trunk from hips to neck.
         spacing_mm: one number, or one per axis.
         hard: see above. The scan is then shorter than ``shape_vox`` along the body.
 
@@ -114,7 +113,7 @@ def write_phantoms(
     """Writes subjects 0 to ``count - 1`` as NIfTI files, label maps into ``labels/``, and returns the scans' paths.
 
     Subject i depends on ``(seed, i)`` alone. Files that exist already are kept if they are the same subject at the same
-    size; each file appears under its name only when complete. ``hard`` as `phantom` says.
+    size; a file appears under its name only when it is complete. For ``hard`` see `phantom`.
 
     Raises:
         InputError: fewer than one subject, or the folder holds synthetic scans made with another seed or size.
@@ -145,7 +144,7 @@ def _spacing(spacing_mm: float | TripleMm) -> TripleMm:
 def _warped_grid(
     rng: np.random.Generator, shape_vox: Triple, spacing_mm: TripleMm
 ) -> list[Float32[np.ndarray, "size0 size1 size2"]]:
-    """Positions of all voxels in mm of the standard body: another place, size and shape for every subject."""
+    """Returns the positions of all voxels in mm of the standard body; place, size and shape vary between subjects."""
     size = np.clip(rng.normal(1, 0.06), 0.9, 1.1) * np.clip(rng.normal(1, 0.03, 3), 0.94, 1.06)
     shift_mm = rng.uniform(-1, 1, 3) * (12, 10, 28)
     steps = [
@@ -156,7 +155,7 @@ def _warped_grid(
     for axis in range(3):
         straight = steps[axis].reshape([-1 if other == axis else 1 for other in range(3)])
         warped = np.broadcast_to(straight, shape_vox).astype(np.float32)
-        for _ in range(3):  # a few long waves (200 to 500 mm), 3 mm each: smooth, and the same order everywhere
+        for _ in range(3):  # long waves (200 to 500 mm) of about 4 mm: smooth, and without folding
             wave = [np.cos(2 * np.pi * at / rng.uniform(200, 500) + rng.uniform(0, 2 * np.pi)) for at in steps]
             amplitude_mm = rng.normal(0, 4)
             warped += np.einsum("i,j,k->ijk", *(part.astype(np.float32) for part in wave)) * np.float32(amplitude_mm)
@@ -165,7 +164,7 @@ def _warped_grid(
 
 
 def _add_table(values: Float32[np.ndarray, "size0 size1 size2"], rng: np.random.Generator, step_mm: float) -> None:
-    """Lays a table under the back, a mattress below it: foam with a thin plate on top."""
+    """Adds a table below the back, in place: foam with a thin plate on top."""
     rows = np.flatnonzero((values > -500).any(axis=(0, 2)))
     if rows.size == 0:
         return
@@ -181,11 +180,14 @@ def _add_table(values: Float32[np.ndarray, "size0 size1 size2"], rng: np.random.
 def _add_texture(
     values: Float32[np.ndarray, "size0 size1 size2"], rng: np.random.Generator, spacing_mm: TripleMm
 ) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Blurs edges as voxels do, and adds coarse structure inside the body and noise of the scanner everywhere."""
+    """Returns the values with edges blurred as by voxels, coarse structure inside the body, and noise everywhere."""
     blurred = gaussian_filter(values, rng.uniform(0.35, 0.6))
     coarse = gaussian_filter(_normal(rng, values.shape), [7 / step for step in spacing_mm])
     coarse *= np.float32(rng.uniform(8, 14) / max(float(coarse.std()), 1e-6))
-    return blurred + np.where(values > -950, coarse, 0) + _normal(rng, values.shape) * np.float32(rng.uniform(8, 25))
+    textured: np.ndarray = (
+        blurred + np.where(values > -950, coarse, 0) + _normal(rng, values.shape) * np.float32(rng.uniform(8, 25))
+    )
+    return textured
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Float32[np.ndarray, "size0 size1 size2"]:
@@ -193,7 +195,7 @@ def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Float32[np.ndar
 
 
 def _field_of_view(rng: np.random.Generator, height_vox: int) -> slice:
-    """Returns which slices of the trunk a hard phantom shows."""
+    """Returns the slices of the trunk that a hard phantom shows."""
     shown = max(8, round(height_vox * rng.uniform(*HARD_SHARE_OF_HEIGHT)))
     first = int(rng.integers(0, height_vox - shown + 1))
     return slice(first, first + shown)
@@ -205,15 +207,15 @@ def _exists_already(path: Path, made_of: str, shape_vox: Triple | None, spacing_
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
-    found = reader.GetMetaData("descrip") if reader.HasMetaDataKey("descrip") else "no description"
+    description = reader.GetMetaData("descrip") if reader.HasMetaDataKey("descrip") else "no description"
     same_size = shape_vox is None or reader.GetSize() == shape_vox
-    if found == made_of and same_size and np.allclose(reader.GetSpacing(), spacing_mm):
+    if description == made_of and same_size and np.allclose(reader.GetSpacing(), spacing_mm):
         return True
     size = f"{shape_vox} voxels" if shape_vox is not None else "voxels"
     raise InputError(
         str(path),
         wanted=f"no file, or {made_of}, {size} of {spacing_mm} mm",
-        got=f"{found}, {reader.GetSize()} voxels of {reader.GetSpacing()} mm",
+        got=f"{description}, {reader.GetSize()} voxels of {reader.GetSpacing()} mm",
         do="use another folder or remove the old files",
     )
 

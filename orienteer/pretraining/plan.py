@@ -21,7 +21,7 @@ from orienteer.runs.network import build_network, task_weights
 from orienteer.scans.discover import discover
 from orienteer.scans.read import header
 from orienteer.scans.source import Discovery, ScanHeader, Selection
-from orienteer.scans.survey import VIEW_SHARE_OF_EXTENT, ScanPlan, make_plan, table
+from orienteer.scans.survey import VIEW_SHARE_OF_EXTENT, Survey, headers_table, survey_scans
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort
 from orienteer.views.layout import check_views
@@ -50,7 +50,7 @@ class Plan:
     """
 
     config: PretrainConfig
-    scans: ScanPlan
+    scans: Survey
     discovery: Discovery
     headers: tuple[ScanHeader, ...]
     unreadable: dict[str, str]
@@ -97,7 +97,7 @@ def plan_config(config: PretrainConfig, shown: bool = True) -> Plan:
     headers, unreadable = _headers(discovery, config, shown)
     config = _for_small_scans(config, headers)
     divisor = view_divisor(config.encoder, **config.encoder_arguments)
-    scans = make_plan(
+    scans = survey_scans(
         headers,
         divisor=divisor,
         least_view_vox=max(LEAST_VIEW_VOX, *(2 * edge for edge in divisor)),
@@ -219,7 +219,7 @@ def peak_memory_mb(device: torch.device) -> float:
 
 def _lines(made: Plan) -> Sequence[str]:
     config, scans = made.config, made.scans
-    lines = [table(made.headers), ""]
+    lines = [headers_table(made.headers), ""]
     for title, rows in (
         ("left out", {item.name: item.reason for item in made.discovery.left_out}),
         ("cannot be used", made.unreadable),

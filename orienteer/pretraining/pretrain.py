@@ -40,7 +40,7 @@ from orienteer.runs.summary import make_summary, summary_table
 from orienteer.runs.weights import save_encoder
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare import prepare
-from orienteer.scans.report import PrepareReport
+from orienteer.scans.prepare_report import PrepareReport
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.types import AXES_CODE

@@ -1,11 +1,11 @@
-"""One prepared scan as one file: voxels in compressed blocks, with the body map and the scan's entry beside them.
+"""One prepared scan as one file: voxels in compressed blocks, with the body map and the scan's entry.
 
 Voxels, body map and entry share a file, so that one rename makes a scan complete and one checksum covers it.
 
 Chunk, block and codec were measured on CT and MR of 30 million voxels, views of 48 and 64 voxels. lz4hc at level 9 with
-shuffled bytes is smaller *and* faster to read than lz4 at level 5 (0.45 against 0.50 of the bytes, 1.2 times the
-views); zstd saves another tenth of the bytes at a third of the speed; blocks of 32 read 1.2 to 1.4 times slower than
-blocks of 16, because a view's border cuts through them.
+shuffled bytes is smaller *and* faster to read than lz4 at level 5 (45 against 50 % of the bytes, 1.2 times the views
+per second); zstd saves another tenth of the bytes at a third of the speed; blocks of 32 read 1.2 to 1.4 times slower
+than blocks of 16, because the border of a view cuts through them.
 """
 
 import json
@@ -13,6 +13,7 @@ import math
 import threading
 import zlib
 from pathlib import Path
+from typing import Any
 
 import blosc2
 import numpy as np
@@ -24,17 +25,17 @@ from orienteer.scans.normalise import to_values
 from orienteer.types import Triple
 
 CHUNK_VOX, BLOCK_VOX = 64, 16
-"""Edges in voxels. A block (8 KiB) is the least that is decompressed; a chunk is what the file finds by its number."""
+"""Edges in voxels. A block (8 KiB) is the smallest unit that is decompressed; a chunk is the unit that the file indexes."""
 
 KEPT_VOX = 1 << 22
-"""The largest box (160 voxels an edge) for which memory is kept from one view to the next, 8 MB."""
+"""Voxels of the largest box (160 along each edge, 8 MB) for which memory is kept from one view to the next."""
 
 
 ENTRY, BODY, INSIDE = "entry", "body", "inside"
 
 
 class ArrayFile:
-    """An open scan of the store. Voxels are mapped into memory: reading a box touches only the blocks that it meets."""
+    """An open scan of the store. Its file is mapped into memory: reading a box touches only the blocks that it meets."""
 
     def __init__(self, path: Path) -> None:
         # One thread: data loaders read in many processes at once, and a thread pool would not survive forking.
@@ -43,9 +44,10 @@ class ArrayFile:
         self.shape_vox: Triple = (size0, size1, size2)
 
     @property
-    def entry(self) -> dict:
-        """What the scan's entry in the index says, so that a lost row can be written again."""
-        return json.loads(self._array.schunk.vlmeta[ENTRY])
+    def entry(self) -> dict[str, Any]:
+        """The scan's entry in the index, from which a lost row can be restored."""
+        entry: dict[str, Any] = json.loads(self._array.schunk.vlmeta[ENTRY])
+        return entry
 
     def read(self, start_vox: Triple, size_vox: Triple) -> Float32[np.ndarray, "size0 size1 size2"]:
         """Returns the normalised voxels of a box that lies within the array."""
@@ -57,14 +59,15 @@ class ArrayFile:
     def body(self) -> BodyMap:
         """Returns the scan's body map."""
         meta = self._array.schunk.vlmeta
-        shape, cell_vox = self.entry["blocks"], self.entry["cell_vox"]
+        entry = self.entry
+        shape, cell_vox = entry["blocks"], entry["cell_vox"]
         body = np.frombuffer(meta[BODY], dtype=np.uint8).reshape(shape)
         bits = np.frombuffer(meta[INSIDE], dtype=np.uint8)
         inside = np.unpackbits(bits, count=body.size).astype(bool).reshape(shape)
         return BodyMap(body.copy(), inside, cell_vox)
 
 
-def packed(voxels: Int16[np.ndarray, "size0 size1 size2"], body: BodyMap, entry: dict) -> bytes:
+def packed(voxels: Int16[np.ndarray, "size0 size1 size2"], body: BodyMap, entry: dict[str, Any]) -> bytes:
     """Returns the content of a scan's file."""
     shape = voxels.shape
     array = blosc2.asarray(
@@ -83,11 +86,11 @@ def packed(voxels: Int16[np.ndarray, "size0 size1 size2"], body: BodyMap, entry:
     meta[ENTRY] = json.dumps(entry | {"blocks": list(body.body.shape), "cell_vox": body.cell_vox})
     meta[BODY] = body.body.tobytes()
     meta[INSIDE] = np.packbits(body.inside.reshape(-1)).tobytes()
-    return array.to_cframe()
+    return bytes(array.to_cframe())
 
 
 def checksum(content: bytes) -> int:
-    """Returns a number that differs for nearly every damaged file."""
+    """Returns a checksum that differs for nearly every damaged file (CRC-32)."""
     return zlib.crc32(content)
 
 
@@ -101,10 +104,10 @@ def file_checksum(path: Path) -> int:
 
 
 def check_box(name: str, shape_vox: Triple, start_vox: Triple, size_vox: Triple) -> None:
-    """Refuses a box that leaves the scan: slicing would cut it off in silence.
+    """Refuses a box that leaves the scan: slicing would clip it silently.
 
     Raises:
-        InputError: names the scan and the axis.
+        InputError: naming the scan and the axis.
     """
     for axis in range(3):
         if start_vox[axis] < 0 or size_vox[axis] < 1 or start_vox[axis] + size_vox[axis] > shape_vox[axis]:
@@ -119,21 +122,21 @@ def check_box(name: str, shape_vox: Triple, start_vox: Triple, size_vox: Triple)
 def damaged(name: str, path: Path, error: Exception) -> ScanError:
     """Returns the error for a stored scan that cannot be opened or decompressed."""
     if not path.is_file():
-        got, do = f"no file {path}", "prepare the scans again: what is missing is made anew"
+        got, do = f"no file {path}", "prepare the scans again, which restores what is missing"
     else:
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         do = f"delete {path} and prepare the scans again"
-    return ScanError(name, step="read", wanted="a whole array in the store", got=got, do=do)
+    return ScanError(name, step="read", wanted="a complete array in the store", got=got, do=do)
 
 
 class _Scratch(threading.local):
-    """Memory to decompress into, one per thread. Fresh memory for every view would cost as much as decompressing it."""
+    """Memory to decompress into, one per thread. New memory for every view would take as long as decompressing it."""
 
     def __init__(self) -> None:
         self._kept = np.empty(0, dtype=np.int16)
 
     def take(self, size_vox: Triple) -> Int16[np.ndarray, "size0 size1 size2"]:
-        """Returns an array whose content is whatever was read last; used until the next call."""
+        """Returns an array with arbitrary content, valid until the next call."""
         count = math.prod(size_vox)
         if count > KEPT_VOX:
             return np.empty(size_vox, dtype=np.int16)

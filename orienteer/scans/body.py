@@ -1,4 +1,4 @@
-"""Where the body is in a scan: its voxels, its bounding box, and the coarse map that views are drawn with."""
+"""Where the body is in a scan: its voxels, its bounding box, and the coarse map from which views are drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ CELL_VOX = 4
 """Edge of a block of the body map in voxels: 1/64 of the voxels, and views are far larger than a block."""
 
 AIR_HU = -500.0
-"""CT: below this is air or lung. Lungs come back when holes are filled."""
+"""CT: air and lung lie below. Filling holes adds the lungs again."""
 
 MR_FLOOR = 0.07
 """MR: body begins at this share of the way from the 0.5 to the 99.5 percentile. Air around a head is at 1 to 5 % of it;
-in a tight crop without air hardly any tissue lies below (4 % in crops of the hippocampus)."""
+in a tight crop without air hardly any tissue lies below it (4 % in crops of the hippocampus)."""
 
 TABLE_MM = 4.0
-"""CT: what is thinner than twice this is cut off before the biggest piece is chosen: table tops, blankets, tubes.
-MR shows none of them, and cutting would widen every dark spot."""
+"""CT: structures thinner than twice this are cut off before the largest component is chosen: table tops, blankets,
+tubes. MR shows none of them, and cutting would widen every dark spot."""
 
 MOST_SAMPLES = 1_000_000
-"""About how many voxels are sorted for these percentiles."""
+"""Approximate number of voxels that are sorted for these percentiles."""
 
-KEPT_PIECE = 0.5
-"""Pieces with at least this share of the biggest piece's voxels are body as well: two legs, two arms."""
+KEPT_SHARE = 0.5
+"""Components with at least this share of the largest one's voxels are body as well: two legs, two arms."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class BodyMap:
     """Where the body is, in blocks of ``cell_vox`` voxels per axis. The last block of an axis may be shorter.
 
     Attributes:
-        body: share of each block's voxels that are body, 0..255 for none..all.
-        inside: whether a block lies wholly inside the scanned field. Only oblique scans have blocks outside.
+        body: share of each block's voxels that are body, from 0 (none) to 255 (all).
+        inside: whether a block lies entirely in the scanned field. Only oblique scans have blocks outside.
         cell_vox: edge of a block in voxels.
     """
 
@@ -51,7 +51,7 @@ def body_mask(
     spacing_mm: TripleMm,
     inside: Bool[np.ndarray, "size0 size1 size2"] | None = None,
 ) -> Bool[np.ndarray, "size0 size1 size2"]:
-    """Returns which voxels are body: tissue, and the lungs and guts that it encloses; not the table, not the air.
+    """Returns the body mask: tissue with the lungs and bowel that it encloses, without table and air.
 
     Args:
         voxels: HU for CT, anything for MR; not yet normalised.
@@ -71,13 +71,13 @@ def body_mask(
     if inside is not None:
         mask &= inside
     steps = [int(TABLE_MM / length) if modality == "CT" else 0 for length in spacing_mm]
-    _fill_slices(mask)  # first: a chest wall beside the lung may be thinner than a table
-    _keep_big_pieces(mask, steps)
+    _fill_slices(mask)  # first: a chest wall next to the lung may be thinner than a table
+    _keep_large_components(mask, steps)
     return mask
 
 
 def bounding_box(mask: Bool[np.ndarray, "size0 size1 size2"], margin_vox: Triple) -> tuple[slice, slice, slice]:
-    """Returns the smallest box around the true voxels, widened by a margin as far as the array reaches.
+    """Returns the smallest box around the true voxels plus a margin, clipped to the array.
 
     Example:
         >>> mask = np.zeros((10, 10, 10), bool)
@@ -88,9 +88,9 @@ def bounding_box(mask: Bool[np.ndarray, "size0 size1 size2"], margin_vox: Triple
     box = []
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
-        found = np.flatnonzero(mask.any(axis=others))
-        low = max(0, int(found[0]) - margin_vox[axis])
-        high = min(mask.shape[axis], int(found[-1]) + 1 + margin_vox[axis])
+        occupied = np.flatnonzero(mask.any(axis=others))
+        low = max(0, int(occupied[0]) - margin_vox[axis])
+        high = min(mask.shape[axis], int(occupied[-1]) + 1 + margin_vox[axis])
         box.append(slice(low, high))
     return box[0], box[1], box[2]
 
@@ -105,8 +105,8 @@ def body_map(
     Example:
         >>> mask = np.zeros((8, 8, 6), bool)
         >>> mask[:4, :, 5] = True
-        >>> found = body_map(mask)
-        >>> found.body[:, 0].tolist(), bool(found.inside.all())  # the last block of axis 2 is two voxels long
+        >>> coarse = body_map(mask)
+        >>> coarse.body[:, 0].tolist(), bool(coarse.inside.all())  # the last block of axis 2 is two voxels long
         ([[0, 128], [0, 0]], True)
     """
     blocks = _sums(mask, cell_vox)
@@ -129,32 +129,34 @@ def _threshold(voxels: np.ndarray, modality: str, inside: np.ndarray | None) -> 
     return float(low + MR_FLOOR * (high - low))
 
 
-def _keep_big_pieces(mask: np.ndarray, cut_vox: Sequence[int]) -> None:
-    """Keeps the biggest piece, and others nearly as big, of what is left when thin things are cut off. In place.
+def _keep_large_components(mask: np.ndarray, cut_vox: Sequence[int]) -> None:
+    """Cuts off thin structures, then keeps the largest component and those nearly as large. In place.
 
     Args:
-        mask: what may be body.
+        mask: candidates for body.
         cut_vox: per axis, half the thickness in voxels of what is cut off.
     """
     core = mask
     for axis, steps in enumerate(cut_vox):
-        core = _windowed(core, steps, axis, np.logical_and)  # what the scan's border cuts is not thin
-    labels, count = ndimage.label(core if core.any() else mask)  # all thin: nothing to tell apart by thickness
+        core = _windowed(
+            core, steps, axis, np.logical_and
+        )  # structures cut by the border of the scan do not count as thin
+    labels, count = ndimage.label(core if core.any() else mask)  # all are thin: thickness cannot separate them
     if count == 0:
         return
     sizes = np.zeros(count + 1, dtype=np.int64)
     for plane in labels:
         sizes += np.bincount(plane.reshape(-1), minlength=count + 1)
     sizes[0] = 0
-    kept = _chosen(labels, sizes >= KEPT_PIECE * sizes.max())
+    kept = _chosen(labels, sizes >= KEPT_SHARE * sizes.max())
     del labels, core
-    for axis, steps in enumerate(cut_vox):  # grown back a little further than it was cut, so that edges return
+    for axis, steps in enumerate(cut_vox):  # grown a little further than it was cut, to restore edges
         kept = _windowed(kept, 2 * steps, axis, np.logical_or)
     mask &= kept
 
 
 def _windowed(mask: np.ndarray, steps: int, axis: int, combine: np.ufunc) -> np.ndarray:
-    """Combines each voxel with its neighbours up to some steps away along an axis, as far as the array reaches."""
+    """Combines each voxel with its neighbours up to a number of steps away along an axis, within the array."""
     result = mask.copy() if steps else mask
     moved, fixed = np.moveaxis(result, axis, 0), np.moveaxis(mask, axis, 0)
     for step in range(1, steps + 1):
@@ -164,7 +166,7 @@ def _windowed(mask: np.ndarray, steps: int, axis: int, combine: np.ufunc) -> np.
 
 
 def _fill_slices(mask: np.ndarray) -> None:
-    """Fills what is enclosed within a slice across the body (axis 2): lungs cut by the scan's end count. In place."""
+    """Fills holes slice by slice across the body (axis 2), so that lungs cut by the end of the scan are filled. In place."""
     within_slice = np.zeros((3, 3, 3), bool)
     within_slice[:, 1, 1] = within_slice[1, :, 1] = True
     labels, count = ndimage.label(~mask, structure=within_slice)
@@ -176,10 +178,10 @@ def _fill_slices(mask: np.ndarray) -> None:
 
 
 def _chosen(labels: np.ndarray, choice: np.ndarray) -> np.ndarray:
-    """Returns where the label is a chosen one. By planes: as an index, a whole array of labels would double in size."""
+    """Returns where the label is a chosen one. Plane by plane: indexing with all labels at once would double the memory."""
     chosen = np.empty(labels.shape, bool)
-    for plane, found in zip(labels, chosen, strict=True):
-        np.take(choice, plane, out=found)
+    for plane, chosen_plane in zip(labels, chosen, strict=True):
+        np.take(choice, plane, out=chosen_plane)
     return chosen
 
 

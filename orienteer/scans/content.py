@@ -1,4 +1,4 @@
-"""What a scan's files hold, as a hash: the same content has the same hash wherever it lies, whatever its name."""
+"""Hashes of the content of scan files: the same content has the same hash wherever it lies, whatever its name."""
 
 import hashlib
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from orienteer.scans.index import FileState, Index
 from orienteer.scans.source import ScanSource
@@ -17,14 +18,17 @@ AHEAD = 4
 HEADER_BYTES = 1 << 16
 _HEADERS = (".mhd", ".nhdr")
 
+Hash: TypeAlias = "str | Future[str]"
+"""Known already, or being computed."""
+
 
 @dataclass(frozen=True)
 class Content:
-    """What a scan's files hold, and their states before they were read.
+    """The content of a scan's files as a hash, and their states before they were read.
 
     Attributes:
         hash: of all files together, in the order of the slices.
-        states: size and time of change per file.
+        states: size and modification time per file.
     """
 
     hash: str
@@ -38,16 +42,18 @@ class Content:
 def contents(sources: Iterable[ScanSource], index: Index) -> Iterator[tuple[ScanSource, Content | OSError]]:
     """Yields every scan with the hash of its files, or with the error of opening them, in the order given.
 
-    Files that the index knows and that have not changed are not read. The others are, a few scans ahead.
+    Files that the index knows and that have not changed are not read. The others are read a few scans ahead.
 
     Args:
         sources: the scans.
-        index: remembers the hashes; new ones are written down in it.
+        index: remembers the hashes; new ones are added to it.
     """
-    waiting: deque[tuple[ScanSource, dict[Path, FileState], dict[Path, Future | str], OSError | None]] = deque()
+    waiting: deque[tuple[ScanSource, dict[Path, FileState], dict[Path, Hash], OSError | None]] = deque()
     with ThreadPoolExecutor(2) as threads:
         for source in sources:
-            states, hashes, error = {}, {}, None
+            states: dict[Path, FileState] = {}
+            hashes: dict[Path, Hash] = {}
+            error = None
             try:
                 states = {path: file_state(path) for path in data_files(source)}
                 for path, state in states.items():
@@ -71,7 +77,7 @@ def data_files(source: ScanSource) -> list[Path]:
 
 
 def file_state(path: Path) -> FileState:
-    """Returns size and time of change of a file."""
+    """Returns size and modification time of a file."""
     status = path.stat()
     return FileState(status.st_size, status.st_mtime_ns)
 
@@ -85,7 +91,7 @@ def file_hash(path: Path) -> str:
 def _finished(
     source: ScanSource,
     states: dict[Path, FileState],
-    hashes: dict[Path, "Future | str"],
+    hashes: dict[Path, Hash],
     error: OSError | None,
     index: Index,
 ) -> tuple[ScanSource, Content | OSError]:
@@ -93,9 +99,9 @@ def _finished(
         return source, error
     known = {}
     try:
-        for path, found in hashes.items():
-            known[path] = found if isinstance(found, str) else found.result()
-            if not isinstance(found, str):
+        for path, value in hashes.items():
+            known[path] = value if isinstance(value, str) else value.result()
+            if not isinstance(value, str):
                 index.add_content(path, states[path], known[path])
     except OSError as problem:
         return source, problem
@@ -107,12 +113,12 @@ def _detached(header: Path) -> set[Path]:
     """Returns the files that a header names: one, a list of them, or a pattern such as ``slice%03d.raw``."""
     with header.open("rb") as file:
         text = file.read(HEADER_BYTES).decode("latin-1")
-    found: set[Path] = set()
+    files: set[Path] = set()
     for line in text.splitlines():
         value = re.split(r"[=:]", line, maxsplit=1)[-1].strip()
         for word in {value, *value.split()}:
             if "%" in word:
-                found.update(header.parent.glob(re.sub(r"%\d*d", "*", word)))
+                files.update(header.parent.glob(re.sub(r"%\d*d", "*", word)))
             elif word and (header.parent / word).is_file():
-                found.add(header.parent / word)
-    return found
+                files.add(header.parent / word)
+    return files

@@ -1,4 +1,4 @@
-"""Finds the scans in a folder, says what it leaves out and why, and reads no more than headers to do so."""
+"""Finds the scans in a folder from headers alone, and lists what is left out with the reason."""
 
 import os
 from collections import defaultdict
@@ -20,7 +20,7 @@ SUFFIXES = {
     ".mha": METAIMAGE,
     ".mhd": METAIMAGE,
 }
-"""Formats that are known by the end of a file's name. DICOM is known by its content."""
+"""Formats by the ending of a file name. DICOM is recognised by its content."""
 
 NEVER_DICOM = (
     *(
@@ -44,7 +44,7 @@ NEVER_DICOM = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".zip", ".gz", ".tar", ".7z", ".raw", ".zraw", ".lnk"),
     *(".py", ".ipynb", ".npy", ".npz", ".pkl", ".pt", ".pth", ".ckpt", ".h5", ".doc", ".docx", ".bval", ".bvec"),
 )
-"""Ends of names that are not opened to see whether DICOM is inside."""
+"""Endings of file names that are not opened to look for DICOM."""
 
 LOOKED_FOR = "scans: " + ", ".join(SUFFIXES) + " files or DICOM series, in any subfolder"
 
@@ -53,7 +53,7 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
     """Returns the scans in a folder and all its subfolders, sorted by name, and what was left out with the reason.
 
     Label maps, hidden and empty files, DICOM documents and scout images are left out. A DICOM series is one scan,
-    several series in one folder are several. Files of other kinds are passed over without a word.
+    several series in one folder are several scans. Other files are ignored.
 
     Args:
         folder: the folder, or one file.
@@ -61,7 +61,7 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
         progress: whether to show a bar if it takes longer than two seconds.
 
     Raises:
-        InputError: no such folder, or no scan in it; says what was looked for and what was left out.
+        InputError: no such folder, or no scan in it; the message says what was looked for and what was left out.
 
     Example:
         >>> import tempfile
@@ -70,8 +70,8 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
         ...     image = sitk.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
         ...     for name in ("b.mha", "a.nii.gz", "._a.nii.gz"):
         ...         sitk.WriteImage(image, f"{folder}/{name}")
-        ...     found = discover(folder)
-        >>> [source.name for source in found.sources], found.left_out
+        ...     discovery = discover(folder)
+        >>> [source.name for source in discovery.sources], discovery.left_out
         (['a.nii.gz', 'b.mha'], (LeftOut(name='._a.nii.gz', reason='a hidden file'),))
     """
     selection = selection or Selection()
@@ -81,13 +81,13 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
     sources: list[ScanSource] = []
     slices: list[SliceHeader] = []
     for path in tracked(paths, "looking for scans", "files", progress):
-        found = _look_at(path, path.relative_to(_base(root)), selection)
-        if isinstance(found, LeftOut):
-            left_out.append(found)
-        elif isinstance(found, ScanSource):
-            sources.append(found)
-        elif found is not None:
-            slices.append(found)
+        item = _classified(path, path.relative_to(_base(root)), selection)
+        if isinstance(item, LeftOut):
+            left_out.append(item)
+        elif isinstance(item, ScanSource):
+            sources.append(item)
+        elif item is not None:
+            slices.append(item)
     for series in _series(slices, _base(root), selection):
         if isinstance(series, LeftOut):
             left_out.append(series)
@@ -107,7 +107,7 @@ def _by_name(item: ScanSource | LeftOut) -> str:
 
 
 def _files(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
-    """Yields all files, following links to folders but entering each folder once, so that a loop of links ends."""
+    """Yields all files. Links to folders are followed, and each folder is entered once, so that loops of links end."""
     if not root.exists():
         raise InputError(str(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
     if root.is_file():
@@ -129,8 +129,8 @@ def _files(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names))
 
 
-def _look_at(path: Path, relative: Path, selection: Selection) -> ScanSource | LeftOut | SliceHeader | None:
-    """Returns what one file is: a scan, a slice of one, something left out, or nothing to do with scans (None)."""
+def _classified(path: Path, relative: Path, selection: Selection) -> ScanSource | LeftOut | SliceHeader | None:
+    """Returns a file as a scan, a slice of one, or something left out; None if it has nothing to do with scans."""
     name = relative.as_posix()
     file_format = next((kind for suffix, kind in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
     if file_format is None and (path.suffix.lower() in NEVER_DICOM or path.name.startswith(".")):
@@ -181,7 +181,7 @@ def _series(slices: list[SliceHeader], base: Path, selection: Selection) -> Iter
 
 
 def _why_not(names: list[str], relative: Path, items: list[SliceHeader], selection: Selection) -> str | None:
-    """Returns why a DICOM series is left out, None if it is a scan to use."""
+    """Returns the reason to leave a DICOM series out; None if it is a scan to use."""
     modality = items[0].modality
     excluded = next((glob for glob in selection.exclude if _matches(glob, names)), None)
     if excluded is not None:
@@ -200,7 +200,7 @@ def _why_not(names: list[str], relative: Path, items: list[SliceHeader], selecti
 
 
 def _matches(glob: str, names: list[str]) -> bool:
-    """Whether a glob fits a path or any folder on the way to it."""
+    """Returns whether a glob matches a path or any of its parent folders."""
     parents = {parent.as_posix() for name in names for parent in Path(name).parents}
     return any(fnmatchcase(name, glob) for name in parents.union(names) - {"."})
 

@@ -1,4 +1,4 @@
-"""Whether a store has room: what scans will take, what is free, and what to say when it is not enough."""
+"""Disk space of a store: what scans will take, what is free, and the error where that is not enough."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,34 +13,44 @@ BYTES_PER_VOXEL = 1.3
 """What a stored voxel takes before cropping to the body: real CT and MR took 0.55 to 1.2, small crops without air 1.6."""
 
 RESERVE_BYTES = 32 << 20
-"""Disk space that is left free, for the index and for other people's work."""
+"""Disk space that is left free, for the index and for other programs."""
 
 MOST_HEADERS = 100
 """How many headers are read to estimate the space needed."""
 
 
+class DiskFull(InputError):
+    """The disk of a store has no room for the next scan, and so for none of those that follow."""
+
+
 def estimated_bytes(sources: Sequence[ScanSource], selection: Selection, spacing_mm: TripleMm) -> int:
-    """Returns about how much disk scans will take in a store, from the headers of at most a hundred of them."""
+    """Returns an estimate of the disk space that scans take in a store, from the headers of at most a hundred of them."""
     sizes = []
     for source in sources[:: -(-len(sources) // MOST_HEADERS)]:
         try:
             extent0, extent1, extent2 = header(source, selection).extent_mm
         except (InputError, OSError, RuntimeError):
-            continue  # it fails when its turn comes, with a better place to say why
+            continue  # preparing it fails too, and names the reason
         sizes.append(extent0 * extent1 * extent2 / (spacing_mm[0] * spacing_mm[1] * spacing_mm[2]) * BYTES_PER_VOXEL)
     return int(sum(sizes) / len(sizes) * len(sources)) if sizes else 0
 
 
-def disk_full(folder: Path, needed: int, free: int) -> InputError:
-    """Returns the error to raise; ``needed`` is 0 where nobody knows."""
-    return InputError(
+def disk_full(folder: Path, needed: int, free: int) -> DiskFull:
+    """Returns the error to raise.
+
+    Args:
+        folder: the store.
+        needed: bytes; 0 where that is unknown.
+        free: bytes.
+    """
+    return DiskFull(
         f"disk of the store {folder}",
         wanted=f"{needed / 1e6:.1f} MB free" if needed else "space for the index",
         got=f"{free / 1e6:.1f} MB",
-        do="free some, choose another folder, or a coarser spacing_mm; what is prepared is kept",
+        do="free some space, or use another folder or a coarser spacing_mm; prepared scans are kept",
     )
 
 
 def free_bytes(folder: Path) -> int:
-    """Returns the bytes that may still be written where a folder lies."""
+    """Returns the free bytes on the disk of a folder."""
     return shutil.disk_usage(folder).free

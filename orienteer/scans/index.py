@@ -1,4 +1,4 @@
-"""The index of a store: one SQLite file that says which scans are there. One process writes, any number read."""
+"""The index of a store: one SQLite file that lists its scans. One process writes, any number read."""
 
 import dataclasses
 import json
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orienteer.errors import InputError
+from orienteer.errors import InputError, ScanError
 from orienteer.types import Triple, TripleMm
 
 FILE_NAME = "index.sqlite"
 SCHEMA_VERSION = 1
-"""Goes up when the tables change. Stores of another version are refused, never guessed at."""
+"""Goes up when the tables change. Stores of another version are refused."""
 
 _TABLES = """
 CREATE TABLE scans (key TEXT PRIMARY KEY, settings TEXT NOT NULL, nbytes INTEGER NOT NULL, checksum INTEGER NOT NULL,
@@ -28,15 +28,17 @@ CREATE TABLE duplicates (settings TEXT NOT NULL, path TEXT NOT NULL, name TEXT N
     PRIMARY KEY (settings, path));
 """
 
+_OUTCOMES = ("failures", "duplicates")
+
 
 @dataclass(frozen=True)
 class StoredScan:
-    """What the index knows of one prepared scan.
+    """The entry of one prepared scan in the index.
 
     Attributes:
-        key: its name in the store: a hash of the file's content and of the settings.
-        name: how a person knows it: its path in the folder of scans.
-        origin_mm: body-frame place of the middle of voxel 0.
+        key: its name in the store: a hash of the content of its files and of the settings.
+        name: its path in the folder of scans, for people.
+        origin_mm: position of the centre of voxel 0 in the body frame.
         content: hash of the scan's file or files.
         nbytes: bytes on disk.
     """
@@ -54,12 +56,24 @@ class StoredScan:
 
 @dataclass(frozen=True)
 class Failure:
-    """A scan that could not be prepared: where it failed, why, and what to do about it."""
+    """A scan that could not be used: the step at which it failed, the reason, and what to do about it."""
 
     name: str
     step: str
     reason: str
     do: str
+
+    @classmethod
+    def of(cls, error: ScanError, name: str | None = None) -> "Failure":
+        """Returns the failure that an error describes.
+
+        Args:
+            name: of the scan, if it differs from the name in the error.
+        """
+        return cls(name or error.what, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.step}): {self.reason}. Do this: {self.do.rstrip('.')}."
 
 
 @dataclass(frozen=True)
@@ -69,20 +83,23 @@ class Duplicate:
     name: str
     original: str
 
+    def __str__(self) -> str:
+        return f"{self.name} holds the same scan as {self.original}"
+
 
 class FileState(NamedTuple):
-    """What tells cheaply that a file has not changed."""
+    """Size and modification time: if both are the same, the file has not changed."""
 
     size: int
     mtime_ns: int
 
 
-def entry_of(scan: StoredScan) -> dict:
+def entry_of(scan: StoredScan) -> dict[str, Any]:
     """Returns a stored scan as plain JSON values, without its size on disk."""
     return {name: value for name, value in dataclasses.asdict(scan).items() if name != "nbytes"}
 
 
-def scan_of(entry: dict, nbytes: int) -> StoredScan:
+def scan_of(entry: dict[str, Any], nbytes: int) -> StoredScan:
     """Returns the stored scan that an entry describes."""
     names = {field.name for field in dataclasses.fields(StoredScan)} - {"nbytes"}
     values: dict[str, Any] = {
@@ -92,14 +109,14 @@ def scan_of(entry: dict, nbytes: int) -> StoredScan:
 
 
 class Index:
-    """The open index of a store. Readers cannot change it; the one writer commits after every scan."""
+    """The open index of a store. Readers cannot change it; the writer commits after every scan."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @classmethod
     def for_reading(cls, folder: Path) -> "Index":
-        """Opens the index of an existing store. Takes the same time for ten scans as for a hundred thousand.
+        """Returns the open index of an existing store. It takes the same time for ten scans as for a hundred thousand.
 
         Raises:
             InputError: no store there, or one of another version.
@@ -112,7 +129,7 @@ class Index:
 
     @classmethod
     def for_writing(cls, folder: Path) -> "Index":
-        """Opens the index of a store, or makes a new one in an empty or new folder.
+        """Returns the open index of a store; makes a new one in an empty or new folder.
 
         Raises:
             InputError: a store of another version, or a file that is not an index.
@@ -149,7 +166,7 @@ class Index:
         return (scan_of(json.loads(row[0]), row[1]), row[2]) if row else None
 
     def entries(self, settings: str | None = None) -> Iterator[tuple[StoredScan, int]]:
-        """Yields entries and checksums, sorted by key; of all settings where none are named."""
+        """Yields entries and checksums, sorted by key; of all settings if none are given."""
         query = "SELECT entry, nbytes, checksum FROM scans WHERE ? IS NULL OR settings = ? ORDER BY key"
         for entry, nbytes, checksum in self._connection.execute(query, (settings, settings)):
             yield scan_of(json.loads(entry), nbytes), checksum
@@ -160,7 +177,7 @@ class Index:
         return int(self._connection.execute(query, (settings,)).fetchone()[0])
 
     def failures(self, settings: str | None = None) -> tuple[Failure, ...]:
-        """Returns the scans that failed, sorted by name; of all settings where none are named."""
+        """Returns the scans that failed, sorted by name; of all settings if none are given."""
         query = "SELECT name, step, reason, do FROM failures WHERE ? IS NULL OR settings = ? ORDER BY name, settings"
         return tuple(Failure(*row) for row in self._connection.execute(query, (settings, settings)))
 
@@ -170,36 +187,36 @@ class Index:
         return tuple(Duplicate(*row) for row in self._connection.execute(query, (settings,)))
 
     def content(self, path: Path, state: FileState) -> str | None:
-        """Returns the hash of a file that has not changed since it was written down; else None."""
+        """Returns the recorded hash of a file; None if it is not known or the file has changed since."""
         query = "SELECT content FROM files WHERE path = ? AND size = ? AND mtime_ns = ?"
         row = self._connection.execute(query, (str(path), *state)).fetchone()
         return row[0] if row else None
 
     def add_content(self, path: Path, state: FileState, content: str) -> None:
-        """Writes down the hash of a file. Committed with the next scan."""
+        """Records the hash of a file. Committed with the next scan."""
         self._connection.execute("REPLACE INTO files VALUES (?, ?, ?, ?)", (str(path), *state, content))
 
     def add_settings(self, settings: str, description: str) -> None:
-        """Writes down what a fingerprint stands for."""
+        """Records the settings behind a fingerprint."""
         self._connection.execute("REPLACE INTO settings VALUES (?, ?)", (settings, description))
         self._connection.commit()
 
     def add_scan(self, scan: StoredScan, settings: str, checksum: int) -> None:
-        """Writes down a scan whose array is complete on disk."""
+        """Records a scan whose array is complete on disk."""
         row = (scan.key, settings, scan.nbytes, checksum, json.dumps(entry_of(scan)))
         self._connection.execute("REPLACE INTO scans VALUES (?, ?, ?, ?, ?)", row)
         self._connection.commit()
 
     def remove_scan(self, key: str) -> None:
-        """Takes out a scan whose array is gone."""
+        """Removes a scan whose array is missing."""
         self._connection.execute("DELETE FROM scans WHERE key = ?", (key,))
         self._connection.commit()
 
     def set_outcome(self, settings: str, path: Path, outcome: Failure | Duplicate | None) -> None:
-        """Writes down that a file failed or is a duplicate, in place of what was known of it; None: it is fine."""
-        self._connection.execute("DELETE FROM failures WHERE settings = ? AND path = ?", (settings, str(path)))
-        self._connection.execute("DELETE FROM duplicates WHERE settings = ? AND path = ?", (settings, str(path)))
+        """Records that a file failed or is a duplicate, replacing earlier records of it; None if neither is so."""
         place = (settings, str(path))
+        for table in _OUTCOMES:
+            self._connection.execute(f"DELETE FROM {table} WHERE settings = ? AND path = ?", place)
         if isinstance(outcome, Failure):
             failure = (outcome.name, outcome.step, outcome.reason, outcome.do)
             self._connection.execute("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", place + failure)
@@ -209,11 +226,11 @@ class Index:
         self._connection.commit()
 
     def forget_missing_files(self) -> None:
-        """Drops failures and duplicates of files that are not there any more."""
-        for table in ("failures", "duplicates"):
+        """Removes failures and duplicates of files that no longer exist."""
+        for table in _OUTCOMES:
             paths = self._connection.execute(f"SELECT DISTINCT path FROM {table}").fetchall()
-            gone = [path for path in paths if not os.path.lexists(path[0])]
-            self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", gone)
+            missing = [path for path in paths if not os.path.lexists(path[0])]
+            self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", missing)
         self._connection.commit()
 
 
@@ -223,7 +240,7 @@ def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        got, do = str(error), "prepare again, which completes what a kill may have left; or check the permissions"
+        got, do = str(error), "prepare again, which repairs what a killed process left; or check the permissions"
         raise InputError(f"store {folder}", wanted="an index that can be read", got=got, do=do) from error
     except sqlite3.DatabaseError as error:
         connection.close()

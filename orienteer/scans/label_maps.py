@@ -1,32 +1,35 @@
-"""Tells label maps from scans, by the name of a folder or by the values, reading as little as will do.
+"""Recognises label maps among scans, by the name of their folder or by their values, reading as little as possible.
 
-A label map that slipped in among scans would be trained on as if it were an image. Reading every file in full to be
-sure would cost as much as preparing it, so cheap signs come first and only suspects are read.
+A label map among the scans would be trained on as if it were an image. Reading every file in full would cost as much as
+preparing it, so cheap checks come first and only suspects are read.
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Shaped
 
+from orienteer.scans.refuse import quiet_itk
+
 FOLDER = re.compile(r"(labels|segmentation|masks).*|label|seg|segs|mask", flags=re.IGNORECASE)
 """Names of folders that hold label maps: labels, labelsTr, segmentations, masks, ..."""
 
 MOST_LABELS = 256
-"""More distinct values are an image. Whole-body label maps have up to about 150."""
+"""A file with more distinct values is an image. Whole-body label maps have up to about 150."""
 
 SAME_NEIGHBOUR = 0.5
-"""Share of neighbouring voxels, background aside, that carry the same value in a label map. In scans noise keeps it
-low: below 0.1 in the real ones tried, 8-bit ones among them, where label maps had 0.7 and more."""
+"""Least share of neighbouring voxels with the same value in a label map, background aside. Noise keeps it low in scans:
+below 0.1 in real ones, 8-bit scans included, against 0.7 and more in label maps."""
 
 BYTES_PER_VOXEL = 0.5
-"""A label map shrinks to far less than this by any compression, an image with noise does not."""
+"""Any compression makes a label map far smaller than this, but not an image with noise."""
 
 
 def in_label_folder(relative: Path) -> str | None:
-    """Returns the name of the first parent folder that says label map, None if there is none.
+    """Returns the name of the first parent folder that is named like one of label maps; None if there is none.
 
     Example:
         >>> in_label_folder(Path("task/labelsTr/case_1.nii.gz"))
@@ -40,26 +43,21 @@ def in_label_folder(relative: Path) -> str | None:
 def looks_like_labels(path: Path) -> bool:
     """Returns whether a NIfTI, NRRD or MetaImage file holds a label map.
 
-    Floats count too if all are whole, as some tools save label maps so. Colour and files that cannot be read are not
-    judged (False): reading says what is wrong with them.
+    Whole numbers saved as floats count too, as some tools write label maps so. For colour images and files that cannot be
+    read it returns False: reading them names what is wrong.
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
+    with quiet_itk(), suppress(RuntimeError, OSError):
         reader.ReadImageInformation()
         kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
         if not kind.endswith(("integer", "float")) or reader.GetNumberOfComponents() != 1 or reader.GetDimension() != 3:
             return False
         if _surely_image(path, int(np.prod(reader.GetSize())), int(kind.split("-")[0]) // 8):
             return False
-        image = reader.Execute()  # kept until the end: the view below does not keep it alive
+        image = reader.Execute()  # a reference must be held: the view below does not keep it alive
         return are_labels(sitk.GetArrayViewFromImage(image))
-    except (RuntimeError, OSError):
-        return False
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+    return False
 
 
 def are_labels(values: Shaped[np.ndarray, "size0 size1 size2"]) -> bool:
@@ -79,7 +77,7 @@ def are_labels(values: Shaped[np.ndarray, "size0 size1 size2"]) -> bool:
 
 
 def _same_neighbour(values: Shaped[np.ndarray, "size0 size1 size2"], axis: int) -> float:
-    """Share of neighbours along an axis that are equal, among pairs in which at least one is not background (0)."""
+    """Returns the share of equal neighbours along an axis, among pairs in which at least one is not background (0)."""
     turned = np.moveaxis(values, axis, 0)
     before, after = turned[:-1], turned[1:]
     counted = np.count_nonzero((before != 0) | (after != 0))
@@ -87,7 +85,7 @@ def _same_neighbour(values: Shaped[np.ndarray, "size0 size1 size2"], axis: int) 
 
 
 def _surely_image(path: Path, voxels: int, bytes_per_value: int) -> bool:
-    """Judges by the size of the file, and by a sample of values where they lie open at its end."""
+    """Returns whether the size of a file, or a sample of its values if they are not compressed, shows an image."""
     size = path.stat().st_size
     if size < voxels * bytes_per_value:  # compressed, or the voxels lie in another file
         return size > BYTES_PER_VOXEL * voxels

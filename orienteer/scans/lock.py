@@ -8,19 +8,19 @@ from orienteer.files import Lock
 LOCK_NAME = "writer.lock"
 
 PATIENCE_S = 600.0
-"""How long to wait for another process: several runs of one store begin with a glance at what is prepared already."""
+"""How long to wait for another process: several runs may share a store, and each first checks what is prepared."""
 
 
 def only_writer(folder: Path) -> Lock:
     """Returns the store's lock, to hold with ``with`` while the store is written to.
 
     Raises:
-        InputError: when it is taken: another process keeps it for longer than ``PATIENCE_S``, or this process's own parent
-            does; says which. Or the folder cannot be written.
+        InputError: another process holds it for longer than ``PATIENCE_S``, or the parent of this process holds it; the
+            message names the process. Or the folder cannot be written.
     """
 
     def busy(holder: str) -> InputError:
-        wanted, got = "no other process preparing into it", f"one at work ({holder})"
+        wanted, got = "no other process preparing into it", f"{holder}, which is preparing"
         return InputError(
             f"store {folder}", wanted=wanted, got=got, do="wait until it has finished, or use another store"
         )

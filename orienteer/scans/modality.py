@@ -1,24 +1,24 @@
-"""CT or MR: what the file says, else a guess from the values."""
+"""CT or MR, guessed from the values where the file does not name it."""
 
 import numpy as np
 from jaxtyping import Float32
 
 AIR_HU = -500
-"""Below this only air, lungs and padding lie in a CT. MR values are counted from about zero."""
+"""In a CT only air, lungs and padding lie below. MR values start at about zero."""
 
 FAT_HU = -30
-"""Below this CT shows fat as well as air. An MR may have a few values under zero from filters, hardly ever so many."""
+"""In a CT fat and air lie below. Filters may give an MR a few values below zero, but rarely so many."""
 
 MOST_SAMPLES = 500_000
-"""How many voxels are looked at: shares of a per cent are then sure to a few hundredths."""
+"""Voxels that are sampled, which estimates a share of one per cent to a few hundredths of a per cent."""
 
 
 def guess_modality(voxels: Float32[np.ndarray, "size0 size1 size2"]) -> str:
     """Returns ``CT`` if the values look like HU, else ``MR``.
 
-    A scan counts as CT if air shows (at least 0.5 % of the voxels under -500), or, for a crop without air, if fat does
-    (at least 3 % under -30) while the values reach bone or contrast (99.9 % quantile over 100) and are whole numbers,
-    as scanners store HU. A standardised MR has many values under zero but no such span.
+    A scan counts as CT if it shows air (at least 0.5 % of the voxels below -500), or, for a crop without air, if it shows
+    fat (at least 3 % below -30), its values reach bone or contrast medium (99.9 % quantile above 100), and all are whole
+    numbers, as scanners store HU. A standardised MR has many values below zero but no such range.
 
     Example:
         >>> guess_modality(np.linspace(-1000, 1500, 1000, dtype=np.float32).reshape(10, 10, 10))

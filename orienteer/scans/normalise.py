@@ -1,15 +1,15 @@
-"""The intensity rule: how the values of a scan become numbers in [-1, 1], and those the whole numbers of the store."""
+"""The intensity rule: maps the values of a scan to [-1, 1], and those to the integers of the store."""
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
 
-from orienteer.errors import ScanError
+from orienteer.scans.refuse import refuse
 
 STORED_SCALE = 1000.0
-"""Stored whole number = normalised value times this. One step is one HU with the default window of CT."""
+"""Stored integer = normalised value times this. One step is one HU with the default window of CT."""
 
 MOST_SAMPLES = 2_000_000
-"""How many body voxels are sorted for percentiles; that leaves an error of a few hundredths of a per cent."""
+"""Body voxels that are sorted for percentiles, for an error of a few hundredths of a per cent."""
 
 
 def intensity_range(
@@ -21,8 +21,8 @@ def intensity_range(
 ) -> tuple[float, float]:
     """Returns the values of a scan that become -1 and 1.
 
-    CT is in HU, the same for all scanners, so its window is fixed. Anything else has no unit: the percentiles of the
-    scan's own body voxels, so that air around the body and a few very bright vessels do not decide.
+    CT is in HU, the same for all scanners, so its window is fixed. Other values have no unit: they are scaled by percentiles
+    of the body voxels, so that neither the air around the body nor a few very bright vessels matter.
 
     Example:
         >>> voxels = np.linspace(0, 1000, 1000, dtype=np.float32).reshape(10, 10, 10)
@@ -43,7 +43,7 @@ def intensity_range(
 def to_stored(
     voxels: Float32[np.ndarray, "size0 size1 size2"], low: float, high: float
 ) -> Int16[np.ndarray, "size0 size1 size2"]:
-    """Returns the whole numbers of the store: ``low`` becomes -1000, ``high`` 1000, and what lies beyond is clipped.
+    """Returns the integers of the store: ``low`` becomes -1000, ``high`` 1000, and values beyond are clipped.
 
     Example:
         >>> to_stored(np.array([[[-3000.0, -1000.0, 40.0, 2000.0]]], dtype=np.float32), -1000.0, 1000.0)
@@ -51,7 +51,9 @@ def to_stored(
     """
     stored = np.empty(voxels.shape, dtype=np.int16)
     scale = 2 * STORED_SCALE / (high - low)
-    for index in range(voxels.shape[0]):  # by slices: one scan in float64 would be the largest thing in memory
+    for index in range(
+        voxels.shape[0]
+    ):  # slice by slice: the whole scan in float64 would be the largest array in memory
         plane = (voxels[index].astype(np.float64) - low) * scale - STORED_SCALE
         np.rint(np.clip(plane, -STORED_SCALE, STORED_SCALE, out=plane), out=plane)
         stored[index] = plane
@@ -59,7 +61,7 @@ def to_stored(
 
 
 def to_values(stored: Int16[np.ndarray, "size0 size1 size2"]) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Returns normalised values in [-1, 1] from the whole numbers of the store.
+    """Returns normalised values in [-1, 1] from the integers of the store.
 
     Example:
         >>> to_values(np.array([[[-1000, 0, 500]]], dtype=np.int16)).tolist()
@@ -71,33 +73,24 @@ def to_values(stored: Int16[np.ndarray, "size0 size1 size2"]) -> Float32[np.ndar
 
 
 def check_range(name: str, low: float, high: float) -> None:
-    """Refuses a scan whose body has but one value.
+    """Refuses a scan whose body is constant.
 
     Raises:
         ScanError: with step ``normalise``.
     """
     if not high > low or not np.isfinite(high - low):
-        raise ScanError(
-            name,
-            step="normalise",
-            wanted="a body with different values",
-            got=f"percentiles from {low:g} to {high:g}",
-            do="look at the scan in a viewer: it may be empty, a mask or a damaged file",
-        )
+        do = "look at the scan in a viewer: it may be empty, a mask or a damaged file"
+        refuse(name, "a body with different values", f"percentiles from {low:g} to {high:g}", do, step="normalise")
 
 
 def check_contrast(name: str, stored: Int16[np.ndarray, "size0 size1 size2"]) -> None:
-    """Refuses a scan that the intensity rule has made constant.
+    """Refuses a scan that is constant after the intensity rule.
 
     Raises:
         ScanError: with step ``normalise``.
     """
     least, most = int(stored.min()), int(stored.max())
     if least == most:
-        raise ScanError(
-            name,
-            step="normalise",
-            wanted="different values after the intensity rule",
-            got=f"{least / STORED_SCALE:g} in every voxel",
-            do="look at the scan in a viewer, or check that its modality and the window for CT suit it",
-        )
+        got = f"{least / STORED_SCALE:g} in every voxel"
+        do = "look at the scan in a viewer, or check that its modality and the window for CT suit it"
+        refuse(name, "different values after the intensity rule", got, do, step="normalise")

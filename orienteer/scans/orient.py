@@ -1,12 +1,14 @@
-"""Renames and turns the axes of a scan until they are as close to RAS as that can bring them. No value changes."""
+"""Permutes and flips the axes of a scan to those closest to RAS. No value changes."""
 
 from itertools import permutations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from orienteer.types import Triple, TripleMm
+
+NumberT = TypeVar("NumberT", int, float)
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 """SimpleITK and DICOM count mm towards left and back; the body frame counts towards right and front."""
@@ -16,7 +18,7 @@ NEAR_IDENTITY = 1e-5
 
 
 class Frame(NamedTuple):
-    """Where voxels lie: the middle of voxel ``ijk`` is at ``origin_mm + axes @ (ijk * spacing_mm)``."""
+    """The geometry of the voxels: the centre of voxel ``ijk`` is at ``origin_mm + axes @ (ijk * spacing_mm)``."""
 
     shape_vox: Triple
     spacing_mm: TripleMm
@@ -31,7 +33,7 @@ class Turn(NamedTuple):
     flipped: tuple[bool, bool, bool]
 
     def apply(self, voxels: Shaped[np.ndarray, "file0 file1 file2"]) -> Shaped[np.ndarray, "size0 size1 size2"]:
-        """Returns a view of the array with its axes renamed and turned."""
+        """Returns a view of the array with its axes permuted and flipped."""
         left_right, back_front, foot_head = (slice(None, None, -1) if flip else slice(None) for flip in self.flipped)
         return voxels.transpose(self.order)[left_right, back_front, foot_head]
 
@@ -44,7 +46,7 @@ def turn_to_ras(
     Args:
         shape_vox: size in the file's axis order.
         spacing_mm: per file axis.
-        origin_lps_mm: middle of the file's voxel 0, mm towards left, back, head (as SimpleITK and DICOM give it).
+        origin_lps_mm: centre of the file's voxel 0, mm towards left, back, head (as SimpleITK and DICOM give it).
         direction_lps: column a is the unit vector of file axis a in that frame.
 
     Example:
@@ -63,12 +65,12 @@ def turn_to_ras(
     axes = direction[:, order] * signs + 0.0  # adding zero turns -0.0 into 0.0
     if np.abs(axes - np.eye(3)).max() < NEAR_IDENTITY:
         axes = np.eye(3)
-    frame = Frame(_triple(shape_vox, order), _triple(spacing_mm, order), _floats(origin), axes)
+    frame = Frame(_reordered(shape_vox, order), _reordered(spacing_mm, order), _floats(origin), axes)
     turn = Turn((order[0], order[1], order[2]), (flipped[0], flipped[1], flipped[2]))
     return turn, frame
 
 
-def _triple(values: tuple, order: tuple[int, ...]) -> tuple:
+def _reordered(values: tuple[NumberT, NumberT, NumberT], order: tuple[int, ...]) -> tuple[NumberT, NumberT, NumberT]:
     first, second, third = (values[axis] for axis in order)
     return first, second, third
 

@@ -1,64 +1,65 @@
-"""What preparing makes of one scan: its settings, and the steps from a file to the arrays of the store."""
+"""The settings of preparing scans, and their fingerprint."""
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float32, Int16
-
-from orienteer.errors import InputError, ScanError
-from orienteer.scans.body import BodyMap, body_map, body_mask, bounding_box
-from orienteer.scans.label_maps import MOST_LABELS, are_labels
-from orienteer.scans.normalise import check_contrast, check_range, intensity_range, to_stored
-from orienteer.scans.read import read_scan
-from orienteer.scans.resample import Gridded, onto_grid
-from orienteer.scans.source import Scan, ScanSource, Selection
+from orienteer.errors import InputError
 from orienteer.types import TripleMm
 
 STEPS_VERSION = 1
-"""Goes up when the same settings give other voxels, so that old arrays are not taken for new ones."""
+"""Goes up when the same settings give other voxels, so that old arrays are not mixed with new ones."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How scans are brought to one form. Scans of different settings never meet in training."""
+    """How scans are brought to one form. Scans of different settings are never mixed in training."""
 
     spacing_mm: TripleMm | None = None
-    """Voxel size of the store in mm, for all scans (left-right, back-front, foot-head). Nothing: planned."""
+    """Voxel size of the store in mm, for all scans (left-right, back-front, foot-head). By default planned."""
 
     ct_window_hu: tuple[float, float] = (-1000.0, 1000.0)
-    """CT: the HU that become -1 and 1. What lies beyond is clipped."""
+    """CT: the HU that become -1 and 1. Values beyond are clipped."""
 
     mr_percentiles: tuple[float, float] = (0.5, 99.5)
-    """MR: the percentiles of each scan's own body voxels that become -1 and 1. What lies beyond is clipped."""
+    """MR: the percentiles of each scan's body voxels that become -1 and 1. Values beyond are clipped."""
 
     crop_to_body: bool = True
-    """Cut away the air around the body. Views of air are not drawn either way; this saves disk."""
+    """Cut away the air around the body. Views of air are never drawn; this saves disk space."""
 
     margin_mm: float = 5.0
     """How much air to leave around the body when cropping, mm."""
 
     def __post_init__(self) -> None:
-        if self.spacing_mm is not None and not all(0 < length < np.inf for length in self.spacing_mm):
+        if self.spacing_mm is not None and not all(0 < length < math.inf for length in self.spacing_mm):
             got = str(self.spacing_mm)
             raise InputError("spacing_mm", wanted="three lengths above 0", got=got, do="give them in mm")
         low, high = self.ct_window_hu
-        if not -np.inf < low < high < np.inf:
+        if not -math.inf < low < high < math.inf:
             got = str(self.ct_window_hu)
             raise InputError("ct_window_hu", wanted="two HU, the lower one first", got=got, do="use (-1000, 1000)")
         low, high = self.mr_percentiles
         if not 0 <= low < high <= 100:
             got = str(self.mr_percentiles)
             raise InputError("mr_percentiles", wanted="0 <= lower < upper <= 100", got=got, do="use (0.5, 99.5)")
-        if not 0 <= self.margin_mm < np.inf:
+        if not 0 <= self.margin_mm < math.inf:
             raise InputError("margin_mm", wanted="a length of 0 or more", got=str(self.margin_mm), do="use 5")
 
+    def spacing(self) -> TripleMm:
+        """Returns the voxel size of the store in mm.
+
+        Raises:
+            InputError: it has not been chosen yet.
+        """
+        if self.spacing_mm is None:
+            do = "set it; pretraining and orienteer plan choose one for a folder of scans"
+            raise InputError("spacing_mm", wanted="a voxel size in mm", got="none", do=do)
+        return self.spacing_mm
+
     def fingerprint(self) -> str:
-        """Returns a short name of these settings, the same on every machine, different for different settings.
+        """Returns a short hash of these settings, the same on every machine.
 
         Example:
             >>> Preparation((2.0, 2.0, 2.0)).fingerprint() == Preparation((2.0, 2.0, 2.5)).fingerprint()
@@ -69,151 +70,6 @@ class Preparation:
         return hashlib.sha256(self.description().encode()).hexdigest()[:12]
 
     def description(self) -> str:
-        """Returns the settings as JSON, for people who look into a store."""
+        """Returns the settings as JSON, for people who inspect a store."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(Preparation)}
         return json.dumps({"steps_version": STEPS_VERSION} | fields, sort_keys=True)
-
-
-@dataclass(frozen=True)
-class PreparedArrays:
-    """A scan as the store keeps it.
-
-    Attributes:
-        name: how a person knows the scan.
-        voxels: normalised values times 1000.
-        origin_mm: body-frame place of the middle of voxel 0.
-        value_range: the scan's own values that became -1 and 1.
-    """
-
-    name: str
-    voxels: Int16[np.ndarray, "size0 size1 size2"]
-    body: BodyMap
-    spacing_mm: TripleMm
-    origin_mm: TripleMm
-    modality: str
-    format: str
-    value_range: tuple[float, float]
-
-
-def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparation) -> PreparedArrays:
-    """Returns one scan read, put on the body's axes at the spacing wanted, cropped to the body and normalised.
-
-    Raises:
-        ScanError: the scan cannot be used; ``step`` says where it failed.
-        InputError: the preparation has no spacing yet.
-
-    Example:
-        >>> import tempfile
-        >>> import SimpleITK as sitk
-        >>> from orienteer.scans.discover import discover
-        >>> values = np.random.default_rng(0).integers(-100, 100, (20, 30, 40)).astype(np.int16)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     sitk.WriteImage(sitk.GetImageFromArray(values), f"{folder}/a.nii.gz")
-        ...     source = discover(folder).sources[0]
-        ...     arrays = prepare_scan(source, Selection(modality="CT"), Preparation((2.0, 2.0, 2.0)))
-        >>> arrays.voxels.shape, arrays.voxels.dtype
-        ((20, 15, 10), dtype('int16'))
-    """
-    return prepare_read(_read(source, selection), preparation)
-
-
-def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
-    """Returns what `prepare_scan` does of a scan that is in memory already.
-
-    Raises:
-        ScanError: the scan cannot be used; ``step`` says where it failed.
-        InputError: the preparation has no spacing yet.
-    """
-    if preparation.spacing_mm is None:
-        raise InputError("spacing_mm", wanted="a voxel size in mm", got="none", do="plan it first, or set it")
-    name = scan.name
-    with _step(name, "read"):
-        _refuse_labels(name, scan.voxels)
-    with _step(name, "resample"):
-        grid = onto_grid(scan, preparation.spacing_mm)
-        modality, file_format = scan.modality, scan.format
-        del scan  # the largest array in memory; it is not needed any more
-        _refuse_non_finite(name, grid.voxels)
-    with _step(name, "crop"):
-        mask = body_mask(grid.voxels, modality, grid.spacing_mm, grid.inside)
-        _refuse_no_body(name, mask, modality)
-        box = _crop(mask, preparation)
-        blocks = body_map(mask[box], None if grid.inside is None else grid.inside[box])
-    with _step(name, "normalise"):
-        low, high = intensity_range(
-            grid.voxels[box], mask[box], modality, preparation.ct_window_hu, preparation.mr_percentiles
-        )
-        del mask
-        check_range(name, low, high)
-        stored = to_stored(grid.voxels[box], low, high)
-        check_contrast(name, stored)
-    return PreparedArrays(
-        name=name,
-        voxels=stored,
-        body=blocks,
-        spacing_mm=grid.spacing_mm,
-        origin_mm=_corner_mm(grid, box),
-        modality=modality,
-        format=file_format,
-        value_range=(low, high),
-    )
-
-
-def _read(source: ScanSource, selection: Selection) -> Scan:
-    with _step(source.name, "read"):
-        return read_scan(source, selection)
-
-
-@contextmanager
-def _step(name: str, step: str) -> Iterator[None]:
-    """Turns whatever goes wrong within into an error that names the scan and the step."""
-    try:
-        yield
-    except InputError:
-        raise
-    except MemoryError as error:
-        wanted, do = "room for a few copies of the scan", "use fewer workers or a coarser spacing_mm"
-        raise ScanError(name, step=step, wanted=wanted, got="no memory left", do=do) from error
-    except Exception as error:
-        got = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        do = "open the scan in a viewer; if it looks right there, report this"
-        raise ScanError(name, step=step, wanted="a scan that can be processed", got=got, do=do) from error
-
-
-def _refuse_labels(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
-    """Whole-number files are looked at when scans are searched for; label maps saved as floats get here."""
-    step = max(1, int((voxels.size / 100_000) ** (1 / 3)))
-    sample = np.unique(voxels[::step, ::step, ::step])
-    if sample.size > MOST_LABELS or not np.array_equal(sample, np.rint(sample)):
-        return
-    if np.array_equal(voxels, np.rint(voxels)) and are_labels(voxels.astype(np.int32)):
-        got = f"few whole values in even patches ({sample.size} different ones), as in a label map"
-        do = "leave it out with --exclude"
-        raise ScanError(name, step="read", wanted="a scan", got=got, do=do)
-
-
-def _refuse_non_finite(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
-    if not np.isfinite(voxels.sum(dtype=np.float64)):  # a single NaN or Inf makes the sum one; no second array needed
-        do = "find out which software wrote the scan, and write it again"
-        raise ScanError(name, step="resample", wanted="finite values", got="NaN or Inf in some voxels", do=do)
-
-
-def _refuse_no_body(name: str, mask: np.ndarray, modality: str) -> None:
-    if not mask.any():
-        air = "no voxel above -500 HU" if modality == "CT" else "no voxel brighter than the background"
-        do = "look at the scan in a viewer; if it is an MR that was taken for a CT, set --modality MR"
-        raise ScanError(name, step="crop", wanted="a body in the scan", got=air, do=do)
-
-
-def _crop(mask: np.ndarray, preparation: Preparation) -> tuple[slice, slice, slice]:
-    if not preparation.crop_to_body or preparation.spacing_mm is None:
-        return slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2])
-    margin0, margin1, margin2 = (int(np.ceil(preparation.margin_mm / length)) for length in preparation.spacing_mm)
-    return bounding_box(mask, (margin0, margin1, margin2))
-
-
-def _corner_mm(grid: Gridded, box: tuple[slice, slice, slice]) -> TripleMm:
-    x, y, z = (
-        origin + cut.start * length for origin, cut, length in zip(grid.origin_mm, box, grid.spacing_mm, strict=True)
-    )
-    return x, y, z

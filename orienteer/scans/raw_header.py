@@ -1,8 +1,8 @@
-"""What a file says before SimpleITK mends it in silence.
+"""Checks of a raw file for errors that SimpleITK corrects silently.
 
-SimpleITK reads a cut-short NIfTI as zeros, NaN as 0, turns a spacing of 0 into 1 and a negative one into its absolute
-value, and follows one of two contradicting spacings with only a warning on the terminal. Each would be a scan with
-wrong content or wrong mm.
+SimpleITK reads a truncated NIfTI as zeros and NaN as 0, turns a spacing of 0 into 1 and a negative one into its
+absolute value, and uses one of two contradicting spacings with only a warning on the terminal. Each would give a scan
+with wrong values or wrong mm.
 """
 
 import gzip
@@ -10,20 +10,20 @@ import re
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
-from orienteer.errors import ScanError
+from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
 
 CHUNK_BYTES = 1 << 20
 SPACING_TOLERANCE = 0.01
-"""A share. Two spacings in one header may differ by rounding, not by more: 1 % is 5 mm over half a metre."""
+"""A share. Two spacings in one header may differ by rounding only: 1 % is 5 mm over half a metre."""
 
 
 def check_raw_header(name: str, path: Path, file_format: str) -> None:
-    """Refuses a file whose header SimpleITK would accept with wrong content or wrong mm. Reads a few hundred bytes.
+    """Refuses a file that SimpleITK would read with wrong values or wrong mm. Reads a few hundred bytes.
 
     Raises:
         ScanError: not of its format, a spacing that is zero or negative, or two spacings that contradict each other.
@@ -35,9 +35,9 @@ def check_raw_header(name: str, path: Path, file_format: str) -> None:
 
 
 def check_whole(name: str, path: Path, file_format: str) -> None:
-    """Refuses a NIfTI file that is cut short or damaged, or holds NaN. The other formats' readers notice or tell.
+    """Refuses a NIfTI file that is truncated or damaged, or holds NaN. The readers of the other formats notice.
 
-    A compressed file is unpacked once, in pieces and with its checksum: nothing cheaper finds damage in the middle.
+    A compressed file is decompressed once, in pieces and with its checksum: nothing cheaper finds damage inside it.
 
     Raises:
         ScanError: fewer bytes than the header promises, a broken gzip stream, or voxels that are not finite.
@@ -45,55 +45,44 @@ def check_whole(name: str, path: Path, file_format: str) -> None:
     if file_format != NIFTI:
         return
     fields = _nifti(name, path)
-    found, not_finite, damage = _go_through(path, fields)
-    if damage or found < fields.bytes_promised:
-        got = f"{found} bytes" + (f" and then a broken gzip stream ({damage})" if damage else "")
-        raise ScanError(
-            name,
-            step="read",
-            wanted=f"the {fields.bytes_promised} bytes that its header promises",
-            got=got,
-            do="copy or download the file again; it is cut short or damaged",
-        )
+    count, not_finite, damage = _scanned(path, fields)
+    if damage or count < fields.bytes_promised:
+        got = f"{count} bytes" + (f" and then a broken gzip stream ({damage})" if damage else "")
+        wanted = f"the {fields.bytes_promised} bytes that its header promises"
+        refuse(name, wanted, got, "copy or download the file again; it is cut short or damaged")
     if not_finite:
-        raise not_finite_error(name, not_finite, int(np.prod(fields.sizes)))
+        refuse_not_finite(name, not_finite, int(np.prod(fields.sizes)))
 
 
-def not_finite_error(name: str, count: int, voxels: int) -> ScanError:
-    """Returns the error for a scan with voxels that are NaN or infinite."""
-    return ScanError(
-        name,
-        step="read",
-        wanted="finite values",
-        got=f"{count} of {voxels} voxels that are NaN or infinite",
-        do="replace them with the value of air, knowing why they are there",
-    )
+def refuse_not_finite(name: str, count: int, voxels: int) -> NoReturn:
+    """Refuses a scan with voxels that are NaN or infinite.
+
+    Raises:
+        ScanError: always.
+    """
+    got = f"{count} of {voxels} voxels that are NaN or infinite"
+    refuse(name, "finite values", got, "find out why, then replace them with the value of air")
 
 
 class _Nifti(NamedTuple):
     sizes: tuple[int, ...]
     bytes_promised: int
     offset: int
-    floats: np.dtype | None  # how values are stored, where they may be NaN
+    floats: np.dtype[Any] | None  # the type of the values, if it can hold NaN
     pixdim: tuple[float, ...]
     sform_mm: tuple[float, ...] | None  # lengths of the sform's columns, where it is in use
 
 
 def _nifti(name: str, path: Path) -> _Nifti:
-    """Reads the fields that matter here; layout as in nifti1.h."""
+    """Returns the header fields that are checked here; layout as in nifti1.h."""
     raw = _first_bytes(name, path)
     order = next((mark for mark in "<>" if struct.unpack_from(f"{mark}i", raw)[0] == 348), None)
     if order is None or raw[344:347] != b"n+1":
         second = raw[4:7] == b"n+2"
-        raise ScanError(
-            name,
-            step="read",
-            wanted="a NIfTI file",
-            got="a NIfTI-2 file, which SimpleITK does not read" if second else "a file that does not begin like one",
-            do="save it as NIfTI-1" if second else "check what the file holds",
-        )
+        got = "a NIfTI-2 file, which SimpleITK does not read" if second else "a file that does not begin like one"
+        refuse(name, "a NIfTI file", got, "save it as NIfTI-1" if second else "check what the file holds")
 
-    def field(letters: str, place: int) -> tuple:
+    def field(letters: str, place: int) -> tuple[Any, ...]:
         return struct.unpack_from(order + letters, raw, place)
 
     sizes, (kind,), (bits,), pixdim = field("8h", 40), field("h", 70), field("h", 72), field("8f", 76)
@@ -114,50 +103,38 @@ def _check_nifti_spacing(name: str, header: _Nifti) -> None:
     _check_spacing(name, header.pixdim, "pixdim")
     if header.sform_mm is not None and not np.allclose(header.sform_mm, header.pixdim, rtol=SPACING_TOLERANCE, atol=0):
         sform, pixdim = (tuple(round(length, 4) for length in pair) for pair in (header.sform_mm, header.pixdim))
-        raise ScanError(
-            name,
-            step="read",
-            wanted="one voxel spacing in the header",
-            got=f"{pixdim} in pixdim and {sform} in the sform",
-            do="find out which is right and write the file again",
-        )
+        got = f"{pixdim} in pixdim and {sform} in the sform"
+        refuse(name, "one voxel spacing in the header", got, "find out which is right and write the file again")
 
 
 def _check_text_spacing(name: str, path: Path) -> None:
     text = _first_bytes(name, path, 1 << 14).decode("latin-1")
-    found = re.search(r"^(ElementSpacing|ElementSize|spacings)\s*[=:]\s*([^\r\n]+)", text, flags=re.MULTILINE)
-    if not found:
+    match = re.search(r"^(ElementSpacing|ElementSize|spacings)\s*[=:]\s*([^\r\n]+)", text, flags=re.MULTILINE)
+    if not match:
         return
-    numbers = tuple(float(word) for word in found[2].split() if re.fullmatch(r"[-+0-9.eE]+", word))
-    _check_spacing(name, numbers, found[1])
+    numbers = tuple(float(word) for word in match[2].split() if re.fullmatch(r"[-+0-9.eE]+", word))
+    _check_spacing(name, numbers, match[1])
 
 
 def _check_spacing(name: str, spacing: tuple[float, ...], field: str) -> None:
     if not all(np.isfinite(length) and length > 0 for length in spacing[:3]):
-        raise ScanError(
-            name,
-            step="read",
-            wanted="voxel spacings above zero",
-            got=f"{tuple(round(length, 4) for length in spacing)} in {field}",
-            do="correct the header; positions in mm cannot be known without it",
-        )
+        got = f"{tuple(round(length, 4) for length in spacing)} in {field}"
+        refuse(name, "voxel spacings above zero", got, "correct the header; without it positions in mm are unknown")
 
 
 def _first_bytes(name: str, path: Path, count: int = 540) -> bytes:
-    """Returns the first bytes, unpacked if the file is compressed; short or empty if there are not so many."""
+    """Returns the first bytes, decompressed if need be, padded with zeros if there are fewer."""
     try:
         with _opened(path) as file:
             return file.read(count).ljust(count, b"\0")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ScanError(
-            name, step="read", wanted="a whole gzip file", got=f"a broken one ({error})", do="copy or download it again"
-        ) from None
+        refuse(name, "a whole gzip file", f"a broken one ({error})", "copy or download it again")
 
 
-def _go_through(path: Path, fields: _Nifti) -> tuple[int, int, str]:
-    """Counts bytes after unpacking and values that are not finite, and says in words what broke, if something did.
+def _scanned(path: Path, fields: _Nifti) -> tuple[int, int, str]:
+    """Returns the number of bytes after decompressing, of values that are not finite, and the damage in words, if any.
 
-    SimpleITK's NIfTI reader turns NaN and infinity into 0 in silence, so they must be seen here.
+    SimpleITK's NIfTI reader turns NaN and infinity into 0 silently, so they must be found here.
     """
     if fields.floats is None and not _is_gzip(path):
         return path.stat().st_size, 0, ""

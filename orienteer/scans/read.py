@@ -1,23 +1,25 @@
 """Reads one scan of any format into the body frame: RAS axis order, mm, values as the file gives them.
 
-One reader, SimpleITK, serves all formats. What it would accept in silence is checked here and in raw_header; what it
-says at length is said shortly. A scan that cannot be used raises ScanError, and the caller goes on with the next.
+SimpleITK reads all formats. Errors that it accepts silently are checked here and in raw_header, and its long messages
+are shortened. A scan that cannot be used raises ScanError, and the caller continues with the next one.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float, Float32
 
 from orienteer.errors import ScanError
-from orienteer.scans.dicom import Stack, read_slice_header, stack
+from orienteer.scans.dicom import read_slice_header
+from orienteer.scans.dicom_stack import Stack, stack
 from orienteer.scans.modality import guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
-from orienteer.scans.raw_header import check_raw_header, check_whole, not_finite_error
+from orienteer.scans.raw_header import check_raw_header, check_whole, refuse_not_finite
+from orienteer.scans.refuse import quiet_itk, refuse
 from orienteer.scans.source import (
     DICOM,
     METAIMAGE,
@@ -31,25 +33,37 @@ from orienteer.scans.source import (
 from orienteer.types import TripleMm
 
 DIRECTION_TOLERANCE = 1e-3
-"""How far three directions may be from right angles and length one. Headers written with four digits stay below it."""
+"""How far three directions may deviate from right angles and length one. Headers written with four digits stay below."""
+
+
+@runtime_checkable
+class _Geometry(Protocol):
+    """An image, or a reader that has read its header."""
+
+    def GetSize(self) -> tuple[int, ...]: ...
+    def GetSpacing(self) -> tuple[float, ...]: ...
+    def GetOrigin(self) -> tuple[float, ...]: ...
+    def GetDirection(self) -> tuple[float, ...]: ...
+
 
 _IMAGE_IO = {NIFTI: "NiftiImageIO", NRRD: "NrrdImageIO", METAIMAGE: "MetaImageIO"}
 
 
 def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
-    """Returns one scan with its axes renamed and turned to RAS, values unchanged (HU for CT), nothing resampled.
+    """Returns one scan with its axes permuted and flipped to RAS, values unchanged (HU for CT), nothing resampled.
 
     Args:
-        source: which files to read; see ``discover``.
+        source: the files to read; see ``discover``.
         selection: the frame of 4D scans and the modality, where the user chose them.
 
     Raises:
-        ScanError: the scan cannot be used (step ``read``): damaged, not 3D, in colour, with spacings or directions that
-            cannot be, slices missing, values that are not finite or all the same.
+        ScanError: the scan cannot be used (step ``read``): damaged, not 3D, in colour, with impossible spacings or
+            directions, with missing slices, with values that are not finite, or constant.
 
     Example:
         >>> import tempfile
         >>> import numpy as np, SimpleITK as sitk
+        >>> from orienteer.scans.discover import discover
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     image = sitk.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
         ...     sitk.WriteImage(image, f"{folder}/a.nii.gz")
@@ -60,13 +74,13 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
     selection = selection or Selection()
     with _failures_in_words(source):
         if source.format == DICOM:
-            image, said = _read_dicom(source)
+            image, modality = _read_dicom(source)
         else:
-            image, said = _read_file(source, selection), None
+            image, modality = _read_file(source, selection), None
         turn, frame = _frame(image)
         voxels = _voxels(image, turn)
     _check_values(source.name, voxels)
-    modality = said if selection.modality == "auto" else selection.modality
+    modality = modality if selection.modality == "auto" else selection.modality
     return Scan(
         name=source.name,
         voxels=voxels,
@@ -82,18 +96,18 @@ def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader
     """Returns size, spacing and extent of a scan from its header alone, in the axis order that ``read_scan`` gives.
 
     Raises:
-        ScanError: the header already shows that the scan cannot be used (step ``read``).
+        ScanError: the header shows that the scan cannot be used (step ``read``).
     """
     selection = selection or Selection()
     with _failures_in_words(source):
         if source.format == DICOM:
-            series, said = _dicom_stack(source)
+            series, modality = _dicom_stack(source)
             _, frame = turn_to_ras(series.shape_vox, series.spacing_mm, series.origin_lps_mm, series.direction_lps)
         else:
             _, frame = _frame(_file_reader(source, selection))
-            said = None
+            modality = None
     across, deep, high = (size * step for size, step in zip(frame.shape_vox, frame.spacing_mm, strict=True))
-    modality = said if selection.modality == "auto" else selection.modality
+    modality = modality if selection.modality == "auto" else selection.modality
     return ScanHeader(source.name, source.format, frame.shape_vox, frame.spacing_mm, (across, deep, high), modality)
 
 
@@ -104,11 +118,12 @@ def _read_file(source: ScanSource, selection: Selection) -> sitk.Image:
     if len(size) == 4:
         reader.SetExtractIndex([0, 0, 0, _chosen_frame(source, selection, size[3])])
         reader.SetExtractSize([*size[:3], 0])
-    return reader.Execute()
+    image: sitk.Image = reader.Execute()
+    return image
 
 
 def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileReader:
-    """Returns a reader that has read a header and found nothing in it that would stop the scan from being used."""
+    """Returns a reader that has read the header of a scan; refuses a scan whose header shows that it cannot be used."""
     path = source.files[0]
     check_raw_header(source.name, path, source.format)
     reader = sitk.ImageFileReader()
@@ -117,9 +132,9 @@ def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileRead
     reader.ReadImageInformation()
     size = reader.GetSize()
     if len(size) > 4:
-        _refuse(source, "a 3D scan", f"{len(size)} dimensions {size}", "save the scans in it one by one")
+        refuse(source.name, "a 3D scan", f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own")
     if len(size) < 3 or 1 in size[:3]:
-        _refuse(source, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
+        refuse(source.name, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
     if len(size) == 4:
         _chosen_frame(source, selection, size[3])
     _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
@@ -131,9 +146,11 @@ def _chosen_frame(source: ScanSource, selection: Selection, frames: int) -> int:
     if chosen is None and frames == 1:
         return 0
     if chosen is None:
-        _refuse(source, "a 3D scan", f"a 4D one with {frames} frames", f"choose one with --frame K, 0 to {frames - 1}")
+        refuse(
+            source.name, "a 3D scan", f"a 4D one with {frames} frames", f"choose one with --frame K, 0 to {frames - 1}"
+        )
     if not 0 <= chosen < frames:
-        _refuse(source, f"a frame from 0 to {frames - 1}", f"--frame {chosen}", "choose another with --frame")
+        refuse(source.name, f"a frame from 0 to {frames - 1}", f"--frame {chosen}", "choose another with --frame")
     return chosen
 
 
@@ -144,7 +161,7 @@ def _read_dicom(source: ScanSource) -> tuple[sitk.Image, str | None]:
     reader.SetFileNames([str(path) for path in series.files])
     image = reader.Execute()
     _check_pixels(source, image.GetPixelIDValue(), image.GetNumberOfComponentsPerPixel())
-    # The reader takes spacing and direction from a few slices; these come from all of them, and are checked.
+    # The reader takes spacing and direction from a few slices; these are from all slices, and checked.
     image.SetSpacing(series.spacing_mm)
     image.SetOrigin(series.origin_lps_mm)
     image.SetDirection(series.direction_lps.ravel().tolist())
@@ -155,13 +172,14 @@ def _dicom_stack(source: ScanSource) -> tuple[Stack, str | None]:
     slices = [read_slice_header(path) for path in source.files]
     known = tuple(item for item in slices if item is not None)
     if len(known) < len(slices):
-        _refuse(source, "DICOM slices", f"{len(slices) - len(known)} files that are not", "copy the series again")
-    said = known[0].modality
-    return stack(source.name, known), said if said in ("CT", "MR") else None
+        got = f"{len(slices) - len(known)} of {len(slices)} files that are no slices"
+        refuse(source.name, "DICOM slices", got, "copy the series again")
+    modality = known[0].modality
+    return stack(source.name, known), modality if modality in ("CT", "MR") else None
 
 
-def _frame(image: sitk.Image | sitk.ImageFileReader) -> tuple[Turn, Frame]:
-    """Works on an image and on a reader that has read its header; of four axes it takes the first three."""
+def _frame(image: _Geometry) -> tuple[Turn, Frame]:
+    """Returns how to turn an image, or a reader that has read its header; of four axes the first three."""
     dimensions = len(image.GetSize())
     width, depth, height = image.GetSize()[:3]
     step0, step1, step2 = image.GetSpacing()[:3]
@@ -172,7 +190,7 @@ def _frame(image: sitk.Image | sitk.ImageFileReader) -> tuple[Turn, Frame]:
 
 
 def _voxels(image: sitk.Image, turn: Turn) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Copies the values once, out of SimpleITK's (z, y, x) buffer into RAS order."""
+    """Returns the values in RAS order, copied once from SimpleITK's (z, y, x) buffer."""
     values = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
     return np.ascontiguousarray(turn.apply(values), dtype=np.float32)
 
@@ -180,7 +198,7 @@ def _voxels(image: sitk.Image, turn: Turn) -> Float32[np.ndarray, "size0 size1 s
 def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
     kind = sitk.GetPixelIDValueAsString(pixel_id)
     if components != 1 or "complex" in kind or "vector" in kind:
-        _refuse(source, "one real value per voxel", f"{components} of {kind} (colour, vectors or complex numbers)",
+        refuse(source.name, "one real value per voxel", f"{components} of {kind} (colour, vectors or complex numbers)",
                 "leave it out with --exclude, or save one channel as a scan")  # fmt: skip
 
 
@@ -191,7 +209,7 @@ def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -
     if not skew <= DIRECTION_TOLERANCE:
         raise _Unusable(
             "axis directions at right angles and of length one",
-            f"directions that miss it by {skew:.2g}",
+            f"directions that deviate by {skew:.2g}",
             "resample the scan to a rectangular grid",
         )
 
@@ -199,41 +217,37 @@ def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -
 def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     finite = np.isfinite(voxels)
     if not finite.all():
-        raise not_finite_error(name, voxels.size - int(np.count_nonzero(finite)), voxels.size)
+        refuse_not_finite(name, voxels.size - int(np.count_nonzero(finite)), voxels.size)
     if voxels.min() == voxels.max():
-        got = f"{voxels.flat[0]:g} in every voxel"
-        raise ScanError(name, step="read", wanted="an image", got=got, do="check how the file was written")
+        refuse(name, "an image", f"{voxels.flat[0]:g} in every voxel", "check how the file was written")
 
 
 class _Unusable(Exception):
-    """Wanted, got, do: raised where the scan's name is not at hand."""
+    """Wanted, got, do: raised where the name of the scan is not known."""
 
 
 @contextmanager
 def _failures_in_words(source: ScanSource) -> Iterator[None]:
-    """Turns failures of the file system and of SimpleITK into one short ScanError, and keeps ITK's warnings quiet."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    """Turns errors of the file system and of SimpleITK into one short ScanError, and suppresses ITK's warnings."""
     try:
-        yield
+        with quiet_itk():
+            yield
     except ScanError:
         raise
     except _Unusable as error:
         wanted, got, do = error.args
         raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
     except PermissionError:
-        _refuse(source, "a file that may be read", "permission denied", "change its permissions (chmod +r)")
+        refuse(source.name, "a readable file", "permission denied", "change its permissions (chmod +r)")
     except OSError as error:
-        _refuse(source, "a file that can be opened", error.strerror or str(error), "check that it is still there")
+        refuse(source.name, "a file that can be opened", error.strerror or str(error), "check that it is still there")
     except RuntimeError as error:
         wanted, got, do = _reader_complaint(source.format, str(error))
         raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
-    """Boils down the many lines of an ITK exception. The text is ITK's: when it changes, the last case still holds."""
+    """Returns wanted, got and do for the long message of an ITK exception. If ITK's texts change, the last case still holds."""
     if "orthonormal" in message or "determinant" in message:
         return (
             "axis directions at right angles and of length one",
@@ -245,7 +259,3 @@ def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
     last = [line.strip() for line in message.splitlines() if line.strip()][-1]
     short = re.sub(r"^.*ERROR:\s*|\S*\(0x[0-9a-f]+\):\s*", "", last)[:120]
     return f"a whole {file_format} file", f"one that cannot be read ({short})", "copy or download it again"
-
-
-def _refuse(source: ScanSource, wanted: str, got: str, do: str) -> NoReturn:
-    raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do)

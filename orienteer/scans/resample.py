@@ -1,4 +1,4 @@
-"""Puts a scan onto a grid along the body's axes with the wanted spacing, exact in mm."""
+"""Resamples a scan to a grid along the body's axes with a given spacing, exact in mm."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from orienteer.scans.source import Scan
 from orienteer.types import Triple, TripleMm
 
 COARSER = 1.5
-"""From this ratio of new to old spacing on, the scan is smoothed first: finer detail would turn into false patterns."""
+"""From this ratio of new to old spacing on, the scan is smoothed first, against aliasing."""
 
 SAME_SPACING = 1e-6
-"""A share. Spacings nearer than that are the same: over 1000 voxels of 1 mm they differ by 0.001 mm."""
+"""A share. Spacings that differ by less count as equal: over 1000 voxels of 1 mm that makes 0.001 mm."""
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
-"""Width of a Gaussian at half its height, in standard deviations."""
+"""Full width at half maximum of a Gaussian, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Gridded:
 def onto_grid(scan: Scan, spacing_mm: TripleMm) -> Gridded:
     """Returns the scan on a grid along the body's axes, linearly interpolated.
 
-    The grid has the same middle as the scanned field and as many voxels as fit, so that for a scan along the axes the
-    middle of every voxel lies in the field. An oblique scan gets the box around its field. Where the scan has the
-    spacing and the axes already, its voxels are returned as they are.
+    The grid has the same centre as the scanned field and as many voxels as fit, so that for a scan along the axes the
+    centre of every voxel lies in the field. The grid of an oblique scan covers the box around its field. Where the scan
+    has the spacing and the axes already, its voxels are returned unchanged.
 
     Example:
         >>> voxels = np.arange(1000, dtype=np.float32).reshape(10, 10, 10)
@@ -61,7 +61,7 @@ def onto_grid(scan: Scan, spacing_mm: TripleMm) -> Gridded:
     resampler.SetDefaultPixelValue(float(scan.voxels.min()))
     resampler.SetNumberOfThreads(1)  # preparing runs one scan per process
     resampled = resampler.Execute(_image(scan, spacing_mm))
-    voxels = sitk.GetArrayFromImage(resampled).transpose(2, 1, 0)  # SimpleITK counts arrays from the last axis
+    voxels = sitk.GetArrayFromImage(resampled).transpose(2, 1, 0)  # SimpleITK's arrays are in the order z, y, x
     inside = None if along_axes else _inside(scan, shape_vox, spacing_mm, origin_mm)
     return Gridded(voxels, spacing_mm, origin_mm, inside)
 
@@ -87,10 +87,10 @@ def _image(scan: Scan, spacing_mm: TripleMm) -> sitk.Image:
 
 
 def _smoothed(scan: Scan, spacing_mm: TripleMm) -> np.ndarray:
-    """Blurs along each axis of the scan to the width of a new voxel.
+    """Returns the voxels blurred along each axis of the scan to the width of a new voxel.
 
-    As in Cardoso et al., *Scale factor point spread function matching*, MICCAI 2015: widths at half height add in
-    squares.
+    As in Cardoso et al., *Scale factor point spread function matching*, MICCAI 2015: squared widths at half
+    maximum add up.
     """
     along = np.sqrt(((scan.axes * np.array(spacing_mm)[:, None]) ** 2).sum(axis=0))  # new spacing along the scan's axes
     voxels = scan.voxels
@@ -104,13 +104,13 @@ def _smoothed(scan: Scan, spacing_mm: TripleMm) -> np.ndarray:
 def _inside(
     scan: Scan, shape_vox: Triple, spacing_mm: TripleMm, origin_mm: TripleMm
 ) -> Bool[np.ndarray, "size0 size1 size2"]:
-    """Returns which middles of grid voxels lie within the outermost edges of the scan's voxels."""
+    """Returns which voxel centres of the grid lie within the outer edges of the scan's voxels."""
     to_voxel = np.linalg.inv(scan.axes * np.array(scan.spacing_mm))  # mm from the origin -> voxel index
     steps = to_voxel * np.array(spacing_mm)
     first = to_voxel @ (np.array(origin_mm) - np.array(scan.origin_mm))
     grid0, grid1, grid2 = (np.arange(size, dtype=np.float64) for size in shape_vox)
     inside = np.ones(shape_vox, bool)
-    for index in grid0.astype(int):  # by slices, to keep the memory of one slice
+    for index in grid0.astype(int):  # slice by slice, to need the memory of one slice
         for axis, size in enumerate(scan.voxels.shape):
             at = first[axis] + steps[axis, 0] * index + np.add.outer(steps[axis, 1] * grid1, steps[axis, 2] * grid2)
             inside[index] &= (at >= -0.5) & (at <= size - 0.5)

@@ -15,19 +15,19 @@ NIFTI, NRRD, METAIMAGE, DICOM = "NIfTI", "NRRD", "MetaImage", "DICOM"
 
 @dataclass(frozen=True)
 class Selection:
-    """Which scans of a folder to use, and how to take those that leave a choice."""
+    """Which scans of a folder to use, and how to read ambiguous ones."""
 
     include: tuple[str, ...] = ()
-    """Globs over the path inside the folder (``ct/*.nii.gz``; ``*`` also crosses folders). None given: everything."""
+    """Globs over the path inside the folder (``ct/*.nii.gz``; ``*`` also crosses folders). By default all."""
 
     exclude: tuple[str, ...] = ()
-    """Globs over the path inside the folder, of what to leave out. Stronger than ``include``."""
+    """Globs over the path inside the folder of scans to leave out. Takes precedence over ``include``."""
 
     frame: int | None = None
-    """Which frame (0, 1, ...) of scans with time or echoes. None: such scans are refused. 3D scans ignore it."""
+    """Which frame (0, 1, ...) of 4D scans (time points, echoes). By default such scans are refused. 3D scans ignore it."""
 
     modality: Literal["auto", "CT", "MR"] = "auto"
-    """The intensity rule. ``auto``: DICOM says it, and other formats are guessed from their values, scan by scan."""
+    """The intensity rule. ``auto``: from the DICOM header; for other formats guessed from the values of each scan."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class ScanSource:
     """One scan in a folder, before it is read.
 
     Attributes:
-        name: path inside the folder, unique there. A DICOM series goes by its folder, never by what its header says.
+        name: path inside the folder, unique there. A DICOM series is named by its folder, never by its header.
         format: ``NIfTI``, ``NRRD``, ``MetaImage`` or ``DICOM``.
         files: the file, or the files of a DICOM series in slice order.
-        frame: which frame to take if the file has several; None where nobody has chosen.
+        frame: which frame to take if the file has several; None if none was chosen.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ScanSource:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something in the folder that looked like a scan and is not used, with the reason in a few words."""
+    """A file or series that looks like a scan and is not used, with the reason in a few words."""
 
     name: str
     reason: str
@@ -57,7 +57,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a folder holds: the scans, sorted by name, and what was left out."""
+    """The scans of a folder, sorted by name, and what was left out."""
 
     sources: tuple[ScanSource, ...]
     left_out: tuple[LeftOut, ...]
@@ -65,13 +65,13 @@ class Discovery:
 
 @dataclass(frozen=True)
 class ScanHeader:
-    """What a scan's header tells, in array order of the body frame as far as axes can be renamed and turned.
+    """The geometry of a scan from its header, in the array order closest to the axes of the body frame.
 
     Attributes:
         shape_vox: voxels along left-right, back-front, foot-head.
-        spacing_mm: distance between voxel middles along the same axes.
+        spacing_mm: distance between voxel centres along the same axes.
         extent_mm: length that the voxels cover along the same axes.
-        modality: ``CT`` or ``MR`` where the file or the user says so; None if only the values can tell.
+        modality: ``CT`` or ``MR`` if the file or the user names it; None if it must be guessed from the values.
     """
 
     name: str
@@ -84,14 +84,14 @@ class ScanHeader:
 
 @dataclass(frozen=True)
 class Scan:
-    """A scan in memory, its axes renamed and turned to RAS. Nothing is resampled yet.
+    """A scan in memory, its axes permuted and flipped to RAS. Nothing is resampled yet.
 
-    The middle of voxel ``ijk`` lies at ``origin_mm + axes @ (ijk * spacing_mm)`` in the body frame.
+    The centre of voxel ``ijk`` lies at ``origin_mm + axes @ (ijk * spacing_mm)`` in the body frame.
 
     Attributes:
         voxels: values as the file gives them (HU for CT), in the axis order closest to RAS.
-        spacing_mm: distance between voxel middles, per array axis.
-        origin_mm: body-frame position of the middle of voxel 0.
+        spacing_mm: distance between voxel centres, per array axis.
+        origin_mm: body-frame position of the centre of voxel 0.
         axes: column a is the direction of array axis a in the body frame, of length one; the identity unless oblique.
         modality: ``CT`` or ``MR``.
         format: ``NIfTI``, ``NRRD``, ``MetaImage`` or ``DICOM``.
@@ -108,4 +108,5 @@ class Scan:
     def position_mm(self, voxel: Float[np.ndarray, "*points 3"]) -> Float[np.ndarray, "*points 3"]:
         """Returns body-frame positions in mm of (fractional) voxel indices, ``(..., 3)``."""
         scaled = voxel * np.asarray(self.spacing_mm)
-        return np.asarray(self.origin_mm) + scaled @ self.axes.T
+        position: np.ndarray = np.asarray(self.origin_mm) + scaled @ self.axes.T
+        return position

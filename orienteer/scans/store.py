@@ -1,10 +1,11 @@
-"""Store: a folder of prepared scans, from which views are read without reading the scans."""
+"""The store: a folder of prepared scans, from which views are read without reading whole scans."""
 
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -20,7 +21,7 @@ OPEN_SCANS = 64
 
 
 class Store:
-    """Reads prepared scans. Open it once and hand it to data loaders: it pickles, and each process opens its own files.
+    """Reads prepared scans. Open it once and pass it to data loaders: it can be pickled, and each process opens its own files.
 
     Example:
         >>> import tempfile
@@ -45,7 +46,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: str | Path, open_scans: int = OPEN_SCANS) -> "Store":
-        """Returns a reader of a store. No work per scan: a hundred thousand scans open as fast as ten.
+        """Returns a reader of a store. A hundred thousand scans open as fast as ten.
 
         Args:
             folder: the store's folder.
@@ -61,7 +62,7 @@ class Store:
     def keys(self, settings: str) -> list[str]:
         """Returns the keys of all scans prepared with these settings (`Preparation.fingerprint`), sorted.
 
-        That is all scans ever prepared so, from any folder. The keys of one folder are in the report of `prepare`.
+        These are all scans ever prepared so, from any folder. The keys of one folder are in the report of `prepare`.
         """
         return self._index().keys(settings)
 
@@ -71,13 +72,13 @@ class Store:
         Raises:
             InputError: the store has no such scan.
         """
-        found = self._index().find(key)
-        if found is None:
+        entry = self._index().find(key)
+        if entry is None:
             raise InputError(f"scan {key}", wanted=f"a key in {self.folder}", got="an unknown one", do="use Store.keys")
-        return found[0]
+        return entry[0]
 
     def read(self, key: str, start_vox: Triple, size_vox: Triple) -> Float32[np.ndarray, "size0 size1 size2"]:
-        """Returns a box of a scan's voxels, normalised to [-1, 1]. Decompresses only the blocks that the box meets.
+        """Returns a box of a scan's voxels, normalised to [-1, 1]. Only the blocks that the box meets are decompressed.
 
         Raises:
             InputError: the box leaves the scan.
@@ -91,7 +92,7 @@ class Store:
             raise damaged(self.scan(key).name, array_path(self.folder, key), error) from error
 
     def body(self, key: str) -> BodyMap:
-        """Returns where the body is in a scan, in blocks."""
+        """Returns the body map of a scan."""
         return self._file(key).body()
 
     def entries(self, settings: str) -> Iterator[StoredScan]:
@@ -103,7 +104,7 @@ class Store:
         return self._index().failures(settings)
 
     def duplicates(self, settings: str) -> tuple[Duplicate, ...]:
-        """Returns the files that were not prepared because another one holds the same scan."""
+        """Returns the files that were not prepared because another file holds the same scan."""
         return self._index().duplicates(settings)
 
     def nbytes(self, settings: str) -> int:
@@ -111,7 +112,7 @@ class Store:
         return self._index().nbytes(settings)
 
     def verify(self, settings: str | None = None) -> dict[str, str]:
-        """Returns what is wrong with which scan, by key; nothing if all arrays are as written. Reads them all."""
+        """Returns what is wrong with the arrays, by key; empty if all are as written. Reads all arrays."""
         wrong = {}
         for scan, checksum in self._index().entries(settings):
             path = array_path(self.folder, scan.key)
@@ -124,7 +125,7 @@ class Store:
         return wrong
 
     def close(self) -> None:
-        """Closes all files of this process and thread. Reading opens them again."""
+        """Closes all files of this process and thread. They are opened again when needed."""
         self._handles.clear()
 
     def __enter__(self) -> "Store":
@@ -133,10 +134,10 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "open_scans": self.open_scans}
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
     def _index(self) -> Index:
@@ -158,12 +159,12 @@ class Store:
 
 
 def array_path(folder: Path, key: str) -> Path:
-    """Returns where a scan's array lies. Two letters make folders of at most a few hundred files each."""
+    """Returns the path of a scan's array. Two letters of the key make folders of at most a few hundred files each."""
     return folder / "arrays" / key[:2] / f"{key}.b2nd"
 
 
 class _Handles(threading.local):
-    """Open files of one thread of one process. A forked process must not use its parent's, nor a thread another's."""
+    """The open files of one thread of one process. A forked process must not use its parent's, nor a thread another's."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
@@ -190,7 +191,7 @@ class _Handles(threading.local):
 
     def _check_process(self) -> None:
         if self._process != os.getpid():
-            _INHERITED.append(self._open_index)  # SQLite forbids even closing what was opened before the fork
+            _INHERITED.append(self._open_index)  # SQLite forbids even closing a connection opened before the fork
             self._forget()
 
     def _forget(self) -> None:
@@ -198,4 +199,4 @@ class _Handles(threading.local):
 
 
 _INHERITED: list[Index | None] = []
-"""Keeps a parent's connections from being closed by the garbage collector of a forked process."""
+"""Prevents the garbage collector of a forked process from closing the connections of its parent."""

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "orienteer"
 
 LAYERS = (
     {"types", "errors", "progress"},
-    {"files", "settings", "arguments", "devices", "interrupts"},
+    {"files", "settings", "arguments", "devices", "interrupts", "executor"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
     {"views"},

@@ -24,7 +24,8 @@ from orienteer.finetuning.segmentation.network import build_segmenter
 from orienteer.labelled.grids import differs, grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
 from orienteer.labelled.resampling import labels_on_grid, probabilities_on_file
-from orienteer.scans.preparation import Preparation, prepare_scan
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import DICOM, ScanSource, Selection
 from tests.helpers.disguise import MakesAFile
 from tests.helpers.files import image_of, source_of, turned, write_dicom

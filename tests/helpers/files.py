@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
+from orienteer.scans.discover import discover
 from orienteer.scans.source import ScanSource
 from orienteer.types import Triple, TripleMm
 
@@ -41,6 +42,13 @@ def noise(shape: Triple = (7, 6, 5), seed: int = 0, dtype: type = np.int16) -> n
     return np.random.default_rng(seed).integers(0, 1000, shape).astype(dtype)
 
 
+def label_map(shape=(20, 20, 20), dtype=np.uint8) -> np.ndarray:
+    values = np.zeros(shape, dtype)
+    values[4:12, 4:16, 3:15] = 1
+    values[12:17, 4:16, 3:15] = 2
+    return values
+
+
 def image_of(
     values: np.ndarray,
     spacing: TripleMm = (1.0, 2.0, 3.0),
@@ -67,6 +75,11 @@ def source_of(path: Path, frame: int | None = None) -> ScanSource:
     """Returns the source of a file, its format by the ending of its name."""
     suffix = next(suffix for suffix in sorted(FORMAT_OF, key=len, reverse=True) if path.name.endswith(suffix))
     return ScanSource(path.name, FORMAT_OF[suffix], (path,), frame)
+
+
+def only_scan(folder) -> ScanSource:
+    (source,) = discover(folder, progress=False).sources
+    return source
 
 
 def write_dicom(

@@ -8,7 +8,8 @@ import SimpleITK as sitk
 
 from orienteer.errors import ScanError
 from orienteer.labelled.grids import differs, file_geometry, grid_geometry, source_geometry
-from orienteer.scans.preparation import Preparation, prepare_scan
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import DICOM, ScanSource, Selection
 from tests.helpers.files import image_of, noise, source_of, turned, write, write_dicom
 

@@ -1,3 +1,5 @@
+"""Synthetic torsos: the same seed gives the same subject, organs lie where they belong, files come back as written."""
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -18,8 +20,8 @@ def subjects() -> list[Phantom]:
 
 
 def centre(torso: Phantom, name: str) -> np.ndarray:
-    """Middle of an organ in voxels."""
-    number = next(number for number, found in LABEL_NAMES.items() if found == name)
+    """Returns the centre of an organ in voxels."""
+    number = next(value for value, organ in LABEL_NAMES.items() if organ == name)
     return np.argwhere(torso.labels == number).mean(axis=0)
 
 
@@ -91,7 +93,7 @@ def test_left_is_not_a_mirror_of_right(subjects):
     ],
 )
 def test_labels_lie_on_the_organs(subjects, name, low, high):
-    number = next(number for number, found in LABEL_NAMES.items() if found == name)
+    number = next(value for value, organ in LABEL_NAMES.items() if organ == name)
     for torso in subjects:
         assert low < np.median(torso.voxels[torso.labels == number]) < high
 
@@ -128,10 +130,10 @@ def test_sizes_that_cannot_be(shape, spacing):
 
 def test_written_scans_come_back_as_they_were(tmp_path):
     paths = write_phantoms(tmp_path, 2, seed=5, progress=False, **SMALL)
-    found = discover(tmp_path)
-    assert [source.files[0] for source in found.sources] == paths
-    assert [item.name for item in found.left_out] == [f"labels/{path.name}" for path in paths]
-    for index, source in enumerate(found.sources):
+    discovery = discover(tmp_path)
+    assert [source.files[0] for source in discovery.sources] == paths
+    assert [item.name for item in discovery.left_out] == [f"labels/{path.name}" for path in paths]
+    for index, source in enumerate(discovery.sources):
         torso, scan = phantom(np.random.default_rng([5, index]), **SMALL), read_scan(source)
         np.testing.assert_array_equal(scan.voxels, torso.voxels)
         np.testing.assert_allclose(scan.origin_mm, torso.origin_mm, atol=1e-3)
@@ -154,12 +156,12 @@ def test_label_maps_lie_on_their_scans(tmp_path):
 def test_label_maps_are_known_without_their_folder(tmp_path):
     (path,) = write_phantoms(tmp_path / "a", 1, progress=False, **SMALL)
     (tmp_path / "a" / "labels" / path.name).rename(tmp_path / "a" / "what_is_it.nii.gz")
-    found = discover(tmp_path)
-    assert [source.name for source in found.sources] == [f"a/{path.name}"]
-    assert "label map" in found.left_out[0].reason
+    discovery = discover(tmp_path)
+    assert [source.name for source in discovery.sources] == [f"a/{path.name}"]
+    assert "label map" in discovery.left_out[0].reason
 
 
-def test_files_say_that_they_are_synthetic(tmp_path):
+def test_files_are_marked_as_synthetic(tmp_path):
     (path,) = write_phantoms(tmp_path, 1, seed=9, progress=False, **SMALL)
     assert path.name.startswith(PREFIX)
     assert "SYNTHETIC" in path.name
@@ -212,17 +214,17 @@ def test_hard_phantoms_have_soft_organs_of_one_intensity_and_a_part_of_the_trunk
     assert hard.labels.shape == hard.voxels.shape
     assert len({phantom(seed, **SMALL, hard=True).voxels.shape[2] for seed in range(6)}) > 1
     painted = [paint_of(seed, hard=True) for seed in range(3)]
-    for middle_hu in painted:
-        assert max(middle_hu.values()) - min(middle_hu.values()) < 60
+    for median_hu in painted:
+        assert max(median_hu.values()) - min(median_hu.values()) < 60
     assert max(max(one.values()) - min(one.values()) for one in (paint_of(seed, hard=False) for seed in range(3))) > 60
 
 
 def paint_of(seed: int, hard: bool) -> dict[int, float]:
-    """The median HU of each soft organ that is well in view."""
+    """Returns the median HU of each soft organ of which enough is in view."""
     torso = phantom(seed, **SMALL, hard=hard)
     names = {value for value, name in torso.label_names.items() if name in SOFT and name not in ("stomach", "bowel")}
-    found = {value: torso.voxels[torso.labels == value] for value in names}
-    return {value: float(np.median(voxels)) for value, voxels in found.items() if voxels.size > 40}
+    organs = {value: torso.voxels[torso.labels == value] for value in names}
+    return {value: float(np.median(voxels)) for value, voxels in organs.items() if voxels.size > 40}
 
 
 def test_hard_and_easy_phantoms_are_never_mixed_up(tmp_path):

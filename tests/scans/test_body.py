@@ -93,9 +93,9 @@ def test_the_box_equals_a_search_by_voxel():
         mask = np.zeros((9, 11, 7), bool)
         mask[tuple(rng.integers(0, mask.shape, (3, 3)).T)] = True
         margin = tuple(int(value) for value in rng.integers(0, 3, 3))
-        found = np.argwhere(mask)
-        low = np.maximum(found.min(axis=0) - margin, 0)
-        high = np.minimum(found.max(axis=0) + 1 + margin, mask.shape)
+        inside_vox = np.argwhere(mask)
+        low = np.maximum(inside_vox.min(axis=0) - margin, 0)
+        high = np.minimum(inside_vox.max(axis=0) + 1 + margin, mask.shape)
         assert bounding_box(mask, margin) == tuple(
             slice(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)
         )
@@ -106,15 +106,15 @@ def test_the_map_equals_block_means_also_in_partial_blocks():
     mask = rng.random((13, 8, 6)) < 0.4
     inside = np.ones(mask.shape, bool)
     inside[12, 7, 5] = False
-    found = body_map(mask, inside)
-    assert found.body.shape == found.inside.shape == (4, 2, 2)
-    for block in np.ndindex(found.body.shape):
+    coarse = body_map(mask, inside)
+    assert coarse.body.shape == coarse.inside.shape == (4, 2, 2)
+    for block in np.ndindex(coarse.body.shape):
         cut = tuple(slice(4 * at, 4 * at + 4) for at in block)
-        assert found.body[block] == round(255 * mask[cut].mean())
-        assert found.inside[block] == inside[cut].all()
+        assert coarse.body[block] == round(255 * mask[cut].mean())
+        assert coarse.inside[block] == inside[cut].all()
 
 
 def test_the_map_of_a_full_scan_is_full():
-    found = body_map(np.ones((5, 9, 70), bool))
-    assert (found.body == 255).all()
-    assert found.inside.all()
+    coarse = body_map(np.ones((5, 9, 70), bool))
+    assert (coarse.body == 255).all()
+    assert coarse.inside.all()

@@ -1,14 +1,20 @@
+"""Reading: values lie where their file says, header and scan agree, and what cannot be used is refused in one line."""
+
+import os
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from orienteer.phantoms.torso import phantom
+from orienteer.errors import ScanError
+from orienteer.scans import read as read_module
 from orienteer.scans.discover import discover
-from orienteer.scans.modality import guess_modality
 from orienteer.scans.read import header, read_scan
 from orienteer.scans.source import ScanSource, Selection
 from tests.helpers.files import image_of, noise, source_of, turned, write, write_dicom
+from tests.helpers.refusals import refused
 
 DIRECTIONS = {
     "straight": np.eye(3),
@@ -39,8 +45,8 @@ def test_every_value_lies_where_simpleitk_says(tmp_path, suffix, direction):
     expected = value_positions(sitk.ReadImage(str(source.files[0])))
     assert scan.voxels.size == len(expected)
     for voxel in np.ndindex(scan.voxels.shape):
-        found = scan.position_mm(np.array(voxel, dtype=float))
-        np.testing.assert_allclose(found, expected[int(scan.voxels[voxel])], atol=1e-4)
+        position_mm = scan.position_mm(np.array(voxel, dtype=float))
+        np.testing.assert_allclose(position_mm, expected[int(scan.voxels[voxel])], atol=1e-4)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
@@ -92,21 +98,21 @@ def test_a_scan_written_as_nifti_and_as_dicom_is_the_same(tmp_path, direction):
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
-def test_header_tells_what_reading_finds(tmp_path, suffix):
+def test_header_agrees_with_reading(tmp_path, suffix):
     source = write(tmp_path / f"a{suffix}", noise((4, 5, 6)), spacing=(1, 2, 3), direction=turned((0, 0, 0), (2, 0, 1)))
-    told, scan = header(source), read_scan(source)
-    assert told.shape_vox == scan.voxels.shape
-    assert told.spacing_mm == scan.spacing_mm
-    assert told.extent_mm == tuple(size * step for size, step in zip(scan.voxels.shape, scan.spacing_mm, strict=True))
-    assert told.modality is None
-    assert told.format == scan.format
+    head, scan = header(source), read_scan(source)
+    assert head.shape_vox == scan.voxels.shape
+    assert head.spacing_mm == scan.spacing_mm
+    assert head.extent_mm == tuple(size * step for size, step in zip(scan.voxels.shape, scan.spacing_mm, strict=True))
+    assert head.modality is None
+    assert head.format == scan.format
 
 
-def test_header_of_a_dicom_series_tells_its_modality(tmp_path):
+def test_header_of_a_dicom_series_gives_its_modality(tmp_path):
     write_dicom(tmp_path / "s", noise((4, 5, 6)), modality="MR")
     source = discover(tmp_path).sources[0]
-    told, scan = header(source), read_scan(source)
-    assert (told.shape_vox, told.spacing_mm, told.modality) == (scan.voxels.shape, scan.spacing_mm, "MR")
+    head, scan = header(source), read_scan(source)
+    assert (head.shape_vox, head.spacing_mm, head.modality) == (scan.voxels.shape, scan.spacing_mm, "MR")
 
 
 def test_frame_of_a_4d_scan(tmp_path):
@@ -123,7 +129,7 @@ def test_frame_of_a_4d_scan(tmp_path):
     assert header(source_of(tmp_path / "a.nii.gz", frame=2)).shape_vox == (4, 5, 6)
 
 
-def test_frame_is_of_no_concern_to_a_3d_scan(tmp_path):
+def test_frame_is_ignored_for_a_3d_scan(tmp_path):
     source = write(tmp_path / "a.nii.gz", noise())
     np.testing.assert_array_equal(read_scan(source, Selection(frame=5)).voxels, read_scan(source).voxels)
 
@@ -162,28 +168,12 @@ def test_modality_can_be_set(tmp_path):
     assert header(source, Selection(modality="CT")).modality == "CT"
 
 
-def test_modality_of_dicom_is_believed_over_the_values(tmp_path):
+def test_modality_of_dicom_takes_precedence_over_the_values(tmp_path):
     write_dicom(tmp_path / "s", noise() - 1000, modality="MR")
     assert read_scan(discover(tmp_path).sources[0]).modality == "MR"
 
 
-@pytest.mark.parametrize(
-    ("values", "modality"),
-    [
-        (phantom(1, (24, 24, 32), 15.0).voxels, "CT"),
-        ((np.random.default_rng(0).normal(0, 60, (20, 20, 20)) + np.linspace(-60, 300, 20)).round(), "CT"),
-        (np.random.default_rng(0).gamma(2, 150, (20, 20, 20)), "MR"),
-        (np.random.default_rng(0).normal(0, 1, (20, 20, 20)), "MR"),
-        (np.random.default_rng(0).gamma(2, 1e5, (20, 20, 20)), "MR"),
-        (np.random.default_rng(0).integers(0, 256, (20, 20, 20)), "MR"),
-    ],
-    ids=["torso", "crop without air", "MR", "standardised MR", "huge MR", "8 bits"],
-)
-def test_guess_of_the_modality(values, modality):
-    assert guess_modality(values.astype(np.float32)) == modality
-
-
-def test_reading_leaves_no_word_on_the_terminal(tmp_path, capfd):
+def test_reading_prints_nothing(tmp_path, capfd):
     read_scan(write(tmp_path / "a.nii.gz", noise()))
     # Two spacings that differ by less than is refused: ITK warns about such a file at every reading.
     image = nibabel.Nifti1Image(noise(), np.diag([1.005, 1.005, 1.005, 1.0]))
@@ -206,9 +196,9 @@ def test_all_real_scans_are_read(real_scans):
     assert len(scans) == 8
     assert found.left_out == ()
     for source in found.sources:
-        scan, told = scans[source.name], header(source)
-        assert (told.shape_vox, told.spacing_mm) == (scan.voxels.shape, scan.spacing_mm)
-        assert all(30 < extent < 600 for extent in told.extent_mm)
+        scan, head = scans[source.name], header(source)
+        assert (head.shape_vox, head.spacing_mm) == (scan.voxels.shape, scan.spacing_mm)
+        assert all(30 < extent < 600 for extent in head.extent_mm)
         np.testing.assert_allclose(scan.axes, np.eye(3), atol=0.05)
 
 
@@ -219,8 +209,127 @@ def test_all_hippocampus_crops_are_read_as_mr(hippocampus):
     assert all("labels" in item.reason for item in found.left_out)
 
 
-def test_source_says_what_is_read(tmp_path):
+def test_source_decides_what_is_read(tmp_path):
     write(tmp_path / "sub" / "a.nii.gz", noise())
     source = discover(tmp_path).sources[0]
     assert source == ScanSource("sub/a.nii.gz", "NIfTI", (tmp_path / "sub" / "a.nii.gz",), None)
     assert read_scan(source).name == "sub/a.nii.gz"
+
+
+# Scans that cannot be used
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.nrrd", "a.mha", "a.mhd"])
+def test_text_file_with_the_name_of_a_scan(tmp_path, name):
+    (tmp_path / name).write_text("name,age\nA,1\n" * 100)
+    refused(source_of(tmp_path / name), "wanted a (whole )?(NIfTI|NRRD|MetaImage) file")
+    with pytest.raises(ScanError, match=r"NIfTI|NRRD|MetaImage"):
+        header(source_of(tmp_path / name))
+
+
+def test_format_that_the_name_does_not_say(tmp_path):
+    write(tmp_path / "a.nrrd", noise())
+    (tmp_path / "a.nrrd").rename(tmp_path / "a.mha")
+    refused(source_of(tmp_path / "a.mha"), "whole MetaImage file")
+
+
+def test_constant_image(tmp_path):
+    refused(write(tmp_path / "a.nii.gz", np.full((5, 6, 7), 40, np.int16)), "40 in every voxel")
+
+
+def test_nifti_with_skewed_axes(tmp_path):
+    affine = np.eye(4)
+    affine[0, 1] = 0.1
+    image = nibabel.Nifti1Image(noise(), affine)
+    image.set_qform(None, 0)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    refused(source_of(tmp_path / "a.nii.gz"), "right angles")
+
+
+def test_metaimage_with_skewed_axes(tmp_path):
+    skewed = np.eye(3)
+    skewed[0, 1] = 0.2
+    refused(write(tmp_path / "a.mha", noise(), direction=skewed), "right angles .* deviate by 0.2")
+
+
+@pytest.mark.parametrize("shape", [(7, 6, 1), (1, 6, 5)])
+def test_single_slice(tmp_path, shape):
+    refused(write(tmp_path / "a.nii.gz", noise(shape)), "single slice")
+
+
+def test_2d_image(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(noise((7, 6))), str(tmp_path / "a.mha"))
+    refused(source_of(tmp_path / "a.mha"), "2D image")
+
+
+def test_4d_image_without_a_chosen_frame(tmp_path):
+    sitk.WriteImage(sitk.JoinSeries([image_of(noise())] * 3), str(tmp_path / "a.nii.gz"))
+    refused(source_of(tmp_path / "a.nii.gz"), "4D one with 3 frames. Do this: choose one with --frame K, 0 to 2")
+    with pytest.raises(ScanError, match="3 frames"):
+        header(source_of(tmp_path / "a.nii.gz"))
+
+
+@pytest.mark.parametrize("frame", [-1, 3])
+def test_frame_out_of_range(tmp_path, frame):
+    sitk.WriteImage(sitk.JoinSeries([image_of(noise())] * 3), str(tmp_path / "a.nrrd"))
+    refused(source_of(tmp_path / "a.nrrd"), f"a frame from 0 to 2, got --frame {frame}", Selection(frame=frame))
+
+
+def test_five_dimensions(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(noise((4, 5, 6, 2, 3)), np.eye(4)), tmp_path / "a.nii.gz")
+    refused(source_of(tmp_path / "a.nii.gz"), "5 dimensions", Selection(frame=0))
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_colour(tmp_path, suffix):
+    grey = image_of((noise() // 4).astype(np.uint8))
+    sitk.WriteImage(sitk.Compose([grey] * 3), str(tmp_path / f"a{suffix}"))
+    refused(source_of(tmp_path / f"a{suffix}"), "one real value per voxel, got 3 of .*colour")
+
+
+def test_file_that_may_not_be_read(tmp_path, monkeypatch):
+    source = write(tmp_path / "a.nii.gz", noise())
+    true_open = Path.open
+
+    def closed(path, *arguments, **settings):
+        if path == source.files[0]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return true_open(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "open", closed)  # tests may run as root, whom no permission stops
+    refused(source, "permission denied. Do this: change its permissions")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_file_without_permissions(tmp_path):
+    source = write(tmp_path / "a.nii.gz", noise())
+    source.files[0].chmod(0)
+    refused(source, "permission denied")
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd", "a.mha"])
+def test_file_that_has_gone(tmp_path, name):
+    refused(source_of(tmp_path / name), "still there|No such file")
+
+
+def test_missing_voxel_file_of_a_header(tmp_path):
+    source = write(tmp_path / "a.mhd", noise())
+    (tmp_path / "a.raw").unlink()
+    refused(source, "whole MetaImage file")
+
+
+def test_an_unknown_message_of_itk_is_shortened(tmp_path, monkeypatch):
+    source = write(tmp_path / "a.nii.gz", noise())
+
+    def fail(*arguments):
+        raise RuntimeError("Exception thrown in X:\nlong/path.cxx:99:\nITK ERROR: Thing(0x55): odd things happened\n\n")
+
+    monkeypatch.setattr(read_module, "_frame", fail)
+    error = refused(source, r"cannot be read \(odd things happened\)")
+    assert "0x55" not in str(error)
+
+
+def test_warnings_of_itk_are_as_before_afterwards(tmp_path):
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    refused(write(tmp_path / "a.nii.gz", np.full((5, 6, 7), 40, np.int16)), "every voxel")
+    assert sitk.ProcessObject.GetGlobalWarningDisplay() == before

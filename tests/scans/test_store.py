@@ -1,39 +1,24 @@
+"""The store: a view equals a slice of the whole, in every process and thread, and damage is named."""
+
 import multiprocessing
 import pickle
-import sqlite3
 import threading
 
 import numpy as np
 import pytest
 
 from orienteer.errors import InputError, ScanError
-from orienteer.files import write_bytes
-from orienteer.scans.arrays import checksum, packed
 from orienteer.scans.body import body_map
-from orienteer.scans.index import FILE_NAME, Index, StoredScan, entry_of
 from orienteer.scans.store import Store, array_path
+from tests.helpers.stores import STORED_SETTINGS, add_scan
 
-SETTINGS = "abcdefabcdef"
 SHAPE = (70, 45, 133)
-
-
-def add(folder, key, shape=SHAPE, seed=0, settings=SETTINGS):
-    """Writes a scan into a store as preparing does; returns its voxels."""
-    voxels = np.random.default_rng(seed).integers(-1000, 1001, shape).astype(np.int16)
-    scan = StoredScan(key, f"{key}.nii", "CT", shape, (1.0, 2.0, 3.0), (-5.0, 0.0, 9.5), "content", "NIfTI", 0)
-    inside = np.ones(shape, bool)
-    inside[-1] = False
-    content = packed(voxels, body_map(voxels > 0, inside), entry_of(scan))
-    write_bytes(array_path(folder, key), content)
-    with Index.for_writing(folder) as index:
-        index.add_scan(StoredScan(**entry_of(scan), nbytes=len(content)), settings, checksum(content))
-    return voxels
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
-    return folder, add(folder, "aa01")
+    return folder, add_scan(folder, "aa01")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +72,8 @@ def test_entry_and_body_come_back(written):
     with Store.open(folder) as store:
         scan, found = store.scan("aa01"), store.body("aa01")
         assert (scan.shape_vox, scan.spacing_mm, scan.origin_mm) == (SHAPE, (1.0, 2.0, 3.0), (-5.0, 0.0, 9.5))
-        assert scan.nbytes == array_path(folder, "aa01").stat().st_size == store.nbytes(SETTINGS)
-        assert list(store.entries(SETTINGS)) == [scan]
+        assert scan.nbytes == array_path(folder, "aa01").stat().st_size == store.nbytes(STORED_SETTINGS)
+        assert list(store.entries(STORED_SETTINGS)) == [scan]
     assert found.cell_vox == wanted.cell_vox
     np.testing.assert_array_equal(found.body, wanted.body)
     np.testing.assert_array_equal(found.inside, wanted.inside)
@@ -96,7 +81,7 @@ def test_entry_and_body_come_back(written):
 
 def test_a_view_touches_only_its_own_chunks(tmp_path):
     """Everything but the last chunk is destroyed: a box in it can still be read, so nothing else was looked at."""
-    voxels = add(tmp_path, "bb01", shape=(192, 64, 64))
+    voxels = add_scan(tmp_path, "bb01", shape=(192, 64, 64))
     path = array_path(tmp_path, "bb01")
     content = bytearray(path.read_bytes())
     third = len(content) // 3
@@ -105,37 +90,32 @@ def test_a_view_touches_only_its_own_chunks(tmp_path):
     with Store.open(tmp_path) as store:
         view = store.read("bb01", (130, 3, 5), (60, 50, 40))
         np.testing.assert_allclose(view, voxels[130:190, 3:53, 5:45] / 1000.0, atol=1e-7)
-        with pytest.raises(ScanError, match=r"bb01.nii: wanted a whole array in the store.*delete .*bb01"):
+        with pytest.raises(ScanError, match=r"bb01.nii: wanted a complete array in the store.*delete .*bb01"):
             store.read("bb01", (30, 3, 5), (60, 50, 40))
 
 
 def test_settings_do_not_meet(tmp_path):
-    add(tmp_path, "aa02", shape=(8, 8, 8))
-    add(tmp_path, "aa01", shape=(8, 8, 8))
-    add(tmp_path, "aa03", shape=(8, 8, 8), settings="other")
+    add_scan(tmp_path, "aa02", shape=(8, 8, 8))
+    add_scan(tmp_path, "aa01", shape=(8, 8, 8))
+    add_scan(tmp_path, "aa03", shape=(8, 8, 8), settings="other")
     with Store.open(tmp_path) as store:
-        assert store.keys(SETTINGS) == ["aa01", "aa02"]
+        assert store.keys(STORED_SETTINGS) == ["aa01", "aa02"]
         assert store.keys("other") == ["aa03"]
         assert store.keys("never used") == []
         assert store.nbytes("never used") == 0
 
 
 def test_an_open_reader_sees_what_is_added(tmp_path):
-    add(tmp_path, "aa01", shape=(8, 8, 8))
+    add_scan(tmp_path, "aa01", shape=(8, 8, 8))
     with Store.open(tmp_path) as store:
-        assert store.keys(SETTINGS) == ["aa01"]
-        voxels = add(tmp_path, "aa02", shape=(8, 8, 8), seed=5)
-        assert store.keys(SETTINGS) == ["aa01", "aa02"]
+        assert store.keys(STORED_SETTINGS) == ["aa01"]
+        voxels = add_scan(tmp_path, "aa02", shape=(8, 8, 8), seed=5)
+        assert store.keys(STORED_SETTINGS) == ["aa01", "aa02"]
         np.testing.assert_allclose(store.read("aa02", (0, 0, 0), (8, 8, 8)), voxels / 1000.0, atol=1e-7)
 
 
-def test_a_reader_cannot_write(written):
-    with Index.for_reading(written[0]) as index, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        index.remove_scan("aa01")
-
-
 def test_only_a_few_scans_are_kept_open(tmp_path):
-    arrays = {f"aa0{number}": add(tmp_path, f"aa0{number}", (8, 8, 8), number) for number in range(6)}
+    arrays = {f"aa0{number}": add_scan(tmp_path, f"aa0{number}", (8, 8, 8), number) for number in range(6)}
     with Store.open(tmp_path, open_scans=2) as store:
         for key in [*arrays, *reversed(arrays)]:
             np.testing.assert_allclose(store.read(key, (0, 0, 0), (8, 8, 8)), arrays[key] / 1000.0, atol=1e-7)
@@ -152,7 +132,7 @@ def test_a_pickled_store_reads_the_same(written):
 
 
 def _sum(store):
-    return float(store.read("aa01", (3, 4, 5), (20, 20, 20)).sum()), store.keys(SETTINGS)
+    return float(store.read("aa01", (3, 4, 5), (20, 20, 20)).sum()), store.keys(STORED_SETTINGS)
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])
@@ -176,33 +156,6 @@ def test_a_store_in_use_works_in_other_threads(written):
     assert results == [here] * 3
 
 
-def test_opening_and_finding_do_no_work_per_scan(tmp_path, monkeypatch):
-    """SQLite's own count of steps is the same for ten scans and for a hundred thousand."""
-    steps = {count: _steps_to_open(tmp_path / str(count), count, monkeypatch) for count in (10, 100_000)}
-    assert steps[10] > 0
-    assert steps[100_000] == steps[10]
-
-
-def _steps_to_open(folder, count, monkeypatch):
-    with Index.for_writing(folder) as index:
-        rows = ((f"{number:032x}", SETTINGS, 1, 1, _ENTRY) for number in range(count))
-        index._connection.executemany("INSERT INTO scans VALUES (?, ?, ?, ?, ?)", rows)
-        index._connection.commit()
-    steps = []
-    connect = sqlite3.connect
-
-    def counting(*arguments, **options):
-        connection = connect(*arguments, **options)
-        connection.set_progress_handler(lambda: steps.append(1), 1)
-        return connection
-
-    with monkeypatch.context() as patch:
-        patch.setattr(sqlite3, "connect", counting)
-        with Store.open(folder) as store:
-            assert store.scan(f"{7:032x}").name == "x.nii"
-    return len(steps)
-
-
 _ENTRY = (
     (
         '{"key": "x", "name": "x.nii", "modality": "CT", "shape_vox": [8, 8, 8], "spacing_mm": [1, 1, 1],'
@@ -215,7 +168,7 @@ _ENTRY = (
 
 def test_verify_names_what_is_wrong(tmp_path):
     for number in range(4):
-        add(tmp_path, f"aa0{number}", (16, 16, 16), number)
+        add_scan(tmp_path, f"aa0{number}", (16, 16, 16), number)
     with Store.open(tmp_path) as store:
         assert store.verify() == {}
         array_path(tmp_path, "aa01").unlink()
@@ -225,7 +178,7 @@ def test_verify_names_what_is_wrong(tmp_path):
         content = bytearray(changed.read_bytes())
         content[len(content) // 2] ^= 1
         changed.write_bytes(content)
-        wrong = store.verify(SETTINGS)
+        wrong = store.verify(STORED_SETTINGS)
     assert list(wrong) == ["aa01", "aa02", "aa03"]
     assert "missing" in wrong["aa01"]
     assert "bytes where" in wrong["aa02"]
@@ -233,7 +186,7 @@ def test_verify_names_what_is_wrong(tmp_path):
 
 
 def test_a_missing_array_says_what_to_do(tmp_path):
-    add(tmp_path, "aa01", (8, 8, 8))
+    add_scan(tmp_path, "aa01", (8, 8, 8))
     array_path(tmp_path, "aa01").unlink()
     with (
         Store.open(tmp_path) as store,
@@ -243,7 +196,7 @@ def test_a_missing_array_says_what_to_do(tmp_path):
 
 
 def test_an_array_cut_short_says_what_to_do(tmp_path):
-    add(tmp_path, "aa01", (32, 32, 32))
+    add_scan(tmp_path, "aa01", (32, 32, 32))
     path = array_path(tmp_path, "aa01")
     path.write_bytes(path.read_bytes()[:3000])
     with Store.open(tmp_path) as store, pytest.raises(ScanError, match=r"aa01.nii: .*delete .*prepare the scans again"):
@@ -262,20 +215,3 @@ def test_a_folder_without_a_store_is_an_input_error(tmp_path):
         Store.open(tmp_path)
     with pytest.raises(InputError, match=r"no index\.sqlite in it"):
         Store.open(tmp_path / "nowhere")
-
-
-def test_a_store_of_another_version_is_an_input_error(tmp_path):
-    add(tmp_path, "aa01", (8, 8, 8))
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    for opened in (Store.open, Index.for_writing):
-        with pytest.raises(InputError, match="wanted version 1 of the index, got version 99"):
-            opened(tmp_path)
-
-
-def test_a_file_that_is_no_index_is_an_input_error(tmp_path):
-    (tmp_path / FILE_NAME).write_bytes(b"these are not the scans that you are looking for" * 50)
-    for opened in (Store.open, Index.for_writing):
-        with pytest.raises(InputError, match="not a database"):
-            opened(tmp_path)

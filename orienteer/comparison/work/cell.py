@@ -1,6 +1,5 @@
 """Runs one cell and returns its result: values case by case, and their cost."""
 
-import os
 import resource
 import time
 from importlib.metadata import version
@@ -49,12 +48,6 @@ def run_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("orienteer", "torch", "monai")},
     }
-
-
-def set_threads(threads: int) -> None:
-    """Gives this process its share of the cores."""
-    torch.set_num_threads(threads)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 def _outcome(bench: Bench, cell: Cell, keep: bool) -> Outcome:

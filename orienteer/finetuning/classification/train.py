@@ -34,7 +34,7 @@ from orienteer.runs.folder import write_config, write_summary
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.read import header
 from orienteer.scans.store import Store
-from orienteer.scans.survey import make_plan
+from orienteer.scans.survey import survey_scans
 from orienteer.scoring.classification_metrics import scan_scores
 from orienteer.scoring.classification_results import (
     labels_of,
@@ -192,7 +192,7 @@ def _planned(config: FinetuneConfig) -> FinetuneConfig:
         path = Path(str(config.data))
         sources = find_scans(path, read_label_csv(path), config.images).sources
         divisor = view_divisor(config.encoder, **config.encoder_arguments)
-        plan = make_plan(
+        plan = survey_scans(
             [header(source, config.selection()) for source in sources],
             divisor=divisor,
             least_view_vox=max(LEAST_VIEW_VOX, *divisor),

@@ -2,11 +2,9 @@
 
 import json
 
-import torch
-
 from orienteer.comparison.plan.cell import Baseline, Cell, Measurement
 from orienteer.comparison.plan.measurements import HISTOGRAM, SidesSettings
-from orienteer.comparison.work.cell import run_cell, set_threads
+from orienteer.comparison.work.cell import run_cell
 
 
 def test_a_result_is_plain_json_with_values_cost_and_versions(bench, preparation):
@@ -20,13 +18,3 @@ def test_a_result_is_plain_json_with_values_cost_and_versions(bench, preparation
     assert result["energy_j"] is None  # other cells may run at the same time
     assert result["cpu_seconds"] >= 0
     assert set(result["versions"]) == {"orienteer", "torch", "monai"}
-
-
-def test_threads_are_set_for_torch_and_for_what_it_starts(monkeypatch):
-    before = torch.get_num_threads()
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    try:
-        set_threads(2)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)

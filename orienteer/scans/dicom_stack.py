@@ -1,0 +1,128 @@
+"""The geometry of a DICOM series: one even, complete block of voxels, or a refusal that names what is wrong and where.
+
+The rules are those of DICOM PS3.3 C.7.6.2 (Image Plane Module): mm towards left, back and head; the first orientation
+triplet points along a row.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from orienteer.scans.dicom import SliceHeader, in_order
+from orienteer.scans.refuse import refuse
+from orienteer.types import Triple, TripleMm
+
+EVEN_TOLERANCE = 0.1
+"""How far a slice may lie from its place in an even stack, as a share of the slice distance. Some scanners round
+positions to 0.1 mm, which moves slices of 0.6 mm by 8 %; a missing slice moves its neighbours by 100 %."""
+
+SAME_PLACE = 0.01
+"""Two slices nearer than this share of the slice distance lie at one place."""
+
+
+class Stack(NamedTuple):
+    """A series in order along its slice normal, and where its voxels lie in SimpleITK's frame (left, back, head)."""
+
+    files: tuple[Path, ...]
+    shape_vox: Triple
+    spacing_mm: TripleMm
+    origin_lps_mm: TripleMm
+    direction_lps: Float[np.ndarray, "3 3"]
+
+
+def stack(name: str, slices: tuple[SliceHeader, ...]) -> Stack:
+    """Returns the series as one block of voxels: files in order, size, spacing, origin and directions.
+
+    Raises:
+        ScanError: the slices do not form an even, complete stack; the message names how many are missing or duplicated, and
+            where.
+    """
+    ordered = in_order(slices)
+    _check_alike(name, ordered)
+    normal = ordered[0].normal
+    positions = np.array([item.position for item in ordered])
+    heights = (positions - positions[0]) @ normal
+    gap = _check_even(name, heights)
+    _check_upright(name, positions, normal, gap)
+    column_mm, row_mm = ordered[0].pixel_mm
+    if not (column_mm > 0 and row_mm > 0):
+        refuse(name, "pixel spacings above zero", f"{column_mm} x {row_mm} mm", "correct the header")
+    directions = np.column_stack([ordered[0].row, ordered[0].column, normal])
+    return Stack(
+        files=tuple(item.path for item in ordered),
+        shape_vox=(*ordered[0].size_px, len(ordered)),
+        spacing_mm=(column_mm, row_mm, gap),
+        origin_lps_mm=(float(positions[0, 0]), float(positions[0, 1]), float(positions[0, 2])),
+        direction_lps=directions,
+    )
+
+
+def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
+    """Refuses series whose slices cannot form one block, whatever their positions."""
+    first = slices[0]
+    if any(item.frames > 1 for item in slices):
+        refuse(
+            name, "one slice a file", f"a file with {max(item.frames for item in slices)} frames", "convert to NIfTI"
+        )
+    if any(item.channels > 1 for item in slices):
+        refuse(name, "one value per voxel", f"{first.channels} (colour)", "leave colour images out with --exclude")
+    unplaced = sum(item.place is None for item in slices)
+    if unplaced:
+        refuse(name, "a position in every slice", f"{unplaced} of {len(slices)} slices without", "export it again")
+    if len(slices) == 1:
+        refuse(name, "a series of slices", "a single slice", "check that the whole series was copied")
+    sizes = sorted({item.size_px for item in slices})
+    if len(sizes) > 1:
+        refuse(name, "slices of one size", f"sizes {sizes}", "keep one size a series")
+    tilts = [np.abs(np.subtract((item.row, item.column), (first.row, first.column))).max() for item in slices]
+    if max(tilts) > 1e-3:
+        odd = sum(tilt > 1e-3 for tilt in tilts)
+        refuse(
+            name, "slices of one direction", f"{odd} of {len(slices)} turned differently", "keep one direction a series"
+        )
+    row, column = first.row, first.column
+    if abs(row @ column) > 1e-3 or abs(row @ row - 1) > 1e-3 or abs(column @ column - 1) > 1e-3:
+        refuse(name, "row and column directions at right angles", "directions that are not", "export it again")
+
+
+def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
+    """Returns the slice distance in mm; refuses stacks with missing or duplicated slices, naming where."""
+    gaps = np.diff(heights)
+    typical = float(np.median(gaps[gaps > SAME_PLACE * gaps.max()])) if gaps.max() > 0 else 0.0
+    double = np.flatnonzero(gaps <= SAME_PLACE * typical)
+    if double.size:
+        got = f"{double.size} of {heights.size} slices at a place that has one already, {_where(heights, double)}"
+        refuse(name, "one slice a place", got, "keep one copy, or one phase of the scan, in a folder")
+    wide = np.flatnonzero(gaps > 1.5 * typical)
+    if wide.size:
+        missing = int(np.rint(gaps[wide] / typical - 1).sum())
+        got = f"{missing} missing between {heights.size} slices of {typical:.4g} mm, {_where(heights, wide)}"
+        refuse(name, "slices without holes", got, "copy the whole series")
+    gap = float(heights[-1] / (heights.size - 1))
+    places = np.arange(heights.size)
+    # Against the line of best fit, not the one through the ends, which may be rounded too.
+    uneven = np.abs(heights - np.polyval(np.polyfit(places, heights, 1), places)) / gap
+    if uneven.max() > EVEN_TOLERANCE:
+        worst = int(uneven.argmax())
+        got = f"gaps of {gaps.min():.4g} to {gaps.max():.4g} mm, worst at slice {worst}"
+        refuse(name, "even distances between slices", got, "resample it to even slices first")
+    return gap
+
+
+def _check_upright(
+    name: str, positions: Float[np.ndarray, "slices 3"], normal: Float[np.ndarray, "3"], gap: float
+) -> None:
+    """Refuses stacks whose slices are shifted sideways, as with a tilted gantry: their voxels form no rectangular block."""
+    moved = positions - positions[0]
+    sideways = np.linalg.norm(moved - np.outer(moved @ normal, normal), axis=1)
+    if sideways.max() > EVEN_TOLERANCE * gap + 1e-3:
+        got = f"a stack that slides {sideways.max():.4g} mm sideways (a tilted gantry?)"
+        refuse(name, "slices straight above each other", got, "correct the tilt first (dcm2niix does)")
+
+
+def _where(heights: Float[np.ndarray, " slices"], after: np.ndarray) -> str:
+    """Returns up to three places, in slice numbers and mm above the first slice."""
+    places = [f"slice {int(index)} ({heights[index]:.4g} mm)" for index in after[:3]]
+    return "after " + ", ".join(places) + (" and more" if after.size > 3 else "")

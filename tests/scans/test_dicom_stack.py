@@ -1,0 +1,125 @@
+"""The geometry of a DICOM series: slices that do not form one even block are refused, with what is wrong and where."""
+
+import shutil
+
+import numpy as np
+import pydicom
+import pytest
+
+from orienteer.scans.dicom import read_slice_header
+from orienteer.scans.dicom_stack import stack
+from orienteer.scans.read import read_scan
+from tests.helpers.files import noise, only_scan, turned, write_dicom
+from tests.helpers.refusals import series_refused
+
+
+def test_place_of_the_stack(tmp_path):
+    direction = turned((10, 20, -5))
+    paths = write_dicom(tmp_path, noise((4, 5, 6)), (0.5, 0.75, 2.0), (1.0, 2.0, 3.0), direction)
+    slices = tuple(item for item in map(read_slice_header, paths) if item is not None)
+    block = stack("a", tuple(reversed(slices)))
+    assert block.shape_vox == (4, 5, 6)
+    np.testing.assert_allclose(block.spacing_mm, (0.5, 0.75, 2.0), rtol=1e-6)
+    np.testing.assert_allclose(block.origin_lps_mm, (1.0, 2.0, 3.0), atol=1e-6)
+    np.testing.assert_allclose(block.direction_lps, direction, atol=1e-7)
+    assert block.files == tuple(paths)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "words"),
+    [
+        ([3], r"1 missing between 9 slices of 3 mm, after slice 2 \(6 mm\)"),
+        ([2, 3, 6], r"3 missing between 7 slices of 3 mm, after slice 1 \(3 mm\), slice 3 \(15 mm\)"),
+    ],
+)
+def test_missing_slices(tmp_path, dropped, words):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 10)))
+    for index in dropped:
+        paths[index].unlink()
+    series_refused(tmp_path, words)
+
+
+def test_double_slices(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 6)), heights_mm=[0.0, 3.0, 3.0, 6.0, 9.0, 12.0])
+    series_refused(tmp_path, r"1 of 6 slices at a place that has one already, after slice 1 \(3 mm\)")
+
+
+def test_a_copied_slice(tmp_path):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 6)))
+    shutil.copy(paths[2], tmp_path / "s" / "copy")
+    series_refused(tmp_path, "1 of 7 slices at a place that has one already")
+
+
+def test_two_phases_in_one_series(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 6)), heights_mm=[0.0, 0.0, 3.0, 3.0, 6.0, 6.0])
+    series_refused(tmp_path, "3 of 6 slices at a place .* one phase")
+
+
+def test_all_slices_at_one_place(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 3)), heights_mm=[0.0, 0.0, 0.0])
+    series_refused(tmp_path, "2 of 3 slices at a place")
+
+
+def test_uneven_slices(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 6)), heights_mm=[0.0, 3.0, 6.0, 10.0, 14.0, 18.0])
+    series_refused(tmp_path, "gaps of 3 to 4 mm")
+
+
+def test_positions_rounded_by_the_scanner_are_even_enough(tmp_path):
+    heights = [round(0.625 * index, 1) for index in range(12)]
+    write_dicom(tmp_path / "s", noise((4, 5, 12)), heights_mm=heights)
+    assert read_scan(only_scan(tmp_path)).spacing_mm[2] == pytest.approx(heights[-1] / 11)
+
+
+def test_tilted_gantry(tmp_path):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 6)))
+    for index, path in enumerate(paths):
+        data = pydicom.dcmread(path)
+        data.ImagePositionPatient = [5, -6 + index, 7 + 3 * index]
+        data.save_as(path)
+    series_refused(tmp_path, "slides 5 mm sideways")
+
+
+def test_slices_of_different_sizes(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 3)))
+    other = write_dicom(tmp_path / "t", noise((6, 5, 4)))
+    shutil.copy(other[3], tmp_path / "s" / "odd")
+    shutil.rmtree(tmp_path / "t")
+    series_refused(tmp_path, r"sizes \[\(4, 5\), \(6, 5\)\]")
+
+
+def test_slices_of_different_directions(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 3)))
+    other = write_dicom(tmp_path / "t", noise((4, 5, 4)), direction=turned((90, 0, 0)))
+    shutil.copy(other[3], tmp_path / "s" / "odd")
+    shutil.rmtree(tmp_path / "t")
+    series_refused(tmp_path, "1 of 4 turned differently")
+
+
+def test_single_slice(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 1)))
+    series_refused(tmp_path, "a series of slices, got a single slice")
+
+
+def test_many_frames_in_one_file(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 2)), NumberOfFrames=3)
+    series_refused(tmp_path, "a file with 3 frames")
+
+
+def test_colour(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 2)), SamplesPerPixel=3, PhotometricInterpretation="RGB")
+    series_refused(tmp_path, "colour")
+
+
+@pytest.mark.parametrize("tag", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
+def test_slices_without_a_place(tmp_path, tag):
+    for path in write_dicom(tmp_path / "s", noise((4, 5, 3)))[:2]:
+        data = pydicom.dcmread(path)
+        del data[tag]
+        data.save_as(path)
+    series_refused(tmp_path, "2 of 3 slices without")
+
+
+def test_pixel_spacing_of_zero(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 3)), PixelSpacing=[0, 1])
+    series_refused(tmp_path, "pixel spacings above zero")

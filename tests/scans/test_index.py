@@ -1,0 +1,108 @@
+"""The index: read-only for readers, one version, and at most one outcome of every file."""
+
+import sqlite3
+
+import pytest
+
+from orienteer.errors import InputError, ScanError
+from orienteer.scans.index import FILE_NAME, Duplicate, Failure, FileState, Index
+from orienteer.scans.store import Store
+from tests.helpers.stores import STORED_SETTINGS, add_scan
+
+
+def test_a_reader_cannot_write(tmp_path):
+    add_scan(tmp_path, "aa01", (8, 8, 8))
+    with Index.for_reading(tmp_path) as index, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        index.remove_scan("aa01")
+
+
+def test_opening_and_finding_do_no_work_per_scan(tmp_path, monkeypatch):
+    """SQLite's own count of steps is the same for ten scans and for a hundred thousand."""
+    steps = {count: _steps_to_open(tmp_path / str(count), count, monkeypatch) for count in (10, 100_000)}
+    assert steps[10] > 0
+    assert steps[100_000] == steps[10]
+
+
+def _steps_to_open(folder, count, monkeypatch):
+    with Index.for_writing(folder) as index:
+        rows = ((f"{number:032x}", STORED_SETTINGS, 1, 1, _ENTRY) for number in range(count))
+        index._connection.executemany("INSERT INTO scans VALUES (?, ?, ?, ?, ?)", rows)
+        index._connection.commit()
+    steps = []
+    connect = sqlite3.connect
+
+    def counting(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.set_progress_handler(lambda: steps.append(1), 1)
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", counting)
+        with Store.open(folder) as store:
+            assert store.scan(f"{7:032x}").name == "x.nii"
+    return len(steps)
+
+
+_ENTRY = (
+    (
+        '{"key": "x", "name": "x.nii", "modality": "CT", "shape_vox": [8, 8, 8], "spacing_mm": [1, 1, 1],'
+        ' "origin_mm": [0, 0, 0], "content": "", "format": "NIfTI"}'
+    )
+    .replace("1, 1, 1", "1.0, 1.0, 1.0")
+    .replace("0, 0, 0", "0.0, 0.0, 0.0")
+)
+
+
+def test_a_store_of_another_version_is_an_input_error(tmp_path):
+    add_scan(tmp_path, "aa01", (8, 8, 8))
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for opened in (Store.open, Index.for_writing):
+        with pytest.raises(InputError, match="wanted version 1 of the index, got version 99"):
+            opened(tmp_path)
+
+
+def test_a_file_that_is_no_index_is_an_input_error(tmp_path):
+    (tmp_path / FILE_NAME).write_bytes(b"these are not the scans that you are looking for" * 50)
+    for opened in (Store.open, Index.for_writing):
+        with pytest.raises(InputError, match="not a database"):
+            opened(tmp_path)
+
+
+def test_a_file_has_one_outcome_at_most(tmp_path):
+    failure, duplicate = Failure("a.nii", "read", "wanted x, got y", "do z"), Duplicate("a.nii", "b.nii")
+    with Index.for_writing(tmp_path) as index:
+        for outcome in (failure, duplicate, failure, None):
+            index.set_outcome("first", tmp_path / "a.nii", outcome)
+            assert index.failures("first") == ((failure,) if outcome == failure else ())
+            assert index.duplicates("first") == ((duplicate,) if outcome == duplicate else ())
+        index.set_outcome("first", tmp_path / "a.nii", failure)
+        index.set_outcome("second", tmp_path / "a.nii", None)
+        assert index.failures() == (failure,)  # of all settings
+
+
+def test_outcomes_of_files_that_no_longer_exist_are_forgotten(tmp_path):
+    kept, gone = tmp_path / "kept.nii", tmp_path / "gone.nii"
+    kept.touch()
+    with Index.for_writing(tmp_path) as index:
+        for path in (kept, gone):
+            index.set_outcome("s", path, Failure(path.name, "read", "why", "do"))
+        index.forget_missing_files()
+        assert [failure.name for failure in index.failures("s")] == ["kept.nii"]
+
+
+def test_a_hash_is_known_until_its_file_changes(tmp_path):
+    with Index.for_writing(tmp_path) as index:
+        index.add_content(tmp_path / "a", FileState(5, 100), "hash")
+        assert index.content(tmp_path / "a", FileState(5, 100)) == "hash"
+        assert index.content(tmp_path / "a", FileState(5, 101)) is None
+        assert index.content(tmp_path / "a", FileState(6, 100)) is None
+        assert index.content(tmp_path / "b", FileState(5, 100)) is None
+
+
+def test_a_failure_is_what_its_error_says():
+    error = ScanError("a.nii", step="crop", wanted="a body", got="air", do="look at it")
+    assert Failure.of(error) == Failure("a.nii", "crop", "wanted a body, got air", "look at it")
+    assert Failure.of(error, "case 1").name == "case 1"
+    assert str(Failure.of(error)) == "a.nii (crop): wanted a body, got air. Do this: look at it."
