@@ -1,4 +1,4 @@
-"""Command lines out of functions and settings: one source for Python, YAML and the shell."""
+"""Command lines from functions and settings dataclasses: one source for Python, YAML and the shell."""
 
 import argparse
 import dataclasses
@@ -15,12 +15,12 @@ if TYPE_CHECKING:  # loaded when a command is parsed: the list of commands must 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """One command of the program. What it names is imported when the command is asked for: torch takes seconds to load.
+    """One command of the program. Its function is imported when the command is run: torch takes seconds to load.
 
     Attributes:
-        function: what it calls, as ``package.module:name``; its own named arguments become options.
+        function: what it calls, as ``package.module:name``; its named parameters become options.
         settings: a dataclass whose fields are options too, passed on as keywords, named in the same way.
-        positional: the option that needs no name: ``orienteer plan SCANS`` is ``orienteer plan --scans SCANS``.
+        positional: the option that may be given without its name: ``orienteer plan SCANS`` is ``orienteer plan --scans SCANS``.
         about: one line for the list of commands.
         group: the heading that it stands under in that list.
         prints: whether what it returns is printed.
@@ -35,7 +35,8 @@ class Command:
 
     def load(self) -> Callable[..., Any]:
         """Returns the function."""
-        return _named(self.function)
+        function: Callable[..., Any] = _named(self.function)
+        return function
 
     def load_settings(self) -> type | None:
         """Returns the dataclass of its settings."""
@@ -43,9 +44,9 @@ class Command:
 
 
 def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[str]) -> tuple[Command, dict[str, Any]]:
-    """Returns the command that was asked for and the settings that differ from their defaults.
+    """Returns the command and those of its settings that differ from their defaults.
 
-    Leaves the program with a message and code 2 where a command or option is unknown or of the wrong kind.
+    Exits with a message and code 2 where a command or option is unknown or a value has the wrong type.
     """
     head = argparse.ArgumentParser(
         prog=prog,
@@ -64,7 +65,7 @@ def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[st
 
 
 def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | None = None) -> list[str]:
-    """Returns command-line words in the one form that the parser takes.
+    """Returns the words of a command line in the one form that the parser takes.
 
     ``--grad-checkpointing`` becomes ``--grad_checkpointing=true``; ``--view-size 32 32 48`` and ``--view-size 32,32,48``
     become a list; ``--include A --include B`` becomes one list of both; a word without an option is the positional.
@@ -76,7 +77,7 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
         >>> normalised(["--include", "a*", "--include", "b*"], kinds)
         ['--include=["a*", "b*"]']
     """
-    left, plain, lists = list(words), [], dict[str, list[str]]()
+    left, plain, lists = list(words), list[str](), dict[str, list[str]]()
     while left:
         word = left.pop(0)
         if not word.startswith("--"):

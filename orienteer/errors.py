@@ -1,8 +1,10 @@
-"""What a user did that cannot work, said so that they can mend it: what, wanted, got, do this."""
+"""Errors that a user can act on: what is at fault, what was wanted, what came, what to do."""
+
+from typing import Any
 
 
 class InputError(ValueError):
-    """A setting, file or folder from outside that cannot be used.
+    """A setting, file or folder of the user that cannot be used.
 
     Args:
         what: the argument or file at fault, as the user wrote it.
@@ -20,13 +22,13 @@ class InputError(ValueError):
         self.what, self.wanted, self.got, self.do = what, wanted, got, do
         super().__init__(f"{what}: wanted {wanted}, got {got}. Do this: {do.rstrip('.')}.")
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         # An error raised in a worker process travels by pickle, which knows positional arguments only.
         return _rebuild, (type(self), self.what, self.wanted, self.got, self.do)
 
 
 class ScanError(InputError):
-    """One scan that cannot be used. The run names it, counts it, sets it aside and goes on.
+    """One scan that cannot be used. The command names it, counts it, sets it aside and continues.
 
     Args:
         step: where it failed: ``discover``, ``read``, ``orient``, ``resample``, ``crop``, ``normalise``, ``fit`` or ``write``.
@@ -36,7 +38,7 @@ class ScanError(InputError):
         super().__init__(what, wanted=wanted, got=got, do=do)
         self.step = step
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_scan_error, (self.what, self.step, self.wanted, self.got, self.do)
 
 
@@ -49,4 +51,4 @@ def _rebuild_scan_error(what: str, step: str, wanted: str, got: str, do: str) ->
 
 
 class TrainingStopped(RuntimeError):
-    """Training cannot go on (a loss that is not finite). The message says at which step, on which scans, and what to do."""
+    """Training that cannot continue (a loss that is not finite). The message names the step and the scans, and what to do."""

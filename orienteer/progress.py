@@ -1,22 +1,28 @@
-"""Progress that a person can read: a bar in a terminal, a line now and then in a log file."""
+"""Progress with an estimate of the time left: a bar in a terminal, a line every few seconds in a log file."""
 
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 ItemT = TypeVar("ItemT")
 
 SECONDS_BETWEEN_LINES = 15.0
-"""How often a line is written where there is no terminal to draw a bar in."""
+"""Time between two lines where there is no terminal to draw a bar in."""
 
 
 class Progress:
-    """Counts up to ``total`` with an estimate of the time left, and a few figures beside it.
+    """Counts up to ``total`` and shows the time left and a few metrics. Silent for the first two seconds.
 
-    Silent for the first two seconds, so that short work leaves no trace.
+    Args:
+        what: what is being done, as shown.
+        total: number of units in all.
+        unit: what is counted.
+        start: units that were done before, for work that is resumed.
+        shown: False prints nothing.
+        delay_s: seconds before the bar appears.
 
     Example:
         >>> with Progress("preparing", total=3, shown=False) as progress:
@@ -28,8 +34,8 @@ class Progress:
     ) -> None:
         self._what, self._total, self._unit, self._shown = what, total, unit, shown
         self._done, self._start = start, start
-        self._begun = self._last = time.monotonic()
-        self._bar: tqdm | None = None
+        self._began = self._last = time.monotonic()
+        self._bar: tqdm[Any] | None = None
         if shown and sys.stderr.isatty():
             self._bar = tqdm(total=total, initial=start, desc=what, unit=unit, delay=delay_s, dynamic_ncols=True)
 
@@ -39,19 +45,19 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def advance(self, count: int = 1, figures: Mapping[str, float] | None = None) -> None:
-        """Adds ``count`` to what is done and shows ``figures``."""
+    def advance(self, count: int = 1, metrics: Mapping[str, float] | None = None) -> None:
+        """Counts ``count`` more units and shows ``metrics``."""
         self._done += count
         if self._bar is not None:
             self._bar.update(count)
-            if figures:
-                self._bar.set_postfix_str(in_words(figures))
+            if metrics:
+                self._bar.set_postfix_str(in_words(metrics))
         elif self._shown and (now := time.monotonic()) - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            self._write_line(now - self._begun, figures or {})
+            self._write_line(now - self._began, metrics or {})
 
     def say(self, what: str) -> None:
-        """Changes what is said to be done."""
+        """Changes the description."""
         self._what = what
         if self._bar is not None:
             self._bar.set_description(what)
@@ -61,10 +67,10 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def _write_line(self, seconds: float, figures: Mapping[str, float]) -> None:
+    def _write_line(self, seconds: float, metrics: Mapping[str, float]) -> None:
         done = self._done - self._start
         left = seconds / max(done, 1) * (self._total - self._done)
-        words = f"  {in_words(figures)}" if figures else ""
+        words = f"  {in_words(metrics)}" if metrics else ""
         print(
             f"{self._what}: {self._done}/{self._total} {self._unit}, ETA {clock(left)}{words}",
             file=sys.stderr,
@@ -86,22 +92,22 @@ def tracked(items: Sequence[ItemT], what: str, unit: str = "it", shown: bool = T
 
 
 def say(text: object) -> None:
-    """Tells the user something, on stderr: stdout is for results."""
+    """Prints a message to stderr; stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
-def in_words(figures: Mapping[str, float]) -> str:
-    """Returns figures with their units, read from the keys.
+def in_words(metrics: Mapping[str, float]) -> str:
+    """Returns metrics with their units, which are read from the keys.
 
     Example:
         >>> in_words({"loss": 0.1234, "gap_error_mm": 41.7, "near_far_accuracy": 0.99, "data_wait_share": 0.031})
         'loss 0.123, gap error 41.7 mm, near far 99 %, data wait 3 %'
     """
-    return ", ".join(_figure(key, value) for key, value in figures.items())
+    return ", ".join(_metric(key, value) for key, value in metrics.items())
 
 
 def clock(seconds: float) -> str:
-    """Returns a length of time as minutes and seconds, or hours and minutes.
+    """Returns a duration as minutes and seconds, or hours and minutes.
 
     Example:
         >>> clock(75.0), clock(3720.0)
@@ -113,7 +119,7 @@ def clock(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-def _figure(key: str, value: float) -> str:
+def _metric(key: str, value: float) -> str:
     for ending, unit, factor in (("_mm", " mm", 1), ("_accuracy", " %", 100), ("_share", " %", 100)):
         if key.endswith(ending):
             name = key.removesuffix(ending).replace("_", " ")

@@ -20,7 +20,7 @@ class CompareKeywords(TypedDict, total=False):
     downstream: Sequence[Literal["finetune", "probe", "retrieval", "sides"]]
     pretrain: dict[str, Any]
     finetune: dict[str, Any]
-    select: dict[str, list]
+    select: dict[str, list[Any]]
     probe: dict[str, Any]
     retrieval: dict[str, Any]
     sides: dict[str, Any]
