@@ -10,7 +10,6 @@ from orienteer.comparison.work.bench import Bench, Outcome, Value
 from orienteer.comparison.work.cells import Cell
 from orienteer.finetuning.config import make_config
 from orienteer.finetuning.segmentation.train import finetune_segmentation
-from orienteer.finetuning.start import with_start
 from orienteer.runs.weights import SCRATCH
 from orienteer.scoring.segmentation_metrics import mean
 from orienteer.scoring.segmentation_results import RESULTS_FILE
@@ -38,8 +37,7 @@ def measure_finetuning(bench: Bench, cell: Cell, keep: bool) -> Outcome:
             **({"start": SCRATCH} if cell.how["scratch"] else {}),
         }
     )
-    cases = bench.cases(with_start(config).preparation())
-    done = finetune_segmentation(config, folder, cases)
+    done = finetune_segmentation(config, folder, bench.cases)
     with open(folder / RESULTS_FILE, newline="") as file:
         values = [value for row in csv.DictReader(file) for value in _values(row)]
     facts = {key: done.summary[key] for key in ("training_seconds", "counts", "classes_absent_from_training")}
