@@ -118,7 +118,7 @@ def _compared(encoder: Encoder, network: nn.Module, channels: int) -> tuple[floa
 
 def _last_named(encoder: Encoder, stage: nn.Sequential) -> str:
     """Returns the name of the last module of a stage that the target has too."""
-    names = {id(module): name for name, module in encoder.named_modules()}
+    names: dict[int, str] = {id(module): name for name, module in encoder.named_modules()}
     return next(names[id(module)] for module in reversed(stage) if id(module) in names)
 
 

@@ -132,7 +132,8 @@ class FinetuneConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values, tuples as lists."""
-        return plain(self)
+        values: dict[str, Any] = plain(self)
+        return values
 
 
 def make_config(settings: Mapping[str, Any]) -> FinetuneConfig:

@@ -66,7 +66,7 @@ def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
     """
     file = folder / MODEL_CARD
     try:
-        card = json.loads(file.read_text())
+        card: dict[str, Any] = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise InputError(
             str(folder),

@@ -8,7 +8,7 @@ from typing import Any
 
 from orienteer.devices import choose_device
 from orienteer.errors import InputError, ScanError
-from orienteer.files import write_json
+from orienteer.files import inside, write_json
 from orienteer.finetuning.classification.classify import CLASSES_FILE, Classes, classify
 from orienteer.finetuning.model_files import read_model_card
 from orienteer.finetuning.segmentation.inference import label_values, segment
@@ -68,7 +68,7 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
             name = names[source.name]
             if done.get(source.name) != name or not (folder / name).is_file():
                 try:
-                    _predict_file(segmenter, source, folder / name)
+                    _predict_file(segmenter, source, inside(folder, name))
                     done[source.name] = name
                 except ScanError as error:
                     say(f"set aside: {error}")

@@ -72,6 +72,6 @@ def resolve(
 def supports_bf16(device: torch.device) -> bool:
     """Returns whether a device computes in bfloat16 natively, so that mixed precision is faster and not slower."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, bool)() for name in checks)

@@ -32,11 +32,13 @@ class Classifier(nn.Module):
 
     def vectors(self, views: Float[Tensor, "views 1 size0 size1 size2"]) -> Float[Tensor, "views channels"]:
         """Returns one vector per view."""
-        return self.encoder(views)[-1].mean(dim=(2, 3, 4))
+        levels: tuple[Tensor, ...] = self.encoder(views)
+        return levels[-1].mean(dim=(2, 3, 4))
 
     def logits(self, vectors: Float[Tensor, "scans views channels"]) -> Float[Tensor, "scans classes"]:
         """Returns logits from the vectors of all views of each scan."""
-        return self.linear(self.norm(vectors.mean(1)))
+        logits: Tensor = self.linear(self.norm(vectors.mean(1)))
+        return logits
 
     def levels(self) -> dict[str, int]:
         """Returns the encoder level of each of the encoder's parameters, by name."""

@@ -1,6 +1,7 @@
 """Sliding-window segmentation of a prepared scan, and its labels on the voxels of the scan's own file."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ def segment(
     return probabilities_on_file(torch.softmax(logits[0].float(), dim=0).cpu().numpy(), grid, file)
 
 
-def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]) -> np.ndarray:
+def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]) -> np.ndarray[Any, Any]:
     """Returns the data set's label values from class numbers.
 
     Example:
@@ -59,4 +60,5 @@ def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: 
         [[[0, 2, 4]]]
     """
     kind = np.uint8 if max(values) < 256 else np.uint16
-    return np.array(values, dtype=kind)[class_numbers]
+    labels: np.ndarray[Any, Any] = np.array(values, dtype=kind)[class_numbers]
+    return labels

@@ -33,7 +33,8 @@ def step_loss(
         batch = augmented(config, step, batch.to(device), spacing_mm)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             logits = network(batch.images)
-        return loss(logits, batch.labels.float())
+        value: Tensor = loss(logits, batch.labels.float())
+        return value
 
     return of_step
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from orienteer.files import inside, safe_names
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel
 from orienteer.labelled.cases import LabelledCase, read_labels
@@ -28,11 +29,12 @@ def score_cases(
         InputError: a prediction that cannot be written, for example because the disk is full.
     """
     values, scores = list(model.classes), {}
+    names = safe_names([case.name for case in cases])
     with store, Progress("testing", len(cases), unit="cases") as progress:
         for case in cases:
             predicted = _predict(model, store, case)
             truth, geometry = read_labels(case.case, values)
-            path = folder / PREDICTIONS_FOLDER / f"{case.name}.nii.gz"
+            path = inside(folder / PREDICTIONS_FOLDER, f"{names[case.name]}.nii.gz")
             write_labels(path, label_values(predicted, values), case.own, case.case.source)
             step0, step1, step2 = geometry.spacing_mm
             scores[case.name] = score_case(predicted, truth, len(values), (step2, step1, step0))
