@@ -1,11 +1,10 @@
 """Sliding-window segmentation of a prepared scan, and its labels on the voxels of the scan's own file."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, UInt, UInt8
 from torch import Tensor
 
 from orienteer.finetuning.segmentation.model import SegmentationModel
@@ -52,7 +51,7 @@ def segment(
     return probabilities_on_file(torch.softmax(logits[0].float(), dim=0).cpu().numpy(), grid, file)
 
 
-def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]) -> np.ndarray[Any, Any]:
+def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]) -> UInt[np.ndarray, "file2 file1 file0"]:
     """Returns the data set's label values from class numbers.
 
     Example:
@@ -60,5 +59,5 @@ def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: 
         [[[0, 2, 4]]]
     """
     kind = np.uint8 if max(values) < 256 else np.uint16
-    labels: np.ndarray[Any, Any] = np.array(values, dtype=kind)[class_numbers]
+    labels: UInt[np.ndarray, "file2 file1 file0"] = np.array(values, dtype=kind)[class_numbers]
     return labels
