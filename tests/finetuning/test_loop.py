@@ -24,6 +24,7 @@ def layer(inputs: int = 3) -> nn.Linear:
 
 def run(folder: Path, network: nn.Linear, loss_of=None, **settings) -> Trained:
     """Trains on batches that depend on the step alone."""
+    folder.mkdir(exist_ok=True)
     config = FinetuneConfig(**{"steps": 6, "log_every": 1, "save_every": 2, "learning_rate": 0.1, **settings})
     schedule = Schedule(network, {}, 0, config)
 

@@ -55,8 +55,8 @@ def test_decoder_first_keeps_the_encoder_frozen_for_its_share_of_the_steps():
     segmenter, filled, schedule = made(schedule="decoder-first", decoder_first=0.4)
     before = snapshot(segmenter)
     steps(segmenter, schedule, 4)
-    assert not any(has for name, changed in moved(segmenter, before).items() if name in filled.level)
-    assert all(has for name, changed in moved(segmenter, before).items() if name not in filled.level)
+    assert not any(changed for name, changed in moved(segmenter, before).items() if name in filled.level)
+    assert all(changed for name, changed in moved(segmenter, before).items() if name not in filled.level)
     steps(segmenter, schedule, 2, begin=4)
     assert all(moved(segmenter, before).values())
 

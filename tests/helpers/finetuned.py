@@ -11,7 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 from orienteer.finetuning.finetune import finetune
+from orienteer.labelled.cases import LabelledCase, prepare_cases
+from orienteer.labelled.datasets import read_dataset
 from orienteer.pretraining.pretrain import Run
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.source import Selection
+from orienteer.scans.store import Store
 from tests.helpers.labelled import SMALL, rewrite_labels, write_dataset
 
 FROM_RUN: dict[str, Any] = {
@@ -55,6 +60,16 @@ def segmented(labelled_data: Path, labelled_store: str, tmp_path_factory: pytest
     """A segmentation from scratch that nothing disturbed. Read it, do not write into it."""
     out = tmp_path_factory.mktemp("segmented") / "whole"
     return finetune(data=labelled_data, out=out, store=labelled_store, **{**SMALL, "pictures": True})
+
+
+@pytest.fixture(scope="session")
+def prepared_cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[LabelledCase]]:
+    """A store with three prepared cases of 1 mm voxels."""
+    folder = tmp_path_factory.mktemp("patches")
+    data = read_dataset(str(write_dataset(folder, cases=3)), None, None)
+    preparation = Preparation((1.0, 1.0, 1.0), crop_to_body=False)
+    prepared = prepare_cases(data, folder / "store", preparation, Selection(modality="MR"), workers=0, shown=False)
+    return Store.open(folder / "store"), list(prepared.cases.values())
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import numpy as np
 from orienteer.errors import InputError, ScanError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.resolved import ResolvedFinetune
-from orienteer.labelled.cases import PreparedCases
 from orienteer.labelled.datasets import LabelledData
 from orienteer.progress import say
 from orienteer.scans.read import header
@@ -35,12 +34,15 @@ def with_data(config: FinetuneConfig, data: LabelledData) -> FinetuneConfig:
     return config
 
 
-def patch_size_for(settings: ResolvedFinetune, prepared: PreparedCases) -> Triple:
-    """Returns the patch size: the one given, or the only one that the weights fit, or one planned from the scans."""
+def patch_size_for(settings: ResolvedFinetune, shapes: Sequence[Triple]) -> Triple:
+    """Returns the patch size: the one given, or the only one that the weights fit, or one planned from the scans.
+
+    Args:
+        shapes: sizes of the prepared scans in voxels.
+    """
     if settings.config.patch_size is not None:
         return settings.config.patch_size
     fixed, encoder = settings.point.one_size, settings.point.encoder
-    shapes = [case.shape_vox for case in prepared.cases.values()]
     size = fixed or plan_patch_size(shapes, encoder.divisor, encoder.min_cells, settings.device.type)
     why = "required by the position embedding" if fixed else "a typical scan, limited to what the device can train on"
     say(f"patch_size: {size} ({why})")

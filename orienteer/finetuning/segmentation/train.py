@@ -56,7 +56,7 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
     absent = check_classes(prepared, training, test)
     test_cases = [prepared.cases[name] for name in test]
     seen, warning = check_overlap(point.start, {case.name: case.content for case in test_cases})
-    patch_size = patch_size_for(settings, prepared)
+    patch_size = patch_size_for(settings, [case.shape_vox for case in prepared.cases.values()])
     encoder = encoder_for(point, patch_size)
     network, filled = build_segmenter(encoder, len(prepared.classes), config.deep_supervision, config.seed)
     write_same_split(folder, {"training": training, "test": test}, config.resume)
