@@ -51,7 +51,9 @@ def segment(
     return probabilities_on_file(torch.softmax(logits[0].float(), dim=0).cpu().numpy(), grid, file)
 
 
-def label_values(class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]) -> UInt[np.ndarray, "file2 file1 file0"]:
+def label_values(
+    class_numbers: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]
+) -> UInt[np.ndarray, "file2 file1 file0"]:
     """Returns the data set's label values from class numbers.
 
     Example:
