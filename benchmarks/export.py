@@ -3,25 +3,26 @@
 Run: python -m benchmarks.export --json FILE
 """
 
-import argparse
 import importlib
-import json
 import platform
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.command import parser_of, save
+from benchmarks.timing import timed
 from orienteer.encoders import build_encoder
 from orienteer.exports.export import export
 from orienteer.features.pretrained import load
+from orienteer.files import write_json
 from orienteer.runs.weights import save_encoder
 
 LIMIT_S = 10.0
-"""Nobody should have to wait longer for a file."""
+"""Longest acceptable time of an export, seconds."""
 
 VIEW_VOX = 64
 
@@ -43,11 +44,10 @@ FACTS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures into this file")
+    parser = parser_of(__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
+    options = parser.parse_args(argv)
+    torch.set_num_threads(options.threads)
     _warm_up()
     with tempfile.TemporaryDirectory() as folder:
         rows = [row for name in ENCODERS for row in measure(Path(folder), name)]
@@ -57,18 +57,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(
             f"{row['encoder']:<12}{million:>6.1f} M  {row['to']:<14}{seconds:>6.1f} s, of one core {cpu:>6.1f} s{verdict}"
         )
-    if arguments.json:
-        facts = {
-            "limit_s": LIMIT_S,
-            "threads": arguments.threads,
-            "torch": torch.__version__,
-            "machine": platform.machine(),
-        }
-        arguments.json.write_text(json.dumps({**facts, "rows": rows}, indent=2) + "\n")
+    facts = {"limit_s": LIMIT_S, "threads": options.threads, "torch": torch.__version__, "machine": platform.machine()}
+    save(options.json, {**facts, "rows": rows})
 
 
 def measure(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Saves an encoder as a run does, and exports it to everything that takes it."""
+    """Saves an encoder as a run does, and exports it to every format that accepts it."""
     run = folder / name
     run.mkdir()
     encoder = build_encoder(name, (VIEW_VOX,) * 3, **ENCODERS[name])
@@ -78,33 +72,31 @@ def measure(folder: Path, name: str) -> list[dict[str, Any]]:
     targets = ["nnunet", "nnssl"] if plans else ["monai"]
     rows = []
     for to in ("load", *targets, "torchscript", "torch-export", "onnx"):
-        options = {"plans": str(plans)} if to == "nnunet" else {}
-        begun, worked = time.perf_counter(), time.process_time()
-        _ = load(run) if to == "load" else export(str(run), to=to, **options)  # type: ignore[arg-type]
-        seconds = round(time.perf_counter() - begun, 2)
-        cpu_seconds = round(time.process_time() - worked, 2)  # what it would take on one core of an idle machine
+        options: dict[str, Any] = {"plans": str(plans)} if to == "nnunet" else {}
+        call: Callable[[], Any] = partial(load, run) if to == "load" else partial(export, str(run), to=to, **options)
+        times = timed(call)
         row = {"encoder": name, "million_parameters": round(million, 1), "to": to}
-        rows.append({**row, "seconds": seconds, "cpu_seconds": cpu_seconds})
+        rows.append({**row, "seconds": round(times.seconds, 2), "cpu_seconds": round(times.cpu_seconds, 2)})
     return rows
 
 
 def _warm_up() -> None:
-    """Imports what is only imported when it is used: that belongs to the start of a program, not to an export."""
+    """Imports what is imported on first use: its time belongs to the start of a program, not to an export."""
     for name in ("monai.networks.nets", "nnunetv2.run.load_pretrained_weights", "onnxruntime", "onnxscript"):
         importlib.import_module(name)
 
 
-def _plans(path: Path, target_arguments: dict[str, Any]) -> Path:
+def _plans(path: Path, target_arguments: Mapping[str, Any]) -> Path:
     """Writes plans whose network has this encoder."""
-    own = ("input_channels", "num_classes")
-    kwargs = {key: value for key, value in target_arguments.items() if key not in own}
+    elsewhere = ("input_channels", "num_classes")
+    kwargs = {key: value for key, value in target_arguments.items() if key not in elsewhere}
     architecture = {
         "network_class_name": "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
         "arch_kwargs": {**kwargs, "dropout_op": None, "dropout_op_kwargs": None},
         "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
     }
     configuration = {"architecture": architecture, "normalization_schemes": ["CTNormalization"]}
-    path.write_text(json.dumps({"configurations": {"3d_fullres": configuration}}))
+    write_json(path, {"configurations": {"3d_fullres": configuration}})
     return path
 
 

@@ -6,14 +6,13 @@
 then loss, backward, clipping and optimiser) over that of a loop as one writes it with MONAI, on the same network, loss and
 size of patches, its patches lying in memory and not augmented at all. ``window_ratio`` is the time of our sliding-window
 prediction over that of `monai.inferers.SlidingWindowInferer` on the same network. Both take turns and the medians are
-compared, so that a noisy machine harms both alike. Everything is in 32 bits.
+compared, so that a noisy machine affects both alike. Everything is in 32 bits.
 """
 
-import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -22,6 +21,7 @@ from monai.inferers import SlidingWindowInferer
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 from monai.networks.nets import DynUNet
 
+from benchmarks.command import parser_of, save
 from benchmarks.timing import medians
 from orienteer.encoders import build_encoder
 from orienteer.finetuning.config import FinetuneConfig
@@ -32,14 +32,15 @@ from orienteer.finetuning.segmentation.loss import step_loss
 from orienteer.finetuning.segmentation.model import SegmentationModel
 from orienteer.finetuning.segmentation.network import build_segmenter
 from orienteer.finetuning.segmentation.patches import LOWEST, Patches
-from orienteer.labelled.cases import CaseReader, prepare_cases
+from orienteer.labelled.case_reader import CaseReader
+from orienteer.labelled.cases import prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 
 PATCH, CLASSES, BATCH = (32, 48, 32), 3, 2
-NETWORK = {
+NETWORK: dict[str, Any] = {
     "spatial_dims": 3,
     "in_channels": 1,
     "out_channels": CLASSES,
@@ -112,35 +113,35 @@ def windows() -> dict[str, Callable[[], object]]:
     inferer = SlidingWindowInferer(PATCH, WINDOWS_AT_ONCE, 0.5, mode="gaussian", cval=LOWEST)
     bare = network.network  # MONAI's DynUNet itself
 
-    def theirs() -> object:
+    def monai() -> Any:
         with torch.inference_mode():
             return inferer(image, bare)
 
-    assert torch.allclose(window_logits(model, image), theirs())  # the same prediction, else times say nothing
-    return {"ours": lambda: window_logits(model, image), "monai": theirs}
+    assert torch.allclose(
+        window_logits(model, image), monai()
+    )  # the same prediction, else the times cannot be compared
+    return {"ours": lambda: window_logits(model, image), "monai": monai}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_cases(Path(folder))
         steps = medians({"ours": our_step(Path(folder)), "monai": monai_step()}, options.repeats)
-    found = medians(windows(), options.repeats)
-    figures = {
+    predictions = medians(windows(), options.repeats)
+    values: dict[str, Any] = {
         "step_ratio": steps["ours"] / steps["monai"],
-        "window_ratio": found["ours"] / found["monai"],
+        "window_ratio": predictions["ours"] / predictions["monai"],
         "step_ms": {name: value * 1e3 for name, value in steps.items()},
-        "window_ms": {name: value * 1e3 for name, value in found.items()},
+        "window_ms": {name: value * 1e3 for name, value in predictions.items()},
     }
     print(f"{'':<34}{'ours ms':>10}{'MONAI ms':>10}{'ratio':>8}")
     for name, what in (("step", "fine-tuning step"), ("window", "sliding-window prediction")):
-        times = figures[f"{name}_ms"]
-        print(f"{what:<34}{times['ours']:>10.1f}{times['monai']:>10.1f}{figures[f'{name}_ratio']:>8.3f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        times = values[f"{name}_ms"]
+        print(f"{what:<34}{times['ours']:>10.1f}{times['monai']:>10.1f}{values[f'{name}_ratio']:>8.3f}")
+    save(options.json, values)
 
 
 if __name__ == "__main__":

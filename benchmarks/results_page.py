@@ -1,11 +1,11 @@
-"""The text of docs/results.md: tables of every comparison that was kept, and how far the goals were reached."""
+"""The text of docs/results.md: tables of every comparison that is kept, and how far the goals were reached."""
 
 import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from benchmarks.results import Result
 from benchmarks.results_goals import goals
+from benchmarks.results_tables import Result
 from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.intervals import Interval, curves_over_share
@@ -16,15 +16,15 @@ LEAD = """\
 
 Which pretraining helps, by how much, and what it costs: measured by [`orienteer compare`](compare.md), every method with the
 same scans, network, size of views and labels; how many steps each had is in the command, what they cost in the table of costs.
-"scratch" is the twin: the same network with the same seed, not pretrained. [Methods](methods.md) tells what the others are.
+"scratch" is the twin: the same network with the same seed, not pretrained. [Methods](methods.md) describes the others.
 
 This page is made by `python -m benchmarks.results write` from the tables in `benchmarks/results/`; do not edit it by hand.
 Numbers in brackets are 95 % intervals, by resampling seeds and cases. A paired difference is taken seed by seed and case by
-case between networks that had the same labels. An interval from one seed says nothing about how results vary from seed to
-seed. "mean" is the mean over all fractions of the labels.
+case between networks that had the same labels. An interval from one seed does not include the variation between seeds. "mean"
+is the mean over all fractions of the labels.
 """
 
-NOTHING = "No comparison has been kept yet.\n"
+NOTHING = "No comparison is kept yet.\n"
 
 
 def make_page(
@@ -69,7 +69,7 @@ def curves_picture(result: Result) -> bytes | None:
 
 IN_SHORT = (
     ("fine-tuned, Dice", "finetune", "dice_mean", "", 3),
-    ("less scratch", "finetune", "dice_mean", SCRATCH, 3),
+    ("difference to scratch (Δ)", "finetune", "dice_mean", SCRATCH, 3),
     ("frozen probe, Dice", "probe", "dice_mean", "", 3),
     ("same place, mm", "retrieval", "error_mm", "", 1),
     ("left from right", "sides", "left_right_accuracy", "", 3),
@@ -88,8 +88,8 @@ def _short(result: Result) -> str:
     shown = [0, *(at for at in range(1, len(IN_SHORT) + 2) if any(row[at] for row in rows))]
     head = ("method", *(column[0] for column in IN_SHORT), "pretraining, processor s")
     table = markdown_table([head[at] for at in shown], [[row[at] for at in shown] for row in rows])
-    said = f"Means over the shares of the labels, scored on the {result.about['evaluate']} part."
-    return f"## In short: {result.name}\n\n{_wrapped(said)}\n{table}"
+    text = f"Means over the shares of the labels, scored on the {result.about['evaluate']} part."
+    return f"## In short: {result.name}\n\n{_wrapped(text)}\n{table}"
 
 
 def _overall(result: Result, method: str, downstream: str, metric: str, against: str, digits: int) -> str:
@@ -103,21 +103,21 @@ def _section(result: Result) -> str:
     about = result.about
     cases, network, methods = about["cases"], about["network"], about["methods"]
     size, spacing = (" x ".join(f"{edge:g}" for edge in network[key]) for key in ("view_size", "spacing_mm"))
-    said = (
+    text = (
         f"Data set {about['dataset']}. {len(methods)} methods, seeds {', '.join(map(str, about['seeds']))}, scored on the "
         f"**{about['evaluate']}** part: {cases['pretraining']} cases to pretrain on and to take labels from, "
         f"{cases['validation']} to validate, {cases['test']} to test on. Encoder {network['encoder']}, views of {size} voxels "
         f"at {spacing} mm."
     )
-    parts = [f"## {result.name}\n", _wrapped(said)]
+    parts = [f"## {result.name}\n", _wrapped(text)]
     if about["cells_done"] < about["cells"]:
         parts.append(f"Not finished: {about['cells_done']} of {about['cells']} cells are done.\n")
     for measure in MEASURES:
         parts += _measured(result, measure)
     if result.curves:
-        text = "Figures on held-out scans during pretraining, a line per seed; dashed is the trivial rival"
+        text = "Metrics on held-out scans during pretraining, a line per seed; dashed is the baseline"
         parts.append(f"### During pretraining\n\n![{text}](img/{pretraining_picture_name(result)})\n\n*{text}.*\n")
-    parts += ["### What it cost\n", _cost(result), "### How to do it again\n", _again(result)]
+    parts += ["### What it cost\n", _cost(result), "### How to repeat it\n", _command(result)]
     return "\n".join(parts)
 
 
@@ -145,8 +145,8 @@ def _table(measure: Measure, lines: Sequence[Line], signed: bool) -> str:
     form = f"{'+' if signed else ''}z.{2 if measure.unit else 3}f"
     rows = []
     for method in dict.fromkeys(line.method for line in lines):
-        found = [by_place.get((method, fraction)) for fraction in fractions]
-        rows.append((method, *("" if line is None else _interval(line, form) for line in found)))
+        of_method = [by_place.get((method, fraction)) for fraction in fractions]
+        rows.append((method, *("" if line is None else _interval(line, form) for line in of_method)))
     return markdown_table(("method", *(_words(fraction) for fraction in fractions)), rows)
 
 
@@ -177,7 +177,7 @@ def _words(fraction: str) -> str:
 
 def _cost(result: Result) -> str:
     about = result.about
-    said = (
+    text = (
         f"All {about['cells_done']} cells took {about['processor_hours']:g} hours of processor time on "
         f"{' and '.join(about['devices'])}, {' or '.join(map(str, about['threads']))} threads a cell. Processor seconds of one "
         "pretraining, and of one fine-tuning with prediction and scoring:"
@@ -186,16 +186,16 @@ def _cost(result: Result) -> str:
         (method, *("" if value is None else f"{value:.0f}" for value in seconds))
         for method, seconds in result.cost.items()
     ]
-    return f"{_wrapped(said)}\n{markdown_table(('method', 'pretraining', 'fine-tuning'), rows)}"
+    return f"{_wrapped(text)}\n{markdown_table(('method', 'pretraining', 'fine-tuning'), rows)}"
 
 
-def _again(result: Result) -> str:
+def _command(result: Result) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in result.about["versions"].items())
-    said = (
+    text = (
         f"Made with {versions}; fingerprint of the data `{result.about['data_fingerprint']}`. All settings are in "
         f"`benchmarks/results/{result.name}/compare.yaml`; OUT is the folder to make."
     )
-    return f"{_wrapped(said)}\n```bash no-run\n{result.about['command']}\n```\n"
+    return f"{_wrapped(text)}\n```bash no-run\n{result.about['command']}\n```\n"
 
 
 def _wrapped(text: str) -> str:

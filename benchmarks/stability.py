@@ -1,10 +1,10 @@
-"""Does pretraining ever blow up or collapse? Many seeds of a short run on synthetic torsos, one row each.
+"""Does pretraining ever diverge or collapse? Many seeds of a short run on synthetic torsos, one row each.
 
-``python -m benchmarks.stability --seeds 20 --steps 300 --method default --out benchmarks/results/stability.csv``. Rows that
-are there are not done again, so that the same command goes on where it was stopped; other methods add rows.
+``python -m benchmarks.stability --seeds 20 --steps 300 --method default --out benchmarks/results/stability.csv``. Rows in the
+table are not measured again, so that the same command resumes where it was stopped; other methods add rows.
 
 *Diverged*: the run stopped at a loss that is not finite, or ended with one. *Collapsed*: the vectors of held-out views lie on
-little more than a line (effective rank below two), or no figure is better than its trivial rival. The effective rank is the
+little more than a line (effective rank below two), or no metric is better than its baseline. The effective rank is the
 exponential of the entropy of the singular values of the centred vectors (Roy and Vetterli, EUSIPCO 2007; as a test of
 collapse: Garrido et al., *RankMe*, ICML 2023).
 """
@@ -22,8 +22,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from benchmarks.results_tables import STABILITY_FILE, TABLES
+from benchmarks.rows import read_rows
 from orienteer.errors import TrainingStopped
-from orienteer.features.whole_scan import frozen_encoder, view_vectors
+from orienteer.features.pretrained import load
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
@@ -64,17 +66,17 @@ def measure_seed(scans: Path, store: Path, method: str, steps: int, seed: int, o
         return {**row, "diverged": "yes"}
     losses = heldout_losses(out / "metrics.jsonl")
     heldout = run.summary["heldout"]
-    figure, value, trivial = headline(heldout)
+    metric, value, baseline = headline(heldout)
     trained, untrained = heldout_ranks(out, store)
-    row |= {"first_loss": losses[0], "last_loss": losses[-1], "figure": figure, "value": value, "trivial": trivial}
+    row |= {"first_loss": losses[0], "last_loss": losses[-1], "figure": metric, "value": value, "trivial": baseline}
     row |= {"effective_rank": trained, "untrained_rank": untrained}
     row["diverged"] = _yes(not math.isfinite(losses[-1]))
-    row["collapsed"] = _yes(trained < LEAST_RANK or not beats_any_rival(heldout))
+    row["collapsed"] = _yes(trained < LEAST_RANK or not beats_a_baseline(heldout))
     return row
 
 
 def effective_rank(vectors: Float[np.ndarray, "views channels"]) -> float:
-    """Returns how many directions the vectors use: 1 on a line, as many as there are channels if all alike.
+    """Returns how many directions the vectors use: 1 on a line, the number of channels if all directions are equal.
 
     Example:
         >>> round(effective_rank(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])), 3)
@@ -92,13 +94,13 @@ def effective_rank(vectors: Float[np.ndarray, "views channels"]) -> float:
 def heldout_ranks(run: Path, store: Path) -> tuple[float, float]:
     """Returns the effective rank of the vectors of all held-out views, trained and with fresh weights."""
     keys = [row["key"] for row in json.loads((run / "split.json").read_text())["validation"]]
-    trained = frozen_encoder(run, accelerator="cpu")
-    found = []
-    with Store.open(store) as opened:
+    trained = load(run)
+    ranks = []
+    with Store.open(store) as reader:
         for frozen in (trained, trained.random_twin()):
-            vectors = [view_vectors(frozen, opened, key, overlap=0.5).vectors for key in keys]
-            found.append(effective_rank(np.concatenate(vectors)))
-    return found[0], found[1]
+            vectors = [frozen.view_vectors(reader, key, overlap=0.5).vectors for key in keys]
+            ranks.append(effective_rank(np.concatenate(vectors)))
+    return ranks[0], ranks[1]
 
 
 def heldout_losses(file: Path) -> list[float]:
@@ -108,7 +110,7 @@ def heldout_losses(file: Path) -> list[float]:
 
 
 def headline(heldout: Mapping[str, float]) -> tuple[str, Any, Any]:
-    """Returns the first figure in mm that has a trivial rival, or else the first that has one, with the rival.
+    """Returns name and value of the first metric in mm with a baseline, or else of the first with one, and the baseline.
 
     Example:
         >>> headline({"a_accuracy": 0.9, "a_accuracy_trivial": 0.5, "gap_error_mm": 2.0, "gap_error_mm_trivial": 8.0})
@@ -118,11 +120,11 @@ def headline(heldout: Mapping[str, float]) -> tuple[str, Any, Any]:
     return (names[0], heldout[names[0]], heldout[f"{names[0]}_trivial"]) if names else ("", "", "")
 
 
-def beats_any_rival(heldout: Mapping[str, float]) -> bool:
-    """Returns whether some figure is better than its trivial rival; where there is none, nothing is held against the run.
+def beats_a_baseline(heldout: Mapping[str, float]) -> bool:
+    """Returns whether any metric is better than its baseline; True where no metric has one.
 
     Example:
-        >>> beats_any_rival({"a_accuracy": 0.4, "a_accuracy_trivial": 0.5}), beats_any_rival({"loss": 1.0})
+        >>> beats_a_baseline({"a_accuracy": 0.4, "a_accuracy_trivial": 0.5}), beats_a_baseline({"loss": 1.0})
         (False, True)
     """
     names = [name for name in heldout if f"{name}_trivial" in heldout]
@@ -130,20 +132,12 @@ def beats_any_rival(heldout: Mapping[str, float]) -> bool:
     return not names or any(signs[name] * (heldout[name] - heldout[f"{name}_trivial"]) > 0 for name in names)
 
 
-def rows_of(file: Path) -> list[dict[str, str]]:
-    """Returns the rows that are there already."""
-    if not file.is_file():
-        return []
-    with open(file, newline="") as opened:
-        return list(csv.DictReader(opened))
-
-
 def append(file: Path, row: Mapping[str, Any]) -> None:
-    """Adds one row to the table, with a head if it is new."""
+    """Appends one row to the table, after a header line if it is new."""
     new = not file.is_file()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "a", newline="") as opened:
-        writer = csv.DictWriter(opened, COLUMNS, lineterminator="\n")
+    with open(file, "a", newline="") as table:
+        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerow({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in row.items()})
@@ -151,7 +145,7 @@ def append(file: Path, row: Mapping[str, Any]) -> None:
 
 def measure(seeds: int, steps: int, method: str, file: Path, count: int = SCANS) -> None:
     """Measures all seeds that are not in the table yet."""
-    done = {(row["seed"], row["method"], row["steps"]) for row in rows_of(file)}
+    done = {(row["seed"], row["method"], row["steps"]) for row in read_rows(file)}
     missing = [seed for seed in range(seeds) if (str(seed), method, str(steps)) not in done]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -164,16 +158,16 @@ def measure(seeds: int, steps: int, method: str, file: Path, count: int = SCANS)
 
 
 def main() -> None:
-    """Measures what is missing in the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measures the seeds that the table does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--steps", type=int, default=300, help="of each run")
     parser.add_argument("--method", default="default", help="a key of METHODS")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/stability.csv"), help="the table")
+    parser.add_argument("--out", type=Path, default=TABLES / STABILITY_FILE, help="the table")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    measure(given.seeds, given.steps, given.method, given.out)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    measure(options.seeds, options.steps, options.method, options.out)
 
 
 def _yes(holds: bool) -> str:

@@ -4,17 +4,16 @@
 
 ``ratio`` is the time of a whole step (views in memory -> encoder -> tasks -> losses -> backward -> optimiser) over the time
 of the bare encoder's forward and backward on the same views: SegResNet with 16 initial filters, 2 scans, 3 views of 48
-voxels. Both take turns, and the median of each is compared, so that a noisy machine harms both alike.
+voxels. Both take turns, and the median of each is compared, so that a noisy machine affects both alike.
 """
 
-import argparse
-import json
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmarks.step_rival import NaiveHeads
+from benchmarks.command import parser_of, save
+from benchmarks.step_baseline import NaiveHeads
 from benchmarks.timing import medians
 from orienteer.pretraining.module import Pretraining, named_losses, total_loss
 from orienteer.runs.config import PretrainConfig
@@ -101,19 +100,21 @@ def tasks_alone(network: Network, views: ViewBatch) -> dict[str, Callable[[], No
     return {name: runner(task) for name, task in network.tasks.items()}
 
 
-def row(encoder: str, views: int, size: int, scans: int, repeats: int, rival: bool, **arguments: object) -> dict:
+def row(
+    encoder: str, views: int, size: int, scans: int, repeats: int, naive: bool, **arguments: object
+) -> dict[str, Any]:
     settings = config(encoder, views, size, **arguments)
     network = build_network(settings)
     batch = batch_of(settings, scans)
     runs = {"encoder": bare_encoder(network, batch), "step": whole_step(settings, network, batch)}
-    if rival:
+    if naive:
         runs["naive"] = naive_step(network, batch)
-    found = medians(runs, repeats)
+    seconds = medians(runs, repeats)
     result = {"encoder": encoder, "views": views, "size": size, "scans": scans, **arguments}
-    result |= {"encoder_ms": found["encoder"] * 1e3, "step_ms": found["step"] * 1e3}
-    result["ratio"] = found["step"] / found["encoder"]
-    if rival:
-        result["naive_ratio"] = found["naive"] / found["encoder"]
+    result |= {"encoder_ms": seconds["encoder"] * 1e3, "step_ms": seconds["step"] * 1e3}
+    result["ratio"] = seconds["step"] / seconds["encoder"]
+    if naive:
+        result["naive_ratio"] = seconds["naive"] / seconds["encoder"]
     return result
 
 
@@ -122,16 +123,15 @@ def where_it_goes(repeats: int) -> dict[str, float]:
     network, batch = build_network(settings), batch_of(config("segresnet", 3, 48), 2)
     whole_step(settings, network, batch)()
     runs = {**tasks_alone(network, batch), "optimiser and clipping": optimiser_alone(settings, network)}
-    found = medians({"encoder": bare_encoder(network, batch), **runs}, repeats)
-    return {name: found[name] / found["encoder"] for name in runs}
+    seconds = medians({"encoder": bare_encoder(network, batch), **runs}, repeats)
+    return {name: seconds[name] / seconds["encoder"] for name in runs}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser = parser_of(__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    asked = row("segresnet", 3, 48, scans=2, repeats=options.repeats, rival=False)
+    asked = row("segresnet", 3, 48, scans=2, repeats=options.repeats, naive=False)
     print(f"whole step / bare encoder, SegResNet-16, 2 scans x 3 views of 48 voxels: {asked['ratio']:.3f}")
     parts = where_it_goes(options.repeats)
     print("where the rest goes, as shares of the bare encoder:")
@@ -140,16 +140,14 @@ def main() -> None:
     table = []
     for encoder, arguments in (("segresnet", {"init_filters": 8}), ("tiny", {})):
         for views in range(2, 9):
-            line = row(encoder, views, 32, 2, max(3, options.repeats // 2), rival=True, **arguments)
+            line = row(encoder, views, 32, 2, max(3, options.repeats // 2), naive=True, **arguments)
             table.append(line)
             print(
                 f"{encoder:<12}{views:>6}{32:>6}{line['encoder_ms']:>12.1f}{line['step_ms']:>10.1f}"
                 f"{line['ratio']:>8.2f}{line['naive_ratio']:>12.2f}",
                 flush=True,
             )
-    if options.json:
-        figures = {"ratio": asked["ratio"], "asked": asked, "where_it_goes": parts, "table": table}
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    save(options.json, {"ratio": asked["ratio"], "asked": asked, "where_it_goes": parts, "table": table})
 
 
 if __name__ == "__main__":

@@ -4,14 +4,12 @@
 the same work on a store with few and with many entries, so that only the number of entries differs.
 """
 
-import argparse
 import json
 import multiprocessing
 import os
 import statistics
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,9 @@ import numpy as np
 import psutil
 import SimpleITK as sitk
 
+from benchmarks.command import parser_of, save
+from benchmarks.timing import timed
+from orienteer.files import write_bytes
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Index, entry_of
 from orienteer.scans.preparation import Preparation, prepare_scan
@@ -34,14 +35,11 @@ VIEWS = 3000
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--json", type=Path, help="also write the numbers to this file")
-    options = arguments.parse_args()
+    options = parser_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder))
     print(_table(result))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2))
+    save(options.json, result)
 
 
 def measure(folder: Path) -> dict[str, float]:
@@ -99,9 +97,7 @@ def _store(folder: Path, count: int) -> None:
         index._connection.executemany("INSERT INTO scans VALUES (?, ?, ?, ?, ?)", rows)
         index._connection.commit()
     for key in keys[:FEW]:
-        path = array_path(store, key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_bytes(array_path(store, key), content)
 
 
 def _entry(scan: Any, key: str) -> str:
@@ -109,13 +105,11 @@ def _entry(scan: Any, key: str) -> str:
 
 
 def _open_seconds(store: Path) -> float:
-    began = time.perf_counter()
-    Store.open(store).close()
-    return time.perf_counter() - began
+    return timed(lambda: Store.open(store).close()).seconds
 
 
-def _apart(function: Callable, *arguments: Any) -> Any:
-    """Returns what a function gives in a fresh process, whose memory nobody else has used."""
+def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Returns the result of a function in a fresh process, whose memory nothing else has used."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
@@ -147,9 +141,7 @@ def _preparing_bytes(folder: Path, spacing_mm: tuple[float, float, float]) -> tu
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    began = time.perf_counter()
-    prepare_scan(source, Selection(), Preparation(spacing_mm=spacing_mm))
-    seconds = time.perf_counter() - began
+    seconds = timed(lambda: prepare_scan(source, Selection(), Preparation(spacing_mm=spacing_mm))).seconds
     done.set()
     watcher.join()
     return peak[0] - before, seconds

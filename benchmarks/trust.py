@@ -1,4 +1,4 @@
-"""How often a spoiled header is found at 5 % false alarms, and how closure error goes with true error.
+"""How often a spoiled header is detected at 5 % false alarms, and how closure error correlates with true error.
 
 ``python -m benchmarks.trust --json FILE``: on synthetic torsos (a demo run is made unless one is named with ``--run``)
 and, with ``--hippocampus FOLDER``, on the real MR crops of MSD Task04 (a short run is made unless ``--hippocampus-run``).
@@ -6,16 +6,16 @@ Sound scans set the threshold; other sound scans, and spoiled copies of these, a
 same run: the linear map from the header's gaps to the predicted ones alone, and undoing each fault in turn.
 """
 
-import argparse
 import json
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.command import parser_of, save
+from benchmarks.timing import timed
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.data import usable_scans
 from orienteer.pretraining.demo import demo
@@ -100,9 +100,9 @@ def _copies(
         report = prepare(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
         with Store.open(f"{folder}/store") as store:
             for key in usable_scans(store, report.keys, loaded.policy, shown=False).keys:
-                begun = time.perf_counter()
-                measured.append(measure_scan(loaded, read_whole(store, key), sets))
-                seconds.append(time.perf_counter() - begun)
+                timing = timed(lambda key=key: measure_scan(loaded, read_whole(store, key), sets))
+                measured.append(timing.result)
+                seconds.append(timing.seconds)
                 progress.advance()
     return measured
 
@@ -125,7 +125,7 @@ def _row(fault: Fault, measured: Sequence[ScanFigures], witness: Witness, alone:
 
 
 def phantoms(run: str | None, count: int, sets: int, folder: Path) -> dict[str, Any]:
-    """Returns the figures on synthetic torsos that no run has seen."""
+    """Returns the values on synthetic torsos that no run has seen."""
     if run is None:
         run = str(demo(folder / "demo", pictures=False).folder)
     loaded = load_run(run, device="cpu")
@@ -135,7 +135,7 @@ def phantoms(run: str | None, count: int, sets: int, folder: Path) -> dict[str, 
 
 
 def crops(scans: Path, run: str | None, steps: int, count: int, sets: int, folder: Path) -> dict[str, Any]:
-    """Returns the figures on real crops: half of those held out set the threshold, the others are judged."""
+    """Returns the values on real crops: half of those held out set the threshold, the others are judged."""
     if run is None:
         run = str(pretrain(scans, folder / "crops", steps=steps, **HIPPOCAMPUS_SETTINGS).folder)
     loaded = load_run(run, device="cpu")
@@ -146,9 +146,8 @@ def crops(scans: Path, run: str | None, steps: int, count: int, sets: int, folde
 
 
 def main() -> None:
-    """Runs the benchmark and prints its figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", help="write the figures here")
+    """Runs the benchmark and prints the measured values."""
+    parser = parser_of(__doc__)
     parser.add_argument("--run", help="a demo run to use instead of making one")
     parser.add_argument("--hippocampus", type=Path, help="folder imagesTr of MSD Task04")
     parser.add_argument("--hippocampus-run", help="a run on these crops to use instead of making one")
@@ -157,17 +156,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40, help="scans to judge, and to spoil with each fault")
     parser.add_argument("--sets", type=int, default=16, help="view sets per scan")
     chosen = parser.parse_args()
-    figures: dict[str, Any] = {"count": chosen.count, "sets": chosen.sets, "false_alarms_allowed": FALSE_ALARMS}
+    values: dict[str, Any] = {"count": chosen.count, "sets": chosen.sets, "false_alarms_allowed": FALSE_ALARMS}
     with tempfile.TemporaryDirectory() as folder:
         if not chosen.only_hippocampus:
-            figures["phantoms"] = phantoms(chosen.run, chosen.count, chosen.sets, Path(folder))
+            values["phantoms"] = phantoms(chosen.run, chosen.count, chosen.sets, Path(folder))
         if chosen.hippocampus is not None:
-            figures["hippocampus"] = crops(
+            values["hippocampus"] = crops(
                 chosen.hippocampus, chosen.hippocampus_run, chosen.steps, chosen.count, chosen.sets, Path(folder)
             )
-    print(json.dumps(figures, indent=2))
-    if chosen.json:
-        Path(chosen.json).write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(values, indent=2))
+    save(chosen.json, values)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
 """Views per second and bytes on disk: the store against a memory map (the limit), MONAI and TorchIO.
 
 ``python -m benchmarks.views --json FILE``. Real scans, enlarged so that every axis has at least 256 voxels; where they
-are not at hand, invented ones, and the table says so. Store and memory map read the very same boxes, in turns, on one
+are missing, invented ones, which the table states. Store and memory map read the very same boxes, in turns, on one
 thread, with all files in the page cache; both turn int16 into float32. The others read as their own documentation says.
 """
 
-import argparse
-import json
 import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 import torch
 from scipy import ndimage
 
+from benchmarks.command import parser_of, save
+from benchmarks.timing import in_turns, timed
 from orienteer.scans.index import StoredScan
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
@@ -45,18 +45,15 @@ class Row:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--json", type=Path, help="also write the numbers to this file")
-    options = arguments.parse_args()
+    options = parser_of(__doc__).parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder))
     print(_table(result))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2))
+    save(options.json, result)
 
 
-def measure(folder: Path) -> dict:
+def measure(folder: Path) -> dict[str, Any]:
     """Returns all numbers of the benchmark as JSON values."""
     origin = _write_scans(folder / "scans")
     settings = Preparation(spacing_mm=(1.0, 1.0, 1.0), crop_to_body=False)
@@ -67,10 +64,12 @@ def measure(folder: Path) -> dict:
         rows, ratios = [], {}
         for size in SIZES_VOX:
             boxes = _boxes(scans, size)
-            rates = _in_turns(_store_reader(store, boxes), _map_reader(maps, boxes))
-            ratios[size] = statistics.median(ours / limit for ours, limit in zip(*rates, strict=True))
-            rows.append(Row("memory map (.npy)", size, statistics.median(rates[1]), _bytes(folder / "maps")))
-            rows.append(Row("store", size, statistics.median(rates[0]), report.nbytes))
+            seconds = in_turns({"store": _store_reader(store, boxes), "map": _map_reader(maps, boxes)}, REPEATS)
+            rates = {name: [BOXES / each for each in times] for name, times in seconds.items()}
+            pairs = zip(rates["store"], rates["map"], strict=True)
+            ratios[size] = statistics.median(ours / limit for ours, limit in pairs)
+            rows.append(Row("memory map (.npy)", size, statistics.median(rates["map"]), _bytes(folder / "maps")))
+            rows.append(Row("store", size, statistics.median(rates["store"]), report.nbytes))
     paths = sorted((folder / "scans").iterdir())
     for size in SIZES_VOX:
         rows.append(Row("MONAI, compressed file", size, _monai(paths, size), _bytes(folder / "scans")))
@@ -81,7 +80,7 @@ def measure(folder: Path) -> dict:
     return _result(origin, scans, rows, ratios)
 
 
-def _result(origin: str, scans: list[StoredScan], rows: list[Row], ratios: dict[int, float]) -> dict:
+def _result(origin: str, scans: list[StoredScan], rows: list[Row], ratios: dict[int, float]) -> dict[str, Any]:
     rate = {(row.name, row.size_vox): row.views_per_second for row in rows}
     nbytes = {row.name: row.nbytes for row in rows}
     over_monai = {size: rate["store", size] / rate["MONAI, compressed file", size] for size in SIZES_VOX}
@@ -97,7 +96,7 @@ def _result(origin: str, scans: list[StoredScan], rows: list[Row], ratios: dict[
     }
 
 
-def _table(result: dict) -> str:
+def _table(result: dict[str, Any]) -> str:
     lines = [result["scans"], "", f"{'reader':<26} {'view':>5} {'views/s':>10} {'MB on disk':>11}"]
     for row in sorted(result["rows"], key=lambda row: (row["size_vox"], -row["views_per_second"])):
         lines.append(
@@ -125,7 +124,7 @@ def _write_scans(folder: Path) -> str:
         image = sitk.GetImageFromArray(np.ascontiguousarray(np.rint(large).astype(np.int16).transpose(2, 1, 0)))
         image.SetDirection((-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0))
         sitk.WriteImage(image, str(folder / name), useCompression=True, compressionLevel=1)
-    return "real scans, enlarged" if paths else "INVENTED scans (the real ones are not at hand)"
+    return "real scans, enlarged" if paths else "INVENTED scans (the real ones are missing)"
 
 
 def _read(path: Path) -> np.ndarray:
@@ -187,22 +186,10 @@ def _map_reader(maps: dict[str, np.ndarray], boxes: list[Box]) -> Callable[[], N
     return read
 
 
-def _in_turns(*readers: Callable[[], None]) -> list[list[float]]:
-    """Returns views per second of each reader, one number per repeat. The first, cold round is not counted."""
-    rates: list[list[float]] = [[] for _ in readers]
-    for repeat in range(REPEATS + 1):
-        for place, read in enumerate(readers):
-            began = time.perf_counter()
-            read()
-            if repeat:
-                rates[place].append(BOXES / (time.perf_counter() - began))
-    return rates
-
-
 # MONAI and TorchIO
 
 
-def _monai_steps(size: int) -> list:
+def _monai_steps(size: int) -> list[Any]:
     from monai.transforms import EnsureChannelFirstd, LoadImaged, RandSpatialCropSamplesd
 
     return [
@@ -231,11 +218,10 @@ def _monai_persistent(paths: list[Path], size: int, cache: Path) -> float:
     return _rate(data)
 
 
-def _rate(data) -> float:
-    began, views = time.perf_counter(), 0
-    for number in range(len(data)):
-        views += len(data[number])
-    return views / (time.perf_counter() - began)
+def _rate(data: Any) -> float:
+    """Returns views per second of a data set of MONAI."""
+    reading = timed(lambda: sum(len(data[number]) for number in range(len(data))))
+    return float(reading.result / reading.seconds)
 
 
 def _torchio(paths: list[Path], size: int) -> float:
@@ -253,10 +239,9 @@ def _torchio(paths: list[Path], size: int) -> float:
             num_workers=0,
             shuffle_subjects=False,
         )
-        began, views = time.perf_counter(), 0
-        for number in range(VIEWS_PER_SCAN * len(paths)):
-            views += queue[number]["image"]["data"].shape[0]
-        return views / (time.perf_counter() - began)
+        numbers = range(VIEWS_PER_SCAN * len(paths))
+        reading = timed(lambda: sum(queue[number]["image"]["data"].shape[0] for number in numbers))
+        return float(reading.result / reading.seconds)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""METHODS: a method is a named set of tasks with weights and options, the views it draws, its teacher and its encoder."""
+"""METHODS: named sets of tasks with weights and options, each with its views, teacher and encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from orienteer.errors import InputError
+from orienteer.settings import require
 from orienteer.tasks import TASKS
 from orienteer.views.distort import NOTHING, Distortion
 from orienteer.views.layout import BLOCK_VIEWS
@@ -12,13 +12,13 @@ from orienteer.views.layout import BLOCK_VIEWS
 
 @dataclass(frozen=True)
 class TaskUse:
-    """How a method uses one task.
+    """The use of one task in a method.
 
     Attributes:
-        weight: of its losses in the sum.
-        pull: share of its gradient that reaches the encoder, while its heads learn in full. At 0 the task only looks on:
-            it shows what the features know and costs them nothing.
-        options: the fields of its Config that differ.
+        weight: weight of its losses in the sum.
+        pull: share of its gradient that reaches the encoder, while its heads are trained with the full gradient. At 0
+            the task is monitored only: it measures what the features contain, without any effect on them.
+        options: fields of its Config that differ from the defaults.
     """
 
     weight: float = 1.0
@@ -28,17 +28,17 @@ class TaskUse:
 
 @dataclass(frozen=True)
 class Method:
-    """What one run learns.
+    """What one run trains, and on which views.
 
     Attributes:
         about: one sentence for the report and the documentation.
         tasks: the tasks by name.
-        views: views in a set where the user does not say.
+        views: number of views in a set, unless the user sets it.
         teacher: whether all views but the first are encoded by a moving average of the encoder.
-        encoder: what is trained where the user does not say and a GPU is at hand.
-        layout: how the views of a set lie to each other where the user does not say.
+        encoder: the encoder to train on a GPU, unless the user sets it.
+        layout: relative placement of the views of a set, unless the user sets it.
         distortion: what is hidden or rearranged in views before the encoder sees them.
-        decoder: whether its tasks look at fine maps, so that the decoder learns too where the encoder can have one.
+        decoder: whether its tasks use fine feature maps, so that the decoder is trained too, if the encoder has one.
     """
 
     about: str
@@ -51,11 +51,11 @@ class Method:
     decoder: bool = False
 
 
-_HOW_USED = ("weight", "pull")
+_USE = ("weight", "pull")
 
 METHODS: dict[str, Method] = {
     "default": Method(
-        about="place contrast and masked reconstruction teach; gap, similarity and route pull gently, and show what is known",
+        about="place contrast and masked reconstruction; gap, similarity and route add 10 % of their gradient",
         tasks={
             "reconstruction": TaskUse(),
             "place_contrast": TaskUse(weight=0.5),
@@ -82,7 +82,7 @@ METHODS: dict[str, Method] = {
         encoder="mednext-b",
     ),
     "reconstruction": Method(
-        about="masked reconstruction: three fifths of each view are hidden and restored (MAE, SimMIM)",
+        about="masked reconstruction: 60 % of each view is hidden and restored (MAE, SimMIM)",
         tasks={"reconstruction": TaskUse()},
         views=4,
         distortion=Distortion(mask_share=0.6),
@@ -90,7 +90,7 @@ METHODS: dict[str, Method] = {
         decoder=True,
     ),
     "models-genesis": Method(
-        about="Models Genesis: intensities bent, voxels shuffled, parts painted over, and the view restored",
+        about="Models Genesis: intensity curves, voxels shuffled, parts painted over, and the view restored",
         tasks={"reconstruction": TaskUse(options={"where": "all"})},
         views=4,
         distortion=Distortion(bend_probability=0.9, shuffle_probability=0.5, paint_probability=0.9),
@@ -105,13 +105,13 @@ METHODS: dict[str, Method] = {
         teacher=True,
     ),
     "simclr": Method(
-        about="SimCLR: of all views of a batch, the one that shows the same piece of the same scan",
+        about="SimCLR: among all views of a batch, the one that shows the same part of the same scan",
         tasks={"instance_contrast": TaskUse()},
         views=4,
         layout="pairs",
     ),
     "rotation-jigsaw": Method(
-        about="the classic spatial tasks: how a view was turned, and in which order its cubes were put",
+        about="two classic pretext tasks: the turn of a view, and the order of its cubes",
         tasks={"rotation": TaskUse(), "jigsaw": TaskUse()},
         views=4,
         distortion=Distortion(turn=True, reorder=True),
@@ -125,7 +125,7 @@ METHODS: dict[str, Method] = {
         decoder=True,
     ),
     "dense-gap": Method(
-        about="every cell of the coarsest feature map tells its place in the scan, up to one offset",
+        about="the position of every cell of the coarsest feature map in the scan, up to one offset",
         tasks={"dense_gap": TaskUse()},
         views=4,
     ),
@@ -137,44 +137,39 @@ def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None 
 
     Args:
         name: a key of ``METHODS``.
-        overrides: per task, fields of its Config, ``weight`` and ``pull``; a task that the method lacks is added, a weight
-            of 0 removes it.
+        overrides: per task, fields of its Config, ``weight`` and ``pull``; a task that the method does not have is
+            added, a weight of 0 removes a task.
 
     Raises:
-        InputError: an unknown method, task or option, or no task that teaches the encoder.
+        InputError: an unknown method, task or option, or no task that drives the encoder.
 
     Example:
         >>> resolve_method("spatial", {"route": {"edges": "position", "weight": 0.5}}).tasks["route"]
         TaskUse(weight=0.5, pull=1.0, options={'edges': 'position'})
     """
-    if name not in METHODS:
-        raise InputError("method", wanted=f"one of {', '.join(METHODS)}", got=repr(name), do="choose one of these")
+    require(name in METHODS, "method", f"one of {', '.join(METHODS)}", repr(name), "use one of these")
     method = METHODS[name]
     tasks = dict(method.tasks)
     for task, changes in (overrides or {}).items():
         tasks[task] = _changed(task, tasks.get(task, TaskUse()), changes)
     tasks = {task: use for task, use in tasks.items() if use.weight > 0}
-    if not any(use.pull > 0 for use in tasks.values()):
-        wanted = "at least one task with a weight and a pull above 0"
-        raise InputError("tasks", wanted=wanted, got="none", do="keep one task that teaches the encoder")
+    drives = any(use.pull > 0 for use in tasks.values())
+    wanted = "at least one task with a weight and a pull above 0"
+    require(drives, "tasks", wanted, "none", "keep one task that drives the encoder")
     return replace(method, tasks=tasks)
 
 
 def task_config(task: str, use: TaskUse) -> Any:
-    """Returns the task's own Config with the options of ``use``."""
+    """Returns the Config of a task with the options of ``use``."""
     return TASKS[task].Config(**use.options)
 
 
 def _changed(task: str, use: TaskUse, changes: Mapping[str, Any]) -> TaskUse:
-    if task not in TASKS:
-        raise InputError("tasks", wanted=f"task names among {', '.join(TASKS)}", got=repr(task), do="mend the name")
-    known = [*_HOW_USED, *(item.name for item in fields(TASKS[task].Config))]
-    unknown = [key for key in changes if key not in known]
-    if unknown:
-        wanted = f"options among {', '.join(known)}"
-        raise InputError(f"tasks.{task}", wanted=wanted, got=unknown[0], do="mend the option")
-    used = {key: float(changes.get(key, getattr(use, key))) for key in _HOW_USED}
-    if not 0 <= used["pull"] <= 1:
-        raise InputError(f"tasks.{task}.pull", wanted="0 to 1", got=str(used["pull"]), do="mend the option")
-    options = {**use.options, **{key: value for key, value in changes.items() if key not in _HOW_USED}}
-    return TaskUse(options=options, **used)
+    require(task in TASKS, "tasks", f"one of {', '.join(TASKS)}", repr(task), "use one of these")
+    known = [*_USE, *(item.name for item in fields(TASKS[task].Config))]
+    for key in changes:
+        require(key in known, f"tasks.{task}", f"one of the options {', '.join(known)}", key, "use one of these")
+    weight, pull = (float(changes.get(key, getattr(use, key))) for key in _USE)
+    require(0 <= pull <= 1, f"tasks.{task}.pull", "0 to 1", pull)
+    options = {**use.options, **{key: value for key, value in changes.items() if key not in _USE}}
+    return TaskUse(weight, pull, options)

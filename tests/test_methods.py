@@ -38,7 +38,7 @@ def test_one_task_must_teach() -> None:
 def test_unknown_names_are_errors() -> None:
     with pytest.raises(InputError, match="method: wanted one of"):
         resolve_method("paperr")
-    with pytest.raises(InputError, match="tasks: wanted task names among .*got 'gapp'"):
+    with pytest.raises(InputError, match="tasks: wanted one of .*got 'gapp'"):
         resolve_method("default", {"gapp": {}})
 
 

@@ -1,4 +1,4 @@
-"""The command `ablate`: a comparison of a method with itself, one thing changed at a time."""
+"""The command `ablate`: a comparison of a method with variants of itself, each changed in one thing."""
 
 import itertools
 import os
@@ -10,7 +10,7 @@ import numpy as np
 
 from orienteer.comparison.compare import Comparison, compare
 from orienteer.comparison.config import CompareConfig, make_config
-from orienteer.comparison.contenders import QUICK
+from orienteer.comparison.plan.contenders import QUICK
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
@@ -27,10 +27,10 @@ Question = Literal["tasks", "choices", "teacher", "views", "view_size"]
 QUESTIONS: tuple[str, ...] = get_args(Question)
 
 VIEWS = range(2, 7)
-"""Numbers of views that are tried, where the method's layout has them."""
+"""Numbers of views that are tried, where the method's layout allows them."""
 
 VIEW_SHARES = (0.5, 0.75, 1.5)
-"""Sizes of a view that are tried, as shares of its edges, brought to what the network takes."""
+"""Sizes of a view that are tried, as shares of its edges, rounded to what the network accepts."""
 
 Changes = dict[str, dict[str, Any]]
 
@@ -42,37 +42,37 @@ def ablate(
     questions: tuple[Question, ...] = ("tasks", "choices", "teacher", "views", "view_size"),
     **settings: Any,
 ) -> Comparison:
-    """Compares a method with itself, one thing changed at a time: same table and page as `compare`.
+    """Compares a method with variants of itself, each changed in one thing; table and page are those of `compare`.
 
     The tasks of a method are its granularities: whole views, parts of views, chains of views. Each is trained alone, and
-    each pair, beside all together.
+    each pair, besides all together.
 
     Args:
         data: dataset.json of labelled scans, or its folder.
-        out: folder to make, or to go on with.
+        out: folder to make, or of an ablation to resume.
         method: what is taken apart. By default the paper's three tasks, each of another granularity.
         questions: tasks: each alone, each pair; choices: every other choice that a task offers, such as how routes get
             their edges; teacher: with and without; views: 2 to 6 at a time; view_size: smaller and larger.
         **settings: any field of `CompareConfig`, as on the command line. Views that do not fit into the scans fail with a
-            word, and the others go on.
+            message; the other cells still run.
 
     Raises:
         InputError: settings or data that cannot be used; nothing was computed.
     """
     for question in questions:
         if question not in QUESTIONS:
-            wanted = f"some of {', '.join(QUESTIONS)}"
-            raise InputError("questions", wanted=wanted, got=repr(question), do="mend the setting")
+            wanted = f"questions among {', '.join(QUESTIONS)}"
+            raise InputError("questions", wanted=wanted, got=repr(question), do="use these names only")
     named = {key: str(value) for key, value in (("data", data), ("out", out)) if value is not None}
     config = make_config({**settings, **named})
     plan = _plan(config, method)
-    parts = resolve_method(method, plan.tasks)
-    found: Changes = {}
+    resolved = resolve_method(method, plan.tasks)
+    variants: Changes = {}
     for question in questions:
-        found |= _ASKED[question](parts, plan)
+        variants |= _VARIANTS[question](resolved, plan)
     names = [name for name in config.methods if name not in (SCRATCH, method)] if "methods" in settings else []
     given = {**settings, **named, "methods": [SCRATCH, method, *names]}
-    defined = {name: {"method": method, **changes} for name, changes in found.items()}
+    defined = {name: {"method": method, **changes} for name, changes in variants.items()}
     return compare(**{"against": [SCRATCH, method], **given, "define": {**defined, **config.define}})
 
 
@@ -84,12 +84,12 @@ def each_task(method: Method, plan: PretrainConfig) -> Changes:
         ['only gap', 'only gap + route', 'only gap + similarity']
     """
     names = list(method.tasks)
-    found = {}
+    variants = {}
     for count in range(1, len(names)):
         for kept in itertools.combinations(names, count):
-            gone = {name: {"weight": 0} for name in names if name not in kept}
-            found[f"only {' + '.join(sorted(kept))}"] = {"tasks": _changed(plan, gone)}
-    return found
+            removed = {name: {"weight": 0} for name in names if name not in kept}
+            variants[f"only {' + '.join(sorted(kept))}"] = {"tasks": _changed(plan, removed)}
+    return variants
 
 
 def other_choices(method: Method, plan: PretrainConfig) -> Changes:
@@ -99,20 +99,20 @@ def other_choices(method: Method, plan: PretrainConfig) -> Changes:
         >>> other_choices(resolve_method("spatial"), PretrainConfig())
         {'route edges position': {'tasks': {'route': {'edges': 'position'}}}}
     """
-    found = {}
+    variants = {}
     for name, use in method.tasks.items():
-        now = task_config(name, use)
+        present = task_config(name, use)
         for option, kind in get_type_hints(TASKS[name].Config).items():
             values = get_args(kind) if get_origin(kind) is Literal else (True, False) if kind is bool else ()
             for value in values:
-                if value != getattr(now, option):
-                    words = f"{name} {option} {value}"
-                    found[words] = {"tasks": _changed(plan, {name: {**dict(plan.tasks.get(name, {})), option: value}})}
-    return found
+                if value != getattr(present, option):
+                    changed = {name: {**dict(plan.tasks.get(name, {})), option: value}}
+                    variants[f"{name} {option} {value}"] = {"tasks": _changed(plan, changed)}
+    return variants
 
 
 def other_teacher(method: Method, plan: PretrainConfig) -> Changes:
-    """Returns the method with a teacher where it has none, and the other way round.
+    """Returns the method with a teacher if it has none, and without one otherwise.
 
     Example:
         >>> other_teacher(resolve_method("spatial"), PretrainConfig(teacher=False))
@@ -122,13 +122,13 @@ def other_teacher(method: Method, plan: PretrainConfig) -> Changes:
 
 
 def other_views(method: Method, plan: PretrainConfig) -> Changes:
-    """Returns the method with other numbers of views at a time, as far as its layout has them.
+    """Returns the method with other numbers of views at a time, where its layout allows them.
 
     Example:
         >>> list(other_views(resolve_method("spatial"), PretrainConfig(views=4)))
         ['2 views', '3 views', '5 views', '6 views']
     """
-    return {f"{number} views": {"views": number} for number in VIEWS if number != plan.views and _has(plan, number)}
+    return {f"{number} views": {"views": number} for number in VIEWS if number != plan.views and _allows(plan, number)}
 
 
 def other_view_sizes(method: Method, plan: PretrainConfig) -> Changes:
@@ -141,24 +141,24 @@ def other_view_sizes(method: Method, plan: PretrainConfig) -> Changes:
     assert plan.view_size is not None
     encoder = build_encoder(plan.encoder, plan.view_size, **plan.encoder_arguments)
     divisor = np.array(encoder.divisor)
-    found: Changes = {}
+    variants: Changes = {}
     for share in VIEW_SHARES:
         cells = np.maximum(1, np.floor(np.array(plan.view_size) * share / divisor + 0.5))
         size = [int(edge) for edge in cells * divisor]
-        if size != list(plan.view_size) and _takes(encoder, size):
-            found[f"views of {' x '.join(map(str, size))}"] = {"view_size": size}
-    return found
+        if size != list(plan.view_size) and _accepts(encoder, size):
+            variants[f"views of {' x '.join(map(str, size))}"] = {"view_size": size}
+    return variants
 
 
-_ASKED = dict(zip(QUESTIONS, (each_task, other_choices, other_teacher, other_views, other_view_sizes), strict=True))
+_VARIANTS = dict(zip(QUESTIONS, (each_task, other_choices, other_teacher, other_views, other_view_sizes), strict=True))
 
 
 def _plan(config: CompareConfig, method: str) -> PretrainConfig:
-    """Returns the method's settings as they would be for these scans."""
+    """Returns the method's settings as planned for these scans."""
     cases = read_dataset(config.data, config.images, config.labels).cases
     folder = os.path.commonpath([str(case.source.files[0].parent) for case in cases])
-    own = {key: value for key, value in config.define.get(method, {}).items() if key != "finetune"}
-    given = {**QUICK, "method": method, **config.pretrain, **own, "scans": folder}
+    changes = {key: value for key, value in config.define.get(method, {}).items() if key != "finetune"}
+    given = {**QUICK, "method": method, **config.pretrain, **changes, "scans": folder}
     return plan_config(make_pretrain_config(given), shown=False).config
 
 
@@ -166,7 +166,7 @@ def _changed(plan: PretrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]
     return {**{name: dict(options) for name, options in plan.tasks.items()}, **changes}
 
 
-def _takes(encoder: Encoder, size: list[int]) -> bool:
+def _accepts(encoder: Encoder, size: list[int]) -> bool:
     try:
         encoder.check_size((size[0], size[1], size[2]))
     except InputError:
@@ -174,7 +174,7 @@ def _takes(encoder: Encoder, size: list[int]) -> bool:
     return True
 
 
-def _has(plan: PretrainConfig, views: int) -> bool:
+def _allows(plan: PretrainConfig, views: int) -> bool:
     try:
         check_views(views, plan.layout)
     except InputError:

@@ -6,14 +6,16 @@ from typing import Any, Literal, get_args
 
 from orienteer.settings import make_settings, plain, require
 
+CONFIG_FILE = "compare.yaml"
+
 Downstream = Literal["finetune", "probe", "retrieval", "sides"]
 DOWNSTREAM: tuple[str, ...] = get_args(Downstream)
-"""What methods are compared by."""
+"""The measurements that methods are compared by."""
 
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Everything that `orienteer.compare` can be told. The resolved copy lies in the output folder as config.yaml."""
+    """All settings of `orienteer.compare`. A copy lies in the output folder as compare.yaml."""
 
     data: str | None = None
     """A dataset.json (Medical Segmentation Decathlon or nnU-Net) or the folder that holds it."""
@@ -22,47 +24,47 @@ class CompareConfig:
     labels: str | None = None
     """Without a dataset.json: the folder of label maps, each named like its scan."""
     out: str | None = None
-    """Folder to make, or to go on with: what is finished in it is not done again."""
+    """Folder to make, or of a comparison to resume: finished cells do not run again."""
     name: str | None = None
-    """How the table calls the data set. By default the folder that it lies in."""
+    """Name of the data set in the table. By default the folder that it lies in."""
     split: str | None = None
-    """A file like nnU-Net's splits_final.json; of its first entry train is pretrained on, val is for validation, and
-    test, if there, for the test. By default the sizes in cases."""
+    """A file like nnU-Net's splits_final.json; of its first entry, train is pretrained on, val validates, and test, if
+    present, tests. By default the sizes in cases."""
     cases: tuple[int, int, int] | None = None
     """How many cases, in the order of their file names, to pretrain on, to validate on and to test on. By default 60, 20
     and 20 %."""
     evaluate: Literal["validation", "test"] = "validation"
-    """Which part is scored. Choose by validation, and look at the test part once."""
+    """Which part is scored. Make all choices on validation, and score the test part once."""
     methods: tuple[str, ...] = ("scratch", "default")
-    """Names of METHODS, names under define, and scratch: the twin without pretraining, which always takes part."""
+    """Names of METHODS, names under define, and scratch: the twin without pretraining, which is always included."""
     define: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Methods of your own, or changes to one: {"mine": {"method": "default", "views": 6, "finetune": {"learning_rate":
-    0.001}}}. Any setting of pretrain, and under finetune any of finetune. Each takes part."""
+    0.001}}}. Any setting of pretrain, and under finetune any of finetune. Each is included."""
     fractions: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 1.0)
     """Shares of the pretraining part's cases whose labels are used."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each repeats everything: the pretraining, the draw of labelled cases, the fine-tuning."""
     downstream: tuple[Downstream, ...] = ("finetune", "probe", "retrieval", "sides")
-    """What to measure: Dice after fine-tuning, Dice of a frozen probe, finding the same place in another scan, left from
-    right and head from foot."""
+    """What to measure: Dice after fine-tuning, Dice of a frozen probe, error of finding the same place in another scan,
+    accuracy of telling left from right and head from foot."""
     pretrain: dict[str, Any] = field(default_factory=dict)
     """Settings of every pretraining, for example {"steps": 2000}."""
     finetune: dict[str, Any] = field(default_factory=dict)
     """Settings of every fine-tuning, for example {"steps": 300}."""
     select: dict[str, list[Any]] = field(default_factory=dict)
-    """Settings of fine-tuning to try, for example {"learning_rate": [0.002, 0.0005]}: the best on the validation part is
-    taken, for each method and fraction."""
+    """Settings of fine-tuning to choose from, for example {"learning_rate": [0.002, 0.0005]}: the best on the validation
+    part is used, for each method and fraction."""
     probe: dict[str, Any] = field(default_factory=dict)
     """Changes to the probe: kind, voxels, test_voxels, overlap."""
     retrieval: dict[str, Any] = field(default_factory=dict)
     """Changes to the retrieval: partners, places, overlap, ends (which extreme points are landmarks)."""
     sides: dict[str, Any] = field(default_factory=dict)
-    """Changes to left against right: views."""
+    """Changes to the classification of sides: views, training_scans."""
     against: tuple[str, ...] = ("scratch",)
-    """Methods to which the page shows paired differences."""
+    """Methods to which paired differences are shown."""
     parallel: int | None = None
-    """Cells at a time, each in a process of its own with its share of the cores. By default one per core, one where there
-    is a GPU. 0 works in this process."""
+    """Cells at a time, each in its own process with its share of the cores. By default one per core, one on a machine with
+    a GPU. 0 runs them in this process."""
     keep: bool = False
     """Keep fine-tuned networks. Pretrained encoders are always kept."""
     store: str | None = None
@@ -70,14 +72,15 @@ class CompareConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values, tuples as lists."""
-        return plain(self)
+        values: dict[str, Any] = plain(self)
+        return values
 
 
 def make_config(settings: Mapping[str, Any]) -> CompareConfig:
     """Returns a config from plain values (lists become tuples), as YAML, JSON or keyword arguments give them.
 
     Raises:
-        InputError: an unknown key, or a value that cannot be.
+        InputError: an unknown key or an impossible value.
 
     Example:
         >>> make_config({"fractions": [0.1, 1], "seeds": [0]}).fractions
@@ -93,13 +96,14 @@ def make_config(settings: Mapping[str, Any]) -> CompareConfig:
 
 
 def _check_choices(values: Mapping[str, Any]) -> None:
-    """Python callers get the message that the command line gives too."""
+    """Gives Python callers the messages of the command line."""
     for name in values.get("downstream", ()):
-        require(name in DOWNSTREAM, "downstream", f"some of {', '.join(DOWNSTREAM)}", repr(name))
+        require(name in DOWNSTREAM, "downstream", f"names among {', '.join(DOWNSTREAM)}", repr(name))
     part = values.get("evaluate", "validation")
     require(part in ("validation", "test"), "evaluate", "validation or test", repr(part))
-    for key, tried in values.get("select", {}).items():
-        require(isinstance(tried, list | tuple) and len(tried) > 0, f"select.{key}", "a list of values", str(tried))
+    for key, candidates in values.get("select", {}).items():
+        is_list = isinstance(candidates, list | tuple) and len(candidates) > 0
+        require(is_list, f"select.{key}", "a list of values", str(candidates))
 
 
 def _check(config: CompareConfig) -> None:

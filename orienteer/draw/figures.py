@@ -51,3 +51,10 @@ def to_png(figure: "Figure") -> bytes:
     image.putpalette(palette)
     image.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def full_png(figure: "Figure") -> bytes:
+    """Returns a figure as a PNG file in full colour; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()

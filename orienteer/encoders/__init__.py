@@ -1,4 +1,4 @@
-"""ENCODERS: every encoder by name, and `build_encoder`, which builds one for a view size."""
+"""ENCODERS: every encoder by name; `build_encoder` builds one for a view size."""
 
 import inspect
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from orienteer.encoders.swinunetr import SwinUNETREncoder
 from orienteer.encoders.tiny import TinyEncoder
 from orienteer.encoders.vit import ViTEncoder
 from orienteer.errors import InputError
+from orienteer.settings import require
 from orienteer.types import Triple
 
 ENCODERS: dict[str, Callable[..., Encoder]] = {
@@ -30,7 +31,7 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {
     "vit": ViTEncoder,
     "residual": ResidualEncoder,
 }
-"""Each entry takes the view size and its own arguments. The libraries behind them are imported when one is built."""
+"""Each entry takes the view size and its own arguments. The libraries behind them are imported when an encoder is built."""
 
 
 def build_encoder(name: str, view_size: Triple, grad_checkpointing: bool = False, **arguments: Any) -> Encoder:
@@ -40,10 +41,10 @@ def build_encoder(name: str, view_size: Triple, grad_checkpointing: bool = False
         name: key in ``ENCODERS``.
         view_size: size of the views in voxels, array order.
         grad_checkpointing: recompute each stage in the backward pass: less memory, about a third more time.
-        **arguments: the encoder's own settings; what is not given keeps its default.
+        **arguments: settings of this encoder; all have defaults.
 
     Raises:
-        InputError: unknown name or argument, a setting that the library refuses, a view size that does not fit, or a
+        InputError: unknown name or argument, a setting that the library rejects, a view size that does not fit, or a
             library that is not installed.
 
     Example:
@@ -61,14 +62,14 @@ def build_encoder(name: str, view_size: Triple, grad_checkpointing: bool = False
 
 
 def view_divisor(name: str, **arguments: Any) -> Triple:
-    """Returns what every view size must be a multiple of, for those who have yet to choose one.
+    """Returns what every view size must be a multiple of, per axis, before a view size is chosen.
 
     Example:
         >>> view_divisor("tiny"), view_divisor("vit", patch_size=12)
         ((16, 16, 16), (12, 12, 12))
     """
     edge = 2 * int(arguments.get("patch_size", 48))
-    with torch.random.fork_rng(devices=[]):  # weights are drawn and thrown away: nobody's random numbers may change
+    with torch.random.fork_rng(devices=[]):  # weights are drawn and discarded, without changing the random state
         return _build(name, (edge, edge, edge), arguments).divisor
 
 
@@ -84,18 +85,12 @@ def can_decode(name: str) -> bool:
 
 def _build(name: str, view_size: Triple, arguments: dict[str, Any]) -> Encoder:
     """Returns the encoder after checking its name and the names of its arguments."""
-    if name not in ENCODERS:
-        raise InputError("encoder", wanted=f"one of {', '.join(ENCODERS)}", got=repr(name), do="choose one of these")
+    require(name in ENCODERS, "encoder", f"one of {', '.join(ENCODERS)}", repr(name), "use one of these")
     builder = ENCODERS[name]
     known = [key for key in inspect.signature(builder).parameters if key != "view_size"]
     unknown = [key for key in arguments if key not in known]
-    if unknown:
-        raise InputError(
-            f"argument of encoder '{name}'",
-            wanted=f"one of {', '.join(known)}",
-            got=", ".join(unknown),
-            do="correct the spelling or leave it out",
-        )
+    what, do = f"argument of encoder '{name}'", "correct the spelling or leave it out"
+    require(not unknown, what, f"one of {', '.join(known)}", ", ".join(unknown), do)
     try:
         return builder(view_size=view_size, **arguments)
     except InputError:

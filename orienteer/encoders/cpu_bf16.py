@@ -1,8 +1,8 @@
-"""One fault of bfloat16 on CPUs, kept away from training.
+"""A work-around for a fault of bfloat16 convolutions on CPUs.
 
-Seen with torch 2.13 (oneDNN) on a CPU with AVX512-BF16: the weight gradient of a dense stride-1 convolution is garbage,
-sometimes NaN, where the first axis of the grid has two cells (kernel 3) or up to four (kernel 5, where a second axis of
-one cell also fails). Depthwise, strided and 1x1x1 convolutions are right, and so is float32.
+Seen with torch 2.13 (oneDNN) on a CPU with AVX512-BF16: the weight gradient of a dense stride-1 convolution is wrong,
+sometimes NaN, if the first axis of the grid has two cells (kernel 3) or up to four (kernel 5, where a second axis of
+one cell also fails). Depthwise, strided and 1x1x1 convolutions are correct, and so is float32.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 FEW_CELLS = 8
-"""Fewer cells than this along the first axis are computed in float32: twice what was seen to fail; it costs little."""
+"""With fewer cells than this along the first axis float32 is used: twice the number that was seen to fail; cheap."""
 
 
 @contextmanager
 def exact_where_bf16_fails(stage: nn.Module, x: Tensor, cells0: int) -> Iterator[Tensor]:
-    """Gives ``x`` back, in float32 and without autocast where ``stage`` would meet the fault.
+    """Yields ``x``, in float32 and without autocast if ``stage`` would be affected by the fault.
 
     Args:
-        cells0: cells along the first axis of the grid on which the stage works.
+        cells0: cells along the first axis of the stage's grid.
 
     Example:
         >>> x = torch.zeros(1, 4, 2, 2, 2, dtype=torch.bfloat16)

@@ -1,4 +1,4 @@
-"""DynUNet's encoder, with its decoder if wanted: MONAI's form of nnU-Net's plain convolutional network."""
+"""The encoder of DynUNet, optionally with its decoder: MONAI's form of nnU-Net's plain convolutional network."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,20 @@ from torch.utils.checkpoint import checkpoint
 
 from orienteer.encoders.base import Encoder, as_triple, strides_so_far
 from orienteer.encoders.cpu_bf16 import exact_where_bf16_fails
-from orienteer.errors import InputError
+from orienteer.settings import require
 from orienteer.types import Triple
 
 
 class DynUNetEncoder(Encoder):
-    """The downward path of `monai.networks.nets.DynUNet`: two convolutions a level, instance normalisation.
+    """The encoder path of `monai.networks.nets.DynUNet`: two convolutions per level, instance normalisation.
 
     Args:
         view_size: size of the views in voxels.
-        filters: channels of each level. The default is what nnU-Net plans for patches of 64 voxels.
+        filters: channels of each level. The default is nnU-Net's plan for patches of 64 voxels.
         kernel_size: convolution kernel of each level: one number, or a list of one entry (a number or three) per level.
-        strides: stride of each level over the one before: a number or three per level.
+        strides: stride of each level relative to the one before: a number or three per level.
         res_block: residual blocks instead of plain ones.
-        decoder: pretrain the upward path too. Every level but the coarsest is then the decoder's.
+        decoder: pretrain the decoder path too. All levels but the coarsest are then those of the decoder.
     """
 
     family = "dynunet"
@@ -37,17 +37,14 @@ class DynUNetEncoder(Encoder):
         decoder: bool = False,
     ) -> None:
         super().__init__()
-        from monai.networks.nets import DynUNet  # here, not above: it takes seconds, and most commands never need it
+        from monai.networks.nets import DynUNet  # imported here: it takes seconds, and most commands do not need it
 
         steps = [as_triple(step) for step in strides]
         kernels = [kernel_size] * len(steps) if isinstance(kernel_size, int) else list(kernel_size)
-        if not len(filters) == len(kernels) == len(steps) >= 3:
-            raise InputError(
-                f"encoder '{self.family}'",
-                wanted="as many filters and kernel sizes as strides, three or more",
-                got=f"{len(filters)} filters, {len(kernels)} kernel sizes, {len(steps)} strides",
-                do="give one of each per level",
-            )
+        wanted = "as many filters and kernel sizes as strides, three or more"
+        got = f"{len(filters)} filters, {len(kernels)} kernel sizes, {len(steps)} strides"
+        matching = len(filters) == len(kernels) == len(steps) >= 3
+        require(matching, f"encoder '{self.family}'", wanted, got, "give one of each per level")
         self.target_arguments = {
             "spatial_dims": 3,
             "in_channels": 1,
@@ -77,19 +74,19 @@ class DynUNetEncoder(Encoder):
             self.upsamples = network.upsamples
 
     def stages(self) -> list[nn.Sequential]:
-        """Returns the input block, the downward blocks and the bottleneck."""
+        """Returns the input block, the downsampling blocks and the bottleneck."""
         return [nn.Sequential(block) for block in (self.input_block, *self.downsamples, self.bottleneck)]
 
     def decoder(self) -> nn.ModuleList:
-        """Returns the upward blocks, where they are pretrained."""
+        """Returns the upsampling blocks, if they are pretrained."""
         return self.upsamples if self.arguments["decoder"] else nn.ModuleList()
 
     def decode(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Returns the decoder's levels, finest first, and the bottleneck; without a decoder the levels as they are."""
+        """Returns the decoder's levels, finest first, and the bottleneck; without a decoder the levels unchanged."""
         recompute = self.grad_checkpointing and self.training
-        given = [levels[-1]]
+        decoded = [levels[-1]]
         for block, skip in zip(self.decoder(), reversed(levels[:-1]), strict=False):
-            with exact_where_bf16_fails(block, given[0], int(skip.shape[2])) as x:
+            with exact_where_bf16_fails(block, decoded[0], int(skip.shape[2])) as x:
                 skip = skip.to(x.dtype)
-                given.insert(0, checkpoint(block, x, skip, use_reentrant=False) if recompute else block(x, skip))
-        return tuple(given) if len(given) > 1 else levels
+                decoded.insert(0, checkpoint(block, x, skip, use_reentrant=False) if recompute else block(x, skip))
+        return tuple(decoded) if len(decoded) > 1 else levels

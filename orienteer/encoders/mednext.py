@@ -1,4 +1,4 @@
-"""MedNeXt's encoder (Roy et al., 2023, arXiv 2303.09975) in its four published sizes, as MONAI builds it."""
+"""The encoder of MedNeXt (Roy et al., 2023, arXiv 2303.09975) in its four published sizes, as MONAI builds it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,13 +18,13 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 class MedNeXtEncoder(Encoder):
-    """The downward path of `monai.networks.nets.MedNeXt`: depthwise convolutions with inverted bottlenecks.
+    """The encoder path of `monai.networks.nets.MedNeXt`: depthwise convolutions with inverted bottlenecks.
 
     Args:
         size: ``s``, ``b``, ``m`` or ``l``.
         view_size: size of the views in voxels.
         init_filters: channels of the first level; each level doubles them. All published sizes have 32.
-        kernel_size: 3 or 5 in the paper, which starts 5 from weights that were trained with 3.
+        kernel_size: 3 or 5 in the paper, where networks with 5 start from weights trained with 3.
     """
 
     target = "monai.networks.nets.MedNeXt"
@@ -32,7 +32,7 @@ class MedNeXtEncoder(Encoder):
 
     def __init__(self, size: str, view_size: Triple, init_filters: int = 32, kernel_size: int = 3) -> None:
         super().__init__()
-        from monai.networks.nets import MedNeXt  # here, not above: it takes seconds, and most commands never need it
+        from monai.networks.nets import MedNeXt  # imported here: it takes seconds, and most commands do not need it
 
         self.family = f"mednext-{size}"
         self.arguments = {"init_filters": init_filters, "kernel_size": kernel_size}
@@ -56,14 +56,14 @@ class MedNeXtEncoder(Encoder):
         self.bottleneck = network.bottleneck
 
     def stages(self) -> list[nn.Sequential]:
-        """Returns the stem with the first level, then each downward block with the level below it."""
+        """Returns the stem with the first level, then each downsampling block with the level below it."""
         below = (*list(self.enc_stages)[1:], self.bottleneck)
         pairs = zip(self.down_blocks, below, strict=True)
         return [nn.Sequential(self.stem, self.enc_stages[0]), *(nn.Sequential(down, level) for down, level in pairs)]
 
 
 def _depths(expansion: Sequence[int], blocks: Sequence[int]) -> dict[str, Any]:
-    """Returns MONAI's arguments for one size; its decoder mirrors the encoder."""
+    """Returns MONAI's arguments for one size; the decoder mirrors the encoder."""
     return {
         "encoder_expansion_ratio": list(expansion[:-1]),
         "bottleneck_expansion_ratio": expansion[-1],

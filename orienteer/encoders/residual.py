@@ -1,4 +1,4 @@
-"""nnU-Net's residual encoder (Isensee et al., 2024, arXiv 2404.09556), from dynamic-network-architectures."""
+"""The residual encoder of nnU-Net (Isensee et al., 2024, arXiv 2404.09556), from dynamic-network-architectures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from orienteer.types import Triple
 class ResidualEncoder(Encoder):
     """The part ``encoder`` of `ResidualEncoderUNet`, with nnU-Net's settings: instance normalisation, leaky ReLU.
 
-    As nnU-Net has it, each residual branch begins as zero: at the first step its convolutions receive a zero gradient.
+    As in nnU-Net, residual branches are initialised to zero: at the first step their convolutions receive no gradient.
 
     Args:
         view_size: size of the views in voxels.
@@ -22,7 +22,7 @@ class ResidualEncoder(Encoder):
             plan copy ``features_per_stage``, ``n_blocks_per_stage``, ``kernel_sizes`` and ``strides`` from its file.
         blocks: residual blocks of each level.
         kernel_size: convolution kernel of each level: one number, or a list of one entry (a number or three) per level.
-        strides: stride of each level over the one before: a number or three per level.
+        strides: stride of each level relative to the one before: a number or three per level.
     """
 
     family = "residual"
@@ -76,7 +76,7 @@ class ResidualEncoder(Encoder):
 
 
 def _library_encoder(target_arguments: dict[str, Any]) -> nn.Module:
-    """Returns the library's encoder, initialised as nnU-Net does it, each of its modules under one name only."""
+    """Returns the library's encoder, initialised as in nnU-Net, each of its modules under one name only."""
     try:
         from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
         from dynamic_network_architectures.building_blocks.residual_encoders import ResidualEncoder as LibraryEncoder
@@ -89,12 +89,12 @@ def _library_encoder(target_arguments: dict[str, Any]) -> nn.Module:
             do=f"run: pip install {INSTALL_RESIDUAL}",
         ) from error
     decoder_only = ("num_classes", "n_conv_per_stage_decoder")
-    own = {key: value for key, value in target_arguments.items() if key not in decoder_only}
-    encoder = LibraryEncoder(**with_classes(own))
+    arguments = {key: value for key, value in target_arguments.items() if key not in decoder_only}
+    encoder: nn.Module = LibraryEncoder(**with_classes(arguments))
     encoder.apply(ResidualEncoderUNet.initialize)
     for module in encoder.modules():
         if isinstance(module, ConvDropoutNormReLU):
-            # The library holds these twice and computes with ``all_modules``. Weights with one name each can be saved
-            # as safetensors and loaded with strict names.
+            # The library registers these twice and computes with ``all_modules``. Weights with one name each can be
+            # saved as safetensors and loaded strictly.
             del module.conv, module.norm
     return encoder

@@ -1,4 +1,4 @@
-"""SegResNet's encoder (Myronenko, 2018, arXiv 1810.11654) as MONAI builds it."""
+"""The encoder of SegResNet (Myronenko, 2018, arXiv 1810.11654) as MONAI builds it."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from orienteer.types import Triple
 
 
 class SegResNetEncoder(Encoder):
-    """The downward path of `monai.networks.nets.SegResNet`: pre-activated residual blocks, group normalisation.
+    """The encoder path of `monai.networks.nets.SegResNet`: pre-activated residual blocks, group normalisation.
 
-    The levels are sums of residual branches, not normalised: a head should begin with a normalisation.
+    The levels are sums of residual branches, not normalised: heads should begin with a normalisation.
 
     Args:
         view_size: size of the views in voxels.
@@ -25,7 +25,7 @@ class SegResNetEncoder(Encoder):
 
     def __init__(self, view_size: Triple, init_filters: int = 16, blocks_down: Sequence[int] = (1, 2, 2, 4)) -> None:
         super().__init__()
-        from monai.networks.nets import SegResNet  # here, not above: it takes seconds, and most commands never need it
+        from monai.networks.nets import SegResNet  # imported here: it takes seconds, and most commands do not need it
 
         self.arguments = {"init_filters": init_filters, "blocks_down": list(blocks_down)}
         self.target_arguments = {

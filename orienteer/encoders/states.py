@@ -1,19 +1,19 @@
-"""Whether a state dict fits a network, tensor by tensor, and loading it only if it does."""
+"""Comparing a state dict with a network, tensor by tensor, and loading it only if it fits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from orienteer.errors import InputError
+from orienteer.settings import require
 
 SHOWN = 3
-"""Names of tensors that a message shows of each kind."""
+"""Number of tensor names of each kind in a message."""
 
 
 @dataclass(frozen=True)
 class StateReport:
-    """How the tensors of a state dict compare with those of a network.
+    """The differences between the tensors of a state dict and those of a network.
 
     Attributes:
         fitting: names that both have, with equal shapes.
@@ -29,7 +29,7 @@ class StateReport:
 
     @property
     def fits(self) -> bool:
-        """Whether every tensor of either has its partner, with the same shape."""
+        """Whether both have the same tensors, with the same shapes."""
         return not (self.missing or self.unexpected or self.reshaped)
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class StateReport:
 
 
 def compare_state(state: Mapping[str, Tensor], network: nn.Module | Mapping[str, Tensor]) -> StateReport:
-    """Returns how a state dict compares with a network, or with the network's own state dict.
+    """Returns the differences between a state dict and a network, or between two state dicts.
 
     Example:
         >>> import torch
@@ -59,19 +59,18 @@ def compare_state(state: Mapping[str, Tensor], network: nn.Module | Mapping[str,
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], what: str, wanted: str, do: str) -> None:
-    """Puts a state dict into a network: every tensor, with its shape, or an error and an unchanged network.
+    """Loads a state dict into a network strictly; on an error the network stays unchanged.
 
     Args:
-        network: takes the weights.
+        network: receives the weights.
         state: tensors by name.
-        what: where the state dict comes from, for the message.
-        wanted: what would have fitted.
-        do: what to do where it does not.
+        what: source of the state dict, for the message.
+        wanted: what would fit.
+        do: what to do if it does not.
 
     Raises:
-        InputError: tensors that are missing, unexpected or of another shape, with the names of the first.
+        InputError: missing or unexpected tensors, or other shapes; the message names the first ones.
     """
     report = compare_state(state, network)
-    if not report.fits:
-        raise InputError(what, wanted=wanted, got=str(report), do=do)
+    require(report.fits, what, wanted, report, do)
     network.load_state_dict(state)

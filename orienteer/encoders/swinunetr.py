@@ -10,17 +10,17 @@ from orienteer.types import Triple
 
 
 class SwinUNETREncoder(Encoder):
-    """The part ``swinViT`` of `monai.networks.nets.SwinUNETR`; the convolutions between it and the decoder stay new.
+    """The part ``swinViT`` of `monai.networks.nets.SwinUNETR`; the convolutions between it and the decoder are not pretrained.
 
-    Each level is normalised over its channels, as the network's own decoder receives it.
+    Each level is normalised over its channels, as the decoder of the network receives it.
 
     Args:
         view_size: size of the views in voxels.
-        feature_size: channels of the first level, a multiple of 12; MONAI's default. Much published work has 48.
+        feature_size: channels of the first level, a multiple of 12; MONAI's default. Many publications use 48.
         depths: attention blocks of each of the four stages.
         num_heads: attention heads of each stage.
-        window_size: edge of an attention window in cells. It shapes the weights, so keep the one of the network that
-            they are meant for.
+        window_size: edge of an attention window in cells. It determines shapes of weights: use that of the network
+            that they are for.
         use_v2: a residual convolution before each stage (SwinUNETR-V2).
     """
 
@@ -37,7 +37,7 @@ class SwinUNETREncoder(Encoder):
         use_v2: bool = False,
     ) -> None:
         super().__init__()
-        from monai.networks.nets import SwinUNETR  # here, not above: it takes seconds, and most commands never need it
+        from monai.networks.nets import SwinUNETR  # imported here: it takes seconds, and most commands do not need it
 
         if not len(depths) == len(num_heads) == 4:
             raise ValueError(f"depths and num_heads have one entry for each of four stages, not {depths}, {num_heads}")
@@ -66,4 +66,5 @@ class SwinUNETREncoder(Encoder):
 
     def level(self, x: Float[Tensor, "items channels cells0 cells1 cells2"]) -> Tensor:
         """Returns the stage's output with each cell normalised over its channels."""
-        return self.swinViT.proj_out(x, normalize=True)
+        normalised: Tensor = self.swinViT.proj_out(x, normalize=True)
+        return normalised

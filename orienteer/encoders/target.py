@@ -1,4 +1,4 @@
-"""The networks that users load pretrained weights into, built from what an encoder says of its target."""
+"""The networks that users load pretrained weights into, built from an encoder's description of its target."""
 
 import importlib
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from orienteer.errors import InputError
+from orienteer.settings import require
 
 TARGETS = (
     "monai.networks.nets.DynUNet",
@@ -18,8 +19,8 @@ TARGETS = (
     "dynamic_network_architectures.architectures.unet.PlainConvUNet",
     "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
 )
-"""The classes that may be built. A weights file names its target, and the modules around these classes hold functions
-that download files and unpickle them, as some other networks do when they are built: hence single names, no prefixes."""
+"""The classes that may be built. A weights file names its target, and the modules of these classes contain functions that
+download and unpickle files, as some other networks do when they are built: hence full names, not prefixes."""
 
 
 def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> nn.Module:
@@ -31,7 +32,7 @@ def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> n
         **changes: arguments to replace, such as the number of classes under the name `Encoder.target_outputs`.
 
     Raises:
-        InputError: the class is none of these, refuses the arguments, or its library is not installed.
+        InputError: another class, arguments that it does not accept, or a library that is not installed.
 
     Example:
         >>> from orienteer.encoders import build_encoder
@@ -40,13 +41,8 @@ def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> n
         >>> network.load_state_dict(encoder.transferable(), strict=False).unexpected_keys
         []
     """
-    if target not in TARGETS:
-        raise InputError(
-            "target",
-            wanted=f"one of {', '.join(TARGETS)}",
-            got=str(target),
-            do="check where the weights file comes from; a network of your own goes into TARGETS",
-        )
+    do = "check where the weights file comes from; add a network of your own to TARGETS"
+    require(target in TARGETS, "target", f"one of {', '.join(TARGETS)}", target, do)
     module, _, name = target.rpartition(".")
     try:
         builder = getattr(importlib.import_module(module), name)
@@ -58,21 +54,22 @@ def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> n
             do=f"run: pip install {'monai' if target.startswith('monai.') else INSTALL_RESIDUAL}",
         ) from error
     try:
-        return builder(**with_classes({**arguments, **changes}))
+        network: nn.Module = builder(**with_classes({**arguments, **changes}))
     except (TypeError, ValueError) as error:
         raise InputError(
             "target_arguments", wanted=f"those of {target}", got=str(error), do="copy the weights and their JSON again"
         ) from error
+    return network
 
 
 INSTALL_RESIDUAL = (
-    "'orienteer[nnunet]' (or, where torchvision cannot be had: pip install --no-deps dynamic-network-architectures)"
+    "'orienteer[nnunet]' (or, if torchvision is not available: pip install --no-deps dynamic-network-architectures)"
 )
-"""How to get nnU-Net's networks, which need neither torchvision nor timm for what is used here."""
+"""How to install nnU-Net's networks; the parts used here need neither torchvision nor timm."""
 
 
 def with_classes(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arguments with the names of torch's classes replaced by the classes themselves.
+    """Returns the arguments with the names of torch's classes replaced by the classes.
 
     Example:
         >>> with_classes({"conv_op": "torch.nn.Conv3d", "n_stages": 6})

@@ -7,13 +7,13 @@ from orienteer.types import Triple
 
 
 class TinyEncoder(DynUNetEncoder):
-    """`DynUNetEncoder` with few channels and a stride-2 stem: most of a network's time goes to its finest level.
+    """`DynUNetEncoder` with few channels and a stride-2 stem, since the finest level takes most of a network's time.
 
     Args:
         view_size: size of the views in voxels.
         filters: channels of each level; each level after the first halves the resolution.
-        stem_stride: stride of the first level. 1 suits scans that hold only views of 16 voxels.
-        decoder: pretrain the upward path too.
+        stem_stride: stride of the first level. 1 is for scans that contain only views of 16 voxels.
+        decoder: pretrain the decoder path too.
     """
 
     family = "tiny"

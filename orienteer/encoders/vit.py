@@ -5,18 +5,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from orienteer.encoders.base import Encoder, as_triple
-from orienteer.errors import InputError
+from orienteer.settings import require
 from orienteer.types import Triple
 
 UNETR_PATCH, UNETR_LAYERS = 16, 12
-"""What `monai.networks.nets.UNETR` has built in."""
+"""Patch size and number of layers of `monai.networks.nets.UNETR`, which are fixed."""
 
 
 class ViTEncoder(Encoder):
-    """`monai.networks.nets.ViT` whose tokens are laid out on the grid of patches again: one level.
+    """`monai.networks.nets.ViT` whose tokens are rearranged to the grid of patches: one level.
 
-    Its position embedding belongs to one view size. With patches of 16 voxels and 12 layers the weights are those of
-    the part ``vit`` of MONAI's UNETR at that image size; otherwise of the ViT alone.
+    Its position embedding is for one view size. With patches of 16 voxels and 12 layers the weights are those of
+    the part ``vit`` of MONAI's UNETR at that image size; otherwise those of the ViT alone.
 
     Args:
         view_size: size of the views in voxels.
@@ -39,7 +39,7 @@ class ViTEncoder(Encoder):
         num_heads: int = 6,
     ) -> None:
         super().__init__()
-        from monai.networks.nets import ViT  # here, not above: it takes seconds, and most commands never need it
+        from monai.networks.nets import ViT  # imported here: it takes seconds, and most commands do not need it
 
         self.arguments = {
             "patch_size": patch_size,
@@ -53,37 +53,35 @@ class ViTEncoder(Encoder):
         self.strides = (as_triple(patch_size),)
         self.divisor = self.strides[-1]
         super().check_size(view_size)  # before anything is built from it
-        own = {"in_channels": 1, "img_size": list(view_size), **self.arguments}
-        network = ViT(**own)
+        target_arguments = {"in_channels": 1, "img_size": list(view_size), **self.arguments}
+        network = ViT(**target_arguments)
         self.patch_embedding = network.patch_embedding
         self.blocks = network.blocks
         self.norm = network.norm
         for block in self.blocks:
-            # The library makes it for cross-attention, which is off. Training in many processes refuses parameters
-            # that never get a gradient; the names must stay, for strict loading.
+            # The library creates it for cross-attention, which is off. Distributed training rejects parameters that
+            # never receive a gradient; the names must stay, for strict loading.
             block.norm_cross_attn.requires_grad_(False)
         self.into_unetr = patch_size == UNETR_PATCH and num_layers == UNETR_LAYERS
         self.target = "monai.networks.nets.UNETR" if self.into_unetr else "monai.networks.nets.ViT"
         if self.into_unetr:
-            own = {key: value for key, value in own.items() if key not in ("patch_size", "num_layers")}
-            own["out_channels"] = 2
-        self.target_arguments = own
+            target_arguments = {
+                key: value for key, value in target_arguments.items() if key not in ("patch_size", "num_layers")
+            }
+            target_arguments["out_channels"] = 2
+        self.target_arguments = target_arguments
 
     def stages(self) -> list[nn.Sequential]:
-        """Returns one stage: the patches, every block, the last normalisation, and the way back to a grid."""
+        """Returns one stage: patch embedding, all blocks, the last normalisation, and the rearrangement to a grid."""
         cells0, cells1, cells2 = (size // div for size, div in zip(self.view_size, self.divisor, strict=True))
         return [nn.Sequential(self.patch_embedding, *self.blocks, self.norm, _ToGrid((cells0, cells1, cells2)))]
 
     def check_size(self, size_vox: Triple) -> None:
-        """Raises an InputError for any size but the one that the position embedding was made for."""
+        """Raises an InputError for any size but that of the position embedding."""
         super().check_size(size_vox)
-        if tuple(size_vox) != tuple(self.view_size):
-            raise InputError(
-                "view_size",
-                wanted=f"{tuple(self.view_size)}, for which this '{self.family}' has position embeddings",
-                got=str(tuple(size_vox)),
-                do=f"use {tuple(self.view_size)}, or build the encoder for {tuple(size_vox)}",
-            )
+        built, given = tuple(self.view_size), tuple(size_vox)
+        wanted = f"{built}, for which this '{self.family}' has position embeddings"
+        require(built == given, "view_size", wanted, given, f"use {built}, or build the encoder for {given}")
 
     def transferable(self) -> dict[str, Tensor]:
         """Returns all weights, under ``vit.`` where the target is UNETR."""
@@ -92,7 +90,7 @@ class ViTEncoder(Encoder):
 
 
 class _ToGrid(nn.Module):
-    """Lays tokens out on the grid of patches that they came from."""
+    """Rearranges tokens to the grid of their patches."""
 
     def __init__(self, cells: Triple) -> None:
         super().__init__()

@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from orienteer.errors import InputError
-from orienteer.features.pictures import colours_of_features, map_of_scans
+from orienteer.features.pictures import feature_colours, map_of_scans
+from orienteer.features.pretrained import Pretrained, ViewVectors, load
 from orienteer.features.vectors import VectorTable, check_vector_path, write_vectors
-from orienteer.features.whole_scan import FrozenEncoder, ViewVectors, frozen_encoder, view_vectors
 from orienteer.files import write_bytes, write_json
-from orienteer.labelled.prepared import failures_text, prepare_named
+from orienteer.labelled.failures import failures_text
+from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
@@ -31,9 +32,9 @@ class EmbedSettings(Selection):
     """How scans become vectors."""
 
     per_view: bool = False
-    """One row per view, with the place of its middle in mm, instead of one row per scan."""
+    """One row per view, with its centre in mm, instead of one row per scan."""
     overlap: float = 0.0
-    """Least share of a view that the next one covers again. 0.5 looks at each place about eight times."""
+    """Least share of a view that the next one covers again. At 0.5 about eight views show each place."""
     pictures: bool = True
     """Draw a map of the scans, and the features of the first few in colours."""
     store: str | None = None
@@ -53,7 +54,7 @@ class Embedding:
         scans: names in the folder, in the order of the vectors.
         vectors: the mean over the views of each scan.
         failures: scans that cannot be used.
-        left_out: files that looked like scans and are none.
+        left_out: files that look like scans and are not.
     """
 
     path: Path
@@ -69,7 +70,7 @@ def embed(
     """Writes one feature vector per scan, or per view with its place in mm, and returns them.
 
     A scan's vector is the mean over a fixed grid of views over its body; the same scan always gives the same vector.
-    The kind of file goes by its ending: .parquet, .npy or .csv.
+    The ending of the file's name chooses its format: .parquet, .npy or .csv.
 
     Args:
         run: run folder, or its encoder.safetensors.
@@ -78,7 +79,7 @@ def embed(
         **settings: any field of `EmbedSettings`, as on the command line.
 
     Raises:
-        InputError: a file that is there already, no scan that can be used, weights that cannot be read.
+        InputError: a file that exists already, no scan that can be used, weights that cannot be read.
 
     Example:
         >>> import contextlib, io, tempfile
@@ -91,73 +92,71 @@ def embed(
         ...     _ = write_phantoms(f"{folder}/scans", count=2, seed=0, progress=False)
         ...     Path(f"{folder}/run").mkdir()
         ...     save_encoder(Path(f"{folder}/run"), build_encoder("tiny", (32, 32, 32)), facts)
-        ...     found = embed(f"{folder}/run", f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
-        >>> found.vectors.shape
+        ...     result = embed(f"{folder}/run", f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
+        >>> result.vectors.shape
         (2, 128)
     """
-    for name, value, what in (("run", run, "a run folder"), ("scans", scans, "a folder"), ("out", out, "a file")):
-        if value is None:
-            do = "orienteer embed RUN --scans FOLDER --out vectors.csv"
-            raise InputError(name, wanted=what, got="none", do=do)
-    assert run is not None
-    assert scans is not None
-    assert out is not None
+    if run is None or scans is None or out is None:
+        raise _missing(run, scans, out)
     options, path = make_settings(EmbedSettings, settings), Path(out)
     check_vector_path(path)
-    frozen = frozen_encoder(run, accelerator=options.accelerator)
+    pretrained = load(run, options.accelerator)
     selection = Selection(options.include, options.exclude, options.frame, options.modality)
     discovery = discover(scans, selection)
     folder = options.store or default_store(run)
-    prepared = prepare_named(discovery, folder, frozen.preparation, selection, options.workers)
+    prepared = prepare_named(discovery, folder, pretrained.preparation, selection, options.workers)
     store = Store.open(folder)
-    found = _all_vectors(frozen, store, prepared.keys, options.overlap)
+    embedded = _embedded(pretrained, store, prepared.keys, options.overlap)
     modalities = {name: store.scan(key).modality for name, key in prepared.keys.items()}
-    write_vectors(path, (_view_rows if options.per_view else _scan_rows)(found, modalities))
-    vectors = np.stack([views.vectors.mean(0) for views in found.values()])
-    _write_card(path, frozen, options)
+    write_vectors(path, (_view_rows if options.per_view else _scan_rows)(embedded, modalities))
+    vectors = np.stack([views.vectors.mean(0) for views in embedded.values()])
+    _write_card(path, pretrained, options)
     if options.pictures:
         write_bytes(path.with_name(f"{path.stem}_map.png"), map_of_scans(vectors, list(modalities.values())))
         for number, (name, key) in enumerate(list(prepared.keys.items())[:PICTURES]):
-            picture = colours_of_features(frozen, store, key, name)
+            picture = feature_colours(pretrained, store, key, name)
             write_bytes(path.with_name(f"{path.stem}_features_{number}.png"), picture)
     if prepared.failures:
         print(failures_text(prepared.failures), flush=True)
-    print(f"{len(found)} scans, vectors of {vectors.shape[1]} numbers: {path}", flush=True)
-    return Embedding(path, tuple(found), vectors, prepared.failures, discovery.left_out)
+    print(f"{len(embedded)} scans, vectors of {vectors.shape[1]} numbers: {path}", flush=True)
+    return Embedding(path, tuple(embedded), vectors, prepared.failures, discovery.left_out)
 
 
 def default_store(run: str | Path) -> Path:
-    """Returns the store beside a run folder: what pretraining prepared is not prepared again."""
+    """Returns the store beside a run folder, where the scans of its pretraining are prepared already."""
     path = Path(run).resolve()
     return (path if path.is_dir() else path.parent).parent / "store"
 
 
-def _all_vectors(
-    frozen: FrozenEncoder, store: Store, keys: Mapping[str, str], overlap: float
-) -> dict[str, ViewVectors]:
-    found: dict[str, ViewVectors] = {}
+def _missing(run: object, scans: object, out: object) -> InputError:
+    wanted = (("run", run, "a run folder"), ("scans", scans, "a folder"), ("out", out, "a file"))
+    name, what = next((name, what) for name, value, what in wanted if value is None)
+    return InputError(name, wanted=what, got="none", do="orienteer embed RUN --scans FOLDER --out vectors.csv")
+
+
+def _embedded(pretrained: Pretrained, store: Store, keys: Mapping[str, str], overlap: float) -> dict[str, ViewVectors]:
+    """Returns the vectors of each scan by name. A scan with two names is encoded once."""
     by_key: dict[str, ViewVectors] = {}
     with Progress("embedding", len(keys), unit="scans") as progress:
-        for name, key in keys.items():
+        for key in keys.values():
             if key not in by_key:
-                by_key[key] = view_vectors(frozen, store, key, overlap)
-            found[name] = by_key[key]
+                by_key[key] = pretrained.view_vectors(store, key, overlap)
             progress.advance()
-    return found
+    return {name: by_key[key] for name, key in keys.items()}
 
 
-def _scan_rows(found: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:
+def _scan_rows(embedded: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:
     columns: dict[str, list[Any]] = {
-        "scan": list(found),
-        "modality": [modalities[name] for name in found],
-        "views": [len(views.vectors) for views in found.values()],
+        "scan": list(embedded),
+        "modality": [modalities[name] for name in embedded],
+        "views": [len(views.vectors) for views in embedded.values()],
     }
-    return VectorTable(columns, np.stack([views.vectors.mean(0) for views in found.values()]))
+    return VectorTable(columns, np.stack([views.vectors.mean(0) for views in embedded.values()]))
 
 
-def _view_rows(found: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:
-    rows = [(name, view) for name, views in found.items() for view in range(len(views.vectors))]
-    centres = np.concatenate([views.centres_mm for views in found.values()])
+def _view_rows(embedded: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:
+    rows = [(name, view) for name, views in embedded.items() for view in range(len(views.vectors))]
+    centres = np.concatenate([views.centres_mm for views in embedded.values()])
     columns: dict[str, list[Any]] = {
         "scan": [name for name, _ in rows],
         "modality": [modalities[name] for name, _ in rows],
@@ -165,17 +164,16 @@ def _view_rows(found: Mapping[str, ViewVectors], modalities: Mapping[str, str]) 
     }
     for axis, axis_name in enumerate(AXIS_NAMES):
         columns[f"centre_{axis_name.replace('-', '_')}_mm"] = np.round(centres[:, axis], 3).tolist()
-    return VectorTable(columns, np.concatenate([views.vectors for views in found.values()]))
+    return VectorTable(columns, np.concatenate([views.vectors for views in embedded.values()]))
 
 
-def _write_card(path: Path, frozen: FrozenEncoder, options: EmbedSettings) -> None:
-    """Writes down what the vectors were made with: vectors of two encoders, or two grids, must not be compared."""
-    card = frozen.card
+def _write_card(path: Path, pretrained: Pretrained, options: EmbedSettings) -> None:
+    """Writes how the vectors were made: vectors of two encoders, or of two grids of views, must not be compared."""
     facts = {
-        "encoder": card["encoder"],
-        "weights_sha256": card["sha256"],
-        "view_size": list(frozen.view_size),
-        "spacing_mm": list(frozen.preparation.spacing_mm or ()),
+        "encoder": pretrained.card["encoder"],
+        "weights_sha256": pretrained.card["sha256"],
+        "view_size": list(pretrained.view_size),
+        "spacing_mm": list(pretrained.preparation.spacing_mm or ()),
         "overlap": options.overlap,
         "row": "a view" if options.per_view else "the mean over a scan's views",
         "vector": "mean over a view's cells of the last level",

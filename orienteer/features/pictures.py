@@ -1,98 +1,87 @@
-"""Pictures of features: a scan's features in three colours beside the scan, and a map of scans."""
+"""Pictures of features: a scan's features in three colours below the scan, and a map of scans."""
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
-from orienteer.draw.figures import new_figure
+from orienteer.draw.figures import full_png, new_figure
 from orienteer.draw.palette import view_colour
 from orienteer.draw.slices import in_plane, three_slices
-from orienteer.features.whole_scan import FrozenEncoder, features_at
+from orienteer.features.pretrained import Pretrained
 from orienteer.scans.store import Store
 from orienteer.types import Triple
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 SPREAD = (2, 98)
-"""Percentiles of a principal component over the body that become no and full colour."""
+"""Percentiles of a principal component over the body that become no colour and full colour."""
 
 LEAST_FIT = 16
-"""Places in the body that the colours need; with fewer of them all places count."""
+"""Fewest places in the body that colours are fitted to; with fewer, all places are used."""
 
 
-def colours_of_features(frozen: FrozenEncoder, store: Store, key: str, name: str) -> bytes:
-    """Returns a PNG: three slices of a scan, and below them its features there, as three principal components in colour.
+def feature_colours(pretrained: Pretrained, store: Store, key: str, name: str) -> bytes:
+    """Returns a PNG: three slices of a scan, and below them its features as three principal components in colour.
 
-    Red, green and blue are the first three principal components of the features of all levels, each level with the
-    same share in them, over the body in these slices. Places of like features have like colours; air is black.
+    Red, green and blue are the first three principal components of the features of all levels, scaled so that each level has
+    the same variance, over the body in these slices. Places with similar features have similar colours; air is black.
 
     Args:
-        name: what to call the scan.
+        name: of the scan, for the title.
     """
     scan = store.scan(key)
     voxels = store.read(key, (0, 0, 0), scan.shape_vox)
     body = _body_voxels(store, key)
-    middle = _middle(body)
-    planes = [_plane(scan.shape_vox, axis, middle[axis]) for axis in range(3)]
+    centre = _centre(body)
+    planes = [_plane(scan.shape_vox, axis, centre[axis]) for axis in range(3)]
     inside = np.concatenate([body[tuple(plane.astype(int).T)] for plane in planes])
-    features = features_at(frozen, store, key, np.concatenate(planes))
+    features = pretrained.features_at(store, key, np.concatenate(planes))
     colours = np.split(
-        _three_colours(features, frozen.encoder.channels, inside), np.cumsum([len(p) for p in planes])[:2]
+        _three_colours(features, pretrained.network.channels, inside), np.cumsum([len(p) for p in planes])[:2]
     )
     figure = new_figure(1100, 850)
     above, below = figure.subfigures(2, 1, squeeze=True)  # type: ignore[misc]
-    three_slices(above, voxels, middle, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
+    three_slices(above, voxels, centre, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
     above.suptitle(name, fontsize=10)
-    every = three_slices(below, voxels, middle, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
+    every = three_slices(below, voxels, centre, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
     for axis, (axes, plane) in enumerate(zip(every, colours, strict=True)):
         across, up = in_plane(axis)
         image = plane.reshape(scan.shape_vox[across], scan.shape_vox[up], 3)
         axes.get_images()[0].set_data(image.transpose(1, 0, 2))
-    below.suptitle("the encoder's features there: three principal components as red, green and blue", fontsize=10)
-    return _png(figure)
+    below.suptitle("features of the encoder: three principal components as red, green and blue", fontsize=10)
+    return full_png(figure)
 
 
 def map_of_scans(vectors: Float32[np.ndarray, "scans channels"], groups: Sequence[str]) -> bytes:
     """Returns a PNG: each scan's vector as a point on its first two principal components, coloured by group.
 
     Args:
-        groups: what each scan is coloured by: its modality, or its class.
+        groups: of each scan, such as its modality or its class.
     """
     places, shares = principal_components(vectors.astype(np.float64), 2)
     figure = new_figure(700, 560)
     axes = figure.subplots()
     for number, group in enumerate(sorted(set(groups))):
-        mine = np.array([item == group for item in groups])
-        axes.scatter(
-            places[mine, 0],
-            places[mine, 1],
-            s=18,
-            color=view_colour(number),
-            label=f"{group} ({mine.sum()})",
-            alpha=0.8,
-        )
+        members = np.array([item == group for item in groups])
+        label = f"{group} ({members.sum()})"
+        axes.scatter(places[members, 0], places[members, 1], s=18, color=view_colour(number), label=label, alpha=0.8)
     axes.set_xlabel(f"1st principal component, {100 * shares[0]:.0f} % of the variance", fontsize=9)
     axes.set_ylabel(f"2nd principal component, {100 * shares[1]:.0f} % of the variance", fontsize=9)
-    axes.set_title("a map of scans: near points have like features", loc="left", fontsize=10)
+    axes.set_title("map of scans: near points have similar features", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)
-    return _png(figure)
+    return full_png(figure)
 
 
 def principal_components(
     values: Float64[np.ndarray, "rows columns"], count: int, fit: Bool[np.ndarray, " rows"] | None = None
 ) -> tuple[Float64[np.ndarray, "rows count"], Float64[np.ndarray, " count"]]:
-    """Returns the rows on their first principal components, and each one's share of the variance.
+    """Returns the coordinates of the rows on their first principal components, and each component's share of the variance.
 
     The sign of a component is chosen so that its largest weight is positive: the same rows give the same picture.
-    Components that the rows do not have (fewer rows or columns than asked for) are zero.
+    Components beyond the number of rows or columns are zero.
 
     Args:
-        fit: the rows that decide the components; by default all.
+        fit: the rows that the components are computed from; by default all.
 
     Example:
         >>> places, shares = principal_components(np.array([[0.0, 0, 1], [2, 0, 1], [4, 0, 1]]), 2)
@@ -125,7 +114,7 @@ def _three_colours(
 
 
 def _body_voxels(store: Store, key: str) -> Bool[np.ndarray, "size0 size1 size2"]:
-    """Returns the body, as fine as its blocks are."""
+    """Returns the body mask, at the resolution of its blocks."""
     shape, blocks = store.scan(key).shape_vox, store.body(key)
     body = blocks.body > 127
     for axis in range(3):
@@ -133,21 +122,15 @@ def _body_voxels(store: Store, key: str) -> Bool[np.ndarray, "size0 size1 size2"
     return body[: shape[0], : shape[1], : shape[2]]
 
 
-def _middle(body: Bool[np.ndarray, "size0 size1 size2"]) -> Triple:
-    """Returns the middle voxel of the body; of the scan where it has none."""
-    found = np.argwhere(body)
-    middle = found.mean(0) if len(found) else (np.array(body.shape) - 1) / 2
-    first, second, third = (round(float(value)) for value in middle)
+def _centre(body: Bool[np.ndarray, "size0 size1 size2"]) -> Triple:
+    """Returns the centre voxel of the body; that of the scan where there is no body."""
+    inside = np.argwhere(body)
+    centre = inside.mean(0) if len(inside) else (np.array(body.shape) - 1) / 2
+    first, second, third = (round(float(value)) for value in centre)
     return first, second, third
 
 
 def _plane(shape_vox: Triple, axis: int, index: int) -> Float[np.ndarray, "points 3"]:
-    """Returns the voxels of one slice, the earlier of its two axes slowest."""
+    """Returns the voxels of one slice; the first of its two axes varies slowest."""
     ranges = [np.arange(length) if other != axis else np.array([index]) for other, length in enumerate(shape_vox)]
     return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float64)
-
-
-def _png(figure: "Figure") -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
-    return file.getvalue()

@@ -1,93 +1,85 @@
-"""A pretrained encoder ready to use: the network, and the very preparation that its training scans went through."""
+"""A pretrained encoder, frozen and ready to use: the network, and the preparation that its training scans went through."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from orienteer.devices import Accelerator, choose_device
+from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
-from orienteer.features.whole_scan import AIR, grid_starts
+from orienteer.features.grid import body_grid, interpolated, mean_over_scan, views_of_points
+from orienteer.features.preprocessed import Preprocessed
+from orienteer.features.reading import read_views
+from orienteer.runs.recipe import preparation_of
 from orienteer.runs.weights import load_encoder
 from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation, prepare_read, prepare_scan
 from orienteer.scans.source import Scan, Selection
+from orienteer.scans.store import Store
 from orienteer.types import Triple, TripleMm
 
 
 @dataclass(frozen=True)
-class Preprocessed:
-    """A scan as the network expects it, and where it lies.
+class ViewVectors:
+    """One vector per view of a scan, and the centre of each view in mm in the body frame."""
 
-    Voxel ``[0, 0, i, j, k]`` of ``images`` has its middle at ``origin_mm + (i, j, k) * spacing_mm`` in the body frame
-    (mm towards right, front, head).
-
-    Attributes:
-        name: what a person calls the scan.
-        images: values from -1 to 1.
-        spacing_mm: voxel size.
-        origin_mm: the middle of the first voxel.
-        modality: ``CT`` or ``MR``, whose intensity rule was used.
-        value_range: the scan's own values that became -1 and 1.
-        view_size: size of the views that the network was trained on, voxels.
-    """
-
-    name: str
-    images: Float[Tensor, "1 1 size0 size1 size2"]
-    spacing_mm: TripleMm
-    origin_mm: TripleMm
-    modality: str
-    value_range: tuple[float, float]
-    view_size: Triple
-
-    def starts_vox(self) -> np.ndarray:
-        """Returns the first voxels, ``(views, 3)``, of the fewest evenly spread views that cover the scan."""
-        size0, size1, size2 = self.images.shape[2:]
-        every = grid_starts((size0, size1, size2), self.view_size, overlap=0.0)
-        return np.stack(np.meshgrid(*every, indexing="ij"), axis=-1).reshape(-1, 3)
-
-    def views(self) -> Float[Tensor, "views 1 view0 view1 view2"]:
-        """Returns the scan cut into views, in the order of `starts_vox`; a scan smaller than a view is set in air."""
-        missing = [max(0, size - length) for length, size in zip(self.images.shape[2:], self.view_size, strict=True)]
-        around = [side for lack in missing[::-1] for side in (lack // 2, lack - lack // 2)]
-        images = torch.nn.functional.pad(self.images, around, value=AIR)
-        size0, size1, size2 = self.view_size
-        at = [[start + lack // 2 for start, lack in zip(row, missing, strict=True)] for row in self.starts_vox()]
-        return torch.cat([images[:, :, i : i + size0, j : j + size1, k : k + size2] for i, j, k in at])
+    vectors: Float32[np.ndarray, "views channels"]
+    centres_mm: Float64[np.ndarray, "views 3"]
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """An encoder in eval mode with its preparation.
+    """An encoder in eval mode with its preparation. Nothing here changes its weights.
 
     Attributes:
         network: the encoder, weights loaded.
-        card: what encoder.json says.
-        preparation: how scans are brought to its form, as in training.
+        card: the contents of encoder.json.
+        preparation: how scans are prepared, as in training. Features of scans prepared otherwise are meaningless.
     """
 
     network: Encoder
     card: dict[str, Any]
     preparation: Preparation
 
+    @property
+    def view_size(self) -> Triple:
+        """The size in voxels of the views that the network was trained on."""
+        return self.network.view_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        weights = chain(self.network.parameters(), self.network.buffers())
+        return next((tensor.device for tensor in weights), torch.device("cpu"))
+
     def __call__(
         self, images: Float[Tensor, "items 1 size0 size1 size2"]
     ) -> tuple[Float[Tensor, "items _ _ _ _"], ...]:
         """Returns the feature maps of every level, finest first, without gradient."""
         with torch.no_grad():
-            return self.network(images)
+            levels: tuple[Tensor, ...] = self.network(images)
+        return levels
+
+    def levels(
+        self, views: Float32[np.ndarray, "views size0 size1 size2"]
+    ) -> tuple[Float[Tensor, "views _ _ _ _"], ...]:
+        """Returns the feature maps of every level, finest first, of an array of views."""
+        return self(torch.from_numpy(views)[:, None].to(self.device))
 
     def preprocess(self, scan: str | Path | Scan, selection: Selection | None = None) -> Preprocessed:
-        """Returns a scan as training saw its scans: turned to RAS, resampled, cut to the body, normalised, rounded.
+        """Returns a scan as in training: turned to RAS, resampled, cropped to the body, normalised, rounded.
 
         Args:
             scan: a file, a folder with one DICOM series, or a `Scan` in memory.
-            selection: the frame of a 4D scan, and the modality where it cannot be told.
+            selection: the frame of a 4D scan, and the modality where it cannot be determined.
 
         Raises:
             InputError: no such file, or a folder with several scans.
@@ -96,11 +88,13 @@ class Pretrained:
         if isinstance(scan, Scan):
             arrays = prepare_read(scan, self.preparation)
         else:
-            found = discover(scan, selection, progress=False).sources
-            if len(found) > 1:
-                names = ", ".join(source.name for source in found[:3])
-                raise InputError(str(scan), wanted="one scan", got=f"{len(found)}: {names} ...", do="name one of them")
-            arrays = prepare_scan(found[0], selection or Selection(), self.preparation)
+            sources = discover(scan, selection, progress=False).sources
+            if len(sources) > 1:
+                names = ", ".join(source.name for source in sources[:3])
+                raise InputError(
+                    str(scan), wanted="one scan", got=f"{len(sources)}: {names} ...", do="name one of them"
+                )
+            arrays = prepare_scan(sources[0], selection or Selection(), self.preparation)
         values = torch.from_numpy(to_values(arrays.voxels))  # as the store reads them, to the last bit
         return Preprocessed(
             name=arrays.name,
@@ -109,22 +103,83 @@ class Pretrained:
             origin_mm=arrays.origin_mm,
             modality=arrays.modality,
             value_range=arrays.value_range,
-            view_size=self.network.view_size,
+            view_size=self.view_size,
         )
 
+    def view_vectors(self, store: Store, key: str, overlap: float = 0.0) -> ViewVectors:
+        """Returns one vector per view over the body: the mean of the last level over the view's cells.
 
-def load(run: str | Path) -> Pretrained:
+        Cells in the air around a scan smaller than a view are ignored.
+
+        Args:
+            store: holds the scan, prepared with `preparation`.
+            overlap: least share of a view that the next one on an axis covers again, 0 to 0.9.
+        """
+        scan = store.scan(key)
+        starts = body_grid(scan.shape_vox, store.body(key), self.view_size, overlap)
+        vectors = [
+            mean_over_scan(self.levels(views)[-1], batch, scan.shape_vox, self.view_size)
+            for batch, views in read_views(store, key, starts, self.view_size)
+        ]
+        centres_vox = starts + (np.array(self.view_size) - 1) / 2
+        centres_mm = np.array(scan.origin_mm) + centres_vox * np.array(scan.spacing_mm)
+        return ViewVectors(np.concatenate(vectors), centres_mm)
+
+    def features_at(
+        self, store: Store, key: str, points_vox: Float64[np.ndarray, "points 3"], overlap: float = 0.5
+    ) -> Float32[np.ndarray, "points channels"]:
+        """Returns the features of all levels, side by side, at places of a scan; finest level first.
+
+        Each level is interpolated linearly. A place that several views show gets the mean of their features, each view
+        weighted by how near the place is to its centre: at the border of a view, features lack half of their surroundings.
+
+        Args:
+            store: holds the scan, prepared with `preparation`.
+            points_vox: places in (fractional) voxels of the prepared scan. Places outside are moved to its nearest border.
+            overlap: least share of a view that the next one on an axis covers again: more is smoother and slower. At 0.5
+                about eight views show each place, at 0.25 two or three.
+        """
+        shape_vox = store.scan(key).shape_vox
+        points_vox = np.clip(points_vox, 0, np.array(shape_vox) - 1)
+        starts, seen = views_of_points(points_vox, shape_vox, self.view_size, overlap)
+        sums = np.zeros((len(points_vox), sum(self.network.channels)), np.float32)
+        total = np.zeros(len(points_vox), np.float32)
+        views_seen = iter(seen)
+        for batch, views in read_views(store, key, starts, self.view_size):
+            levels = self.levels(views)
+            for number, start in enumerate(batch):
+                rows, weights = next(views_seen)
+                local = interpolated([level[number] for level in levels], points_vox[rows] - start, self.view_size)
+                sums[rows] += weights[:, None] * local
+                total[rows] += weights
+        return sums / total[:, None]
+
+    def uncropped(self) -> "Pretrained":
+        """Returns the same for scans that are not cropped to the body: labels may lie where its outline is uncertain."""
+        return replace(self, preparation=replace(self.preparation, crop_to_body=False))
+
+    def random_twin(self, seed: int = 0) -> "Pretrained":
+        """Returns the same architecture with new weights: what features are worth without training."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            twin = build_encoder(self.network.family, self.view_size, **self.network.arguments)
+        return replace(self, network=twin.eval().to(self.device))
+
+
+def load(run: str | Path, accelerator: Accelerator = "cpu", spacing_mm: TripleMm | None = None) -> Pretrained:
     """Returns the encoder of a run ready to use: weights loaded, eval mode, with the preparation of its training scans.
 
     Args:
         run: a run folder, or an ``encoder.safetensors`` with its ``encoder.json`` beside it.
+        accelerator: where to compute; ``auto`` takes a GPU if torch can use one.
+        spacing_mm: voxel size at which scans are prepared, mm. By default that of pretraining.
 
     Raises:
-        InputError: missing, cut or changed files, or weights that do not fit the network that encoder.json names.
+        InputError: missing, cut or changed files, weights that do not fit the network that encoder.json names, or a GPU
+            that is asked for and cannot be used.
 
     Example:
         >>> import tempfile
-        >>> from orienteer.encoders import build_encoder
         >>> from orienteer.phantoms.torso import write_phantoms
         >>> from orienteer.runs.weights import save_encoder
         >>> rules = {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
@@ -137,19 +192,9 @@ def load(run: str | Path) -> Pretrained:
         >>> [tuple(level.shape) for level in pretrained(scan.views()[:2])]
         [(2, 16, 16, 16, 16), (2, 32, 8, 8, 8), (2, 64, 4, 4, 4), (2, 128, 2, 2, 2)]
     """
+    device = choose_device(accelerator)
     encoder, card = load_encoder(run)
-    return Pretrained(encoder, card, preparation_of(card))
-
-
-def preparation_of(card: dict[str, Any]) -> Preparation:
-    """Returns the preparation that encoder.json describes."""
-    rules, crop = card["intensity"], card.get("crop", {})
-    spacing0, spacing1, spacing2 = (float(length) for length in card["spacing_mm"])
-    low, high = (float(value) for value in rules["CT"]["window_hu"])
-    lower, upper = (float(percentile) for percentile in rules["MR"]["percentiles_of_body"])
-    return Preparation(
-        spacing_mm=(spacing0, spacing1, spacing2),
-        ct_window_hu=(low, high),
-        mr_percentiles=(lower, upper),
-        **{name: crop[key] for name, key in (("crop_to_body", "to_body"), ("margin_mm", "margin_mm")) if key in crop},
-    )
+    preparation = preparation_of(card)
+    if spacing_mm is not None:
+        preparation = replace(preparation, spacing_mm=spacing_mm)
+    return Pretrained(encoder.to(device), card, preparation)

@@ -1,4 +1,4 @@
-"""Tables of feature vectors in files: Parquet, NumPy or CSV."""
+"""Files of feature vectors: Parquet, NumPy or CSV."""
 
 import io
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_csv
 
 FORMATS = (".parquet", ".npy", ".csv")
-"""Kinds of files for vectors, known by the end of the name."""
+"""Formats for vectors, chosen by the ending of the file's name."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class VectorTable:
     """One row per scan or per view.
 
     Attributes:
-        columns: what is known of each row (scan, modality, ...), by column name.
+        columns: description of each row (scan, modality, ...), by column name.
         vectors: the features, columns ``v0000``, ``v0001`` ... of the file.
     """
 
@@ -29,22 +29,24 @@ class VectorTable:
 
 
 def check_vector_path(path: Path) -> None:
-    """Stops before any work where vectors could not be written.
+    """Stops before any work if the vectors could not be written.
 
     Raises:
-        InputError: another kind of file, a file that is there already, or Parquet without pyarrow.
+        InputError: another format, a file that exists already, or Parquet without pyarrow.
     """
     if path.suffix not in FORMATS:
-        raise InputError("out", wanted=f"a name that ends in {', '.join(FORMATS)}", got=str(path), do="rename it")
+        raise InputError(
+            "out", wanted=f"a name that ends in {', '.join(FORMATS)}", got=str(path), do="change the ending"
+        )
     if path.suffix == ".parquet":
         _pyarrow()
     taken = [file for file in (path, rows_path(path)) if file.exists()]
     if taken:
-        raise InputError("out", wanted="a new file", got=f"{taken[0]}, which is there", do="choose another --out")
+        raise InputError("out", wanted="a new file", got=f"{taken[0]}, which exists", do="choose another --out")
 
 
 def rows_path(path: Path) -> Path:
-    """Returns where the rows of an .npy file are described; the file itself for the other kinds.
+    """Returns the file that describes the rows of an .npy file; the file itself for the other formats.
 
     Example:
         >>> rows_path(Path("vectors.npy")).name, rows_path(Path("vectors.csv")).name

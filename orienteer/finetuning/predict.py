@@ -14,7 +14,7 @@ from orienteer.finetuning.model_files import read_model_card
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel, load_segmentation
 from orienteer.labelled.datasets import case_name
-from orienteer.labelled.geometry import grid_geometry, source_geometry
+from orienteer.labelled.grids import grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
 from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover

@@ -1,7 +1,7 @@
 """Boxes in voxels, the same boxes on a feature grid, and exact averages of maps inside them.
 
 A box is its two corners, the low and the high end of the continuous interval that it covers on each axis. Nothing is
-rounded: a box that covers a third of a cell counts that cell by a third, so odd sizes lose nothing.
+rounded: a cell that a box covers by a third counts by a third, so odd sizes lose nothing.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.geometry.frames import multiply_axes, voxel_to_cell
-from orienteer.types import Triple
+from orienteer.types import Triple, TripleMm
 
 Points = Float[Tensor, "*boxes 3"]
 
 
 def view_centre_vox(size_vox: Triple) -> tuple[float, float, float]:
-    """Returns the middle of a view in its own voxels: ``(size - 1) / 2`` on each axis.
+    """Returns the centre of a view in its voxels: ``(size - 1) / 2`` on each axis.
 
     Example:
         >>> view_centre_vox((4, 5, 6))
@@ -31,8 +31,8 @@ def box_corners(centre: Points, size: Sequence[float | int]) -> tuple[Points, Po
     """Returns the low and the high corners of boxes, both ``(..., 3)``.
 
     Args:
-        centre: middles of the boxes, ``(..., 3)``, in voxels or cells.
-        size: edge lengths in the same unit, array order; need not be whole.
+        centre: centres of the boxes, ``(..., 3)``, in voxels or cells.
+        size: edge lengths in the same unit, array order; fractions are allowed.
 
     Example:
         >>> low, high = box_corners(torch.tensor([1.5, 2.0, 2.5]), (4, 5, 6))
@@ -46,21 +46,21 @@ def box_corners(centre: Points, size: Sequence[float | int]) -> tuple[Points, Po
 def coverage_weights(
     low: Float[Tensor, " *boxes"], high: Float[Tensor, " *boxes"], cells: int
 ) -> Float[Tensor, "*boxes cells"]:
-    """Returns, along one axis, the share of each box that lies in each cell.
+    """Returns, along one axis, the fraction of each box that lies in each cell.
 
     Args:
         low: low ends of the boxes, in cells.
         high: high ends of the boxes, in cells; above ``low``.
         cells: number of cells of the map along this axis.
 
-    The shares of a box inside the map add up to 1; what reaches out of the map is missing from the sum.
+    The fractions of a box inside the map add up to 1; parts outside the map are missing from the sum.
 
     Example:
         >>> coverage_weights(torch.tensor([-0.5]), torch.tensor([1.0]), 3).tolist()
         [[0.6666666865348816, 0.3333333432674408, 0.0]]
     """
-    middle = torch.arange(cells, device=low.device, dtype=low.dtype)
-    overlap = torch.minimum(high[..., None], middle + 0.5) - torch.maximum(low[..., None], middle - 0.5)
+    centre = torch.arange(cells, device=low.device, dtype=low.dtype)
+    overlap = torch.minimum(high[..., None], centre + 0.5) - torch.maximum(low[..., None], centre - 0.5)
     return overlap.clamp(min=0) / (high - low)[..., None]
 
 
@@ -81,7 +81,7 @@ def box_averages(
     Example:
         >>> ramp = torch.arange(4.0).reshape(1, 1, 4, 1, 1).expand(1, 1, 4, 4, 4)
         >>> low, high = box_corners(torch.tensor([[[4.5, 3.5, 3.5]]]), (3, 3, 3))
-        >>> box_averages(ramp, low, high, (2, 2, 2)).item()  # the middle of the box, in cells: (4.5 + 0.5) / 2 - 0.5
+        >>> box_averages(ramp, low, high, (2, 2, 2)).item()  # the centre of the box, in cells: (4.5 + 0.5) / 2 - 0.5
         2.0
     """
     low, high = voxel_to_cell(low_vox, stride), voxel_to_cell(high_vox, stride)
@@ -98,7 +98,7 @@ def box_grids(
 ) -> Float[Tensor, "items boxes grid grid grid"]:
     """Returns the content of each box resampled to ``grid`` cells per axis, by exact averages.
 
-    Boxes of any size become comparable cell by cell, whatever fraction of a voxel they start at.
+    Boxes of any size and position become comparable cell by cell.
 
     Args:
         maps: one volume per item, in voxels.
@@ -121,3 +121,21 @@ def box_grids(
     out = torch.einsum("nxyz,nbix->nbiyz", maps, weights[0])
     out = torch.einsum("nbiyz,nbjy->nbijz", out, weights[1])
     return torch.einsum("nbijz,nbkz->nbijk", out, weights[2])
+
+
+def overlap_fractions(
+    gaps_mm: Float[Tensor, "*pairs 3"], size_vox: Triple, spacing_mm: TripleMm
+) -> Float[Tensor, " *pairs"]:
+    """Returns the fraction of a view that lies in another view of the same size, 0 to 1.
+
+    Args:
+        gaps_mm: gaps between the centres of the two views, mm.
+        size_vox: size of a view in voxels.
+        spacing_mm: voxel size in mm.
+
+    Example:
+        >>> overlap_fractions(torch.tensor([8.0, 0.0, -4.0]), (16, 16, 16), (1.0, 1.0, 1.0)).item()
+        0.375
+    """
+    extent_mm = torch.tensor(size_vox, device=gaps_mm.device) * torch.tensor(spacing_mm, device=gaps_mm.device)
+    return (1 - gaps_mm.abs() / extent_mm).clamp(min=0).prod(dim=-1)

@@ -12,19 +12,19 @@ from orienteer.geometry.frames import add_axes, divide_axes
 from orienteer.types import Triple, TripleMm
 
 NEAR, FAR = 0, 1
-"""Places of the two parts on the ``sides`` axis."""
+"""Indices of the two parts on the ``sides`` axis."""
 
 
-def gap_matrix(places: Float[Tensor, "batch views 3"]) -> Float[Tensor, "batch views views 3"]:
-    """Returns the gaps between all views of a set: ``gaps[b, i, j] = places[b, j] - places[b, i]``, from i to j.
+def gap_matrix(positions: Float[Tensor, "batch views 3"]) -> Float[Tensor, "batch views views 3"]:
+    """Returns the gaps between all views of a set: ``gaps[b, i, j] = positions[b, j] - positions[b, i]``, from i to j.
 
-    Antisymmetric, zero on the diagonal, and the same when all places move together. The unit is that of ``places``.
+    Antisymmetric, zero on the diagonal, and unchanged by a common shift. The unit is that of ``positions``.
 
     Example:
         >>> gap_matrix(torch.tensor([[[0.0, 0.0, 0.0], [10.0, 0.0, -5.0]]]))[0, 0, 1].tolist()
         [10.0, 0.0, -5.0]
     """
-    return places[:, None, :, :] - places[:, :, None, :]
+    return positions[:, None, :, :] - positions[:, :, None, :]
 
 
 def distances(gaps: Float[Tensor, "*pairs 3"]) -> Float[Tensor, " *pairs"]:
@@ -34,11 +34,12 @@ def distances(gaps: Float[Tensor, "*pairs 3"]) -> Float[Tensor, " *pairs"]:
         >>> distances(torch.tensor([3.0, 0.0, 4.0])).item()
         5.0
     """
-    return torch.linalg.vector_norm(gaps, dim=-1)
+    lengths: Tensor = torch.linalg.vector_norm(gaps, dim=-1)
+    return lengths
 
 
 def pair_index(views: int, device: torch.device | str = "cpu") -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
-    """Returns the V(V-1)/2 pairs i < j of a view set as two index tensors, so that ``gaps[:, i, j]`` picks each once.
+    """Returns the V(V-1)/2 pairs i < j of a view set as two index tensors, so that ``gaps[:, i, j]`` selects each once.
 
     Example:
         >>> i, j = pair_index(3)
@@ -50,7 +51,7 @@ def pair_index(views: int, device: torch.device | str = "cpu") -> tuple[Int[Tens
 
 
 def half_size_vox(size_vox: Triple) -> tuple[float, float, float]:
-    """Returns the size of a near or far part: half the view on each axis, fractions kept for odd sizes.
+    """Returns the size of a near or far part: half the view on each axis, without rounding.
 
     Example:
         >>> half_size_vox((32, 48, 31))
@@ -63,13 +64,12 @@ def half_size_vox(size_vox: Triple) -> tuple[float, float, float]:
 def near_far_centres(
     gaps_mm: Float[Tensor, "batch views views 3"], size_vox: Triple, spacing_mm: TripleMm
 ) -> Float[Tensor, "batch views views sides=2 3"]:
-    """Returns the middles of the near and far parts of view i with respect to view j, in the voxels of view i.
+    """Returns the centres of the near and far parts of view i with respect to view j, in the voxels of view i.
 
     From the centre of i, walk towards j as far as a box of half the view's size stays inside view i: that is the near
     part (``[b, i, j, NEAR]``); the same way backwards gives the far part (``[b, i, j, FAR]``). The room on each side is
     a quarter of the view, and the axis that uses up its room first limits all three, so the walk stays exactly on the
-    line of centres.
-    Where two views coincide there is no direction, and both parts sit in the middle.
+    line of centres. If two views coincide there is no direction, and both parts lie at the centre of the view.
 
     Args:
         gaps_mm: gaps from view i to view j, mm.

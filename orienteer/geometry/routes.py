@@ -1,4 +1,4 @@
-"""Routes through all views of a set: which ones there are, and what the edges along them add up to."""
+"""Routes through all views of a set, and sums of edges along them."""
 
 from itertools import permutations
 
@@ -24,12 +24,12 @@ def all_routes(views: int) -> RouteIndex:
 def sample_routes(views: int, count: int, generator: torch.Generator) -> RouteIndex:
     """Returns ``count`` random ordered routes, each through all views once.
 
-    Each route is drawn on its own, every order equally likely; two rows may be the same route.
+    Routes are drawn independently, every order equally likely; two rows may be equal.
 
     Args:
         views: number of views in a set.
         count: number of routes.
-        generator: the source of chance, on the CPU, so that every device sees the same routes.
+        generator: on the CPU, so that every device uses the same routes.
 
     Example:
         >>> routes = sample_routes(6, 24, torch.Generator().manual_seed(0))
@@ -40,7 +40,7 @@ def sample_routes(views: int, count: int, generator: torch.Generator) -> RouteIn
 
 
 def closed(routes: RouteIndex) -> Int[Tensor, "routes steps+1"]:
-    """Returns the routes led back to where they began.
+    """Returns the routes closed by a last step back to their first view.
 
     Example:
         >>> closed(torch.tensor([[2, 0, 1]])).tolist()
@@ -66,7 +66,7 @@ def route_sums(edges: Edges, routes: RouteIndex) -> Float[Tensor, "batch routes 
 
 
 def route_gaps(gaps: Edges, routes: RouteIndex) -> Float[Tensor, "batch routes 3"]:
-    """Returns the truth of each route's sum: the gap from its first view to its last.
+    """Returns the true sum of each route: the gap from its first view to its last.
 
     Example:
         >>> gaps = torch.arange(27.0).reshape(1, 3, 3, 3)

@@ -1,10 +1,10 @@
-"""Reads which scan belongs to which label map: a dataset.json (Decathlon or nnU-Net), or two folders of equal names."""
+"""Which scan belongs to which label map: a dataset.json (Decathlon or nnU-Net), or two folders with equal names."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from orienteer.errors import InputError
 from orienteer.scans.discover import SUFFIXES, discover
@@ -19,9 +19,9 @@ class Case:
     """A scan and its label map.
 
     Attributes:
-        name: how tables call it: the scan's path without the end of its name.
+        name: the scan's path without the ending; its name in tables.
         source: the scan.
-        labels: file of the label map; it may turn out not to be there.
+        labels: file of the label map; it may be missing.
     """
 
     name: str
@@ -35,9 +35,9 @@ class LabelledData:
 
     Attributes:
         cases: sorted by name.
-        classes: name of each label value, background (0) among them. None: nobody says, the label maps will tell.
-        modality: what the data set says about itself, or ``auto``.
-        failures: cases that are not whole, with the reason.
+        classes: name of each label value, background (0) among them; None where the data do not name them.
+        modality: what the data set declares, or ``auto``.
+        failures: incomplete cases, with the reason.
     """
 
     cases: tuple[Case, ...]
@@ -51,11 +51,11 @@ def read_dataset(data: str | None, images: str | None, labels: str | None) -> La
 
     Args:
         data: a dataset.json, or the folder that holds it.
-        images: folder of scans, where there is no dataset.json.
+        images: folder of scans, without a dataset.json.
         labels: folder of label maps, named like their scans.
 
     Raises:
-        InputError: nothing was named, or what was named cannot be read.
+        InputError: nothing was named, or it cannot be read.
     """
     if (data is None) == (images is None and labels is None) or (images is None) != (labels is None):
         raise InputError(
@@ -64,26 +64,26 @@ def read_dataset(data: str | None, images: str | None, labels: str | None) -> La
             got=f"data {data}, images {images}, labels {labels}",
             do="give --data dataset.json, or --images FOLDER and --labels FOLDER",
         )
-    found = _from_folders(Path(str(images)), Path(str(labels))) if data is None else _from_json(Path(data))
-    whole: dict[str, Case] = {}
-    failures = list(found.failures)
-    for case in found.cases:
+    listed = _from_folders(Path(str(images)), Path(str(labels))) if data is None else _from_json(Path(data))
+    complete: dict[str, Case] = {}
+    failures = list(listed.failures)
+    for case in listed.cases:
         if not case.labels.is_file():
-            do = "add it, or take the scan out of the data set"
+            do = "add it, or remove the scan from the data set"
             failures.append(Failure(case.name, "read", f"no label map {case.labels.name}", do))
-        elif case.name in whole:
-            reason = f"{case.source.name} has the name of {whole[case.name].source.name}"
+        elif case.name in complete:
+            reason = f"{case.source.name} has the name of {complete[case.name].source.name}"
             failures.append(Failure(case.name, "read", reason, "rename one of them, or leave one out"))
         else:
-            whole[case.name] = case
-    if not whole:
+            complete[case.name] = case
+    if not complete:
         got = f"none; {failures[0].name}: {failures[0].reason}" if failures else "none"
         raise InputError("data", wanted="at least one scan with a label map", got=got, do="check the paths")
-    return LabelledData(tuple(whole.values()), found.classes, found.modality, tuple(failures))
+    return LabelledData(tuple(complete.values()), listed.classes, listed.modality, tuple(failures))
 
 
 def case_name(name: str) -> str:
-    """Returns a scan's name without the end that tells its format.
+    """Returns a scan's name without the ending of its format and the channel number that nnU-Net adds.
 
     Example:
         >>> case_name("imagesTr/la_003.nii.gz"), case_name("imagesTr/la_003_0000.nii.gz")
@@ -95,36 +95,37 @@ def case_name(name: str) -> str:
 
 def _from_json(path: Path) -> LabelledData:
     path = path / "dataset.json" if path.is_dir() else path
-    try:
-        said = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            str(path),
-            wanted="a dataset.json",
-            got=f"none that can be read ({type(error).__name__})",
-            do="check the path",
-        ) from error
-    channels = said.get("channel_names", said.get("modality", {})) if isinstance(said, dict) else None
-    if not isinstance(said, dict) or not isinstance(channels, dict) or "labels" not in said:
-        raise _malformed(
-            path, "a JSON object with `labels`, and `training` or files in imagesTr and labelsTr", "another"
-        )
+    content = _read_json(path)
+    channels = content.get("channel_names", content.get("modality", {}))
+    if not isinstance(channels, dict) or "labels" not in content:
+        raise _malformed(path, _OBJECT, "another")
     if len(channels) > 1:
         raise _malformed(path, "scans of one channel", f"{len(channels)}: {', '.join(map(str, channels.values()))}")
-    pairs = _listed(path, said["training"]) if "training" in said else _nnunet_pairs(path, said)
-    cases = []
+    pairs = _listed(path, content["training"]) if "training" in content else _nnunet_pairs(path, content)
+    cases, missing = [], []
     for image, labels in pairs:
-        file = path.parent / image
-        name = Path(image).as_posix()
-        cases.append(Case(case_name(name), _file_source(file, name), path.parent / labels))
-    there = [case for case in cases if case.source.files[0].is_file()]
-    gone = tuple(
-        Failure(case.name, "read", "no such scan", "add it, or take it out of dataset.json")
-        for case in cases
-        if not case.source.files[0].is_file()
-    )
+        file, name = path.parent / image, Path(image).as_posix()
+        case = Case(case_name(name), _file_source(file, name), path.parent / labels)
+        if file.is_file():
+            cases.append(case)
+        else:
+            missing.append(Failure(case.name, "read", "no such scan", "add it, or remove it from dataset.json"))
     modality = _modality(next(iter(channels.values()), ""))
-    return LabelledData(_sorted(there), _classes(path, said["labels"]), modality, gone)
+    return LabelledData(_sorted(cases), _classes(path, content["labels"]), modality, tuple(missing))
+
+
+_OBJECT = "a JSON object with `labels`, and `training` or files in imagesTr and labelsTr"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        got = f"none that can be read ({type(error).__name__})"
+        raise InputError(str(path), wanted="a dataset.json", got=got, do="check the path") from error
+    if not isinstance(content, dict):
+        raise _malformed(path, _OBJECT, "another")
+    return content
 
 
 def _listed(path: Path, rows: Any) -> list[tuple[str, str]]:
@@ -134,9 +135,9 @@ def _listed(path: Path, rows: Any) -> list[tuple[str, str]]:
     return [(_plain(row["image"]), _plain(row["label"])) for row in rows]
 
 
-def _nnunet_pairs(path: Path, said: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Returns the pairs that nnU-Net's names give: imagesTr/CASE_0000.END and labelsTr/CASE.END."""
-    end = str(said.get("file_ending", ".nii.gz"))
+def _nnunet_pairs(path: Path, content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Returns the pairs with nnU-Net's names: imagesTr/CASE_0000.END and labelsTr/CASE.END."""
+    end = str(content.get("file_ending", ".nii.gz"))
     images = sorted(path.parent.joinpath("imagesTr").glob(f"*_0000{end}"))
     return [(f"imagesTr/{image.name}", f"labelsTr/{image.name.removesuffix(f'_0000{end}')}{end}") for image in images]
 
@@ -144,45 +145,46 @@ def _nnunet_pairs(path: Path, said: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _from_folders(images: Path, labels: Path) -> LabelledData:
     if not labels.is_dir():
         raise InputError("labels", wanted="a folder of label maps", got=str(labels), do="check the path")
-    found = discover(images)
+    scans = discover(images)
     by_name: dict[str, Path] = {}
     for path in sorted(labels.rglob("*")):
         if path.is_file() and path.name.lower().endswith(tuple(SUFFIXES)):
             by_name.setdefault(case_name(path.relative_to(labels).as_posix()), path)
     missing = labels / "missing"
-    cases = [Case(case_name(item.name), item, by_name.get(case_name(item.name), missing)) for item in found.sources]
+    cases = [Case(case_name(item.name), item, by_name.get(case_name(item.name), missing)) for item in scans.sources]
     named = [
         Case(case.name, case.source, labels / f"{case.name}.*") if case.labels == missing else case for case in cases
     ]
-    inside = labels.resolve()  # the folder of label maps may lie in that of the scans
+    inside = labels.resolve()  # the folder of label maps may be inside that of the scans
     failures = tuple(
         Failure(item.name, "discover", item.reason, "check the file")
-        for item in found.left_out
+        for item in scans.left_out
         if not (images / item.name).resolve().is_relative_to(inside)
     )
     return LabelledData(_sorted(named), None, "auto", failures)
 
 
-def _classes(path: Path, said: Any) -> dict[int, str]:
+def _classes(path: Path, labels: Any) -> dict[int, str]:
     """Returns name by value, from ``{"0": "background"}`` as from ``{"background": 0}``."""
     try:
-        turned = {int(key): str(value) for key, value in said.items()}
+        names = {int(key): str(value) for key, value in labels.items()}
     except (ValueError, TypeError, AttributeError):
         try:
-            turned = {int(value): str(key) for key, value in said.items()}
+            names = {int(value): str(key) for key, value in labels.items()}
         except (ValueError, TypeError, AttributeError):
-            raise _malformed(path, "`labels` with one whole number per class", str(said)) from None
-    if "ignore" in turned.values():
+            raise _malformed(path, "`labels` with one whole number per class", str(labels)) from None
+    if "ignore" in names.values():
         raise _malformed(path, "labels without a class to ignore", "`ignore`")
-    if min(turned, default=-1) != 0 or len(turned) < 2:
-        raise _malformed(path, "`labels` with background as 0 and at least one class above it", str(said))
-    return dict(sorted(turned.items()))
+    if min(names, default=-1) != 0 or len(names) < 2:
+        raise _malformed(path, "`labels` with background as 0 and at least one class above it", str(labels))
+    return dict(sorted(names.items()))
 
 
-def _modality(said: object) -> Modality:
-    words = str(said).upper()
-    found = "CT" if words.startswith("CT") else "MR" if "MR" in words or words in ("T1", "T2", "FLAIR") else "auto"
-    return cast(Modality, found)
+def _modality(declared: object) -> Modality:
+    word = str(declared).upper()
+    if word.startswith("CT"):
+        return "CT"
+    return "MR" if "MR" in word or word in ("T1", "T2", "FLAIR") else "auto"
 
 
 def _file_source(file: Path, name: str) -> ScanSource:
@@ -201,4 +203,4 @@ def _plain(path: Any) -> str:
 
 
 def _malformed(path: Path, wanted: str, got: str) -> InputError:
-    return InputError(str(path), wanted=wanted, got=got, do="see docs/finetune.md for the forms that are understood")
+    return InputError(str(path), wanted=wanted, got=got, do="use a form that docs/finetune.md describes")

@@ -17,12 +17,12 @@ SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)
-class Labels:
-    """What a CSV says about scans.
+class LabelTable:
+    """The labels of a CSV.
 
     Attributes:
         labels: class by scan, in the order of the file.
-        splits: ``train`` or ``test`` by scan; None where the file has no such column.
+        splits: ``train`` or ``test`` by scan; None without such a column.
     """
 
     labels: dict[str, str]
@@ -34,12 +34,12 @@ class Labels:
         return sorted(set(self.labels.values()))
 
 
-def read_label_csv(path: str | Path) -> Labels:
-    """Returns the labels of a CSV with the columns ``scan``, ``label`` and, where wanted, ``split`` (train or test).
+def read_label_csv(path: str | Path) -> LabelTable:
+    """Returns the labels of a CSV with the columns ``scan``, ``label`` and, optionally, ``split`` (train or test).
 
     Raises:
-        InputError: a column that is missing, an empty value, a scan in two rows, another split than train or test, fewer
-            than two classes, or a class without a scan to train on.
+        InputError: a missing column, an empty value, a scan in two rows, a split other than train or test, fewer than two
+            classes, or a class without a scan to train on.
 
     Example:
         >>> import tempfile
@@ -51,27 +51,31 @@ def read_label_csv(path: str | Path) -> Labels:
     """
     rows = _rows(Path(path))
     scans = [row["scan"] for row in rows]
-    twice = [scan for scan, count in Counter(scans).items() if count > 1]
-    if twice:
-        lines = [str(number + 2) for number, scan in enumerate(scans) if scan == twice[0]]
-        got = f"{twice[0]!r} in lines {', '.join(lines)}" + (f" and {len(twice) - 1} more" if len(twice) > 1 else "")
+    repeated = [scan for scan, count in Counter(scans).items() if count > 1]
+    if repeated:
+        lines = [str(number + 2) for number, scan in enumerate(scans) if scan == repeated[0]]
+        more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
+        got = f"{repeated[0]!r} in lines {', '.join(lines)}{more}"
         raise InputError(str(path), wanted="each scan in one row", got=got, do="remove the rows that repeat a scan")
-    labels = Labels(
+    labels = LabelTable(
         {row["scan"]: row["label"] for row in rows},
         {row["scan"]: row["split"] for row in rows} if "split" in rows[0] else None,
     )
     if len(labels.classes) < 2:
-        got = f"one, {labels.classes[0]!r}"
-        raise InputError(
-            str(path), wanted="at least two classes in column label", got=got, do="add scans of another class"
-        )
+        wanted, got = "at least two classes in column label", f"one, {labels.classes[0]!r}"
+        raise InputError(str(path), wanted=wanted, got=got, do="add scans of another class")
     if labels.splits is not None:
         check_classes(str(path), labels, [scan for scan, split in labels.splits.items() if split == "train"])
     return labels
 
 
-def check_classes(what: str, labels: Labels, training: Sequence[str]) -> None:
+def check_classes(what: str, labels: LabelTable, training: Sequence[str]) -> None:
     """Stops where a class has no scan to train on.
+
+    Args:
+        what: where the labels come from, for the message.
+        labels: of all scans.
+        training: scans to train on.
 
     Raises:
         InputError: naming the classes.
@@ -82,28 +86,34 @@ def check_classes(what: str, labels: Labels, training: Sequence[str]) -> None:
             what,
             wanted="every class among the scans to train on",
             got=f"none of class {', '.join(absent)} in {len(training)} training scans",
-            do="move scans of it into the training part, or remove the class",
+            do="move scans of this class to the training part, or remove the class",
         )
 
 
 def match_scans(what: str, wanted: Iterable[str], sources: Sequence[ScanSource], folder: str) -> dict[str, ScanSource]:
-    """Returns the scan behind each name of a table: its path in the folder, with or without the ending.
+    """Returns the scan that each name in a table stands for: its path in the folder, with or without the ending.
+
+    Args:
+        what: the table, for messages.
+        wanted: names in the table.
+        sources: scans of the folder.
+        folder: the folder, for messages.
 
     Raises:
-        InputError: names that no scan has, or that several have; with the nearest ones.
+        InputError: names that no scan has, with the nearest ones, or that several have.
     """
     known: dict[str, list[ScanSource]] = {}
     for source in sources:
         for name in {source.name, _without_ending(source.name)}:
             known.setdefault(name, []).append(source)
-    found, unknown = {}, []
+    scans, unknown = {}, []
     for name in wanted:
-        match = known.get(name, [])
-        if len(match) > 1:
-            got = f"{name!r}, which is {' and '.join(item.name for item in match[:3])}"
+        matches = known.get(name, [])
+        if len(matches) > 1:
+            got = f"{name!r}, which is {' and '.join(item.name for item in matches[:3])}"
             raise InputError(what, wanted="names of one scan each", got=got, do="write the name with its ending")
-        if match:
-            found[name] = match[0]
+        if matches:
+            scans[name] = matches[0]
         else:
             unknown.append(name)
     if unknown:
@@ -114,7 +124,7 @@ def match_scans(what: str, wanted: Iterable[str], sources: Sequence[ScanSource],
             got=f"{len(unknown)} unknown, first {unknown[0]!r}",
             do=f"did you mean {' or '.join(near)}?" if near else "write paths as they are inside the folder of scans",
         )
-    return found
+    return scans
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -130,20 +140,20 @@ def _rows(path: Path) -> list[dict[str, str]]:
         got = f"no column {' and no column '.join(missing)} among {', '.join(columns) or 'nothing'}"
         raise InputError(
             str(path),
-            wanted="a CSV with the columns scan, label and, where wanted, split",
+            wanted="a CSV with the columns scan, label and, optionally, split",
             got=got,
             do="name the columns in the first line",
         )
     reader.fieldnames = columns
     rows = []
     for number, row in enumerate(reader, start=2):
-        rows.append(_checked(path, number, {name: (row[name] or "").strip() for name in columns if name in _USED}))
+        rows.append(_checked(path, number, {name: (row[name] or "").strip() for name in columns if name in _COLUMNS}))
     if not rows:
         raise InputError(str(path), wanted="a row for each scan", got="no rows", do="add rows below the first line")
     return rows
 
 
-_USED = ("scan", "label", "split")
+_COLUMNS = ("scan", "label", "split")
 
 
 def _checked(path: Path, line: int, row: dict[str, str]) -> dict[str, str]:
@@ -153,7 +163,7 @@ def _checked(path: Path, line: int, row: dict[str, str]) -> dict[str, str]:
         raise InputError(f"{path}, line {line}", wanted=f"a value for {empty[0]}", got="none", do=do)
     if "split" in row and row["split"] not in SPLITS:
         wanted = f"split {' or '.join(SPLITS)}"
-        raise InputError(f"{path}, line {line}", wanted=wanted, got=repr(row["split"]), do="write one of these")
+        raise InputError(f"{path}, line {line}", wanted=wanted, got=repr(row["split"]), do="use one of these")
     return row
 
 

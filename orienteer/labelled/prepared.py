@@ -1,9 +1,9 @@
-"""Scans of a folder, prepared for an encoder and found again by the names that the folder gives them."""
+"""Scans of a folder, prepared into a store, with the key of each by its name in the folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from orienteer.errors import InputError
+from orienteer.labelled.failures import require_usable
 from orienteer.scans.content import contents
 from orienteer.scans.index import Failure, FileState, Index
 from orienteer.scans.preparation import Preparation
@@ -13,10 +13,10 @@ from orienteer.scans.source import Discovery, Selection
 
 @dataclass(frozen=True)
 class PreparedScans:
-    """What became of a folder's scans.
+    """The scans of a folder after preparation.
 
     Attributes:
-        keys: key in the store by name in the folder, sorted by name. A scan that lies there twice has two names.
+        keys: key in the store by name in the folder, sorted by name. A scan that is there twice has two names.
         failures: scans that cannot be used, with the reason.
     """
 
@@ -34,7 +34,7 @@ def prepare_named(
 ) -> PreparedScans:
     """Prepares scans into a store and returns the key of each by name.
 
-    The store knows a scan by its content, under the name that it was first seen by, perhaps in another folder.
+    The store identifies a scan by its content and keeps the name under which it was first prepared, perhaps in another folder.
 
     Raises:
         InputError: no scan at all can be used.
@@ -44,45 +44,21 @@ def prepare_named(
     ready, failed = set(report.keys), {failure.name for failure in report.failures}
     keys = {}
     with Index.for_reading(Path(store)) as index:
-        for source, content in contents(discovery.sources, _Remembered(index)):
+        for source, content in contents(discovery.sources, _ReadOnlyIndex(index)):
             if source.name in failed or isinstance(content, OSError):
                 continue
             key = scan_key(content.hash, source, selection, preparation.fingerprint())
             if key in ready:
                 keys[source.name] = key
-    if not keys:
-        first = report.failures[0]
-        raise InputError(
-            "scans",
-            wanted="at least one that can be used",
-            got=f"{len(failed)} that cannot; {first.name}: {first.reason}",
-            do=first.do,
-        )
+    require_usable("scans", "at least one that can be used", keys, report.failures)
     return PreparedScans(dict(sorted(keys.items())), report.failures)
 
 
-def failures_text(failures: tuple[Failure, ...], most: int = 5) -> str:
-    """Returns the scans that cannot be used, counted and named, one a line; nothing where there are none.
-
-    Example:
-        >>> print(failures_text((Failure("a.nii", "read", "an empty file", "copy it again"),)))
-        1 scan cannot be used:
-          a.nii (read): an empty file. Do this: copy it again.
-    """
-    if not failures:
-        return ""
-    lines = [f"{len(failures)} {'scan' if len(failures) == 1 else 'scans'} cannot be used:"]
-    lines += [
-        f"  {item.name} ({item.step}): {item.reason}. Do this: {item.do.rstrip('.')}." for item in failures[:most]
-    ]
-    return "\n".join(lines + ([f"  ... and {len(failures) - most} more"] if len(failures) > most else []))
-
-
-class _Remembered(Index):
-    """An index that looks up hashes and writes down none."""
+class _ReadOnlyIndex(Index):
+    """An index that looks up hashes and records none."""
 
     def __init__(self, index: Index) -> None:
         super().__init__(index._connection)
 
     def add_content(self, path: Path, state: FileState, content: str) -> None:
-        """Keeps nothing: the store is another process's to write."""
+        """Records nothing: another process may be writing to the store."""

@@ -1,4 +1,4 @@
-"""Which labelled cases are trained on and which are tested: dealt by file name, or as nnU-Net's splits_final.json says."""
+"""Which labelled cases are for training and which for testing: dealt by file name, or from nnU-Net's splits_final.json."""
 
 import hashlib
 import json
@@ -20,14 +20,14 @@ def split_cases(
 ) -> tuple[list[str], list[str]]:
     """Returns the names of the training and of the test cases.
 
-    Cases in the order of their file names are dealt in turn to the folds; with a split file, its entry number ``fold``
-    says it, and cases that it does not name are left out. Which training cases a fraction keeps is decided by a hash of
+    Cases in the order of their file names are dealt in turn to the folds. With a split file, its entry number ``fold``
+    decides, and cases that it does not name are left out. Which training cases a fraction keeps is decided by a hash of
     seed and name, so that a smaller fraction is a part of a larger one.
 
     Args:
         cases: names of all cases.
-        folds: number of parts; of no account where there is a split file.
-        fold: which part is the test set.
+        folds: number of parts; ignored where there is a split file.
+        fold: which part is the test set, 0 to folds - 1; or which entry of the split file.
         fraction: share of the training cases to keep, above 0 and up to 1.
         seed: decides which.
         split: a file like nnU-Net's splits_final.json: a list of ``{"train": [names], "val": [names]}``.
@@ -43,13 +43,32 @@ def split_cases(
     if split is not None:
         training, test = read_split_file(split, fold, cases, aside)
     else:
-        if folds > len(cases):
-            wanted = f"at most as many as there are cases, {len(cases)}"
-            raise InputError("folds", wanted=wanted, got=str(folds), do="use fewer folds")
+        check_folds(folds, len(cases), "cases")
         ordered = sorted(cases, key=lambda name: (Path(name).name, name))
-        test = ordered[fold::folds] if folds > 1 else []
+        test = deal(ordered, folds, fold)
         training = sorted(set(ordered) - set(test))
     return draw_cases(training, fraction, seed), sorted(test)
+
+
+def check_folds(folds: int, count: int, what: str) -> None:
+    """Stops where there are more folds than cases.
+
+    Raises:
+        InputError: with the largest number of folds.
+    """
+    if folds > count:
+        wanted = f"at most as many as there are {what}, {count}"
+        raise InputError("folds", wanted=wanted, got=str(folds), do="use fewer folds")
+
+
+def deal(names: Sequence[str], folds: int, fold: int) -> list[str]:
+    """Returns the names that are dealt in turn to one fold; none with a single fold, which trains on everything.
+
+    Example:
+        >>> deal("abcde", folds=2, fold=1)
+        ['b', 'd']
+    """
+    return list(names[fold::folds]) if folds > 1 else []
 
 
 def draw_cases(cases: Sequence[str], fraction: float, seed: int) -> list[str]:
@@ -60,8 +79,22 @@ def draw_cases(cases: Sequence[str], fraction: float, seed: int) -> list[str]:
         >>> len(tenth), len(fifth), set(tenth) < set(fifth)
         (2, 4, True)
     """
-    ranked = sorted(cases, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
-    return sorted(ranked[: max(1, math.ceil(fraction * len(cases) - 1e-9))])
+    return sorted(_ranked(cases, seed)[: max(1, math.ceil(fraction * len(cases) - 1e-9))])
+
+
+def limit_cases(cases: Sequence[str], count: int | None, seed: int) -> list[str]:
+    """Returns so many of the cases, sorted, or all of them; a smaller number of them is a part of a larger one.
+
+    Raises:
+        InputError: a number below one.
+
+    Example:
+        >>> set(limit_cases("abcdef", 2, seed=0)) < set(limit_cases("abcdef", 3, seed=0))
+        True
+    """
+    if count is not None and count < 1:
+        raise InputError("cases", wanted="at least 1", got=str(count), do="leave the limit out to use all")
+    return sorted(_ranked(cases, seed)[:count])
 
 
 def read_split_file(
@@ -69,7 +102,7 @@ def read_split_file(
 ) -> tuple[list[str], list[str]]:
     """Returns the training and the test cases that one entry of a splits_final.json names, without those set aside.
 
-    Names are those of the cases, or their last part alone, as nnU-Net writes them.
+    A case may be named in full, or by the last part of its name alone, as nnU-Net does.
 
     Raises:
         InputError: a file of another form, a fold that it lacks, a name of no case or of two, or a case in both lists.
@@ -88,29 +121,32 @@ def read_split_file(
         raise InputError(str(path), wanted=wanted, got="another form", do="write it as nnU-Net does")
     if not 0 <= fold < len(entries):
         wanted = f"0 to {len(entries) - 1}, the entries of {Path(path).name}"
-        raise InputError("fold", wanted=wanted, got=str(fold), do="choose one of these")
+        raise InputError("fold", wanted=wanted, got=str(fold), do="use one of these")
     by_name: dict[str, list[str]] = {}
     for case in (*cases, *aside):
         for name in {case, Path(case).name}:
             by_name.setdefault(name, []).append(case)
-    lists: list[set[str]] = []
-    for key in ("train", "val"):
-        lists.append({_the_case(name, by_name, path) for name in entries[fold][key]} - set(aside))
-    training, test = lists
+    training, test = (
+        {_case_called(name, by_name, path) for name in entries[fold][key]} - set(aside) for key in ("train", "val")
+    )
     both = sorted(training & test)
     if both or not training:
         got = f"{both[0]} in both lists" if both else "no training case"
-        raise InputError(str(path), wanted="training and test cases apart", got=got, do="mend the split file")
+        raise InputError(str(path), wanted="training and test cases apart", got=got, do="correct the split file")
     return sorted(training), sorted(test)
+
+
+def _ranked(names: Sequence[str], seed: int) -> list[str]:
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
 
 
 def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(key), list) for key in ("train", "val"))
 
 
-def _the_case(name: object, by_name: dict[str, list[str]], path: str | Path) -> str:
-    found = by_name.get(str(name), [])
-    if len(found) != 1:
-        got = f"{name!r}, which {'no case has' if not found else f'{len(found)} cases have'}"
-        raise InputError(str(path), wanted="names of the data set's cases", got=got, do="mend the split file")
-    return found[0]
+def _case_called(name: object, by_name: dict[str, list[str]], path: str | Path) -> str:
+    matches = by_name.get(str(name), [])
+    if len(matches) != 1:
+        got = f"{name!r}, which {'no case has' if not matches else f'{len(matches)} cases have'}"
+        raise InputError(str(path), wanted="names of the data set's cases", got=got, do="correct the split file")
+    return matches[0]

@@ -29,7 +29,7 @@ class Interrupted(Exception):
     """The user asked to stop; the last checkpoint is written."""
 
 
-Probe = Callable[[Encoder, torch.device], dict[str, float]]
+Probe = Callable[[Encoder], dict[str, float]]
 """Looks at the encoder at every validation and returns figures. It must leave torch's random state alone."""
 
 
@@ -94,7 +94,7 @@ class Heldout(pl.Callback):
                 figures.add(found, views.batch)
         if self._gallery is not None and trainer.is_global_zero:
             self._gallery.draw(network, module.device, step, must=step in (self._every, trainer.max_steps))
-        probed = self._probe(network.encoder, module.device) if self._probe and trainer.is_global_zero else {}
+        probed = self._probe(network.encoder) if self._probe and trainer.is_global_zero else {}
         module.train()
         keys, sums = figures.sums()
         means = Figures.means(keys, reduced(trainer, sums, "sum"))

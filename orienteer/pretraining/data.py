@@ -16,9 +16,11 @@ from orienteer.progress import Progress
 from orienteer.runs.config import PretrainConfig
 from orienteer.scans.store import Store
 from orienteer.views.batch import ViewBatch
-from orienteer.views.dataset import GlobalBatches, TrainingViews, ValidationViews, collate
+from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.distort import NOTHING, Distortion
-from orienteer.views.sample import ViewPolicy, can_hold
+from orienteer.views.loader import GlobalBatches, collate
+from orienteer.views.policy import ViewPolicy
+from orienteer.views.sample import can_hold
 
 RIVAL_BATCHES = 32
 """Batches of training views that the trivial rivals learn from."""

@@ -53,7 +53,7 @@ def heldout_figures(
     figures = named_metrics(answers)
     figures |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
     for answer in answers.values() if rivals else ():
-        for rival, values in answer.task.rivals(views, answer.targets).items():
+        for rival, values in answer.task.baselines(views, answer.targets).items():
             figures.update({f"{key}_{rival}": value for key, value in values.items()})
     return {"loss": total_loss(weights, named_losses(answers)), **figures}
 
@@ -62,4 +62,4 @@ def fit_rivals(network: Network, batches: Iterable[ViewBatch]) -> None:
     """Lets every task learn its trivial rivals from training views."""
     batches = list(batches)
     for task in network.tasks.values():
-        cast(Task, task).fit_rivals(batches)
+        cast(Task, task).fit_baselines(batches)

@@ -224,7 +224,7 @@ def _add_figures(figures: Figures, loaded: LoadedRun, views: ViewBatch, predicti
     for name, task in loaded.network.tasks.items():
         targets = task.targets(on_device)  # type: ignore[operator]
         found.update(task.metrics(predictions[name], targets))  # type: ignore[operator]
-        for rival, values in task.rivals(on_device, targets).items():  # type: ignore[operator]
+        for rival, values in task.baselines(on_device, targets).items():  # type: ignore[operator]
             found.update({f"{key}_{rival}": value for key, value in values.items()})
     figures.add(found, views.batch)
 

@@ -14,8 +14,9 @@ from orienteer.scans.source import Scan
 from orienteer.scans.store import Store
 from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
-from orienteer.views.dataset import centre_mm
-from orienteer.views.sample import ViewPolicy, draw_starts
+from orienteer.views.policy import ViewPolicy
+from orienteer.views.reader import centre_mm
+from orienteer.views.sample import draw_starts
 
 Starts = Int64[np.ndarray, "sets views 3"]
 """First voxels of the views of several sets."""

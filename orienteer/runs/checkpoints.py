@@ -1,6 +1,5 @@
 """Checkpoints that are either whole or not there, read without running anybody's code."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any

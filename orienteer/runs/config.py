@@ -7,10 +7,10 @@ from typing import Any, Literal, TypeVar
 
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
+from orienteer.settings import make_settings, plain, require
 from orienteer.views.augment import Augmentation
 from orienteer.views.distort import NOTHING
-from orienteer.views.sample import ViewPolicy
-from orienteer.settings import make_settings, plain, require
+from orienteer.views.policy import ViewPolicy
 
 PartT = TypeVar("PartT")
 

@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 
 from orienteer.errors import InputError
+from orienteer.files import Lock, is_leftover, write_csv, write_json, write_text
+from orienteer.runs.config import PretrainConfig, make_config
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
-from orienteer.runs.config import PretrainConfig, make_config
-from orienteer.files import Lock, is_leftover, write_csv, write_json, write_text
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, SUMMARY_FILE = "config.yaml", "split.json", "summary.json"
@@ -168,6 +168,12 @@ def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     rows = json.loads((folder / SPLIT_FILE).read_text())
     training, validation = ({row["key"]: row["name"] for row in rows[part]} for part in ("training", "validation"))
     return training, validation
+
+
+def read_split_contents(folder: Path) -> dict[str, str | None]:
+    """Returns the hash of each scan's files by key, of training and held-out scans; None in runs of older versions."""
+    rows = json.loads((folder / SPLIT_FILE).read_text())
+    return {row["key"]: row.get("content") for part in rows.values() for row in part}
 
 
 def write_environment(folder: Path, config: PretrainConfig, data_fingerprint: str, device: str) -> None:

@@ -10,17 +10,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.errors import InputError
-from orienteer.scans.preparation import Preparation
-from orienteer.scans.store import Store
-from orienteer.tasks.base import Features
-from orienteer.runs.network import build_network
 from orienteer.runs.checkpoints import read_checkpoint
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_prepared, read_config, read_split
-from orienteer.runs.network import Network
+from orienteer.runs.network import Network, build_network
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.store import Store
+from orienteer.tasks.base import Features
 from orienteer.types import GapsMm, Images
 from orienteer.views.batch import ViewBatch
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.policy import ViewPolicy
 
 GAP_FIELDS = ("gaps", "edges")
 """Fields of a task's prediction that hold gaps from view i to view j, in units of ``unit_mm``."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orienteer.files import write_text
 from orienteer.runs.summary import summary_table
 from orienteer.runs.weights import read_card
-from orienteer.files import write_text
 
 MODEL_CARD_FILE = "MODEL_CARD.md"
 

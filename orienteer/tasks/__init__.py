@@ -1,4 +1,6 @@
-"""The pretext tasks by the names that users call them by."""
+"""TASKS: every pretext task by its name."""
+
+from typing import Any
 
 from orienteer.tasks.base import Task
 from orienteer.tasks.dense_gap import DenseGap
@@ -12,7 +14,7 @@ from orienteer.tasks.route import Route
 from orienteer.tasks.similarity import Similarity
 from orienteer.tasks.volume_contrast import VolumeContrast
 
-TASKS: dict[str, type[Task]] = {
+TASKS: dict[str, type[Task[Any, Any]]] = {
     task.name: task
     for task in (
         Gap,

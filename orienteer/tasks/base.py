@@ -1,8 +1,7 @@
-"""The contract of a task: what to learn from views, how wrong a prediction is, and how to show it to a person.
+"""The contract of a task: targets, prediction, losses, metrics, baselines and picture.
 
 A task is one file with its Config, Targets, Prediction, head, loss, metrics and picture. Tasks never import each other
-and never see the encoder: they get `Features` and, when built, the `FeatureSpec` of every level and the shape of the
-views.
+and never see the encoder: they receive `Features` and, when built, the `FeatureSpec` of every level and the `ViewShape`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """What one level of feature maps looks like: its channels, and how many voxels one cell spans per axis."""
+    """One level of feature maps: its number of channels, and how many voxels a cell spans per axis."""
 
     channels: int
     stride: Triple
@@ -37,8 +36,8 @@ class Features:
     """Feature maps of all views of a batch, finest level first.
 
     Attributes:
-        levels: one ``(batch, views, channels, cells0, cells1, cells2)`` map per level. With a teacher, view 0 comes
-            from the student and carries gradients, all others come from the teacher and carry none.
+        levels: one ``(batch, views, channels, cells0, cells1, cells2)`` map per level. With a teacher, view 0 is
+            encoded by the student and has gradients; all others are encoded by the teacher and have none.
     """
 
     # The underscores keep each level's own sizes: one tuple holds maps of several shapes.
@@ -47,13 +46,13 @@ class Features:
 
 @dataclass(frozen=True)
 class ViewShape:
-    """What all views of a run have in common.
+    """The size, spacing and number of the views of a run.
 
     Attributes:
         size_vox: size of a view in voxels, array order.
         spacing_mm: voxel size in mm.
         views: number of views in a set, V.
-        unit_mm: the length that networks see as 1.
+        unit_mm: length that corresponds to 1 in predictions, mm.
     """
 
     size_vox: Triple
@@ -67,13 +66,13 @@ PredictionT = TypeVar("PredictionT")
 
 
 class Task(nn.Module, Generic[TargetsT, PredictionT]):
-    """One pretext task. Subclasses set the class attributes and write every method below.
+    """One pretext task. Subclasses set the class attributes and implement every method below.
 
     Class attributes:
-        name: how users call it; its key in ``TASKS``.
-        spatial: whether the renumbering and shift laws hold for it (see tests/contracts).
-        Config: a frozen dataclass with the task's own settings.
-        minimum: the least value of each loss, which the truth reaches.
+        name: its name for users; its key in ``TASKS``.
+        spatial: whether it is equivariant to renumbering the views and invariant to a common shift (see tests/contracts).
+        Config: a frozen dataclass with the task's settings.
+        minimum: lower bound of each loss, reached by a perfect prediction.
     """
 
     name: ClassVar[str]
@@ -86,11 +85,11 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
         self.config, self.specs, self.shape = config, tuple(specs), shape
 
     def targets(self, views: ViewBatch) -> TargetsT:
-        """Returns the truth, computed from the places of the views alone (float32, on the views' device)."""
+        """Returns the targets, float32, on the device of the views."""
         raise NotImplementedError
 
     def forward(self, features: Features) -> PredictionT:
-        """Returns what the heads make of the feature maps."""
+        """Returns the prediction of the heads from the feature maps."""
         raise NotImplementedError
 
     def loss(self, prediction: PredictionT, targets: TargetsT) -> dict[str, Tensor]:
@@ -98,23 +97,23 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
         raise NotImplementedError
 
     def metrics(self, prediction: PredictionT, targets: TargetsT) -> dict[str, Tensor]:
-        """Returns scalar figures for a person, detached, the unit in the key (``gap_error_mm``)."""
+        """Returns scalar metrics, detached, with the unit in the key (``gap_error_mm``)."""
         raise NotImplementedError
 
-    def fit_rivals(self, batches: Sequence[ViewBatch]) -> None:
-        """Learns from training views what the trivial rivals need (a mean distance, a ridge regression).
+    def fit_baselines(self, batches: Sequence[ViewBatch]) -> None:
+        """Fits the baselines to training views (a mean distance, a ridge regression); called once, before step 1.
 
-        What is learned is kept in buffers, so that it travels with the checkpoint. Called once, before step 1.
+        What is fitted is kept in buffers, and so becomes part of the checkpoint.
         """
 
-    def rivals(self, views: ViewBatch, targets: TargetsT) -> Mapping[str, Mapping[str, Tensor]]:
-        """Returns, for each trivial rival, its figures under the same keys as `metrics`.
+    def baselines(self, views: ViewBatch, targets: TargetsT) -> Mapping[str, Mapping[str, Tensor]]:
+        """Returns the metrics of each baseline, under the same keys as `metrics`.
 
         ``{"trivial": {"gap_error_mm": ...}, "histogram": {...}}`` is logged as ``gap_error_mm_trivial`` and
-        ``gap_error_mm_histogram``. Every task has at least the rival ``trivial``.
+        ``gap_error_mm_histogram``. Every task has at least the baseline ``trivial``.
         """
         raise NotImplementedError
 
     def picture(self, views: ViewBatch, prediction: PredictionT, targets: TargetsT) -> "Figure":
-        """Returns a matplotlib figure that shows truth and prediction of the batch's first view set."""
+        """Returns a matplotlib figure with the targets and the prediction of the batch's first view set."""
         raise NotImplementedError

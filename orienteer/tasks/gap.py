@@ -1,10 +1,10 @@
-"""The gap task: from two whole views, tell how far and which way it is from one to the other.
+"""The gap task: from two whole views, predict the displacement from one to the other.
 
 The coarse task of Zhang, Chen and Zhang, *Spatial-Aware Self-Supervision for Medical 3D Imaging with Multi-Granularity
 Observable Tasks*, arXiv 2509.05967 (2025). Departures from the authors' code: gaps are in mm of the body frame divided
 by one length for all axes and scans (theirs ignore spacing); prediction and truth both read from i to j, and the
 read-out has no bias, so that the predicted matrix is antisymmetric with a zero diagonal by construction (theirs is
-mirrored and not zero on the diagonal); the head first brings the channels down, so that it stays small beside any
+mirrored and not zero on the diagonal); the head first reduces the channels, so that it stays small compared with any
 encoder.
 """
 
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import matrix_pair, truth_scatter
 from orienteer.geometry.pairs import distances, gap_matrix, pair_index
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import ViewVector, linear_float32
+from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
 from orienteer.types import GapsMm
 from orienteer.views.batch import ViewBatch
@@ -42,7 +42,7 @@ class GapConfig:
 
 @dataclass(frozen=True)
 class GapTargets:
-    """The truth.
+    """The true gaps.
 
     Attributes:
         gaps_mm: ``(batch, views, views, 3)``, from view i to view j, mm.
@@ -53,7 +53,7 @@ class GapTargets:
 
 @dataclass(frozen=True)
 class GapPrediction:
-    """What the head believes.
+    """The predicted gaps.
 
     Attributes:
         gaps: ``(batch, views, views, 3)``, from view i to view j, in units of ``unit_mm``, float32.
@@ -70,7 +70,7 @@ class GapPrediction:
 class Gap(Task[GapTargets, GapPrediction]):
     """Predicts the gap ``W (z_j - z_i)`` between whole views.
 
-    Losses (each at least 0, reached by the truth): ``gap``, the mean squared error of the three components, and
+    Losses (each 0 for a perfect prediction): ``gap``, the mean squared error of the three components, and
     ``distance``, the mean squared error of the length, both over pairs i < j in units of ``unit_mm``.
 
     Example:
@@ -91,9 +91,8 @@ class Gap(Task[GapTargets, GapPrediction]):
         super().__init__(config, specs, shape)
         require_pairs(self.name, shape)
         self.vector = ViewVector(self.specs[-1], config.channels)
-        self.read_out = nn.Linear(config.channels, 3, bias=False)
-        nn.init.normal_(self.read_out.weight, std=0.1 / config.channels**0.5)
-        # Not a number until fit_rivals has seen training views: a rival that never learned must not look like one.
+        self.read_out = position_read_out(config.channels)
+        # NaN until fit_baselines has seen training views: a baseline that was not fitted must not look as if it was.
         self.register_buffer("mean_distance_mm", torch.tensor(float("nan")))
         self.register_buffer("histogram_weights_mm", torch.full((HISTOGRAM_BINS, 3), float("nan")))
 
@@ -109,10 +108,10 @@ class Gap(Task[GapTargets, GapPrediction]):
     def loss(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
         """Returns ``gap`` and ``distance``, mean squared errors in units of ``unit_mm``."""
         i, j = pair_index(targets.gaps_mm.shape[1], targets.gaps_mm.device)
-        truth, guess = targets.gaps_mm[:, i, j] / self.shape.unit_mm, prediction.gaps[:, i, j]
+        truth, predicted = targets.gaps_mm[:, i, j] / self.shape.unit_mm, prediction.gaps[:, i, j]
         return {
-            "gap": (guess - truth).square().mean(),
-            "distance": (distances(guess) - distances(truth)).square().mean(),
+            "gap": (predicted - truth).square().mean(),
+            "distance": (distances(predicted) - distances(truth)).square().mean(),
         }
 
     def metrics(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
@@ -120,8 +119,8 @@ class Gap(Task[GapTargets, GapPrediction]):
         gaps_mm = prediction.gaps.detach() * self.shape.unit_mm
         return _errors_mm(gaps_mm, distances(gaps_mm), targets)
 
-    def fit_rivals(self, batches: Sequence[ViewBatch]) -> None:
-        """Learns the mean training distance and the ridge regression from intensity histograms to gaps."""
+    def fit_baselines(self, batches: Sequence[ViewBatch]) -> None:
+        """Fits the mean training distance, and the ridge regression from intensity histograms to gaps."""
         centres, images = torch.cat([b.centres_mm for b in batches]), torch.cat([b.images for b in batches])
         scans = [scan for batch in batches for scan in batch.scans]
         i, j = pair_index(centres.shape[1], centres.device)
@@ -131,11 +130,11 @@ class Gap(Task[GapTargets, GapPrediction]):
         self.histogram_weights_mm = weights_mm.to(self.histogram_weights_mm.device)
 
     @torch.no_grad()
-    def rivals(self, views: ViewBatch, targets: GapTargets) -> dict[str, dict[str, Tensor]]:
-        """Returns the errors of two guesses that need no sense of space.
+    def baselines(self, views: ViewBatch, targets: GapTargets) -> dict[str, dict[str, Tensor]]:
+        """Returns the errors of two baselines without spatial information.
 
         ``trivial``: gap zero, and the mean training distance. ``histogram``: a ridge regression on the difference of
-        the views' intensity histograms. What they learn from training views is NaN before `fit_rivals`.
+        the views' intensity histograms. What is fitted to training views is NaN before `fit_baselines`.
         """
         zero = torch.zeros_like(targets.gaps_mm)
         by_histogram = histogram_gaps(views.images, self.histogram_weights_mm)
@@ -148,12 +147,12 @@ class Gap(Task[GapTargets, GapPrediction]):
         """Returns both distance matrices of the first view set, and all predicted against true distances, in mm."""
         figure = new_figure(1200, 420)
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(3, 2))[0]
-        guess_mm = (prediction.distances.detach() * self.shape.unit_mm).cpu().numpy()
+        predicted_mm = (prediction.distances.detach() * self.shape.unit_mm).cpu().numpy()
         truth_mm = distances(targets.gaps_mm).cpu().numpy()
-        matrix_pair(left, truth_mm[0], guess_mm[0])
+        matrix_pair(left, truth_mm[0], predicted_mm[0])
         i, j = (index.numpy() for index in pair_index(truth_mm.shape[1]))
         trivial_mm = float(self.mean_distance_mm)
-        truth_scatter(right.subplots(), truth_mm[:, i, j].ravel(), guess_mm[:, i, j].ravel(), trivial_mm)
+        truth_scatter(right.subplots(), truth_mm[:, i, j].ravel(), predicted_mm[:, i, j].ravel(), trivial_mm)
         return figure
 
 

@@ -1,10 +1,9 @@
-"""The small networks that more than one task puts on feature maps. Each task builds its own; no weights are shared."""
+"""The small networks that several tasks apply to feature maps. Each task builds its own; no weights are shared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -15,19 +14,41 @@ from orienteer.types import FeatureMap
 def pointwise(channels: int, width: int) -> nn.Sequential:
     """Returns a 1x1x1 convolution to ``width`` channels, normalised per view, for maps of any scale and size.
 
-    Encoders leave their last maps at very different scales; the normalisation takes that out, also at a single cell.
+    The feature maps of encoders differ widely in scale; the normalisation removes this, also for a single cell.
     """
     return nn.Sequential(nn.Conv3d(channels, width, kernel_size=1), nn.GroupNorm(1, width), nn.GELU())
 
 
-class ViewVector(nn.Module):
-    """Makes one vector ``z`` of each view from its coarsest feature map.
+def position_read_out(channels: int) -> nn.Linear:
+    """Returns a linear layer from a vector to a position, without bias, whose first predictions are near zero."""
+    layer = nn.Linear(channels, 3, bias=False)
+    nn.init.normal_(layer.weight, std=0.1 / channels**0.5)
+    return layer
 
-    A 1x1x1 convolution first brings the channels down, so that the strided convolution after it stays small beside any
-    encoder; then global average pooling. Works on maps down to one cell per axis.
+
+def per_view(network: Callable[[Tensor], Tensor], maps: FeatureMap) -> Float[Tensor, "batch views ..."]:
+    """Returns what a network computes from each view's map, all views of the batch in one call.
 
     Args:
-        spec: the level of feature maps that it reads.
+        network: takes ``(items, channels, cells0, cells1, cells2)``; items are the views of all sets.
+        maps: one feature map per view.
+
+    Example:
+        >>> per_view(nn.Conv3d(4, 8, kernel_size=1), torch.zeros(2, 3, 4, 6, 6, 6)).shape
+        torch.Size([2, 3, 8, 6, 6, 6])
+    """
+    results: Tensor = network(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+    return results
+
+
+class ViewVector(nn.Module):
+    """Computes one vector ``z`` per view from its coarsest feature map.
+
+    A 1x1x1 convolution first reduces the channels, so that the strided convolution after it stays small compared with any
+    encoder; global average pooling follows. Works on maps down to one cell per axis.
+
+    Args:
+        spec: the level of feature maps that is its input.
         width: channels inside, and numbers in ``z``.
 
     Example:
@@ -46,21 +67,21 @@ class ViewVector(nn.Module):
 
     def forward(self, maps: FeatureMap) -> Float[Tensor, "batch views width"]:
         """Returns ``z`` of every view."""
-        batch = maps.shape[0]
-        cells = self.gather(self.reduce(rearrange(maps, "b v c x y z -> (b v) c x y z")))
-        return self.mix(rearrange(cells.mean(dim=(2, 3, 4)), "(b v) c -> b v c", b=batch))
+        pooled = per_view(lambda flat: self.gather(self.reduce(flat)).mean(dim=(2, 3, 4)), maps)
+        z: Tensor = self.mix(pooled)
+        return z
 
 
 class Pyramid(nn.Module):
-    """Makes one map of all levels: coarse ones are enlarged and added to finer ones, as in a feature pyramid network.
+    """Combines all levels in one map: coarse maps are upsampled and added to finer ones, as in a feature pyramid network.
 
-    It is small on purpose: what a task learns is to end up in the encoder, which is what is handed over. (Lin et al.,
+    It is small on purpose, so that what a task learns ends up in the encoder, whose weights are the result. (Lin et al.,
     *Feature Pyramid Networks for Object Detection*, CVPR 2017.)
 
     Args:
         specs: all levels, finest first.
         width: channels inside and of the map.
-        level: number of the level whose cells the map has. Finer levels are not looked at.
+        level: number of the level whose cells the map has. Finer levels are not used.
 
     Example:
         >>> head = Pyramid([FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4))], width=12)
@@ -81,23 +102,24 @@ class Pyramid(nn.Module):
         self, levels: Sequence[Float[Tensor, "batch views _channels _cells0 _cells1 _cells2"]]
     ) -> Float[Tensor, "batch views width _x _y _z"]:
         """Returns the map, ``(batch, views, width, cells0, cells1, cells2)``."""
-        batch = levels[0].shape[0]
-        flat = [rearrange(maps, "b v c x y z -> (b v) c x y z") for maps in levels[self.level :]]
+        batch, views = levels[0].shape[:2]
+        flat = [maps.flatten(0, 1) for maps in levels[self.level :]]
         x = self.lateral[-1](flat[-1])
         for maps, lateral in zip(reversed(flat[:-1]), reversed(self.lateral[:-1]), strict=True):
             x = lateral(maps) + nn.functional.interpolate(x, size=maps.shape[2:], mode="trilinear")
-        return rearrange(self.smooth(x), "(b v) c x y z -> b v c x y z", b=batch)
+        combined: Tensor = self.smooth(x).unflatten(0, (batch, views))
+        return combined
 
 
 def linear_float32(z: Float[Tensor, "*items width"], layer: nn.Linear) -> Float[Tensor, "*items out"]:
-    """Returns ``layer(z)`` in float32, also under autocast: half precision would spoil the positions that come out."""
+    """Returns ``layer(z)`` in float32, also under autocast: positions need more than half precision."""
     with full_precision(z.device):
         bias = None if layer.bias is None else layer.bias.float()
         return nn.functional.linear(z.float(), layer.weight.float(), bias)
 
 
-def full_precision(device: torch.device) -> AbstractContextManager:
-    """Returns a context in which autocast leaves float32 alone."""
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Returns a context in which autocast is off, so that float32 stays float32."""
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()

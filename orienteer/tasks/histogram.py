@@ -1,4 +1,7 @@
-"""A rival without any sense of space: a ridge regression from two views' intensity histograms to their gap."""
+"""The histogram baseline: a ridge regression from two views' intensity histograms to their gap.
+
+It reaches what brightness alone allows, without any spatial information.
+"""
 
 from collections.abc import Sequence
 
@@ -11,11 +14,11 @@ from orienteer.geometry.pairs import gap_matrix, pair_index
 from orienteer.types import GapsMm, Images
 
 ALPHAS = 10.0 ** np.arange(-4, 4)
-"""Strengths of the ridge penalty that cross-validation chooses from; histograms are shares, so small ones matter."""
+"""Strengths of the ridge penalty among which cross-validation chooses; histograms are fractions, so small ones matter."""
 
 
 def view_histograms(images: Images, bins: int) -> Float[Tensor, "batch views bins"]:
-    """Returns the share of each view's voxels in each of ``bins`` equal intervals of [-1, 1].
+    """Returns the fraction of each view's voxels in each of ``bins`` equal intervals of [-1, 1].
 
     Values outside count in the first or last interval.
 
@@ -32,9 +35,9 @@ def view_histograms(images: Images, bins: int) -> Float[Tensor, "batch views bin
 def fit_ridge(images: Images, gaps_mm: GapsMm, scans: Sequence[str], bins: int) -> Float[Tensor, "bins 3"]:
     """Returns the weights that turn a difference of histograms (j minus i) into a gap from i to j, mm.
 
-    Fitted in closed form on all pairs i < j, without an intercept, so that the rival is as antisymmetric as the task.
+    Fitted in closed form on all pairs i < j, without an intercept, so that the baseline is antisymmetric, as the task is.
     The penalty is chosen by cross-validation between scans (between pairs, where there is only one scan): pairs of one
-    scan share views and would vouch for each other.
+    scan share views and are not independent.
 
     Args:
         images: training views.
@@ -57,5 +60,5 @@ def fit_ridge(images: Images, gaps_mm: GapsMm, scans: Sequence[str], bins: int) 
 
 
 def histogram_gaps(images: Images, weights_mm: Float[Tensor, "bins 3"]) -> GapsMm:
-    """Returns the gaps, in mm, that the regression reads from the views' histograms."""
+    """Returns the gaps, in mm, that the regression predicts from the views' histograms."""
     return gap_matrix(view_histograms(images, weights_mm.shape[0]) @ weights_mm.float())

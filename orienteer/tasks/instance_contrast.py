@@ -1,9 +1,9 @@
-"""The instance contrast task: of all views of a batch, find the one that shows the same piece of the same scan.
+"""The instance contrast task: among all views of a batch, find the one that shows the same part of the same scan.
 
 Chen, Kornblith, Norouzi and Hinton, *A Simple Framework for Contrastive Learning of Visual Representations* (SimCLR),
-ICML 2020: its loss NT-Xent on views 2k and 2k+1, which overlap and are augmented differently. Departures: augmentation is
-that of all other methods (intensity alone, the shift between the two views in place of crops of other sizes); negatives
-are the other views of the batch on one device, other places of the same scan among them.
+ICML 2020: its loss NT-Xent on views 2k and 2k+1, which overlap and are augmented differently. Departures:
+augmentation is that of all other methods (intensity alone, and the shift between the two views in place of crops of
+other sizes); negatives are the other views of the batch on one device, including other places of the same scan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool3d, cosine_similarity, cross_entropy
+from torch.nn.functional import cosine_similarity, cross_entropy
 
 from orienteer.draw.figures import new_figure
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import ViewVector, linear_float32
+from orienteer.tasks.heads import ViewVector, linear_float32, per_view
+from orienteer.tasks.masked import masked_accuracy, masked_mean
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RAW_POOL = 4
-"""Voxels along each axis that the raw-intensity rival averages."""
+"""Voxels along each axis that the raw-intensity baseline averages."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class InstanceContrastConfig:
     channels: int = 64
     """Channels inside the head, and numbers in a view's vector."""
     temperature: float = 0.1
-    """Cosines are divided by this: the lower, the more the nearest negatives count."""
+    """Divides the cosines: the lower, the more the hardest negatives count."""
 
 
 @dataclass(frozen=True)
 class InstanceContrastTargets:
-    """The truth.
+    """The true partners.
 
     Attributes:
-        partner: number of the view in its set that shows the same piece; its own number where there is none.
+        partner: number of the view in its set that shows the same part; its own number if there is none.
     """
 
     partner: Int64[Tensor, "batch views"]
@@ -52,13 +52,13 @@ class InstanceContrastTargets:
 
 @dataclass(frozen=True)
 class InstanceContrastPrediction:
-    """One vector per view, float32; only its direction counts."""
+    """One vector per view, float32; only its direction matters."""
 
     vectors: Float[Tensor, "batch views channels"]
 
 
 class InstanceContrast(Task[InstanceContrastTargets, InstanceContrastPrediction]):
-    """Tells views of one piece from all other views of the batch.
+    """Distinguishes views of one part of a scan from all other views of the batch.
 
     Loss ``instance``: cross-entropy of the partner among all other views, by cosine over temperature.
 
@@ -93,21 +93,20 @@ class InstanceContrast(Task[InstanceContrastTargets, InstanceContrastPrediction]
     def loss(self, prediction: InstanceContrastPrediction, targets: InstanceContrastTargets) -> dict[str, Tensor]:
         """Returns ``instance``: the mean over all views that have a partner."""
         cosines, partner, paired = _cosines(prediction.vectors, targets.partner)
-        each = cross_entropy(cosines / self.config.temperature, partner, reduction="none")
-        return {"instance": (each * paired).sum() / paired.sum().clamp(min=1)}
+        losses = cross_entropy(cosines / self.config.temperature, partner, reduction="none")
+        return {"instance": masked_mean(losses, paired)}
 
     @torch.no_grad()
     def metrics(self, prediction: InstanceContrastPrediction, targets: InstanceContrastTargets) -> dict[str, Tensor]:
-        """Returns ``partner_accuracy``: how often the partner is the most alike of all other views."""
+        """Returns ``partner_accuracy``: how often the partner is the most similar of all other views."""
         return {"partner_accuracy": _accuracy(prediction.vectors, targets.partner)}
 
     @torch.no_grad()
-    def rivals(self, views: ViewBatch, targets: InstanceContrastTargets) -> dict[str, dict[str, Tensor]]:
-        """Returns the share that a guess gets right, and that of the cosine of coarse raw intensities."""
+    def baselines(self, views: ViewBatch, targets: InstanceContrastTargets) -> dict[str, dict[str, Tensor]]:
+        """Returns the accuracy of a guess, and that of the cosine of coarse raw intensities."""
         others = views.batch * views.views - 1
-        pool = min(RAW_POOL, *views.size_vox)
-        raw = avg_pool3d(rearrange(views.images.float(), "b v 1 x y z -> (b v) 1 x y z"), pool)
-        raw = rearrange(raw, "(b v) 1 x y z -> b v (x y z)", b=views.batch)
+        pool = nn.AvgPool3d(min(RAW_POOL, *views.size_vox))
+        raw = per_view(pool, views.images.float()).flatten(2)
         guess = torch.full((), 1 / max(1, others), device=views.images.device)
         return {
             "trivial": {"partner_accuracy": guess},
@@ -124,35 +123,33 @@ class InstanceContrast(Task[InstanceContrastTargets, InstanceContrastPrediction]
         figure = new_figure(620, 560)
         axes = figure.subplots()
         image = axes.imshow(shown, cmap="cividis", vmin=-1, vmax=1)
-        for row, (column, there) in enumerate(zip(partner.tolist(), paired.tolist(), strict=True)):
-            if there:
+        for row, (column, has_partner) in enumerate(zip(partner.tolist(), paired.tolist(), strict=True)):
+            if has_partner:
                 axes.plot(column, row, "s", markersize=120 / len(shown) + 3, markerfacecolor="none", color="white")
         for edge in range(views.views, len(shown), views.views):
             axes.axhline(edge - 0.5, color="white", linewidth=0.8)
             axes.axvline(edge - 0.5, color="white", linewidth=0.8)
-        axes.set_xlabel("view (lines part the scans)", fontsize=9)
+        axes.set_xlabel("view (lines separate scans)", fontsize=9)
         axes.set_ylabel("view", fontsize=9)
         figure.colorbar(image, ax=axes, label="cosine")
-        share = float(_accuracy(prediction.vectors, targets.partner))
-        axes.set_title(f"partner (framed) is the most alike for {100 * share:.0f} % of views", fontsize=10)
+        percent = 100 * float(_accuracy(prediction.vectors, targets.partner))
+        axes.set_title(f"partner (framed) is the most similar view for {percent:.0f} % of views", fontsize=10)
         return figure
 
 
 def _cosines(
     vectors: Float[Tensor, "batch views channels"], partner: Int64[Tensor, "batch views"]
 ) -> tuple[Float[Tensor, "all all"], Int64[Tensor, " all"], Bool[Tensor, " all"]]:
-    """Returns the cosines between all views of the batch (its own for none), each one's partner, and who has one."""
+    """Returns the cosines between all views of the batch (very low with themselves), their partners, and which have one."""
     batch, views = partner.shape
     flat = vectors.flatten(0, 1)
     cosines = cosine_similarity(flat[:, None], flat[None], dim=-1)
-    own = torch.eye(batch * views, dtype=torch.bool, device=vectors.device)
+    itself = torch.eye(batch * views, dtype=torch.bool, device=vectors.device)
     first = torch.arange(batch, device=vectors.device)[:, None] * views
-    place = (partner + first).flatten()
-    paired = place != torch.arange(batch * views, device=vectors.device)
-    return cosines.masked_fill(own, -1e4), place, paired
+    index = (partner + first).flatten()
+    paired = index != torch.arange(batch * views, device=vectors.device)
+    return cosines.masked_fill(itself, -1e4), index, paired
 
 
 def _accuracy(vectors: Float[Tensor, "batch views channels"], partner: Int64[Tensor, "batch views"]) -> Tensor:
-    cosines, place, paired = _cosines(vectors, partner)
-    wrong = (cosines.argmax(-1) != place) & paired
-    return 1 - wrong.sum() / paired.sum().clamp(min=1)
+    return masked_accuracy(*_cosines(vectors, partner))

@@ -4,10 +4,10 @@ The connectivity task of Zhang, Chen and Zhang, arXiv 2509.05967 (2025). Departu
 truth are in mm of the body frame divided by one length; and edges come from pairs of views by default. In the authors'
 code an edge is a difference of per-view positions. Then every sum along a route telescopes to its ends, the mean over
 all routes is the mean over all edges again (V/(V-1) times it where the zero diagonal is counted in), and a closed route
-is zero whatever the network sees. With edges from pairs, sums along routes, antisymmetry and closed routes all become
-things to learn, and what is left of the sum around a closed route measures, without any truth, how far the model's
-picture of a scan hangs together. That is why closed routes are no part of the loss: a model trained to close its routes
-could do so without knowing where anything is.
+is zero whatever the input. With edges from pairs, sums along routes, antisymmetry and closed routes must all be learned,
+and the remainder of the sum around a closed route measures, without ground truth, how consistent the predictions for a
+scan are. Closed routes are therefore not part of the loss: a model could be trained to close its routes without any
+knowledge of positions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from orienteer.draw.arrows import draw_miss, draw_route
 from orienteer.draw.figures import new_figure
 from orienteer.draw.palette import PREDICTED, TRUE
 from orienteer.draw.slices import PLANES
-from orienteer.errors import InputError
 from orienteer.geometry.pairs import distances, gap_matrix, pair_index
 from orienteer.geometry.routes import all_routes, closed, route_gaps, route_sums, sample_routes
+from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import ViewVector, linear_float32
+from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.types import GapsMm, RouteIndex
 from orienteer.views.batch import ViewBatch
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALL_ROUTES_UP_TO = 4
-"""Sets of so many views use all V! routes; five views would already have 120."""
+"""Sets of up to this many views use all V! routes; five views would already have 120."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class RouteConfig:
 
 @dataclass(frozen=True)
 class RouteTargets:
-    """The truth.
+    """The true gaps, and the routes.
 
     Attributes:
         gaps_mm: ``(batch, views, views, 3)``, from view i to view j, mm.
-        routes: ``(routes, views)``, the order in which each route passes through the views; the same for all sets.
+        routes: ``(routes, views)``, the order of the views along each route; the same for all sets.
     """
 
     gaps_mm: GapsMm
@@ -71,7 +71,7 @@ class RouteTargets:
 
 @dataclass(frozen=True)
 class RoutePrediction:
-    """What the head believes.
+    """The predicted edges.
 
     Attributes:
         edges: ``(batch, views, views, 3)``, from view i to view j, in units of ``unit_mm``, float32; zero where i is j.
@@ -83,7 +83,7 @@ class RoutePrediction:
 class Route(Task[RouteTargets, RoutePrediction]):
     """Predicts an edge for every ordered pair of views.
 
-    Losses (each at least 0, reached by the truth): ``edge``, the SmoothL1 of all edges between different views, and
+    Losses (each 0 for a perfect prediction): ``edge``, the SmoothL1 of all edges between different views, and
     ``route``, the SmoothL1 of the sums along routes against the gap from first to last view, in units of ``unit_mm``.
 
     Example:
@@ -103,8 +103,7 @@ class Route(Task[RouteTargets, RoutePrediction]):
         _check(config)
         width = config.channels
         self.vector = ViewVector(self.specs[-1], width)
-        self.read_out = nn.Linear(width, 3, bias=False)
-        nn.init.normal_(self.read_out.weight, std=0.1 / width**0.5)
+        self.read_out = position_read_out(width)
         if config.edges == "pair":
             # One linear layer on [z_i, z_j] is the sum of one on z_i and one on z_j, each computed once per view.
             self.start, self.end = nn.Linear(width, width), nn.Linear(width, width, bias=False)
@@ -135,19 +134,18 @@ class Route(Task[RouteTargets, RoutePrediction]):
     def metrics(self, prediction: RoutePrediction, targets: RouteTargets) -> dict[str, Tensor]:
         """Returns mean lengths of error vectors in mm.
 
-        ``route_error_mm``: the missed end points of routes. ``edge_error_mm``: edges between different views.
-        ``closure_error_mm``: the sums around closed routes, which need no truth; always zero with ``edges: position``.
+        ``route_error_mm``: errors of the end points of routes. ``edge_error_mm``: edges between different views.
+        ``closure_error_mm``: the sums around closed routes, which need no ground truth; always zero with ``edges: position``.
         """
         edges_mm = prediction.edges.detach() * self.shape.unit_mm
         around_mm = route_sums(edges_mm, closed(targets.routes))
         return {**_errors_mm(edges_mm, targets), "closure_error_mm": distances(around_mm).mean()}
 
     @torch.no_grad()
-    def rivals(self, views: ViewBatch, targets: RouteTargets) -> dict[str, dict[str, Tensor]]:
+    def baselines(self, views: ViewBatch, targets: RouteTargets) -> dict[str, dict[str, Tensor]]:
         """Returns the errors of edges that are all zero.
 
-        There is no rival for ``closure_error_mm``: it measures agreement with oneself, and saying nothing agrees
-        perfectly.
+        There is no baseline for ``closure_error_mm``: it measures consistency, and zero edges are perfectly consistent.
         """
         return {"trivial": _errors_mm(torch.zeros_like(targets.gaps_mm), targets)}
 
@@ -159,7 +157,7 @@ class Route(Task[RouteTargets, RoutePrediction]):
         edges_mm = (prediction.edges[0].detach() * self.shape.unit_mm).cpu().numpy()
         steps_mm = edges_mm[order[:-1], order[1:]]
         reached_mm = np.concatenate([start_mm[None], start_mm + steps_mm.cumsum(axis=0)])
-        back_mm = float(np.linalg.norm(steps_mm.sum(axis=0) + edges_mm[order[-1], order[0]]))
+        closure_mm = float(np.linalg.norm(steps_mm.sum(axis=0) + edges_mm[order[-1], order[0]]))
         figure = new_figure(700, 700)
         axes, axis = figure.subplots(), scene.flattest_axis(stops_mm - start_mm)
         scene.show_views(axes, views, range(views.views), axis)
@@ -167,7 +165,7 @@ class Route(Task[RouteTargets, RoutePrediction]):
         draw_route(axes, axis, reached_mm, PREDICTED, label="predicted", dashed=True)
         draw_miss(axes, axis, stops_mm[-1], reached_mm[-1])
         names = " to ".join(str(view + 1) for view in order)
-        title = f"{PLANES[axis]}, views {names}; led back to the start: {back_mm:.0f} mm beside it"
+        title = f"{PLANES[axis]}, views {names}; closure error {closure_mm:.0f} mm"
         axes.set_title(title, loc="left", fontsize=9)
         axes.legend(loc="upper left", fontsize=8)
         return figure
@@ -181,10 +179,9 @@ class Route(Task[RouteTargets, RoutePrediction]):
 
 
 def _check(config: RouteConfig) -> None:
-    if config.edges not in ("pair", "position"):
-        raise InputError("route.edges", wanted="'pair' or 'position'", got=repr(config.edges), do="use 'pair'")
-    if config.routes < 1:
-        raise InputError("route.routes", wanted="at least 1", got=str(config.routes), do="use 24")
+    wanted = "'pair' or 'position'"
+    require(config.edges in ("pair", "position"), "route.edges", wanted, repr(config.edges), "use 'pair'")
+    require(config.routes >= 1, "route.routes", "at least 1", config.routes, "use 24")
 
 
 def _ordered_pairs(gaps: Float[Tensor, "batch views views 3"]) -> tuple[Tensor, Tensor]:
@@ -194,8 +191,8 @@ def _ordered_pairs(gaps: Float[Tensor, "batch views views 3"]) -> tuple[Tensor, 
 
 def _errors_mm(edges_mm: GapsMm, targets: RouteTargets) -> dict[str, Tensor]:
     i, j = _ordered_pairs(edges_mm)
-    missed_mm = route_sums(edges_mm, targets.routes) - route_gaps(targets.gaps_mm, targets.routes)
+    errors_mm = route_sums(edges_mm, targets.routes) - route_gaps(targets.gaps_mm, targets.routes)
     return {
-        "route_error_mm": distances(missed_mm).mean(),
+        "route_error_mm": distances(errors_mm).mean(),
         "edge_error_mm": distances(edges_mm[:, i, j] - targets.gaps_mm[:, i, j]).mean(),
     }

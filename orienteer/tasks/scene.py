@@ -1,10 +1,11 @@
-"""Views drawn at their places in the body: the ground on which more than one task draws its picture."""
+"""Views drawn at their places in the body, as several tasks need them in their pictures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from torch import Tensor
 
 from orienteer.draw.boxes import draw_box, draw_frame, frame_space
 from orienteer.draw.palette import view_colour
@@ -21,13 +22,17 @@ INTENSITIES = (-1.0, 1.0)
 
 def centres_mm(views: ViewBatch, item: int = 0) -> Float[np.ndarray, "views 3"]:
     """Returns the centres of one view set, mm, in float64."""
-    return views.centres_mm[item].detach().cpu().double().numpy()
+    centres: np.ndarray = views.centres_mm[item].detach().cpu().double().numpy()
+    return centres
 
 
-def voxels_to_mm(views: ViewBatch, view: int, points_vox: Float[np.ndarray, "*points 3"], item: int = 0) -> np.ndarray:
-    """Returns where points given in the voxels of one view lie in the body, mm."""
-    middle_vox = (np.array(views.size_vox) - 1) / 2
-    return centres_mm(views, item)[view] + (points_vox - middle_vox) * np.array(views.spacing_mm)
+def voxels_to_mm(
+    views: ViewBatch, view: int, points_vox: Float[np.ndarray, "*points 3"], item: int = 0
+) -> Float[np.ndarray, "*points 3"]:
+    """Returns the body-frame positions, mm, of points given in the voxels of one view."""
+    centre_vox = (np.array(views.size_vox) - 1) / 2
+    points: np.ndarray = centres_mm(views, item)[view] + (points_vox - centre_vox) * np.array(views.spacing_mm)
+    return points
 
 
 def flattest_axis(offsets_mm: Float[np.ndarray, "*points 3"]) -> int:
@@ -48,28 +53,47 @@ def frame_pair(
     part_mm: Float[np.ndarray, " 3"],
     colours: tuple[str, str],
 ) -> None:
-    """Draws two views of the first set in space, and of each the two parts that face and turn away from the other.
+    """Draws two views of the first set in 3D, and of each the parts that face towards and away from the other.
 
     Args:
         axes: with ``projection="3d"``.
         views: the batch.
         pair: numbers of the two views.
-        parts_vox: middles of the near and the far part of view i with respect to view j, in the voxels of view i.
-        part_mm: edges of a part.
+        parts_vox: centres of the near and the far part of view i with respect to view j, in the voxels of view i.
+        part_mm: edge lengths of a part, mm.
         colours: of near parts and of far ones, which are dashed.
     """
     extent_mm = np.array(views.size_vox) * np.array(views.spacing_mm)
-    middles_mm = centres_mm(views)
+    view_centres_mm = centres_mm(views)
     for number, (view, other) in enumerate((pair, pair[::-1])):
-        draw_frame(axes, middles_mm[view], extent_mm, view_colour(number))
+        draw_frame(axes, view_centres_mm[view], extent_mm, view_colour(number))
         for side, colour in enumerate(colours):
             draw_frame(axes, voxels_to_mm(views, view, parts_vox[view, other, side]), part_mm, colour, dashed=side == 1)
-    both_mm = middles_mm[list(pair)]
+    both_mm = view_centres_mm[list(pair)]
     frame_space(axes, both_mm.min(0) - 0.55 * extent_mm, both_mm.max(0) + 0.55 * extent_mm)
 
 
+def show_central_slice(
+    axes: "Axes", views: ViewBatch, view: int, axis: int, item: int = 0, voxels: Tensor | None = None
+) -> None:
+    """Draws the central slice of a view at its place in mm.
+
+    Args:
+        axes: where to draw.
+        views: the batch.
+        view: number of the view in its set.
+        axis: the axis that the slice is cut across.
+        item: number of the view set in the batch.
+        voxels: drawn in place of ``views.images``; of the same shape.
+    """
+    shown = views.images if voxels is None else voxels
+    volume = shown[item, view, 0].detach().float().cpu().numpy()
+    first_voxel_mm = voxels_to_mm(views, view, np.zeros(3), item).tolist()
+    show_slice(axes, volume, axis, views.size_vox[axis] // 2, views.spacing_mm, first_voxel_mm, INTENSITIES)
+
+
 def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, item: int = 0) -> None:
-    """Draws the middle slices of some views of one set at their places in mm, framed; several are named too.
+    """Draws the central slices of views of one set at their places in mm, framed; several views are labelled too.
 
     Args:
         axes: where to draw.
@@ -79,14 +103,13 @@ def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, 
         item: number of the view set in the batch.
     """
     extent_mm = np.array(views.size_vox) * np.array(views.spacing_mm)
+    view_centres_mm = centres_mm(views, item)
     for view in which:
-        volume = views.images[item, view, 0].detach().float().cpu().numpy()
         name = f"view {view + 1}" if len(which) > 1 else None
-        first_voxel_mm = voxels_to_mm(views, view, np.zeros(3), item).tolist()
-        show_slice(axes, volume, axis, views.size_vox[axis] // 2, views.spacing_mm, first_voxel_mm, INTENSITIES)
-        draw_box(axes, axis, centres_mm(views, item)[view], extent_mm, view_colour(view), label=name)
-    places = centres_mm(views, item)[list(which)]
+        show_central_slice(axes, views, view, axis, item)
+        draw_box(axes, axis, view_centres_mm[view], extent_mm, view_colour(view), label=name)
+    shown_mm = view_centres_mm[list(which)]
     across, up = in_plane(axis)
-    low, high = (places.min(axis=0) - 0.55 * extent_mm), (places.max(axis=0) + 0.55 * extent_mm)
+    low, high = (shown_mm.min(axis=0) - 0.55 * extent_mm), (shown_mm.max(axis=0) + 0.55 * extent_mm)
     axes.set_xlim(high[across], low[across])  # radiological, as show_slice draws it
     axes.set_ylim(low[up], high[up])

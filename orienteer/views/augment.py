@@ -1,8 +1,8 @@
-"""Augmentation of views: intensity alone, drawn first and applied after.
+"""Intensity augmentation of views: drawn first, applied afterwards.
 
-Each view of a set is changed on its own, so that brightness does not identify a scan's place. Nothing here moves a
-voxel, so the centres stay true. A view is smoothed as a coarser scanner would (blur, low resolution), then its grey
-values are bent (gamma), stretched (scale) and moved (shift), and noise comes last.
+Each view of a set is changed independently, so that brightness does not identify a place in the scan. No voxel is
+moved, so the centres remain correct. A view is first smoothed as by a coarser scanner (blur, low resolution); then gamma,
+scale and shift change its intensities, and noise is added last.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from orienteer.errors import InputError
+from orienteer.settings import require
 
 ViewSet = Float[Tensor, "views 1 size0 size1 size2"]
 """The views of one scan, normalised to about [-1, 1]."""
@@ -23,63 +23,62 @@ PerView = Float64[np.ndarray, " views"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How often and how far a view's grey values are changed. Values are normalised: the whole range is -1 to 1."""
+    """How often and by how much the intensities of views are changed. The normalised range is -1 to 1."""
 
     enabled: bool = True
     """Whether views are augmented at all."""
 
     scale_probability: float = 0.5
-    """Share of views whose contrast is multiplied."""
+    """Fraction of views whose contrast is scaled."""
 
     scale_range: tuple[float, float] = (0.9, 1.1)
-    """Least and largest factor, about the middle of the range; drawn evenly in its logarithm."""
+    """Smallest and largest factor, about the centre of the range; log-uniform."""
 
     shift_probability: float = 0.5
-    """Share of views whose values are moved up or down together."""
+    """Fraction of views to which an offset is added."""
 
     shift_range: tuple[float, float] = (-0.1, 0.1)
-    """Least and largest offset in normalised values (0.1 is 100 HU in a window of -1000 to 1000 HU)."""
+    """Smallest and largest offset in normalised values (0.1 is 100 HU in a window of -1000 to 1000 HU)."""
 
     gamma_probability: float = 0.3
-    """Share of views whose values are bent by a power."""
+    """Fraction of views with a gamma change."""
 
     gamma_range: tuple[float, float] = (0.8, 1.25)
-    """Least and largest exponent, on values mapped to 0..1; drawn evenly in its logarithm."""
+    """Smallest and largest exponent, on values mapped to 0..1; log-uniform."""
 
     noise_probability: float = 0.2
-    """Share of views that get white Gaussian noise."""
+    """Fraction of views with added white Gaussian noise."""
 
     noise_range: tuple[float, float] = (0.0, 0.05)
-    """Least and largest standard deviation of the noise in normalised values."""
+    """Smallest and largest standard deviation of the noise in normalised values."""
 
     blur_probability: float = 0.2
-    """Share of views that are blurred by a Gaussian."""
+    """Fraction of views with Gaussian blur."""
 
     blur_range_vox: tuple[float, float] = (0.4, 1.0)
-    """Least and largest standard deviation of the blur in voxels."""
+    """Smallest and largest standard deviation of the blur in voxels."""
 
     low_resolution_probability: float = 0.2
-    """Share of views that are averaged onto a coarser grid and interpolated back."""
+    """Fraction of views that are averaged onto a coarser grid and interpolated back."""
 
     low_resolution_range: tuple[float, float] = (1.0, 2.0)
-    """Least and largest factor by which the grid is coarser."""
+    """Smallest and largest factor by which the grid is coarser."""
 
     def __post_init__(self) -> None:
         for name in ("scale", "shift", "gamma", "noise", "blur", "low_resolution"):
             probability = getattr(self, f"{name}_probability")
-            if not 0 <= probability <= 1:
-                got = str(probability)
-                raise InputError(f"{name}_probability", wanted="a share from 0 to 1", got=got, do="use 0.2 for a fifth")
+            wanted, do = "a fraction from 0 to 1", "use 0.2 for 20 %"
+            require(0 <= probability <= 1, f"{name}_probability", wanted, probability, do)
         for name, least in _LEAST.items():
             low, high = getattr(self, name)
-            if not (np.isfinite((low, high)).all() and least <= low <= high):
-                wanted = f"{least} <= lowest <= highest" if np.isfinite(least) else "finite, lowest <= highest"
-                raise InputError(name, wanted=wanted, got=str((low, high)), do="exchange or mend the two numbers")
+            wanted = f"{least} <= lowest <= highest" if np.isfinite(least) else "finite, lowest <= highest"
+            valid = bool(np.isfinite((low, high)).all()) and least <= low <= high
+            require(valid, name, wanted, (low, high), "swap or correct the two numbers")
 
 
 @dataclass(frozen=True)
 class AugmentationParameters:
-    """What was drawn for the views of one set: enough to do the same again.
+    """The parameters drawn for the views of one set: enough to repeat the augmentation exactly.
 
     Attributes:
         scale: factor of each view, 1 for none, ``(views,)``.
@@ -88,7 +87,7 @@ class AugmentationParameters:
         noise: standard deviation in normalised values, 0 for none.
         blur_vox: standard deviation in voxels, 0 for none.
         low_resolution: factor by which the grid is coarser, 1 for none.
-        noise_seed: seeds the noise itself, which is too large to be kept.
+        noise_seed: seed of the noise itself, which is too large to be kept.
     """
 
     scale: PerView
@@ -101,10 +100,10 @@ class AugmentationParameters:
 
 
 def draw_parameters(rng: np.random.Generator, views: int, augmentation: Augmentation) -> AugmentationParameters:
-    """Returns how each of a set's views is to be changed.
+    """Returns the augmentation parameters of each view of a set.
 
-    The same number of random numbers is taken whatever the settings, so that switching one change on or off leaves the
-    others as they were.
+    The same number of random numbers is drawn whatever the settings, so that switching one change on or off does not
+    affect the others.
 
     Example:
         >>> parameters = draw_parameters(np.random.default_rng(0), 3, Augmentation(scale_probability=1.0))
@@ -112,7 +111,7 @@ def draw_parameters(rng: np.random.Generator, views: int, augmentation: Augmenta
         ((3,), True)
     """
     a = augmentation
-    parameters = AugmentationParameters(
+    return AugmentationParameters(
         scale=_draw(rng, views, a.scale_probability * a.enabled, a.scale_range, none=1.0, logarithmic=True),
         shift=_draw(rng, views, a.shift_probability * a.enabled, a.shift_range, none=0.0),
         gamma=_draw(rng, views, a.gamma_probability * a.enabled, a.gamma_range, none=1.0, logarithmic=True),
@@ -121,13 +120,12 @@ def draw_parameters(rng: np.random.Generator, views: int, augmentation: Augmenta
         low_resolution=_draw(rng, views, a.low_resolution_probability * a.enabled, a.low_resolution_range, none=1.0),
         noise_seed=int(rng.integers(2**62)),
     )
-    return parameters
 
 
 def apply(images: ViewSet, parameters: AugmentationParameters) -> ViewSet:
-    """Returns the views after the changes that were drawn; the views passed in stay as they are.
+    """Returns the augmented views; the input is not modified.
 
-    Gamma acts on values cut to [-1, 1], which prepared scans keep; scale, shift and noise may lead a little beyond.
+    Gamma acts on values clipped to [-1, 1], the range of prepared scans; scale, shift and noise may exceed it a little.
 
     Example:
         >>> images = torch.zeros(2, 1, 8, 8, 8)
@@ -150,7 +148,7 @@ _LEAST = {
     "blur_range_vox": 0.0,
     "low_resolution_range": 1.0,
 }
-"""Below these a range has no meaning."""
+"""Smallest meaningful value of each range."""
 
 
 def _draw(
@@ -169,7 +167,7 @@ def _draw(
 
 
 def _column(values: np.ndarray, images: Tensor) -> Tensor:
-    """Returns one number for each view, ready to meet its voxels."""
+    """Returns one number per view, shaped to broadcast over its voxels."""
     return torch.from_numpy(values).to(images).reshape(-1, 1, 1, 1, 1)
 
 
@@ -193,7 +191,7 @@ def _add_noise(images: Tensor, parameters: AugmentationParameters) -> Tensor:
 
 
 def _smooth(images: Tensor, parameters: AugmentationParameters) -> Tensor:
-    """Blurs and coarsens the chosen views: both are linear along an axis, so together they are one matrix per axis."""
+    """Returns views with blur and low resolution: both are linear along an axis, so together one matrix per axis."""
     chosen = np.flatnonzero((parameters.blur_vox > 0) | (parameters.low_resolution > 1))
     if not len(chosen):
         return images
@@ -208,7 +206,7 @@ def _smooth(images: Tensor, parameters: AugmentationParameters) -> Tensor:
 
 
 def _axis_matrix(size: int, parameters: AugmentationParameters, chosen: np.ndarray) -> Tensor:
-    """Returns what smoothing does along an axis of ``size`` voxels, ``(chosen, size, size)``; every row sums to 1."""
+    """Returns the smoothing along an axis of ``size`` voxels as a matrix, ``(chosen, size, size)``; each row sums to 1."""
     blur = _blur_matrix(size, parameters.blur_vox[chosen])
     return torch.from_numpy(_coarse_matrix(size, parameters.low_resolution[chosen]) @ blur)
 
@@ -216,8 +214,9 @@ def _axis_matrix(size: int, parameters: AugmentationParameters, chosen: np.ndarr
 def _blur_matrix(size: int, blur_vox: np.ndarray) -> np.ndarray:
     distance = np.arange(size)[:, None] - np.arange(size)
     # A blur of 0 becomes the identity: exp(-0.5 / 1e-6) is 0.
-    weight = np.exp(-0.5 * distance**2 / np.maximum(blur_vox, 1e-3)[:, None, None] ** 2)
-    return weight / weight.sum(-1, keepdims=True)
+    weight: np.ndarray = np.exp(-0.5 * distance**2 / np.maximum(blur_vox, 1e-3)[:, None, None] ** 2)
+    rows: np.ndarray = weight / weight.sum(-1, keepdims=True)
+    return rows
 
 
 def _coarse_matrix(size: int, factor: np.ndarray) -> np.ndarray:
@@ -230,4 +229,5 @@ def _coarse_matrix(size: int, factor: np.ndarray) -> np.ndarray:
     average = np.maximum(overlap, 0) / width * (cell < cells)  # (views, cells, voxels)
     place = np.clip((voxel[:, None] + 0.5) / width - 0.5, 0, cells - 1)
     interpolate = np.maximum(1 - np.abs(place - np.arange(size)), 0)  # (views, voxels, cells)
-    return interpolate @ average
+    matrix: np.ndarray = interpolate @ average
+    return matrix

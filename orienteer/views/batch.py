@@ -1,4 +1,4 @@
-"""ViewBatch: the views of a few scans, with their places in mm. What every task and encoder receives."""
+"""ViewBatch: the views of a few scans with their centres in mm, the input of every task and encoder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ class ViewBatch:
     """One draw of V views from each of a few scans.
 
     Attributes:
-        images: normalised voxels, ``(batch, views, 1, size0, size1, size2)``, after augmentation.
+        images: normalised voxels after augmentation, ``(batch, views, 1, size0, size1, size2)``.
         centres_mm: centres of the views in mm in the body frame, ``(batch, views, 3)``, float32.
         scans: the key of the scan that each view set was cut from, one per batch item.
         spacing_mm: voxel size in mm, the same for all scans of a store.
-        draw: number of the draw (the training step). Tasks that sample (routes of many views) seed from it,
-            so that a step depends on nothing but the seed and its number.
-        distorted: what was hidden or rearranged in ``images``; None where they are as they were cut out.
+        draw: number of the draw (the training step). Tasks that sample (routes of many views) use it as their seed,
+            so that a step depends on the run's seed and its number alone.
+        distorted: what was hidden or rearranged in ``images``; None if nothing was.
     """
 
     images: Images
@@ -50,7 +50,7 @@ class ViewBatch:
 
     @property
     def clean(self) -> Images:
-        """The views before anything in them was hidden or rearranged."""
+        """The original views, before anything was hidden or rearranged."""
         return self.images if self.distorted is None else self.distorted.clean
 
     def to(self, device: torch.device | str) -> "ViewBatch":

@@ -1,8 +1,8 @@
-"""The distortions of Models Genesis: bent intensities, shuffled voxels, noise painted into a view or around a part of it.
+"""The distortions of Models Genesis: intensity curves, shuffled voxels, and noise inside a view or around a part of it.
 
 Zhou et al., *Models Genesis*, MICCAI 2019; Medical Image Analysis 67 (2021). Departures: voxels are shuffled within the
 blocks of a grid with a random offset, each voxel once, instead of within thousands of random boxes one after the other,
-which would take longer than a training step; curves rise or fall over their whole length.
+which would take longer than a training step; intensity curves are monotonic.
 """
 
 import numpy as np
@@ -14,14 +14,14 @@ View = Float32[np.ndarray, "size0 size1 size2"]
 """One view, normalised to about [-1, 1]."""
 
 CURVE_POINTS = 256
-"""Points in which a curve is known."""
+"""Number of points at which a curve is evaluated."""
 
 BOXES = 5
-"""Most boxes that are painted into a view, or kept of it."""
+"""Largest number of boxes that are painted over, or left."""
 
 
 def bent(rng: np.random.Generator, view: View) -> View:
-    """Returns a view whose intensities went through a random Bezier curve, rising or falling, ends kept.
+    """Returns a view whose intensities are mapped by a random monotonic Bezier curve that keeps both ends.
 
     Example:
         >>> ramp = np.linspace(-1, 1, 64, dtype=np.float32).reshape(4, 4, 4)
@@ -36,11 +36,12 @@ def bent(rng: np.random.Generator, view: View) -> View:
         (1 - t) ** 3 * points[0] + 3 * t * (1 - t) ** 2 * points[1] + 3 * t**2 * (1 - t) * points[2] + t**3 * points[3]
     )
     heights = curve[:, 1] if rng.random() < 0.5 else 1 - curve[:, 1]
-    return (np.interp((np.clip(view, -1, 1) + 1) / 2, curve[:, 0], heights) * 2 - 1).astype(np.float32)
+    mapped: np.ndarray = np.interp((np.clip(view, -1, 1) + 1) / 2, curve[:, 0], heights) * 2 - 1
+    return mapped.astype(np.float32)
 
 
 def shuffled(rng: np.random.Generator, view: View) -> View:
-    """Returns a view whose voxels are shuffled within small blocks of a grid, so that texture is lost and shapes stay.
+    """Returns a view whose voxels are shuffled within the small blocks of a grid, which removes texture and keeps shapes.
 
     Example:
         >>> view = np.arange(512, dtype=np.float32).reshape(8, 8, 8)
@@ -62,9 +63,9 @@ def shuffled(rng: np.random.Generator, view: View) -> View:
     blocks = part.reshape(n0, e0, n1, e1, n2, e2).transpose(0, 2, 4, 1, 3, 5).reshape(n0 * n1 * n2, e0 * e1 * e2)
     order = rng.random(blocks.shape).argsort(axis=1)
     mixed = np.take_along_axis(blocks, order, axis=1).reshape(n0, n1, n2, e0, e1, e2).transpose(0, 3, 1, 4, 2, 5)
-    out = view.copy()
-    out[inner] = mixed.reshape(part.shape)
-    return out
+    result = view.copy()
+    result[inner] = mixed.reshape(part.shape)
+    return result
 
 
 def painted(rng: np.random.Generator, size_vox: Triple, inside_share: float) -> Bool[np.ndarray, "size0 size1 size2"]:

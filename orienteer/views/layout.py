@@ -1,24 +1,26 @@
-"""How the views of a set lie to each other: anywhere, in overlapping pairs, or one among a block of neighbours.
+"""Relative placement of the views of a set: anywhere, in overlapping pairs, or one among a block of neighbours.
 
-The last two serve tasks that compare the same place seen twice. Whatever the layout, every view lies wholly inside the
-scanned field; in a pair both hold enough body, in a block the one in the middle of it does.
+The last two are for tasks that compare two views of the same place. In every layout all views lie wholly inside the
+scanned field; in a pair both contain enough body, in a block the one among the neighbours does.
 """
 
 import numpy as np
 from jaxtyping import Int64
 
-from orienteer.errors import InputError
+from orienteer.settings import require
 from orienteer.types import Triple, TripleMm
-from orienteer.views.sample import Body, ViewPolicy, draw_starts, may_lie
+from orienteer.views.body import Body, enough_body
+from orienteer.views.policy import ViewPolicy
+from orienteer.views.sample import draw_starts
 
 BLOCK = (2, 2, 2)
 """Neighbours per axis in layout ``block``."""
 
 BLOCK_VIEWS = 1 + BLOCK[0] * BLOCK[1] * BLOCK[2]
-"""Views in layout ``block``: the one among them, and the neighbours."""
+"""Views in layout ``block``: one, and its neighbours."""
 
 _PARTNERS = 64
-"""Places tried for the partner of a view before it is laid right on it, where a view may always lie."""
+"""Places tried for the partner of a view; if none is allowed, it gets the same place as the view."""
 
 
 def draw_layout(
@@ -29,9 +31,9 @@ def draw_layout(
     spacing_mm: TripleMm,
     name: str = "scan",
 ) -> Int64[np.ndarray, "views 3"]:
-    """Returns the first voxels of one set of views, laid out as the policy says.
+    """Returns the first voxels of one set of views, placed as the policy's layout requires.
 
-    ``free``: as `draw_starts` says. ``pairs``: views 0 and 1, 2 and 3 ... overlap; their first ones are drawn freely.
+    ``free``: as in `draw_starts`. ``pairs``: views 0 and 1, 2 and 3 ... overlap; the first of each pair is drawn freely.
     ``block``: views 1 to 8 are neighbours, two per axis, next to each other where the scan is large enough and
     overlapping where it is not; view 0 lies anywhere within them.
 
@@ -44,7 +46,7 @@ def draw_layout(
         name: the scan's name in errors.
 
     Raises:
-        InputError: a number of views that the layout does not have.
+        InputError: a number of views that does not fit the layout.
         ScanError: with step ``fit``, when the scan holds no such set.
 
     Example:
@@ -65,15 +67,14 @@ def draw_layout(
 
 
 def check_views(views: int, layout: str | None) -> None:
-    """Raises an InputError where a layout does not have so many views.
+    """Raises an InputError if the number of views does not fit the layout.
 
     Example:
         >>> check_views(4, "pairs")
     """
-    if layout == "pairs" and views % 2:
-        raise InputError("views", wanted="an even number, for layout 'pairs'", got=str(views), do=f"use {views + 1}")
-    if layout == "block" and views != BLOCK_VIEWS:
-        raise InputError("views", wanted=f"{BLOCK_VIEWS}, for layout 'block'", got=str(views), do=f"use {BLOCK_VIEWS}")
+    even, block = views % 2 == 0, views == BLOCK_VIEWS
+    require(layout != "pairs" or even, "views", "an even number, for layout 'pairs'", views, f"use {views + 1}")
+    require(layout != "block" or block, "views", f"{BLOCK_VIEWS}, for layout 'block'", views, f"use {BLOCK_VIEWS}")
 
 
 def _pairs(
@@ -81,12 +82,12 @@ def _pairs(
 ) -> Int64[np.ndarray, "views 3"]:
     firsts = draw_starts(rng, shape_vox, body, policy.with_views(policy.views // 2), spacing_mm, name)
     starts = np.repeat(firsts, 2, axis=0)
-    size_vox = np.array(policy.view_size)
+    size_vox = np.array(policy.size_vox)
     room, reach = np.array(shape_vox) - size_vox, np.floor(policy.pair_shift * size_vox).astype(np.int64)
     for number, first in enumerate(firsts):
         low, high = np.maximum(first - reach, 0), np.minimum(first + reach, room)
         partners = rng.integers(low, high, (_PARTNERS, 3), dtype=np.int64, endpoint=True)
-        fitting = np.flatnonzero(may_lie(partners, body, policy))
+        fitting = np.flatnonzero(enough_body(partners, body, policy.size_vox, policy.min_body_sum))
         if len(fitting):
             starts[2 * number + 1] = partners[fitting[0]]
     return starts
@@ -95,10 +96,10 @@ def _pairs(
 def _block(
     rng: np.random.Generator, shape_vox: Triple, body: Body, policy: ViewPolicy, spacing_mm: TripleMm, name: str
 ) -> Int64[np.ndarray, "views 3"]:
-    middle = draw_starts(rng, shape_vox, body, policy.with_views(1), spacing_mm, name)[0]
-    size_vox = np.array(policy.view_size)
+    drawn = draw_starts(rng, shape_vox, body, policy.with_views(1), spacing_mm, name)[0]
+    size_vox = np.array(policy.size_vox)
     room = np.array(shape_vox) - size_vox
     step = np.minimum(size_vox, room)  # as far apart as views are long, or as the scan allows
-    corner = np.clip(middle - step // 2, 0, room - step)
+    corner = np.clip(drawn - step // 2, 0, room - step)
     neighbours = corner + step * np.argwhere(np.ones(BLOCK, bool))
-    return np.concatenate([np.clip(middle, corner, corner + step)[None], neighbours])
+    return np.concatenate([np.clip(drawn, corner, corner + step)[None], neighbours])

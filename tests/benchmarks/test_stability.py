@@ -1,4 +1,4 @@
-"""The stability table: what is collapsed, what diverged, and that finished rows are not measured again."""
+"""The stability table: which runs collapsed or diverged, and that finished rows are not measured again."""
 
 import json
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import stability
+from benchmarks.rows import read_rows
 from orienteer.errors import TrainingStopped
 
 
@@ -25,7 +26,7 @@ def test_held_out_losses_are_read_in_order_and_training_lines_left_out(tmp_path)
 
 
 @pytest.mark.parametrize(("rank", "collapsed"), [(1.4, "yes"), (9.0, "no")])
-def test_a_row_says_what_a_run_came_to(tmp_path, monkeypatch, rank, collapsed):
+def test_a_row_describes_how_a_run_ended(tmp_path, monkeypatch, rank, collapsed):
     def pretrain(scans, out, **settings):
         out.mkdir()
         (out / "metrics.jsonl").write_text('{"part": "heldout", "loss": 2.0}\n{"part": "heldout", "loss": 1.5}\n')
@@ -52,7 +53,7 @@ def test_a_run_that_stops_diverged_and_finished_rows_are_not_measured_again(tmp_
     stability.measure(3, 20, "default", file)
     stability.measure(1, 20, "voco", file)
     assert asked == [0, 1, 2, 0]
-    rows = stability.rows_of(file)
+    rows = read_rows(file)
     assert [(row["method"], row["seed"], row["diverged"]) for row in rows] == [
         ("default", "0", "yes"), ("default", "1", "yes"), ("default", "2", "yes"), ("voco", "0", "yes"),
     ]  # fmt: skip

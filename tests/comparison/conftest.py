@@ -7,17 +7,37 @@ from typing import Any
 import pytest
 
 PRETRAIN: dict[str, Any] = {
-    **{"encoder": "tiny", "encoder_arguments": {"filters": [4, 8, 8], "stem_stride": 1}, "spacing_mm": [8.0, 8.0, 8.0]},
-    **{"view_size": [16, 16, 16], "steps": 2, "batch": 2, "validation_sets": 1, "accelerator": "cpu"},
+    "encoder": "tiny",
+    "encoder_arguments": {"filters": [4, 8, 8], "stem_stride": 1},
+    "spacing_mm": [8.0, 8.0, 8.0],
+    "view_size": [16, 16, 16],
+    "steps": 2,
+    "batch": 2,
+    "validation_sets": 1,
+    "accelerator": "cpu",
+    "prepare_workers": 0,
+}
+FINETUNE: dict[str, Any] = {
+    "steps": 2,
+    "batch": 1,
+    "patch_size": [16, 16, 16],
+    "overlap": 0.0,
+    "accelerator": "cpu",
+    "precision": "32",
 }
 SETTINGS: dict[str, Any] = {
-    **{"cases": [4, 1, 2], "evaluate": "test", "fractions": [0.5], "seeds": [0], "parallel": 0, "pretrain": PRETRAIN},
-    "finetune": {"steps": 2, "batch": 1, "accelerator": "cpu", "precision": "32"},
+    "cases": [4, 1, 2],
+    "evaluate": "test",
+    "fractions": [0.5],
+    "seeds": [0],
+    "parallel": 0,
+    "pretrain": PRETRAIN,
+    "finetune": FINETUNE,
     "probe": {"voxels": 50, "test_voxels": 200},
     "retrieval": {"partners": 1, "places": 100},
     "sides": {"views": 4},
 }
-"""Settings of a comparison of seconds: every step is done, none is done well."""
+"""Settings of a comparison of seconds: every step runs, with no aim at good results."""
 
 
 @dataclass(frozen=True)
@@ -53,3 +73,23 @@ def compared(labelled_torsos: Path, tmp_path_factory: pytest.TempPathFactory) ->
     }
     made = compare(labelled_torsos, tmp_path_factory.mktemp("compared") / "out", **settings)
     return Done(labelled_torsos, store, settings, made)
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Six small cases of two blobs, prepared whole: three to pretrain on, one to validate on, two to test on."""
+    from orienteer.comparison.config import make_config
+    from orienteer.comparison.plan.bench import set_up
+    from tests.helpers.labelled import write_dataset
+
+    folder = tmp_path_factory.mktemp("bench")
+    data = write_dataset(folder / "data")
+    return set_up(make_config({"data": str(data), "cases": [3, 1, 2]}), folder / "out")
+
+
+@pytest.fixture(scope="session")
+def preparation() -> Any:
+    """How the cases of the bench are prepared."""
+    from orienteer.scans.preparation import Preparation
+
+    return Preparation(spacing_mm=(1.0, 1.0, 1.0), crop_to_body=False)

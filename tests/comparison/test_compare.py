@@ -1,4 +1,4 @@
-"""A whole comparison: it writes tables and a page, does nothing twice, names what fails, and never sees the test part."""
+"""A whole comparison: it writes tables and a page, runs no cell twice, names what fails, and never sees the test part."""
 
 import csv
 import json
@@ -69,18 +69,18 @@ def test_a_method_that_cannot_be_trained_is_named_and_the_others_go_on(compared)
 def test_a_second_call_does_no_cell_again_and_a_third_only_what_is_new(compared, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     shutil.copytree(compared.result.folder, folder, symlinks=True)
-    done = []
-    real = work.do_cell
+    ran = []
+    real = work.run_cell
     monkeypatch.setattr(
-        work, "do_cell", lambda bench, cell, *rest, **more: done.append(cell) or real(bench, cell, *rest, **more)
+        work, "run_cell", lambda bench, cell, *rest, **more: ran.append(cell) or real(bench, cell, *rest, **more)
     )
     without = {**compared.settings, "define": {}}
     made = compare(compared.data, folder, **without)
-    assert done == []
+    assert ran == []
     assert made.failed == {}
     assert rows_of(made.table) == rows_of(compared.result.table)
     compare(compared.data, folder, **{**without, "sides": {"views": 8}})
-    assert {cell.kind for cell in done} == {"sides"}
+    assert {cell.kind for cell in ran} == {"sides"}
 
 
 def test_pretraining_never_sees_a_scan_of_the_test_or_validation_part(compared):
@@ -123,6 +123,6 @@ def test_a_folder_with_other_files_or_no_folder_is_refused(compared, tmp_path):
         "retrieval": {"ends": ["top"]},
         "store": str(tmp_path / "store"),
     }
-    with pytest.raises(InputError, match=r"retrieval\.ends: wanted some of left"):
+    with pytest.raises(InputError, match=r"retrieval\.ends: wanted names among left"):
         compare(compared.data, tmp_path / "new", **wrong)
     assert not (tmp_path / "store").exists()  # no scan was prepared

@@ -105,7 +105,7 @@ def test_the_truth_has_the_best_metrics(name):
 
 
 @every_task
-def test_every_figure_carries_its_unit_and_no_gradient(name):
+def test_every_metric_carries_its_unit_and_no_gradient(name):
     task = make_task(name)
     prediction, targets, _ = run(task, make_features(), make_views())
     for key, figure in task.metrics(prediction, targets).items():
@@ -194,38 +194,38 @@ def test_bfloat16_gives_nearly_the_same_losses_and_full_precision_targets(name, 
 def test_state_follows_the_task_to_another_device(name, views):
     """On the device ``meta`` any constant left behind on the CPU stops the computation."""
     task = make_task(name, views=views)
-    task.fit_rivals([make_views(views=views)])
+    task.fit_baselines([make_views(views=views)])
     task = task.to("meta")
     features = Features(levels=tuple(level.to("meta") for level in make_features(views=views).levels))
     batch = make_views(views=views).to("meta")
     prediction, targets, losses = run(task, features, batch)
-    figures = [*losses.values(), *task.metrics(prediction, targets).values()]
-    figures += [figure for rival in task.rivals(batch, targets).values() for figure in rival.values()]
-    assert all(figure.device.type == "meta" for figure in figures)
+    values = [*losses.values(), *task.metrics(prediction, targets).values()]
+    values += [metric for metrics in task.baselines(batch, targets).values() for metric in metrics.values()]
+    assert all(value.device.type == "meta" for value in values)
 
 
 @every_task
-def test_what_the_rivals_learned_travels_with_the_state(name):
+def test_fitted_baselines_are_part_of_the_state(name):
     task, views = make_task(name), make_views(seed=5)
-    task.fit_rivals([make_views(seed=1), make_views(seed=2)])
+    task.fit_baselines([make_views(seed=1), make_views(seed=2)])
     fresh = make_task(name, seed=9)
     fresh.load_state_dict(task.state_dict())
     targets = task.targets(views)
-    assert fresh.rivals(views, targets).keys() == task.rivals(views, targets).keys()
-    for rival, figures in task.rivals(views, targets).items():
-        assert_same_figures(fresh.rivals(views, targets)[rival], figures)
+    assert fresh.baselines(views, targets).keys() == task.baselines(views, targets).keys()
+    for baseline, metrics in task.baselines(views, targets).items():
+        assert_same_figures(fresh.baselines(views, targets)[baseline], metrics)
 
 
 @every_task
-def test_every_task_has_a_trivial_rival_measured_by_the_same_figures(name):
+def test_every_task_has_a_trivial_baseline_with_the_same_metrics(name):
     task, views = make_task(name), make_views()
-    task.fit_rivals([make_views(seed=1), make_views(seed=2)])
+    task.fit_baselines([make_views(seed=1), make_views(seed=2)])
     prediction, targets, _ = run(task, make_features(), views)
-    metrics, rivals = task.metrics(prediction, targets), task.rivals(views, targets)
-    assert rivals["trivial"]
-    for figures in rivals.values():
-        assert figures.keys() <= metrics.keys()
-        assert all(figure.isfinite() and not figure.requires_grad for figure in figures.values())
+    metrics, baselines = task.metrics(prediction, targets), task.baselines(views, targets)
+    assert baselines["trivial"]
+    for values in baselines.values():
+        assert values.keys() <= metrics.keys()
+        assert all(value.isfinite() and not value.requires_grad for value in values.values())
 
 
 @every_task
@@ -256,7 +256,7 @@ def test_losses_depend_on_nothing_but_their_arguments(name):
 @every_task
 def test_a_picture_can_be_saved(name, tmp_path):
     task, views = make_task(name), make_views()
-    task.fit_rivals([make_views(seed=1)])
+    task.fit_baselines([make_views(seed=1)])
     prediction, targets, _ = run(task, make_features(grad=True), views)
     task.picture(views, prediction, targets).savefig(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 5000

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -5,8 +6,8 @@ import pytest
 import torch
 
 from orienteer.encoders import ENCODERS, build_encoder, view_divisor
-from orienteer.encoders.base import as_triple
 from orienteer.errors import InputError
+from tests.helpers.small_encoders import SMALL
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
@@ -37,7 +38,7 @@ def test_the_size_of_a_mednext_is_in_its_name_alone() -> None:
         ("residual", {"features": [4, 8]}, "stages"),
     ],
 )
-def test_what_the_library_refuses_is_said_in_its_words(name: str, arguments: dict, words: str) -> None:
+def test_the_message_quotes_the_library_that_rejects_a_setting(name: str, arguments: dict, words: str) -> None:
     with pytest.raises(InputError, match=rf"arguments of encoder '{name}'.*{words}"):
         build_encoder(name, (64, 64, 64), **arguments)
 
@@ -47,16 +48,15 @@ def test_uneven_lists_of_levels_are_refused() -> None:
         build_encoder("dynunet", (32, 32, 32), filters=[4, 4, 4, 4], strides=[1, 2, 2])
     with pytest.raises(InputError, match="one number or three"):
         build_encoder("dynunet", (32, 32, 32), filters=[4, 4, 4], strides=[1, 2, [2, 2]])
-    assert as_triple([1, 2, 2]) == (1, 2, 2)
 
 
 @pytest.mark.parametrize("name", ["tiny", "dynunet", "mednext-s", "residual"])
-def test_a_single_cell_that_is_normalised_away_is_refused(name: str) -> None:
-    edge = view_divisor(name)[0]
-    with pytest.raises(
-        InputError, match=f"at least 2 cells in the last level.*use .{2 * edge}, {2 * edge}, {2 * edge}"
-    ):
-        build_encoder(name, (edge, edge, edge))
+def test_a_last_level_of_a_single_cell_is_rejected_where_cells_are_normalised(name: str) -> None:
+    arguments = SMALL[name].arguments
+    divisor = view_divisor(name, **arguments)
+    twice = re.escape(str(tuple(2 * edge for edge in divisor)))
+    with pytest.raises(InputError, match=f"at least 2 cells in the last level.*use {twice}"):
+        build_encoder(name, divisor, **arguments)
 
 
 def test_vit_takes_its_own_view_size_only() -> None:
@@ -105,5 +105,5 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch: pytest.
 def test_importing_the_registry_imports_no_network_library() -> None:
     libraries = "{'monai', 'dynamic_network_architectures'}"
     code = f"import sys, orienteer.encoders as e; print(len(e.ENCODERS), {libraries} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.split() == [str(len(ENCODERS)), "set()"]
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.split() == [str(len(ENCODERS)), "set()"]

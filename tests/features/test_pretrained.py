@@ -1,6 +1,7 @@
-"""A run's encoder as ``orienteer.load`` gives it: the very features of training."""
+"""A run's encoder as ``orienteer.load`` returns it: exactly the features of training, and features of whole scans."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,15 @@ import SimpleITK as sitk
 import torch
 
 from orienteer.errors import InputError, ScanError
-from orienteer.features.pretrained import load
+from orienteer.features.pretrained import Pretrained, load
+from orienteer.features.reading import read_body_views
 from orienteer.pretraining.pretrain import Run
 from orienteer.runs.folder import read_config
-from orienteer.runs.model_card import model_card, write_model_card
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan
-from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
+from tests.helpers.ramps import RampEncoder, ramp_store
 from tests.helpers.saved_runs import SaveRun
 
 
@@ -77,33 +78,6 @@ def test_a_file_with_other_axes_is_turned(finished: Run, torsos: Path, tmp_path:
     np.testing.assert_allclose(one.origin_mm, other.origin_mm, atol=1e-3)
 
 
-def test_views_cover_the_scan_in_the_order_of_their_starts(finished: Run, torsos: Path) -> None:
-    pretrained = load(finished.folder)
-    scan = pretrained.preprocess(discover(torsos, progress=False).sources[0].files[0])
-    views, starts, size = scan.views(), scan.starts_vox(), pretrained.network.view_size
-    assert views.shape == (len(starts), 1, *size)
-    covered = torch.zeros_like(scan.images, dtype=torch.bool)
-    for view, start in zip(views, starts, strict=True):
-        inside = (0, 0, *(slice(int(at), int(at) + n) for at, n in zip(start, size, strict=True)))
-        assert torch.equal(view[0], scan.images[inside])
-        covered[inside] = True
-    assert covered.all()
-    assert len(pretrained(views)) == len(pretrained.network.channels)
-
-
-def test_a_scan_smaller_than_a_view_is_set_in_air(finished: Run, tmp_path: Path) -> None:
-    values = np.random.default_rng(0).integers(0, 100, (40, 7, 40)).astype(np.int16)  # 7 voxels back-front
-    image = sitk.GetImageFromArray(values)
-    image.SetSpacing(load(finished.folder).preparation.spacing_mm)
-    sitk.WriteImage(image, str(tmp_path / "thin.nii.gz"))
-    scan = load(finished.folder).preprocess(tmp_path / "thin.nii.gz", Selection(modality="CT"))
-    views, starts = scan.views(), scan.starts_vox()
-    assert set(starts[:, 1]) == {-4}
-    assert torch.equal(views[0, 0, :, 4:11, :], scan.images[0, 0, :16, :, :16])
-    outside = torch.cat([views[:, :, :, :4], views[:, :, :, 11:]], dim=3)
-    assert (outside == -1).all()
-
-
 def test_the_crop_of_the_run_is_kept(save_run: SaveRun) -> None:
     run = save_run("tiny", (16, 16, 16), filters=[4, 8, 8])
     card = json.loads((run / "encoder.json").read_text())
@@ -132,26 +106,82 @@ def test_the_card_holds_what_a_user_must_know(finished: Run) -> None:
         assert card[key], key
 
 
-def test_the_model_card_shows_figures_beside_their_rivals(finished: Run) -> None:
-    card = load(finished.folder).card
-    text = model_card(card, finished.summary)
-    gap = finished.summary["heldout"]
-    row = next(line for line in text.splitlines() if line.startswith("gap error (mm)"))
-    assert row.split()[3:5] == [f"{gap['gap_error_mm']:.1f}", f"{gap['gap_error_mm_trivial']:.1f}"]
-    for words in (
-        card["sha256"],
-        card["data_fingerprint"],
-        card["licence"],
-        "8 x 8 x 8 mm",
-        "-1000 to 1000 HU",
-        "tiny",
-    ):
-        assert words in text, words
+@pytest.fixture(scope="module")
+def pretrained(finished: Run) -> Pretrained:
+    return load(finished.folder)
 
 
-def test_the_model_card_is_written_beside_the_weights(save_run: SaveRun) -> None:
-    run = save_run("tiny", (16, 16, 16), filters=[4, 8, 8])
-    write_model_card(run, {"heldout": {}, "scans": {"read": 3, "too_small": 1}})
-    text = (run / "MODEL_CARD.md").read_text()
-    assert text.startswith("---\nlibrary_name: orienteer\nlicense: cc-by-4.0\n")
-    assert "3 read, 1 too small" in text
+def test_features_of_a_ramp_are_the_ramp_at_every_place(tmp_path: Path) -> None:
+    # An encoder that averages voxels gives, between the centres of its cells, exactly the value of a linear ramp.
+    store, key, _ = ramp_store(tmp_path, (40, 24, 28))
+    points = np.random.default_rng(0).uniform(2, np.array([40, 24, 28]) - 3, (50, 3))
+    found = RampEncoder.frozen((16, 16, 16)).features_at(store, key, points, overlap=0.5)
+    assert found.shape == (50, 3)
+    wanted = 2 * ((points / np.array([40, 24, 28])).mean(1, keepdims=True) - 0.5)
+    # Interpolation is exact except in the half cell at a view's border, where only the cell at the border is used.
+    assert np.abs(found - wanted).max() < 0.02
+
+
+def test_features_at_depend_on_the_place_alone(pretrained: Pretrained, stored: tuple[Store, str, str]) -> None:
+    store, key, _ = stored
+    points = np.random.default_rng(1).uniform(0, np.array(store.scan(key).shape_vox) - 1, (40, 3))
+    together = pretrained.features_at(store, key, points)
+    alone = pretrained.features_at(store, key, points[7:8])
+    assert np.allclose(together[7:8], alone, atol=1e-4)
+    assert together.shape == (40, sum(pretrained.network.channels))
+
+
+def test_view_vectors_are_the_means_of_the_last_level(pretrained: Pretrained, stored: tuple[Store, str, str]) -> None:
+    store, key, _ = stored
+    found = pretrained.view_vectors(store, key)
+    views = np.concatenate(list(read_body_views(store, key, pretrained.view_size, 0.0)))
+    wanted = pretrained(torch.from_numpy(views)[:, None])[-1].mean((2, 3, 4)).numpy()
+    assert np.allclose(found.vectors, wanted, atol=1e-5)
+    assert np.array_equal(pretrained.view_vectors(store, key).vectors, found.vectors)
+
+
+def test_view_centres_are_in_body_millimetres(pretrained: Pretrained, stored: tuple[Store, str, str]) -> None:
+    store, key, _ = stored
+    scan = store.scan(key)
+    found = pretrained.view_vectors(store, key, overlap=0.5)
+    low = np.array(scan.origin_mm) + 7.5 * np.array(scan.spacing_mm)
+    high = low + (np.array(scan.shape_vox) - 16) * np.array(scan.spacing_mm)
+    assert (found.centres_mm >= low - 1e-6).all()
+    assert (found.centres_mm <= high + 1e-6).all()
+    assert len(np.unique(found.centres_mm, axis=0)) == len(found.centres_mm)
+
+
+def test_padding_is_ignored_in_a_vector(tmp_path: Path) -> None:
+    store, key, values = ramp_store(tmp_path, (8, 16, 16))
+    found = RampEncoder.frozen((16, 16, 16)).view_vectors(store, key)
+    # The scan fills whole cells of four voxels: its mean is the mean of the ramp, without the air around it.
+    assert np.allclose(found.vectors[0, -1], values.mean(), atol=1e-3)
+
+
+def test_the_random_twin_has_other_weights_of_the_same_shapes(pretrained: Pretrained) -> None:
+    before = torch.random.get_rng_state()
+    twin, again = pretrained.random_twin(seed=1), pretrained.random_twin(seed=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    weights, other = pretrained.network.state_dict(), twin.network.state_dict()
+    assert {name: value.shape for name, value in weights.items()} == {
+        name: value.shape for name, value in other.items()
+    }
+    assert any(not torch.equal(weights[name], other[name]) for name in weights)
+    assert all(torch.equal(value, other[name]) for name, value in again.network.state_dict().items())
+    assert not any(module.training for module in twin.network.modules())
+
+
+def test_another_spacing_and_uncropped_scans_change_the_preparation_alone(
+    pretrained: Pretrained, finished: Run
+) -> None:
+    assert pretrained.preparation == read_config(finished.folder).part(Preparation)
+    coarser = load(finished.folder, spacing_mm=(9.0, 9.0, 9.0)).preparation
+    assert coarser == replace(pretrained.preparation, spacing_mm=(9.0, 9.0, 9.0))
+    assert pretrained.uncropped().preparation == replace(pretrained.preparation, crop_to_body=False)
+    assert pretrained.uncropped().network is pretrained.network
+
+
+def test_a_gpu_that_torch_cannot_use_is_refused(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="accelerator: wanted a GPU that torch can use"):
+        load(finished.folder, "gpu")

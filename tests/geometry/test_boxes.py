@@ -1,7 +1,15 @@
+import numpy as np
 import pytest
 import torch
 
-from orienteer.geometry.boxes import box_averages, box_corners, box_grids, coverage_weights, view_centre_vox
+from orienteer.geometry.boxes import (
+    box_averages,
+    box_corners,
+    box_grids,
+    coverage_weights,
+    overlap_fractions,
+    view_centre_vox,
+)
 
 
 def ramp(shape: tuple[int, int, int]) -> torch.Tensor:
@@ -110,3 +118,13 @@ def test_a_grid_as_fine_as_the_voxels_cuts_them_out():
     volumes = torch.rand(1, 6, 6, 6)
     low, high = box_corners(torch.tensor([[[2.5, 1.5, 3.5]]]), (4, 4, 4))
     torch.testing.assert_close(box_grids(volumes, low, high, 4)[0, 0], volumes[0, 1:5, 0:4, 2:6])
+
+
+def test_overlap_fractions_are_counted_voxels():
+    size, spacing = (6, 5, 4), (1.5, 2.0, 3.0)
+    voxels = set(np.ndindex(*size))
+    for shift in [(0, 0, 0), (2, -1, 1), (5, 4, -3), (6, 0, 0), (-9, 1, 1)]:
+        moved = {tuple(i + s for i, s in zip(voxel, shift, strict=True)) for voxel in voxels}
+        gap_mm = torch.tensor([s * step for s, step in zip(shift, spacing, strict=True)])
+        expected = len(voxels & moved) / len(voxels)
+        assert overlap_fractions(gap_mm, size, spacing).item() == pytest.approx(expected, abs=1e-6)

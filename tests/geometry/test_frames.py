@@ -5,6 +5,7 @@ import torch
 
 from orienteer.geometry.frames import (
     add_axes,
+    cell_offsets_mm,
     cell_to_voxel,
     divide_axes,
     mm_to_voxel,
@@ -79,3 +80,14 @@ def test_per_axis_arithmetic_equals_broadcasting():
     torch.testing.assert_close(multiply_axes(points, lengths), points * torch.tensor(lengths))
     torch.testing.assert_close(add_axes(points, lengths), points + torch.tensor(lengths))
     assert divide_axes(torch.rand(0, 3), lengths).shape == (0, 3)
+
+
+def test_cell_offsets_are_the_voxels_of_the_cells_seen_from_the_centre_of_the_view():
+    size, stride, spacing = (16, 12, 8), (4, 2, 8), (1.5, 2.0, 3.0)
+    offsets = cell_offsets_mm(size, stride, spacing)
+    assert offsets.shape == (3, 4, 6, 1)
+    torch.testing.assert_close(offsets.mean(dim=(1, 2, 3)), torch.zeros(3))
+    for cell in ((0, 0, 0), (3, 5, 0), (1, 2, 0)):
+        voxel = cell_to_voxel(torch.tensor(cell, dtype=torch.float32), stride)
+        expected = (voxel - (torch.tensor(size) - 1) / 2) * torch.tensor(spacing)
+        torch.testing.assert_close(offsets[:, *cell], expected)

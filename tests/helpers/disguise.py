@@ -1,4 +1,4 @@
-"""Files that are not what their name says."""
+"""Files whose contents do not match their name."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def with_hash(run: Path, blob: bytes) -> None:
-    """Replaces the weights by a file that encoder.json vouches for."""
+    """Replaces the weights of a run by other bytes, with the hash in encoder.json that fits them."""
     (run / "encoder.safetensors").write_bytes(blob)
     card = json.loads((run / "encoder.json").read_text())
     (run / "encoder.json").write_text(json.dumps({**card, "sha256": hashlib.sha256(blob).hexdigest()}))

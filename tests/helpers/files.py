@@ -1,6 +1,7 @@
-"""Writes small test scans: images of any geometry through SimpleITK, DICOM series of made-up patients with pydicom."""
+"""Small test scans: images of any geometry through SimpleITK, DICOM series of invented patients with pydicom."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -8,9 +9,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from orienteer.scans.source import ScanSource
+from orienteer.types import Triple, TripleMm
 
 PATIENT = "Nobody^Invented"
-"""The patient of every DICOM file written here. It must never show up in a name or a message."""
+"""The patient of every DICOM file written here. It must never appear in a name or a message."""
 
 FORMAT_OF = {
     ".nii": "NIfTI",
@@ -22,8 +24,8 @@ FORMAT_OF = {
 }
 
 
-def turned(angles_deg: tuple[float, float, float], order=(0, 1, 2), signs=(1, 1, 1)) -> np.ndarray:
-    """Returns directions: axes renamed and reversed, then turned about x, y and z."""
+def turned(angles_deg: tuple[float, float, float], order: Triple = (0, 1, 2), signs: Triple = (1, 1, 1)) -> np.ndarray:
+    """Returns directions: axes permuted and reversed, then rotated about x, y and z."""
     turn = np.eye(3)
     for axis, angle in enumerate(np.deg2rad(angles_deg)):
         first, second = [other for other in range(3) if other != axis]
@@ -34,13 +36,16 @@ def turned(angles_deg: tuple[float, float, float], order=(0, 1, 2), signs=(1, 1,
     return turn @ np.eye(3)[:, list(order)] * np.asarray(signs, dtype=float)
 
 
-def noise(shape=(7, 6, 5), seed: int = 0, dtype=np.int16) -> np.ndarray:
-    """Returns values of 0 to 999 in the file's axis order, all of them different from their neighbours by chance."""
+def noise(shape: Triple = (7, 6, 5), seed: int = 0, dtype: type = np.int16) -> np.ndarray:
+    """Returns random values of 0 to 999 in the file's axis order."""
     return np.random.default_rng(seed).integers(0, 1000, shape).astype(dtype)
 
 
 def image_of(
-    values: np.ndarray, spacing=(1.0, 2.0, 3.0), origin=(5.0, -6.0, 7.0), direction: np.ndarray | None = None
+    values: np.ndarray,
+    spacing: TripleMm = (1.0, 2.0, 3.0),
+    origin: TripleMm = (5.0, -6.0, 7.0),
+    direction: np.ndarray | None = None,
 ) -> sitk.Image:
     """Returns an image from values in the file's axis order (x, y, z)."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(values.transpose()))
@@ -51,14 +56,15 @@ def image_of(
     return image
 
 
-def write(path: Path, values: np.ndarray, **geometry) -> ScanSource:
-    """Writes values as the format that the name asks for, and returns the source to read them back."""
+def write(path: Path, values: np.ndarray, **geometry: Any) -> ScanSource:
+    """Writes values in the format of the file's ending, and returns the source to read them back."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(image_of(values, **geometry), str(path))
     return source_of(path)
 
 
 def source_of(path: Path, frame: int | None = None) -> ScanSource:
+    """Returns the source of a file, its format by the ending of its name."""
     suffix = next(suffix for suffix in sorted(FORMAT_OF, key=len, reverse=True) if path.name.endswith(suffix))
     return ScanSource(path.name, FORMAT_OF[suffix], (path,), frame)
 
@@ -66,13 +72,13 @@ def source_of(path: Path, frame: int | None = None) -> ScanSource:
 def write_dicom(
     folder: Path,
     values: np.ndarray,
-    spacing=(1.0, 2.0, 3.0),
-    origin=(5.0, -6.0, 7.0),
+    spacing: TripleMm = (1.0, 2.0, 3.0),
+    origin: TripleMm = (5.0, -6.0, 7.0),
     direction: np.ndarray | None = None,
     series: str = "1.2.3.4",
     modality: str = "CT",
     heights_mm: list[float] | None = None,
-    **extra,
+    **extra: Any,
 ) -> list[Path]:
     """Writes one file a slice, stored as HU + 1024, and returns the paths in slice order.
 
@@ -94,7 +100,9 @@ def write_dicom(
     return paths
 
 
-def _slice(values: np.ndarray, spacing, direction: np.ndarray, series: str, modality: str, index: int) -> Dataset:
+def _slice(
+    values: np.ndarray, spacing: TripleMm, direction: np.ndarray, series: str, modality: str, index: int
+) -> Dataset:
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -71,7 +71,7 @@ class OracleTask(Task[OracleTargets, OraclePrediction]):
     def metrics(self, prediction, targets):
         return {"oracle_error_mm": (prediction.gaps - targets.gaps_mm).norm(dim=-1).mean()}
 
-    def rivals(self, views, targets):
+    def baselines(self, views, targets):
         return {"trivial": {"oracle_error_mm": targets.gaps_mm.norm(dim=-1).mean()}}
 
     def picture(self, views, prediction, targets):

@@ -1,14 +1,13 @@
-"""A scan whose values are its places, and an encoder that only averages: what comes out can be worked out by hand."""
+"""A scan whose values are a linear ramp, and an encoder that only averages: features can be computed by hand."""
 
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 from torch import nn
 
 from orienteer.encoders.base import Encoder
-from orienteer.features.whole_scan import FrozenEncoder
+from orienteer.features.pretrained import Pretrained
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare import prepare
 from orienteer.scans.source import Selection
@@ -19,7 +18,7 @@ RAMP_HU = 2000.0
 
 
 def ramp_store(folder: Path, shape_vox: Triple) -> tuple[Store, str, np.ndarray]:
-    """Returns a store with one CT whose three ramps add up, its key, and its normalised values."""
+    """Returns a store with one CT that is the mean of a ramp along each axis, its key, and its normalised values."""
     places = np.stack(np.meshgrid(*(np.arange(length) / length for length in shape_vox), indexing="ij"), axis=-1)
     values = (places.mean(-1) - 0.5) * RAMP_HU
     image = sitk.GetImageFromArray(np.round(values).astype(np.int16).transpose(2, 1, 0))
@@ -47,5 +46,6 @@ class RampEncoder(Encoder):
         return [nn.Sequential(pool) for pool in self.pools]
 
     @classmethod
-    def frozen(cls, view_size: Triple) -> FrozenEncoder:
-        return FrozenEncoder(cls(view_size).eval(), view_size, Preparation((1.0, 1.0, 1.0)), torch.device("cpu"), {})
+    def frozen(cls, view_size: Triple) -> Pretrained:
+        """Returns the encoder ready for scans of 1 mm voxels."""
+        return Pretrained(cls(view_size).eval(), {}, Preparation((1.0, 1.0, 1.0)))

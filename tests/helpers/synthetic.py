@@ -6,20 +6,21 @@ from typing import Any
 
 import torch
 
+from orienteer.geometry.frames import cell_offsets_mm
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.tasks.classes import ClassPrediction
 from orienteer.tasks.dense_gap import DenseGapPrediction
 from orienteer.tasks.gap import GapPrediction
 from orienteer.tasks.instance_contrast import InstanceContrastPrediction
-from orienteer.tasks.jigsaw import JigsawPrediction
 from orienteer.tasks.place_contrast import PlaceContrastPrediction
 from orienteer.tasks.reconstruction import ReconstructionPrediction
-from orienteer.tasks.rotation import RotationPrediction
 from orienteer.tasks.route import RoutePrediction
 from orienteer.tasks.similarity import SimilarityPrediction
 from orienteer.tasks.volume_contrast import VolumeContrastPrediction
 from orienteer.views.batch import ViewBatch
-from orienteer.views.distort import ORDERS, Distorted, fitting_turns
+from orienteer.views.distort import Distorted
+from orienteer.views.rearrange import ORDERS, fitting_turns
 
 SPACING = (1.5, 2.0, 3.0)
 SIZE = (16, 32, 24)
@@ -45,14 +46,14 @@ def make_views(batch: int = 2, views: int = 3, seed: int = 0, size=SIZE, draw: i
     centres[:, 1::2] = centres[:, 0 : 2 * (views // 2) : 2] + shift
     hidden = torch.rand(images.shape, generator=generator) < 0.5
     turns = torch.tensor(fitting_turns(size))
-    done = Distorted(
+    distorted = Distorted(
         clean=images,
         hidden=hidden,
         turn=turns[torch.randint(len(turns), (batch, views), generator=generator)],
         order=torch.randint(ORDERS, (batch, views), generator=generator),
     )
     scans = tuple(f"scan {item}" for item in range(batch))
-    return ViewBatch(images.masked_fill(hidden, 0.0), centres, scans, SPACING, draw, done)
+    return ViewBatch(images.masked_fill(hidden, 0.0), centres, scans, SPACING, draw, distorted)
 
 
 def make_features(
@@ -103,8 +104,8 @@ def truth(task: Task, views: ViewBatch) -> Any:
         "reconstruction": lambda task, views: ReconstructionPrediction(voxels=views.clean),
         "instance_contrast": _true_instances,
         "volume_contrast": _true_overlap,
-        "rotation": lambda task, views: RotationPrediction(_sure(task.targets(views).turn, len(task.turns))),
-        "jigsaw": lambda task, views: JigsawPrediction(_sure(task.targets(views).order, ORDERS)),
+        "rotation": _true_classes,
+        "jigsaw": _true_classes,
     }
     return builders[task.name](task, views)
 
@@ -116,8 +117,9 @@ TRUTH_SETTINGS: dict[str, dict[str, Any]] = {
 """Settings under which the truth reaches the bound of a loss: at a higher temperature no prediction does."""
 
 
-def _sure(classes: torch.Tensor, count: int) -> torch.Tensor:
-    return torch.nn.functional.one_hot(classes, count).float() * 100
+def _true_classes(task: Task, views: ViewBatch) -> ClassPrediction:
+    classes = task.targets(views).classes
+    return ClassPrediction(torch.nn.functional.one_hot(classes, len(task.changes)).float() * 100)
 
 
 def _true_places(task: Task, views: ViewBatch) -> DenseGapPrediction:
@@ -139,15 +141,8 @@ def _true_overlap(task: Task, views: ViewBatch) -> VolumeContrastPrediction:
 
 
 def _true_place_embedding(task: Task, views: ViewBatch) -> PlaceContrastPrediction:
-    """The place itself beside a constant: linear in mm, so that reading between the cells of two views agrees."""
-    spec = task.specs[task.level]
-    middles = [
-        ((torch.arange(cells) + 0.5) * stride - size / 2) * step
-        for cells, stride, size, step in zip(
-            spec.cells(views.size_vox), spec.stride, views.size_vox, views.spacing_mm, strict=True
-        )
-    ]
-    cells_mm = torch.stack(torch.meshgrid(*middles, indexing="ij"))
+    """The place itself and a constant: linear in mm, so that interpolation between the cells of two views agrees."""
+    cells_mm = cell_offsets_mm(views.size_vox, task.specs[task.level].stride, views.spacing_mm)
     centres = views.centres_mm - views.centres_mm.mean(1, keepdim=True)
     places = (centres[..., None, None, None] + cells_mm) / UNIT_MM
     return PlaceContrastPrediction(embedding=torch.cat([places, torch.ones_like(places[:, :, :1])], dim=2))

@@ -261,7 +261,7 @@ def test_one_scan_cannot_be_split(torsos: Path, tmp_path: Path) -> None:
         ({"batch": 3, "accumulate": 2}, "batch: wanted a multiple of .* = 2"),
         ({"view_size": [30, 30, 30]}, r"view_size: wanted multiples of .*use \(32, 32, 32\)"),
         ({"method": "magic"}, "method: wanted one of default, spatial, paper"),
-        ({"tasks": {"route": {"edgez": "pair"}}}, "tasks.route: wanted options among .*edges"),
+        ({"tasks": {"route": {"edgez": "pair"}}}, "tasks.route: wanted one of the options .*edges"),
         ({"encoder": "resnet"}, "encoder: wanted one of"),
         ({"augmentation": {"nois": 1}}, "nois: wanted a known setting"),
         ({"views": 1}, "views: wanted at least 2"),

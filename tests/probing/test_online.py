@@ -1,14 +1,13 @@
-"""A probe at every validation: logged with its floor, better with better features, and without effect on training."""
+"""A probe at every validation: logged with its baseline, better with better features, and without effect on training."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.pretraining.pretrain import Run, pretrain
 from orienteer.probing.online import OnlineProbe
@@ -17,25 +16,12 @@ from orienteer.runs.summary import summary_table
 from tests.helpers.labelled import write_dataset
 from tests.helpers.run_files import assert_same_run, lines, weights
 from tests.helpers.small_run import SMALL
+from tests.helpers.voxel_encoder import VoxelEncoder
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("labelled"), cases=4)
-
-
-class Voxels(Encoder):
-    """An encoder whose features are the voxels times a number, as a direction."""
-
-    channels, strides = (2,), ((1, 1, 1),)
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        angle = self.factor * images  # neighbours are sought by direction
-        return (torch.cat([angle.cos(), angle.sin()], dim=1),)
 
 
 @pytest.fixture
@@ -44,22 +30,20 @@ def config(dataset: Path, store: Path) -> PretrainConfig:
     return make_config({**plain, "store": str(store), "probe": str(dataset)})
 
 
-def test_features_that_tell_the_label_beat_the_floor_and_others_do_not(
-    config: PretrainConfig,
-) -> None:
-    probe, cpu = OnlineProbe(config), torch.device("cpu")
-    telling, silent = (probe(Voxels(factor), cpu) for factor in (1.0, 0.0))
-    assert telling["probe_knn_dice"] > telling["probe_knn_dice_trivial"] + 0.1
-    assert telling["probe_knn_dice"] > silent["probe_knn_dice"] + 0.3
-    assert telling["probe_ridge_dice"] > silent["probe_ridge_dice"]
-    assert silent["probe_knn_dice_trivial"] == telling["probe_ridge_dice_trivial"]
-    assert probe(Voxels(1.0), cpu) == telling
+def test_features_that_hold_the_label_beat_the_baseline_and_others_do_not(config: PretrainConfig) -> None:
+    probe = OnlineProbe(config)
+    informative, constant = (probe(VoxelEncoder(factor)) for factor in (1.0, 0.0))
+    assert informative["probe_knn_dice"] > informative["probe_knn_dice_trivial"] + 0.1
+    assert informative["probe_knn_dice"] > constant["probe_knn_dice"] + 0.3
+    assert informative["probe_ridge_dice"] > constant["probe_ridge_dice"]
+    assert constant["probe_knn_dice_trivial"] == informative["probe_ridge_dice_trivial"]
+    assert probe(VoxelEncoder(1.0)) == informative
 
 
 def test_a_probed_run_is_the_run_without_a_probe(
     finished: Run, dataset: Path, torsos: Path, store: Path, tmp_path: Path
 ) -> None:
-    run = pretrain(torsos, tmp_path / "probed", store=str(store), probe=str(dataset), **SMALL)
+    run = pretrain(torsos, tmp_path / "probed", store=str(store), probe=str(dataset), **{**SMALL, "pictures": False})
     assert all(torch.equal(value, weights(run.folder)[name]) for name, value in weights(finished.folder).items())
     assert lines(run.folder, "train") == lines(finished.folder, "train")
     rows = lines(run.folder, "heldout")
@@ -69,7 +53,7 @@ def test_a_probed_run_is_the_run_without_a_probe(
         assert f"probe {kind} dice (%)" in summary_table(run.summary)
 
 
-def test_a_probed_run_that_was_cut_off_goes_on_to_the_same_end(
+def test_a_probed_run_that_was_cut_off_resumes_to_the_same_end(
     dataset: Path, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {**SMALL, "steps": 2, "validate_every": 1, "pictures": False, "store": str(store), "probe": str(dataset)}
@@ -93,8 +77,6 @@ def test_a_probed_run_that_was_cut_off_goes_on_to_the_same_end(
     ("probe", "word"), [("nowhere/dataset.json", "dataset.json"), ("one", "two labelled scans or more")]
 )
 def test_bad_input_stops_before_training(probe: str, word: str, config: PretrainConfig, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     path = str(write_dataset(tmp_path, cases=1)) if probe == "one" else probe
     with pytest.raises(InputError, match=word):
         OnlineProbe(replace(config, probe=path))

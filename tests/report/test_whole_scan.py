@@ -8,7 +8,7 @@ import pytest
 from orienteer.report.spoil import FAULTS, Fault
 from orienteer.report.whole_scan import cut, draw_sets, moved_starts, read_whole, undone
 from orienteer.scans.store import Store
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.policy import ViewPolicy
 from tests.helpers.oracle import VIEW, with_fault
 
 POLICY = ViewPolicy(views=3, view_size=VIEW, min_body_fraction=0.0)

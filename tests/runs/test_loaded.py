@@ -7,11 +7,11 @@ import torch
 import yaml
 
 from orienteer.errors import InputError
-from orienteer.runs.loaded import load_run
 from orienteer.pretraining.collapse import Embeddings
 from orienteer.pretraining.data import heldout_loader
 from orienteer.pretraining.evaluation import Figures, heldout_figures
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.runs.loaded import load_run
 from tests.helpers.small_run import SMALL
 
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from orienteer.runs.plateau import plateau
 from orienteer.pretraining.pretrain import Run
+from orienteer.runs.plateau import plateau
 
 STEPS = list(range(100, 1000, 100))
 

@@ -1,4 +1,4 @@
-"""Intervals: against a loop written out, and by how often they hold the truth."""
+"""Intervals: against a written-out loop, and by how often they contain the truth."""
 
 import numpy as np
 import pytest

@@ -24,13 +24,15 @@ def test_interval_holds_the_score_and_narrows_with_more_scans() -> None:
     def width(scans: int) -> float:
         true = np.arange(scans) % 2
         score = rng.normal(size=scans) + true
-        found = scan_scores(true, np.stack([-score, score], 1), resamples=300)
-        low, high = found["auc_interval"]
-        assert low < found["auc"] < high
+        scores = scan_scores(true, np.stack([-score, score], 1), resamples=300)
+        low, high = scores["auc_interval"]
+        assert low < scores["auc"] < high
         assert (
-            found["balanced_accuracy_interval"][0] < found["balanced_accuracy"] < found["balanced_accuracy_interval"][1]
+            scores["balanced_accuracy_interval"][0]
+            < scores["balanced_accuracy"]
+            < scores["balanced_accuracy_interval"][1]
         )
-        assert (found["scans"], found["resamples"]) == (scans, 300)
+        assert (scores["scans"], scores["resamples"]) == (scans, 300)
         return high - low
 
     assert width(400) < 0.6 * width(40)
@@ -48,10 +50,10 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 
 def test_scans_of_one_class_have_no_auc() -> None:
-    found = scan_scores(np.zeros(5, int), np.tile([0.9, 0.1], (5, 1)))
-    assert found["auc"] is None
-    assert found["auc_interval"] is None
-    assert found["balanced_accuracy"] == 1
+    scores = scan_scores(np.zeros(5, int), np.tile([0.9, 0.1], (5, 1)))
+    assert scores["auc"] is None
+    assert scores["auc_interval"] is None
+    assert scores["balanced_accuracy"] == 1
 
 
 def test_scores_are_repeatable_and_leave_the_global_generator_alone() -> None:

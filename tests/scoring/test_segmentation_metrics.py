@@ -1,4 +1,4 @@
-"""Dice and the Hausdorff distance against a naive computation, and what counts where a class is not there."""
+"""Dice and the Hausdorff distance against a naive computation, and classes that are absent."""
 
 import math
 
@@ -9,9 +9,7 @@ from monai.metrics import compute_dice
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from orienteer.scoring.segmentation_metrics import CaseScores, mean, score_case
-from orienteer.scoring.segmentation_results import chosen_cases
-from orienteer.scoring.segmentation_results import summary_of_scores as figures_of
+from orienteer.scoring.segmentation_metrics import CaseScores, dice, mean, mean_dice, score_case
 
 
 def blobs(seed: int, shape=(9, 12, 8), classes: int = 3) -> np.ndarray:
@@ -65,25 +63,25 @@ def test_a_class_that_only_one_has_has_no_distance_and_no_overlap():
         assert math.isnan(scores.hd95_mm[0])
 
 
-def test_means_are_over_cases_first_then_over_classes():
-    scores = {"a": CaseScores((0.2, 0.9), (4.0, 1.0)), "b": CaseScores((0.4, math.nan), (2.0, math.nan))}
-    figures = figures_of(scores, {0: "background", 3: "left", 7: "right"})
-    assert figures["dice"] == pytest.approx({"left": 0.3, "right": 0.9})
-    assert figures["dice_mean"] == pytest.approx(0.6)
-    assert figures["hd95_mm"] == pytest.approx(2.0)
-    assert figures["cases_with_class"] == {"left": 2, "right": 1}
-
-
-def test_a_class_that_was_never_found_has_no_mean_distance_but_is_counted():
-    figures = figures_of({"a": CaseScores((0.0,), (math.nan,))}, {0: "background", 1: "left"})
-    assert figures["hd95_mm"] is None
-    assert figures["cases_without_hd95"] == {"left": 1}
-
-
 def test_the_mean_of_nothing_is_not_a_number():
     assert math.isnan(mean([math.nan]))
 
 
-def test_best_and_worst_are_chosen_among_cases_with_a_score():
-    scores = {"a": CaseScores((math.nan,), (math.nan,)), "b": CaseScores((0.3,), (1.0,))}
-    assert chosen_cases(scores) == {"best": "b", "median": "b", "worst": "b"}
+def test_dice_by_hand() -> None:
+    true, predicted = np.array([0, 0, 1, 1, 1, 2]), np.array([0, 1, 1, 1, 0, 0])
+    assert dice(true, predicted, 4)[:2] == pytest.approx([2 * 2 / 6, 0])
+    assert np.isnan(dice(true, predicted, 4)[2])
+    weights = np.array([1.0, 3, 1, 1, 2, 1])
+    assert dice(true, predicted, 3, weights)[0] == pytest.approx(2 * 2 / (4 + 5))
+
+
+def test_mean_dice_ignores_cases_without_the_class() -> None:
+    scores = [np.array([0.5, np.nan, np.nan]), np.array([1.0, 0.2, np.nan])]
+    assert mean_dice(scores)[:2] == pytest.approx([0.75, 0.2])
+
+
+def test_dice_of_weighted_points_is_that_of_repeated_points() -> None:
+    rng = np.random.default_rng(5)
+    true, predicted, repeats = (rng.integers(low, 4, 50) for low in (0, 0, 1))
+    repeated = dice(np.repeat(true, repeats), np.repeat(predicted, repeats), 4)
+    assert dice(true, predicted, 4, repeats.astype(float)) == pytest.approx(repeated)

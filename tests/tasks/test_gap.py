@@ -64,25 +64,25 @@ def test_unit_mm_scales_the_losses_and_not_the_targets():
     assert other.loss(prediction, targets)["gap"] < task.loss(prediction, targets)["gap"]
 
 
-def test_trivial_rivals_are_zero_and_the_training_mean():
+def test_the_trivial_baselines_are_zero_and_the_training_mean():
     task, train, views = make_task("gap"), [make_views(seed=1), make_views(seed=2, batch=5)], make_views(seed=3)
-    task.fit_rivals(train)
+    task.fit_baselines(train)
     i, j = pair_index(3)
     lengths = torch.cat([distances(task.targets(batch).gaps_mm[:, i, j]).flatten() for batch in train])
     truth = distances(task.targets(views).gaps_mm[:, i, j])
-    trivial = task.rivals(views, task.targets(views))["trivial"]
+    trivial = task.baselines(views, task.targets(views))["trivial"]
     torch.testing.assert_close(trivial["gap_error_mm"], truth.mean())
     torch.testing.assert_close(trivial["distance_error_mm"], (truth - lengths.mean()).abs().mean())
 
 
-def test_rivals_that_have_learned_nothing_say_so():
+def test_baselines_that_were_not_fitted_are_nan():
     task, views = make_task("gap"), make_views()
-    rivals = task.rivals(views, task.targets(views))
-    assert rivals["trivial"]["distance_error_mm"].isnan()
-    assert rivals["histogram"]["gap_error_mm"].isnan()
+    baselines = task.baselines(views, task.targets(views))
+    assert baselines["trivial"]["distance_error_mm"].isnan()
+    assert baselines["histogram"]["gap_error_mm"].isnan()
 
 
-def test_the_histogram_rival_learns_places_that_brightness_gives_away():
+def test_the_histogram_baseline_learns_places_that_brightness_gives_away():
     """Views whose brightness grows along axis 2: a histogram is all it takes."""
 
     def bright(seed: int):
@@ -93,9 +93,9 @@ def test_the_histogram_rival_learns_places_that_brightness_gives_away():
         return dataclasses.replace(views, images=flat.clamp(-1, 1), centres_mm=centres)
 
     task, views = make_task("gap"), bright(9)
-    task.fit_rivals([bright(1), bright(2), bright(3)])
-    rivals = task.rivals(views, task.targets(views))
-    assert rivals["histogram"]["gap_error_mm"] < 0.5 * rivals["trivial"]["gap_error_mm"]
+    task.fit_baselines([bright(1), bright(2), bright(3)])
+    baselines = task.baselines(views, task.targets(views))
+    assert baselines["histogram"]["gap_error_mm"] < 0.5 * baselines["trivial"]["gap_error_mm"]
 
 
 def test_one_view_is_refused():
@@ -105,7 +105,7 @@ def test_one_view_is_refused():
 
 def test_the_picture_shows_the_targets_of_the_loss():
     task, views = make_task("gap"), make_views()
-    task.fit_rivals([make_views(seed=1)])
+    task.fit_baselines([make_views(seed=1)])
     prediction, targets = task(make_features()), task.targets(views)
     figure = task.picture(views, prediction, targets)
     true, guess, scatter = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]

@@ -37,7 +37,7 @@ def test_the_fit_finds_a_linear_rule():
     torch.testing.assert_close(histogram_gaps(images, fitted), truth, atol=1.0, rtol=0.02)
 
 
-def test_noise_gives_a_rival_that_keeps_to_zero():
+def test_noise_gives_a_baseline_close_to_zero():
     """Cross-validation between scans must choose a strong penalty where there is nothing to learn."""
     views, other = make_views(batch=10, seed=1), make_views(batch=10, seed=2)
     weights = fit_ridge(views.images, gap_matrix(views.centres_mm), views.scans, 32)

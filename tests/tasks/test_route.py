@@ -94,10 +94,10 @@ def test_the_closure_error_needs_no_truth():
     assert with_truth["route_error_mm"] != without["route_error_mm"]
 
 
-def test_the_trivial_rival_misses_by_the_length_of_the_gap():
+def test_the_trivial_baseline_is_off_by_the_length_of_the_gap():
     task, views = make_task("route"), make_views()
     targets = task.targets(views)
-    figures = task.rivals(views, targets)["trivial"]
+    figures = task.baselines(views, targets)["trivial"]
     i, j = np.nonzero(~np.eye(3, dtype=bool))
     length = targets.gaps_mm[:, i, j].norm(dim=-1).mean()
     torch.testing.assert_close(figures["route_error_mm"], length)

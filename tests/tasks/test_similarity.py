@@ -11,7 +11,8 @@ from orienteer.draw import palette
 from orienteer.errors import InputError
 from orienteer.geometry.pairs import FAR, NEAR
 from orienteer.tasks.base import FeatureSpec
-from orienteer.tasks.similarity import PARTS, SimilarityPrediction, choose_level, part_cosines, part_vectors
+from orienteer.tasks.parts import PARTS, part_cosines
+from orienteer.tasks.similarity import SimilarityPrediction, choose_level, part_vectors
 from orienteer.types import Triple
 from orienteer.views.batch import ViewBatch
 from tests.helpers.synthetic import SIZE, SPACING, SPECS, make_features, make_task, make_views
@@ -118,7 +119,7 @@ def test_random_embeddings_are_right_by_chance():
     assert figures["near_far_accuracy"].item() == pytest.approx(0.5, abs=0.15)
 
 
-def test_the_raw_rival_recognises_overlapping_views_of_one_volume():
+def test_raw_intensities_recognise_overlapping_views_of_one_volume():
     """Two views that overlap by half: their near parts show the same voxels."""
     volume = torch.randn(32, 32, 32, generator=torch.Generator().manual_seed(0))
     starts = [(0, 8, 8), (8, 8, 8)]
@@ -126,15 +127,15 @@ def test_the_raw_rival_recognises_overlapping_views_of_one_volume():
     centres = torch.tensor([[[a + 7.5, b + 7.5, c + 7.5] for a, b, c in starts]])
     views = ViewBatch(images=images, centres_mm=centres, scans=("one",), spacing_mm=(1.0, 1.0, 1.0))
     task = make_task("similarity", views=2, size=(16, 16, 16))
-    figures = task.rivals(views, task.targets(views))["trivial"]
+    figures = task.baselines(views, task.targets(views))["trivial"]
     assert figures["near_far_accuracy"].item() == 1.0
     assert figures["near_best_accuracy"].item() == 1.0
 
 
-def test_views_without_contrast_leave_the_raw_rival_undecided():
+def test_views_without_contrast_leave_the_raw_baseline_undecided():
     task, views = make_task("similarity"), make_views()
     flat = dataclasses.replace(views, images=torch.full_like(views.images, 0.25))
-    figures = task.rivals(flat, task.targets(flat))["trivial"]
+    figures = task.baselines(flat, task.targets(flat))["trivial"]
     assert all(figure.isfinite() for figure in figures.values())
 
 

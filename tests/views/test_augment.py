@@ -183,7 +183,7 @@ def test_everything_at_its_strongest_stays_sane():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"noise_probability": 1.2}, "noise_probability: wanted a share"),
+        ({"noise_probability": 1.2}, "noise_probability: wanted a fraction"),
         ({"blur_range_vox": (1.0, 0.5)}, "blur_range_vox: wanted 0.0 <= lowest <= highest"),
         ({"gamma_range": (0.0, 1.0)}, "gamma_range: wanted 0.001 <= lowest"),
         ({"low_resolution_range": (0.5, 1.0)}, "low_resolution_range: wanted 1.0 <= lowest"),

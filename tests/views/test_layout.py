@@ -5,7 +5,7 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.views.layout import BLOCK_VIEWS, check_views, draw_layout
-from orienteer.views.sample import ViewPolicy
+from orienteer.views.policy import ViewPolicy
 from tests.helpers.fake_views import blocks_of
 
 SHAPE, SIZE, SPACING = (44, 36, 40), (16, 12, 16), (1.5, 2.0, 2.5)

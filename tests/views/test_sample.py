@@ -3,35 +3,12 @@ import pytest
 
 from orienteer.errors import InputError, ScanError
 from orienteer.views import sample
-from orienteer.views.sample import ViewPolicy, can_hold, draw_starts
+from orienteer.views.policy import ViewPolicy
+from orienteer.views.sample import can_hold, draw_starts
+from tests.helpers.block_maps import ball, naive_allowed, share_of, spread
 from tests.helpers.fake_views import FakeBody, blocks_of
 
 SPACING = (1.5, 2.0, 3.0)
-
-
-def ball(shape: tuple[int, int, int], radius: float = 0.8) -> np.ndarray:
-    g0, g1, g2 = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij", sparse=True)
-    return g0**2 + g1**2 + g2**2 < radius**2
-
-
-def spread(blocks: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """The value of each voxel's block."""
-    return np.kron(blocks, np.ones((4, 4, 4), blocks.dtype))[tuple(slice(n) for n in shape)]
-
-
-def share_of(body: FakeBody, shape: tuple[int, int, int], start: np.ndarray, size: tuple[int, int, int]) -> float:
-    """The body share of a view, from the blocks spread back over the voxels."""
-    voxels = spread(body.body / 255, shape)
-    return float(voxels[tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))].mean())
-
-
-def naive_allowed(body: FakeBody, shape: tuple, size: tuple, fraction: float) -> set[tuple[int, int, int]]:
-    allowed = set()
-    for start in np.ndindex(*(n - s + 1 for n, s in zip(shape, size, strict=True))):
-        touched = tuple(slice(s // 4, (s + n - 1) // 4 + 1) for s, n in zip(start, size, strict=True))
-        if share_of(body, shape, np.array(start), size) >= fraction - 1e-9 and body.inside[touched].all():
-            allowed.add(start)
-    return allowed
 
 
 @pytest.mark.parametrize(
@@ -58,20 +35,6 @@ def test_views_lie_inside_and_hold_enough_body(shape, size, radius):
             # Inside a block that is body in part, nothing is known of where; all other voxels are counted exactly.
             view = tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))
             assert voxels[view].mean() >= 0.5 - mixed[view].mean()
-
-
-def test_views_on_whole_blocks_are_counted_to_the_voxel():
-    shape, size = (28, 24, 36), (8, 12, 4)
-    rng = np.random.default_rng(0)
-    voxels = rng.random(shape) < 0.6
-    body = blocks_of(voxels)
-    starts = 4 * rng.integers(0, [6, 4, 9], (50, 3))
-    counted = sample._window_sums(
-        body.body, [sample._covered(starts[:, a], size[a], 4, body.body.shape[a]) for a in range(3)]
-    )
-    for start, sum_255 in zip(starts, counted, strict=True):
-        box = voxels[tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))]
-        assert sum_255 / 255 / box.size == pytest.approx(box.mean(), abs=0.5 / 255)
 
 
 def test_no_view_touches_a_block_that_was_not_scanned():
@@ -168,29 +131,6 @@ def test_sets_with_limited_distances_are_uniform_over_all_that_keep_them():
     assert_uniform(counts_of(np.array([(i, j, 0) for i, j in pairs]), allowed))
 
 
-def test_search_finds_the_single_place_that_rejection_misses(monkeypatch):
-    shape, size = (64, 60, 62), (8, 8, 8)
-    voxels = np.zeros(shape, bool)
-    voxels[40:48, 12:20, 20:28] = True
-    body = blocks_of(voxels)
-    policy = ViewPolicy(views=3, view_size=size, min_body_fraction=1.0)
-    starts = draw_starts(np.random.default_rng(0), shape, body, policy, SPACING)
-    assert (starts == (40, 12, 20)).all()
-    assert can_hold(shape, body, size, 1.0) is None
-
-
-def test_search_keeps_distances(monkeypatch):
-    monkeypatch.setattr(sample, "_CANDIDATES", 0)
-    shape, size = (40, 16, 20), (8, 8, 8)
-    policy = ViewPolicy(views=3, view_size=size, min_distance_mm=14.0, max_distance_mm=40.0)
-    body, rng = blocks_of(ball(shape, 1.2)), np.random.default_rng(4)
-    for _ in range(10):
-        starts = draw_starts(rng, shape, body, policy, (1.0, 1.0, 1.0))
-        gaps = (starts[[1, 2, 2]] - starts[[0, 0, 1]]).astype(float)
-        distances_mm = np.linalg.norm(gaps, axis=1)
-        assert ((distances_mm >= 14 - 1e-6) & (distances_mm <= 40 + 1e-6)).all()
-
-
 def test_distances_that_cannot_be_met_name_the_scan_and_the_reason():
     shape, size = (24, 24, 24), (16, 16, 16)
     body = blocks_of(np.ones(shape, bool))
@@ -221,14 +161,6 @@ def test_a_scan_that_cannot_hold_a_view_says_why(shape, size, fraction, words):
         raise ValueError(reason)
 
 
-def test_a_scan_with_no_room_inside_the_field_says_so():
-    shape = (24, 24, 24)
-    body = blocks_of(np.ones(shape, bool))
-    body.inside[3] = False
-    assert can_hold(shape, body, (16, 8, 8), 0.0) == "no place of (16, 8, 8) voxels wholly inside the scanned field"
-    assert can_hold(shape, body, (12, 8, 8), 0.0) is None  # three whole blocks before the gap
-
-
 def test_a_view_as_large_as_the_scan_has_one_place():
     shape = (18, 21, 16)
     policy = ViewPolicy(views=2, view_size=shape, min_body_fraction=1.0)
@@ -240,22 +172,6 @@ def test_blocks_of_another_scan_are_refused():
     longer = blocks_of(np.ones((24, 24, 28), bool))
     with pytest.raises(ScanError, match=r"wanted \(6, 6, 6\) blocks of 4 voxels"):
         draw_starts(np.random.default_rng(0), (24, 24, 24), longer, ViewPolicy(2, (8, 8, 8)), SPACING)
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"views": 0}, "views: wanted at least 1"),
-        ({"view_size": (8, 0, 8)}, "view_size: wanted at least 1 voxel"),
-        ({"min_body_fraction": 30.0}, "min_body_fraction: wanted a share"),
-        ({"min_distance_mm": 50.0, "max_distance_mm": 40.0}, "distances: wanted 0 <= minimum <= maximum"),
-        ({"min_distance_mm": -1.0}, "distances: wanted 0 <= minimum"),
-        ({"max_distance_mm": float("nan")}, "distances: wanted 0 <= minimum"),
-    ],
-)
-def test_a_policy_that_cannot_work_is_refused(settings, words):
-    with pytest.raises(InputError, match=words):
-        ViewPolicy(**settings)
 
 
 def test_a_policy_without_a_size_cannot_draw():

@@ -16,8 +16,10 @@ from orienteer.scans.prepare import prepare
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.views.augment import Augmentation
-from orienteer.views.dataset import GlobalBatches, TrainingViews, ValidationViews, collate
-from orienteer.views.sample import ViewPolicy, can_hold
+from orienteer.views.dataset import TrainingViews, ValidationViews
+from orienteer.views.loader import GlobalBatches, collate
+from orienteer.views.policy import ViewPolicy
+from orienteer.views.sample import can_hold
 
 POLICY = ViewPolicy(views=3, view_size=(12, 9, 16))
 HU_PER_MM = np.array([4.0, 3.0, -2.0])  # along right, front, head
@@ -65,13 +67,13 @@ def test_the_voxels_of_a_view_lie_around_its_centre(prepared):
         np.testing.assert_allclose(mean_hu, sample.centres_mm.numpy() @ HU_PER_MM, atol=1.0)
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_workers_open_the_store_for_themselves_and_change_nothing(prepared, context):
+@pytest.mark.parametrize(("context", "workers"), [("fork", 2), ("spawn", 1)])
+def test_workers_open_the_store_for_themselves_and_change_nothing(prepared, context, workers):
     views = training(*prepared)
     sampler = GlobalBatches(steps=3, batch=4)
     load = partial(DataLoader, views, batch_sampler=sampler, collate_fn=partial(collate, batch=4))
     alone = list(load())  # the parent has files open by now, which a worker must not use
-    for one, other in zip(alone, load(num_workers=2, multiprocessing_context=context), strict=True):
+    for one, other in zip(alone, load(num_workers=workers, multiprocessing_context=context), strict=True):
         assert torch.equal(one.images, other.images)
         assert torch.equal(one.centres_mm, other.centres_mm)
         assert (one.scans, one.draw) == (other.scans, other.draw)

@@ -1,15 +1,11 @@
-"""Landmarks of label maps: places that are named by the labels alone and are the same place in every scan."""
+"""Landmarks of label maps: places that labels alone define and that are the same place in every scan."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
-AXIS_ENDS = (("left", "right"), ("back", "front"), ("feet", "head"))
-"""How the low and the high end of each axis of the body are called: a scan's axes go to the right, front and head."""
-
-ENDS = tuple(name for names in AXIS_ENDS for name in names)
-"""All six."""
+from orienteer.comparison.plan.measurements import AXIS_ENDS, ENDS
 
 
 def landmarks(
@@ -17,27 +13,27 @@ def landmarks(
 ) -> dict[tuple[int, str], Int64[np.ndarray, "3"]]:
     """Returns the voxel of each landmark by class and name; a class that is missing, or cut by the scan's border, has none.
 
-    The middle is the voxel of the class nearest to its centre of mass. The extreme point of an axis is, among the voxels
-    of the class that lie furthest out, the one nearest to their mean; ``ends`` names those that are wanted.
+    The centre is the voxel of the class nearest to its centre of mass. The extreme point of an axis is, among the outermost
+    voxels of the class, the one nearest to their mean; ``ends`` names the wanted ones.
 
     Example:
         >>> labels = np.zeros((5, 4, 3), np.uint8)
         >>> labels[1:4, 2, 1] = 1
-        >>> found = landmarks(labels, [1, 2])
-        >>> found[1, "middle"].tolist(), found[1, "right"].tolist(), len(found)
+        >>> marks = landmarks(labels, [1, 2])
+        >>> marks[1, "centre"].tolist(), marks[1, "right"].tolist(), len(marks)
         ([2, 2, 1], [3, 2, 1], 7)
     """
-    found = {}
+    marks = {}
     for number in classes:
         voxels = np.argwhere(labels == number)
         if len(voxels) == 0 or _is_cut(voxels, labels.shape):
             continue
-        found[number, "middle"] = _nearest_to_mean(voxels)
+        marks[number, "centre"] = _nearest_to_mean(voxels)
         for axis, names in enumerate(AXIS_ENDS):
             for name, end in zip(names, (voxels[:, axis].min(), voxels[:, axis].max()), strict=True):
                 if name in ends:
-                    found[number, name] = _nearest_to_mean(voxels[voxels[:, axis] == end])
-    return found
+                    marks[number, name] = _nearest_to_mean(voxels[voxels[:, axis] == end])
+    return marks
 
 
 def _is_cut(voxels: Int64[np.ndarray, "voxels 3"], shape_vox: tuple[int, ...]) -> bool:
@@ -46,4 +42,5 @@ def _is_cut(voxels: Int64[np.ndarray, "voxels 3"], shape_vox: tuple[int, ...]) -
 
 def _nearest_to_mean(voxels: Int64[np.ndarray, "voxels 3"]) -> Int64[np.ndarray, "3"]:
     away: Float64[np.ndarray, " voxels"] = np.square(voxels - voxels.mean(0)).sum(1)
-    return voxels[int(away.argmin())]
+    voxel: np.ndarray = voxels[int(away.argmin())]
+    return voxel

@@ -1,48 +1,66 @@
-"""The pretraining of a cell: on the pretraining part and nothing else, which is proved afterwards."""
+"""The pretraining of a cell: on the pretraining part and nothing else, which is verified afterwards."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from orienteer.comparison.contenders import IDLE
 from orienteer.comparison.measures.networks import save_untrained
-from orienteer.comparison.work.bench import Bench, Outcome, Value
-from orienteer.comparison.work.cells import RESUMED, Cell
-from orienteer.comparison.work.parts import refuse_leak
+from orienteer.comparison.measures.outcome import Outcome, Value
+from orienteer.comparison.plan.bench import Bench
+from orienteer.comparison.plan.cell import RESUMED, Pretraining
+from orienteer.comparison.plan.leaks import refuse_leak
 from orienteer.pretraining.pretrain import pretrain
-from orienteer.runs.config import make_config
 from orienteer.runs.folder import CONFIG_FILE
-from orienteer.runs.weights import SCRATCH, WEIGHTS_FILE
+from orienteer.runs.weights import WEIGHTS_FILE
+
+SPEED = ("workers", "devices", "nodes", "accelerator", "pictures")
+"""Settings that a resumed pretraining takes from this call."""
 
 
 def run_folder(out: Path, cell_hash: str) -> Path:
-    """Returns where a pretraining lies; it is kept."""
+    """Returns the folder of a pretraining; it is kept."""
     return out / "runs" / cell_hash
 
 
-def measure_pretraining(bench: Bench, cell: Cell) -> Outcome:
-    """Pretrains, going on where an earlier call was stopped, and returns the run's own held-out figures.
+def measure_pretraining(bench: Bench, work: Pretraining, cell_hash: str) -> Outcome:
+    """Pretrains, resuming what an earlier call began, and returns the run's metrics on its held-out scans.
 
     Raises:
-        InputError: settings that cannot be, or a run that has seen scans that are kept for validation or for the test.
+        InputError: impossible settings, or a run that saw scans of the validation or the test part.
     """
-    folder = run_folder(bench.out, cell.hash)
-    given = {key: value for key, value in cell.how["config"].items() if key not in IDLE - {"seed"}}
-    faster = {key: cell.how["config"][key] for key in ("workers", "devices", "nodes", "accelerator", "pictures")}
-    if cell.settings["method"] == SCRATCH if "method" in cell.settings else False:
-        save_untrained(folder, make_config(given))
+    folder = run_folder(bench.out, cell_hash)
+    if not work.trained:
+        save_untrained(folder, work.config)
         return Outcome([], 0)
-    place = {"scans": str(bench.links), "out": str(folder), "store": str(bench.store), "prepare_workers": 0}
     resumed = (folder / CONFIG_FILE).is_file()
-    settings = {"out": str(folder), "resume": True, **faster} if resumed else {**given, **faster, **place}
-    run = pretrain(**settings)
+    if resumed:
+        run = pretrain(out=folder, resume=True, **{name: getattr(work.config, name) for name in SPEED})
+    else:
+        run = pretrain(**_placed(bench, work, folder))
     any_case = next(iter(bench.prepared.values())).cases
     refuse_leak(folder, bench.parts, {name: case.content for name, case in any_case.items()})
     assert (folder / WEIGHTS_FILE).is_file()
     for name in ("checkpoints", "tensorboard"):
-        _remove(folder / name)
+        shutil.rmtree(folder / name, ignore_errors=True)
     heldout = run.summary["heldout"]
     values = [Value("", name, _unit(name), float(value)) for name, value in heldout.items() if _is_number(value)]
-    # What came before it was stopped was counted by nobody: such a cell does not tell what a pretraining costs.
+    # The steps before it was stopped were not timed: the cost of such a pretraining is unknown.
     return Outcome(values, int(run.summary["steps"]), {RESUMED: True} if resumed else {})
+
+
+def _placed(bench: Bench, work: Pretraining, folder: Path) -> dict[str, Any]:
+    """Returns all settings of a new pretraining, with its folders."""
+    config = replace(
+        work.config,
+        scans=str(bench.links),
+        out=str(folder),
+        store=str(bench.store),
+        prepare_workers=0,
+        probe=None,
+        resume=False,
+    )
+    return config.to_dict()
 
 
 def _is_number(value: object) -> bool:
@@ -51,9 +69,3 @@ def _is_number(value: object) -> bool:
 
 def _unit(name: str) -> str:
     return "mm" if "_mm" in name else ""
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)

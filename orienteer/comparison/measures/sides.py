@@ -1,14 +1,20 @@
-"""Left from right and head from foot: what a linear read-out tells from one frozen vector of a view. Chance is 50 %."""
+"""Left from right and head from foot: how well a linear classifier separates them from one frozen vector of a view.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Chance is 50 %.
+"""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from orienteer.comparison.work.bench import Bench, Outcome, Value
-from orienteer.features.whole_scan import FrozenEncoder, read_view
+from orienteer.comparison.measures.outcome import Outcome, Value
+from orienteer.comparison.plan.bench import Bench
+from orienteer.comparison.plan.cell import Baseline
+from orienteer.comparison.plan.measurements import SidesSettings
+from orienteer.features.pretrained import Pretrained
+from orienteer.features.reading import read_view
 from orienteer.labelled.cases import LabelledCase
 from orienteer.probing.models import fit_probe
 from orienteer.progress import Progress
@@ -16,80 +22,42 @@ from orienteer.scans.preparation import Preparation
 from orienteer.tasks.histogram import view_histograms
 from orienteer.types import Triple
 
-HISTOGRAM = "histogram"
-"""The rival: the same read-out of the view's intensities, without any sense of space."""
-
 BINS = 32
+"""Of the histogram baseline."""
+
 QUESTIONS = {"left_right": 0, "head_foot": 2}
 """The axis of the body that each question is about."""
 
-OPEN_MIDDLE = 0.2
-"""Share of the places that a view can take, in the middle of a scan, that are asked about neither way."""
+OPEN_CENTRE = 0.2
+"""Share of the places that a view can take, at the centre of a scan, that belong to neither side."""
 
 INNER = 4
-"""Every fourth pretraining scan chooses the strength of the read-out."""
+"""Every fourth pretraining scan chooses the strength of the classifier."""
+
+Describe = Callable[[np.ndarray], np.ndarray]
+"""From views to one vector each."""
 
 
-@dataclass(frozen=True)
-class SidesSettings:
-    """How sides are asked for.
+def measure_sides(bench: Bench, frozen: Pretrained, settings: SidesSettings, seed: int, part: str) -> Outcome:
+    """Returns the accuracy for every case of a part and each question.
 
-    Attributes:
-        views: per scan and question.
-        training_scans: pretraining scans at most that the read-out is fitted on.
-    """
-
-    views: int = 16
-    training_scans: int = 60
-
-
-def measure_sides(
-    bench: Bench,
-    vectors: FrozenEncoder | Preparation,
-    view_size: Triple,
-    settings: SidesSettings,
-    seed: int,
-    part: str,
-) -> Outcome:
-    """Returns the share of right answers for every case of a part and each question.
-
-    The read-out is a logistic regression on views of pretraining scans; half of the views lie on either side.
+    The classifier is a logistic regression on views of pretraining scans; half of the views lie on either side.
 
     Args:
-        vectors: the encoder; or, for the rival, how scans are prepared.
-        view_size: voxels of a view.
         seed: draws scans and views, the same for every method.
+        part: the part that is scored.
     """
-    preparation = vectors if isinstance(vectors, Preparation) else vectors.preparation
-    describe = _histograms if isinstance(vectors, Preparation) else _last_level(vectors)
-    scored, pool = bench.part(preparation, part), bench.part(preparation, "pretraining")
-    drawn = np.random.default_rng(seed).permutation(len(pool))[: settings.training_scans]
-    fitted = [pool[number] for number in sorted(drawn.tolist())]
-    values = []
-    with (
-        bench.open_store() as store,
-        Progress("asking for sides", 2 * (len(scored) + len(fitted)), unit="scans") as bar,
-    ):
-        for question, axis in QUESTIONS.items():
 
-            def views_of(case: LabelledCase, question_axis: int = axis) -> tuple[np.ndarray, np.ndarray]:
-                starts, sides = side_views(case, view_size, settings.views, question_axis, seed)
-                views = np.stack([read_view(store, case.key, start, view_size) for start in starts])
-                bar.advance()
-                return describe(views), sides
+    def last_level(views: Float32[np.ndarray, "views _ _ _"]) -> Float32[np.ndarray, "views channels"]:
+        """The vector that `orienteer embed` writes: the mean of the last level."""
+        return frozen.levels(views)[-1].float().mean(dim=(2, 3, 4)).cpu().numpy()
 
-            training = [views_of(case) for case in fitted]
-            features, sides = (np.concatenate(rows) for rows in zip(*training, strict=True))
-            owner = np.repeat(np.arange(len(training)), settings.views)
-            chooses = owner % INNER == INNER - 1
-            splits = [(np.flatnonzero(~chooses), np.flatnonzero(chooses))] if chooses.any() else []
-            answer, _ = fit_probe("ridge", features, sides, np.ones(len(sides)), 2, splits, _share_right, seed)
-            for case in scored:
-                asked, true = views_of(case)
-                values.append(
-                    Value(case.name, f"{question}_accuracy", "", float((answer(asked).argmax(1) == true).mean()))
-                )
-    return Outcome(values)
+    return _accuracies(bench, frozen.preparation, last_level, frozen.view_size, settings, seed, part)
+
+
+def measure_sides_baseline(bench: Bench, baseline: Baseline, settings: SidesSettings, seed: int, part: str) -> Outcome:
+    """Returns the same for the histogram of a view."""
+    return _accuracies(bench, baseline.preparation, _histograms, baseline.view_size, settings, seed, part)
 
 
 def side_views(
@@ -104,23 +72,55 @@ def side_views(
     sides = np.arange(count) % 2
     low, high = np.minimum(room, 0), np.maximum(room, 0)
     places = rng.random((count, 3))
-    side = (1 - OPEN_MIDDLE) / 2 * places[:, axis]
+    side = (1 - OPEN_CENTRE) / 2 * places[:, axis]
     places[:, axis] = np.where(sides == 1, 1 - side, side)
     return np.rint(low + places * (high - low)).astype(np.int64), sides
 
 
-def _last_level(frozen: FrozenEncoder) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the function from views to vectors that `orienteer embed` uses: the mean of the last level."""
+def _accuracies(
+    bench: Bench,
+    preparation: Preparation,
+    describe: Describe,
+    view_size: Triple,
+    settings: SidesSettings,
+    seed: int,
+    part: str,
+) -> Outcome:
+    scored, pool = bench.part(preparation, part), bench.part(preparation, "pretraining")
+    drawn = np.random.default_rng(seed).permutation(len(pool))[: settings.training_scans]
+    training = [pool[number] for number in sorted(drawn.tolist())]
+    values = []
+    scans = len(QUESTIONS) * (len(scored) + len(training))
+    with bench.open_store() as store, Progress("classifying sides", scans, unit="scans") as progress:
 
-    def describe(views: Float32[np.ndarray, "views _ _ _"]) -> Float32[np.ndarray, "views channels"]:
-        return frozen.levels(views)[-1].float().mean(dim=(2, 3, 4)).cpu().numpy()
+        def vectors_of(case: LabelledCase, axis: int) -> tuple[np.ndarray, np.ndarray]:
+            starts, sides = side_views(case, view_size, settings.views, axis, seed)
+            views = np.stack([read_view(store, case.key, start, view_size) for start in starts])
+            progress.advance()
+            return describe(views), sides
 
-    return describe
+        for question, axis in QUESTIONS.items():
+            classify = _fitted([vectors_of(case, axis) for case in training], settings.views, seed)
+            for case in scored:
+                vectors, sides = vectors_of(case, axis)
+                accuracy = float((classify(vectors).argmax(1) == sides).mean())
+                values.append(Value(case.name, f"{question}_accuracy", "", accuracy))
+    return Outcome(values)
+
+
+def _fitted(training: Sequence[tuple[np.ndarray, np.ndarray]], views: int, seed: int) -> Describe:
+    """Returns the classifier, fitted on vectors and sides of each scan: from vectors to the scores of both sides."""
+    features, sides = (np.concatenate(rows) for rows in zip(*training, strict=True))
+    owner = np.repeat(np.arange(len(training)), views)
+    chooses = owner % INNER == INNER - 1
+    splits = [(np.flatnonzero(~chooses), np.flatnonzero(chooses))] if chooses.any() else []
+    classify, _ = fit_probe("ridge", features, sides, np.ones(len(sides)), 2, splits, _accuracy, seed)
+    return classify
 
 
 def _histograms(views: Float32[np.ndarray, "views _ _ _"]) -> Float32[np.ndarray, "views bins"]:
     return view_histograms(torch.from_numpy(views)[:, None, None], BINS)[:, 0].numpy()
 
 
-def _share_right(true: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
+def _accuracy(true: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
     return float((scores.argmax(1) == true).mean())

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from orienteer.comparison.config import CompareConfig
-from orienteer.comparison.contenders import Contender
+from orienteer.comparison.plan.cell import PRETRAIN, RESUMED, Entry
+from orienteer.comparison.plan.contenders import Contender
+from orienteer.comparison.plan.measurements import BASELINES
+from orienteer.comparison.plan.parts import Parts
 from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
-from orienteer.comparison.work.cells import PRETRAIN, RESUMED, RIVALS, Entry
-from orienteer.comparison.work.parts import Parts
 from orienteer.comparison.work.records import Records
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.intervals import Interval, curves_over_share, dots_with_intervals
@@ -96,7 +97,7 @@ _TITLES = {
 }
 
 
-_STEP_BACK = (SCRATCH, *(rival for names in RIVALS.values() for rival in names))
+_STEP_BACK = (SCRATCH, *(baseline for names in BASELINES.values() for baseline in names))
 """What methods are measured by: the twin, and what needs no network."""
 
 

@@ -1,7 +1,6 @@
-"""The table in short: a mean and its interval for each method and fraction, and how far it lies from another method."""
+"""The summary: mean and interval for each method and fraction, and its paired difference to other methods."""
 
 import csv
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -10,25 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.comparison.results.table import Row, crossed
-from orienteer.files import write_text
+from orienteer.files import write_csv
 from orienteer.scoring.bootstrap import Estimate, estimate
 
 SUMMARY_FILE = "summary.csv"
 
 ALL_FRACTIONS = "mean"
-"""What stands for the mean over all fractions where a fraction is named."""
+"""Takes the place of a fraction for the mean over all fractions."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure by which methods are compared.
+    """A metric by which methods are compared.
 
     Attributes:
-        downstream: what it is measured by.
+        downstream: the kind of cell that measures it.
         metric: its name in the table.
-        words: what a person calls it.
-        unit: of it; none for shares and Dice.
-        better: whether more or less of it is better.
+        words: its name on pages.
+        unit: empty for shares and Dice.
+        better: ``more`` or ``less``.
     """
 
     downstream: str
@@ -54,7 +53,7 @@ class Line:
 
     Attributes:
         fraction: share of the labels; ``mean`` over all fractions; empty where no label is used.
-        against: the method that the figure is the paired difference to; empty where it is the figure itself.
+        against: the method that the paired difference is taken to; empty where the line is no difference.
     """
 
     dataset: str
@@ -72,35 +71,30 @@ class Line:
 
 
 def summarise(rows: Sequence[Row], against: Sequence[str]) -> list[Line]:
-    """Returns all figures with intervals over cases and seeds, then the paired differences to the methods in ``against``.
+    """Returns all means with intervals over cases and seeds, then the paired differences to the methods in ``against``.
 
-    A difference is taken for each seed and case on its own, between networks that had the same labels.
+    A difference is taken for each seed and case separately, between networks that had the same labels.
     """
     lines = []
     for measure in MEASURES:
-        mine = [row for row in rows if (row.downstream, row.metric) == (measure.downstream, measure.metric)]
-        if not mine:
+        of_metric = [row for row in rows if (row.downstream, row.metric) == (measure.downstream, measure.metric)]
+        if not of_metric:
             continue
-        tables = _tables(mine)
+        tables = _tables(of_metric)
         for (method, fraction), table in tables.items():
-            lines.append(_line(mine[0].dataset, measure, method, fraction, "", estimate(table)))
+            lines.append(_line(of_metric[0].dataset, measure, method, fraction, "", estimate(table)))
         for other in against:
             for (method, fraction), table in tables.items():
                 if method != other and (other, fraction) in tables:
-                    found = estimate(table - tables[other, fraction])
-                    lines.append(_line(mine[0].dataset, measure, method, fraction, other, found))
+                    difference = estimate(table - tables[other, fraction])
+                    lines.append(_line(of_metric[0].dataset, measure, method, fraction, other, difference))
     return lines
 
 
 def write_summary_table(folder: Path, lines: Sequence[Line]) -> Path:
     """Writes summary.csv and returns it."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([item.name for item in fields(Line)])
-    writer.writerows(
-        [f"{value:.5g}" if isinstance(value, float) else value for value in astuple(line)] for line in lines
-    )
-    write_text(folder / SUMMARY_FILE, text.getvalue())
+    rows = ([f"{value:.5g}" if isinstance(value, float) else value for value in astuple(line)] for line in lines)
+    write_csv(folder / SUMMARY_FILE, [item.name for item in fields(Line)], rows)
     return folder / SUMMARY_FILE
 
 
@@ -129,8 +123,8 @@ def _tables(rows: Sequence[Row]) -> dict[tuple[str, str], np.ndarray]:
     for row in rows:
         grouped[row.method, row.fraction].append(row)
     tables = {
-        (method, "" if fraction is None else f"{fraction:g}"): crossed(mine, seeds, cases)
-        for (method, fraction), mine in grouped.items()
+        (method, "" if fraction is None else f"{fraction:g}"): crossed(group, seeds, cases)
+        for (method, fraction), group in grouped.items()
     }
     fractions = {fraction for _, fraction in grouped if fraction is not None}
     if len(fractions) > 1:
@@ -141,5 +135,5 @@ def _tables(rows: Sequence[Row]) -> dict[tuple[str, str], np.ndarray]:
     return tables
 
 
-def _line(dataset: str, measure: Measure, method: str, fraction: str, against: str, found: Estimate) -> Line:
-    return Line(dataset, measure.downstream, measure.metric, measure.unit, method, fraction, against, *found)
+def _line(dataset: str, measure: Measure, method: str, fraction: str, against: str, value: Estimate) -> Line:
+    return Line(dataset, measure.downstream, measure.metric, measure.unit, method, fraction, against, *value)

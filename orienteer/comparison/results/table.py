@@ -1,6 +1,5 @@
-"""The one tidy table of a comparison: a row for every figure of every case of every cell."""
+"""The tidy table of a comparison: a row for every value of every case of every cell."""
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -8,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from orienteer.comparison.work.cells import PRETRAIN, RESUMED, Entry
+from orienteer.comparison.plan.cell import PRETRAIN, RESUMED, Entry
 from orienteer.comparison.work.records import Records
-from orienteer.files import write_bytes, write_text
+from orienteer.files import write_bytes, write_csv
 
 TABLE_FILE, PARQUET_FILE = "results.csv", "results.parquet"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure.
+    """One value.
 
     Attributes:
-        downstream: what was measured; ``pretrain`` for the held-out figures of a pretraining.
+        downstream: what was measured; ``pretrain`` for the metrics of a pretraining on its held-out scans.
         fraction: share of the labels; None where none are used.
-        case: the scored case; empty where a figure is of no single one.
-        pretrain_seconds: processor time of the pretraining behind it; None where that was stopped and went on later.
+        case: the scored case; empty where the value is not of a single one.
+        pretrain_seconds: processor time of its pretraining; None where that was stopped and resumed.
         finetune_seconds: processor time of the fine-tuning, with the prediction and scoring of all cases.
         steps: of the fine-tuning, or of the pretraining.
         version: of orienteer.
@@ -46,7 +45,7 @@ class Row:
 
 
 def tidy_rows(dataset: str, entries: Sequence[Entry], records: Records) -> list[Row]:
-    """Returns the rows of all cells that are done; candidates of a selection have none."""
+    """Returns the rows of all cells that have finished; candidates of a selection have none."""
     rows = []
     for entry in entries:
         result = records.get(entry.cell.hash)
@@ -79,11 +78,7 @@ def tidy_rows(dataset: str, entries: Sequence[Entry], records: Records) -> list[
 def write_table(folder: Path, rows: Sequence[Row]) -> list[Path]:
     """Writes results.csv, and results.parquet where pyarrow is installed; returns what was written."""
     names = [item.name for item in fields(Row)]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(["" if value is None else value for value in astuple(row)] for row in rows)
-    write_text(folder / TABLE_FILE, text.getvalue())
+    write_csv(folder / TABLE_FILE, names, (["" if value is None else value for value in astuple(row)] for row in rows))
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -107,8 +102,8 @@ def crossed(rows: Iterable[Row], seeds: Sequence[int], cases: Sequence[str]) -> 
         >>> crossed([row], [0, 1], ["a"]).tolist()
         [[0.5], [nan]]
     """
-    places = {seed: number for number, seed in enumerate(seeds)}, {case: number for number, case in enumerate(cases)}
+    line_of, column_of = ({key: number for number, key in enumerate(keys)} for keys in (seeds, cases))
     values = np.full((len(seeds), len(cases)), np.nan)
     for row in rows:
-        values[places[0][row.seed], places[1][row.case]] = row.value
+        values[line_of[row.seed], column_of[row.case]] = row.value
     return values

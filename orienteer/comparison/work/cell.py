@@ -1,33 +1,34 @@
-"""Does one cell and returns its result: the figures case by case, and what they cost."""
+"""Runs one cell and returns its result: values case by case, and their cost."""
 
 import os
 import resource
 import time
-from dataclasses import fields
 from importlib.metadata import version
 from typing import Any
 
 import torch
 
 from orienteer.comparison.measures.finetuning import measure_finetuning
-from orienteer.comparison.measures.networks import frozen_of, rival_preparation
+from orienteer.comparison.measures.networks import frozen_of
+from orienteer.comparison.measures.outcome import Outcome
 from orienteer.comparison.measures.pretraining import measure_pretraining, run_folder
-from orienteer.comparison.measures.probe import VoxelSettings, measure_probe
-from orienteer.comparison.measures.retrieval import RetrievalSettings, measure_retrieval
-from orienteer.comparison.measures.sides import SidesSettings, measure_sides
-from orienteer.comparison.work.bench import Bench, Outcome
-from orienteer.comparison.work.cells import PRETRAIN, Cell
+from orienteer.comparison.measures.probe import measure_majority_map, measure_probe
+from orienteer.comparison.measures.retrieval import measure_retrieval, measure_retrieval_baseline
+from orienteer.comparison.measures.sides import measure_sides, measure_sides_baseline
+from orienteer.comparison.plan.bench import Bench
+from orienteer.comparison.plan.cell import Baseline, Cell, Finetuning, Measurement, Pretraining
+from orienteer.comparison.plan.measurements import ProbeSettings, RetrievalSettings
 from orienteer.comparison.work.energy import joules, used
-from orienteer.features.whole_scan import FrozenEncoder
-from orienteer.scans.preparation import Preparation
+from orienteer.devices import choose_device
+from orienteer.features.pretrained import Pretrained
 
 
-def do_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any]:
+def run_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any]:
     """Returns the result of a cell as plain JSON values.
 
     Args:
         keep: keep a fine-tuned network.
-        alone: no other cell is done at the same time, so that the machine's energy is this cell's.
+        alone: no other cell runs at the same time, so that the machine's energy is this cell's.
     """
     begun, cpu, energy = time.monotonic(), _cpu_seconds(), joules() if alone else None
     outcome = _outcome(bench, cell, keep)
@@ -44,45 +45,46 @@ def do_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any]
         "seconds": round(time.monotonic() - begun, 2),
         "cpu_seconds": round(_cpu_seconds() - cpu, 2),
         "energy_j": used(energy, joules()),
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "device": choose_device().type,
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("orienteer", "torch", "monai")},
     }
-
-
-def _outcome(bench: Bench, cell: Cell, keep: bool) -> Outcome:
-    if cell.kind == PRETRAIN:
-        return measure_pretraining(bench, cell)
-    if cell.kind == "finetune":
-        return measure_finetuning(bench, cell, keep)
-    rival, part = cell.settings.get("rival"), cell.settings["part"]
-    seen: FrozenEncoder | Preparation
-    if rival is not None:
-        network = cell.how["network"]
-        seen, view_size = rival_preparation(network), tuple(network["view_size"])
-    else:
-        assert cell.needs is not None
-        seen = frozen_of(run_folder(bench.out, cell.needs))
-        view_size = seen.view_size
-    if cell.kind == "probe":
-        assert cell.fraction is not None
-        return measure_probe(bench, seen, _settings(VoxelSettings, cell), cell.fraction, cell.seed, part)
-    if cell.kind == "retrieval":
-        return measure_retrieval(bench, seen, _settings(RetrievalSettings, cell), cell.seed, part, rival)
-    return measure_sides(bench, seen, view_size, _settings(SidesSettings, cell), cell.seed, part)
-
-
-def _settings(kind: type, cell: Cell) -> Any:
-    return kind(**{item.name: cell.settings[item.name] for item in fields(kind)})
-
-
-def _cpu_seconds() -> float:
-    """Returns the processor time of this process and of its children that have ended."""
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def set_threads(threads: int) -> None:
     """Gives this process its share of the cores."""
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def _outcome(bench: Bench, cell: Cell, keep: bool) -> Outcome:
+    work = cell.work
+    if isinstance(work, Pretraining):
+        return measure_pretraining(bench, work, cell.hash)
+    if isinstance(work, Finetuning):
+        return measure_finetuning(bench, work, cell.hash, keep)
+    if isinstance(work.source, Baseline):
+        return _measure_baseline(bench, work.source, work, cell.seed)
+    return _measure_frozen(bench, frozen_of(run_folder(bench.out, work.source)), work, cell.seed)
+
+
+def _measure_frozen(bench: Bench, frozen: Pretrained, work: Measurement, seed: int) -> Outcome:
+    if isinstance(work.settings, ProbeSettings):
+        return measure_probe(bench, frozen, work.settings, work.fraction, seed, work.part)
+    if isinstance(work.settings, RetrievalSettings):
+        return measure_retrieval(bench, frozen, work.settings, seed, work.part)
+    return measure_sides(bench, frozen, work.settings, seed, work.part)
+
+
+def _measure_baseline(bench: Bench, baseline: Baseline, work: Measurement, seed: int) -> Outcome:
+    if isinstance(work.settings, ProbeSettings):
+        return measure_majority_map(bench, baseline.preparation, work.settings, work.fraction, seed, work.part)
+    if isinstance(work.settings, RetrievalSettings):
+        return measure_retrieval_baseline(bench, baseline, work.settings, seed, work.part)
+    return measure_sides_baseline(bench, baseline, work.settings, seed, work.part)
+
+
+def _cpu_seconds() -> float:
+    """Returns the processor time of this process and of its children that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)

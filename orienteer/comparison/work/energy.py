@@ -1,4 +1,4 @@
-"""Energy that the machine has used, where it tells: processors through Linux's powercap, NVIDIA GPUs through NVML."""
+"""Energy that the machine has used, where it can be read: processors by Linux's powercap, NVIDIA GPUs by NVML."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ POWERCAP = Path("/sys/class/powercap")
 
 
 def joules(powercap: Path = POWERCAP) -> float | None:
-    """Returns what the counters of all processors and GPUs add up to; None where there is no counter that can be read.
+    """Returns the sum of the energy counters of all processors and GPUs; None where no counter can be read.
 
-    Only differences mean something. They are of the whole machine, whoever used it.
+    Only differences are meaningful. They include all work of the whole machine.
     """
     counters = [*_processors(powercap), *_gpus()]
     return sum(counters) if counters else None
 
 
 def used(before: float | None, after: float | None) -> float | None:
-    """Returns the energy between two readings; None where nobody knows, as after a counter has begun anew.
+    """Returns the energy between two readings; None where it is unknown, as after a counter has restarted.
 
     Example:
         >>> used(100.0, 250.5), used(100.0, 20.0), used(None, 3.0)
@@ -27,15 +27,15 @@ def used(before: float | None, after: float | None) -> float | None:
 
 
 def _processors(powercap: Path) -> list[float]:
-    found = []
+    counters = []
     for package in sorted(powercap.glob("*-rapl:[0-9]*")):
         if package.name.count(":") > 1:
-            continue  # a part of a processor that is counted already
+            continue  # a part of a processor that is already counted
         try:
-            found.append(int((package / "energy_uj").read_text()) / 1e6)
+            counters.append(int((package / "energy_uj").read_text()) / 1e6)
         except (OSError, ValueError):
-            return []  # some machines show it to administrators alone; half of it would mislead
-    return found
+            return []  # some machines allow only administrators to read it; a part of the sum would mislead
+    return counters
 
 
 def _gpus() -> list[float]:

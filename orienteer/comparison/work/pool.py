@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from orienteer.comparison.work.bench import Bench
-from orienteer.comparison.work.cells import Cell
+from orienteer.comparison.plan.bench import Bench
+from orienteer.comparison.plan.cell import Cell
 from orienteer.comparison.work.records import Records
 from orienteer.comparison.work.worker import attempt
 from orienteer.progress import Progress, say
@@ -98,10 +98,10 @@ class _Alone:
         self._given.append(cell)
 
     def take(self) -> tuple[Cell, tuple[str, Any]]:
-        from orienteer.comparison.work.cell import do_cell
+        from orienteer.comparison.work.cell import run_cell
 
         cell = self._given.pop()
-        return cell, attempt(lambda: do_cell(self._bench, cell, self._keep, alone=True))
+        return cell, attempt(lambda: run_cell(self._bench, cell, self._keep, alone=True))
 
     def stop(self) -> None:
         """There is nothing to stop."""

@@ -22,7 +22,7 @@ def main() -> None:
     begin = jobs.get()
 
     from orienteer.comparison.work.cell import (
-        do_cell,
+        run_cell,
         set_threads,
     )  # here: it takes seconds, and the listener is on guard
 
@@ -33,7 +33,7 @@ def main() -> None:
             for number in (1, 2):
                 sys.stdout.flush()
                 os.dup2(file.fileno(), number)
-        pickle.dump(attempt(lambda c=cell: do_cell(begin["bench"], c, begin["keep"], begin["alone"])), replies)
+        pickle.dump(attempt(lambda c=cell: run_cell(begin["bench"], c, begin["keep"], begin["alone"])), replies)
         replies.flush()
 
 

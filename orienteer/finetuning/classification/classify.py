@@ -9,7 +9,8 @@ from orienteer.errors import InputError
 from orienteer.files import write_csv
 from orienteer.finetuning.classification.model import load_classifier
 from orienteer.finetuning.classification.testing import probabilities
-from orienteer.labelled.prepared import failures_text, prepare_named
+from orienteer.labelled.failures import failures_text
+from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from orienteer.features.whole_scan import view_batches
-from orienteer.files import write_bytes
+from orienteer.features.reading import read_body_views
+from orienteer.files import write_bytes, write_csv
 from orienteer.finetuning.classification.model import ClassifierModel
 from orienteer.labelled.labelled_scans import LabelledScans
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
 from orienteer.scoring.classification_metrics import scan_scores
-from orienteer.scoring.classification_results import labels_of, majority_scores, predictions_csv, scores_picture
+from orienteer.scoring.classification_results import labels_of, majority_scores, predictions_table, scores_picture
 
 PREDICTIONS_FILE, PICTURE_FILE = "predictions.csv", "scores.png"
 
@@ -34,7 +34,7 @@ def score_scans(
             rows.append(probabilities(model, store, scan.key))
             progress.advance()
     predicted = np.stack(rows)
-    write_bytes(folder / PREDICTIONS_FILE, predictions_csv(scans, predicted))
+    write_csv(folder / PREDICTIONS_FILE, *predictions_table(scans, predicted))
     scores = scan_scores(labels_of(scans.test), predicted, seed)
     if picture:
         bars = {"this network": scores, "most frequent class": majority_scores(scans, seed)}
@@ -49,6 +49,6 @@ def probabilities(model: ClassifierModel, store: Store, key: str) -> Float64[np.
     device = next(network.parameters()).device
     vectors = [
         network.vectors(torch.from_numpy(views)[:, None].to(device))
-        for views in view_batches(store, key, model.view_size, model.overlap)
+        for views in read_body_views(store, key, model.view_size, model.overlap)
     ]
     return network.logits(torch.cat(vectors)[None])[0].double().softmax(0).cpu().numpy()

@@ -25,13 +25,13 @@ from orienteer.finetuning.schedules import Schedule
 from orienteer.finetuning.starting_point import encoder_for, starting_point
 from orienteer.finetuning.step_batches import step_batches
 from orienteer.finetuning.summary import settings_summary, start_words, training_summary
+from orienteer.labelled.failures import write_failures
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans, prepare_labelled
 from orienteer.pretraining.pretrain import Run
 from orienteer.progress import say
 from orienteer.runs.folder import write_config, write_summary
 from orienteer.scans.store import Store
 from orienteer.scoring.classification_results import majority_scores, scores_table
-from orienteer.scoring.segmentation_results import write_failures
 
 
 def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:

@@ -9,7 +9,8 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from orienteer.features.whole_scan import body_grid, read_view
+from orienteer.features.grid import body_grid
+from orienteer.features.reading import read_view
 from orienteer.finetuning.step_batches import shuffled_index
 from orienteer.labelled.labelled_scans import LabelledScan
 from orienteer.scans.store import Store

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from orienteer.finetuning.segmentation.model import SegmentationModel
 from orienteer.finetuning.segmentation.patches import LOWEST
-from orienteer.labelled.geometry import Geometry, probabilities_on_file
+from orienteer.labelled.grids import Geometry
+from orienteer.labelled.resampling import probabilities_on_file
 
 WINDOWS_AT_ONCE = 2
 

@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from orienteer.finetuning.segmentation.patches import PatchBatch
-from orienteer.probing.models import channel_scale, raised
-from orienteer.probing.voxels import sample_voxels
+from orienteer.probing.models import balanced, channel_scale
+from orienteer.probing.sampling import sample_voxels
 
 FIT_BATCHES = 16
 """Number of steps whose patches the regression is fitted on."""
@@ -134,7 +134,7 @@ def fit_logits(
     model = LogisticRegression(max_iter=MOST_STEPS, tol=1e-3)
     with warnings.catch_warnings():  # an approximate optimum is good enough for initial weights
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit((features - mean) / scale, kinds, sample_weight=raised(kinds, weights, classes, BALANCE))
+        model.fit((features - mean) / scale, kinds, sample_weight=balanced(kinds, weights, classes, BALANCE))
     matrix, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn returns the difference of the two
         matrix, bias = np.concatenate([-matrix, matrix]) / 2, np.concatenate([-bias, bias]) / 2

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from orienteer.finetuning.step_batches import shuffled_index
-from orienteer.labelled.cases import CaseReader, LabelledCase
+from orienteer.labelled.case_reader import CaseReader
+from orienteer.labelled.cases import LabelledCase
 from orienteer.types import Triple
 
 FOREGROUND_SHARE = 0.5

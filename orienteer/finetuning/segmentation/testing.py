@@ -9,13 +9,14 @@ from jaxtyping import UInt8
 from orienteer.files import inside, safe_names
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel
-from orienteer.labelled.cases import LabelledCase, read_labels
-from orienteer.labelled.geometry import labels_on_grid
+from orienteer.labelled.cases import LabelledCase
+from orienteer.labelled.label_maps import read_label_map
 from orienteer.labelled.nifti import write_labels
+from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import CaseScores, score_case
-from orienteer.scoring.segmentation_results import chosen_cases, draw_case
+from orienteer.scoring.segmentation_pictures import chosen_cases, draw_case
 
 PREDICTIONS_FOLDER, PICTURES_FOLDER = "predictions", "pictures"
 
@@ -33,9 +34,9 @@ def score_cases(
     with store, Progress("testing", len(cases), unit="cases") as progress:
         for case in cases:
             predicted = _predict(model, store, case)
-            truth, geometry = read_labels(case.case, values)
+            truth, geometry = read_label_map(case.case, values)
             path = inside(folder / PREDICTIONS_FOLDER, f"{names[case.name]}.nii.gz")
-            write_labels(path, label_values(predicted, values), case.own, case.case.source)
+            write_labels(path, label_values(predicted, values), case.file_grid, case.case.source)
             step0, step1, step2 = geometry.spacing_mm
             scores[case.name] = score_case(predicted, truth, len(values), (step2, step1, step0))
             progress.advance(1, {"dice": scores[case.name].dice_mean})
@@ -48,13 +49,13 @@ def score_cases(
 
 def _predict(model: SegmentationModel, store: Store, case: LabelledCase) -> UInt8[np.ndarray, "file2 file1 file0"]:
     voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
-    return segment(model, voxels, case.grid, case.own)
+    return segment(model, voxels, case.grid, case.file_grid)
 
 
 def _draw(
     folder: Path, model: SegmentationModel, store: Store, case: LabelledCase, rank: str, score: CaseScores
 ) -> None:
-    truth, geometry = read_labels(case.case, list(model.classes))
+    truth, geometry = read_label_map(case.case, list(model.classes))
     predicted = _predict(model, store, case)
     outlines = [labels_on_grid(labels, len(model.classes), geometry, case.grid) for labels in (truth, predicted)]
     title = f"{rank}: {case.name}, mean Dice {score.dice_mean:.3f}"

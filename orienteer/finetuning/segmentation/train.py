@@ -22,15 +22,17 @@ from orienteer.finetuning.segmentation.summary import beginning, summary_of
 from orienteer.finetuning.segmentation.testing import score_cases
 from orienteer.finetuning.starting_point import StartingPoint, encoder_for, starting_point
 from orienteer.finetuning.step_batches import step_batches
-from orienteer.labelled.cases import CaseReader, LabelledCase, PreparedCases, prepare_cases
+from orienteer.labelled.case_reader import CaseReader
+from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
+from orienteer.labelled.failures import write_failures
 from orienteer.labelled.split import split_cases
 from orienteer.pretraining.pretrain import Run
 from orienteer.progress import say
 from orienteer.runs.folder import write_config, write_summary
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
-from orienteer.scoring.segmentation_results import results_table, write_failures, write_results
+from orienteer.scoring.segmentation_results import results_table, write_results
 
 PrepareCases = Callable[[Preparation], PreparedCases]
 

@@ -1,4 +1,4 @@
-"""Energy: what the counters of whole processors add up to, or nothing at all."""
+"""Energy: the sum of the counters of whole processors, or nothing at all."""
 
 import pytest
 
@@ -28,14 +28,14 @@ def test_a_gpu_adds_to_the_processors(tmp_path, monkeypatch):
     assert energy.joules(tmp_path) == 41.0
 
 
-def test_what_cannot_be_read_in_full_is_not_known(tmp_path):
+def test_a_sum_that_cannot_be_read_in_full_is_unknown(tmp_path):
     assert energy.joules(tmp_path / "none") is None
     counter(tmp_path, "intel-rapl:0", 1_000_000)
     counter(tmp_path, "intel-rapl:1", "denied")
     assert energy.joules(tmp_path) is None
 
 
-def test_a_counter_that_began_anew_tells_nothing():
+def test_a_counter_that_restarted_gives_no_energy():
     assert energy.used(10.0, 12.34) == 2.3
     assert energy.used(12.0, 10.0) is None
     assert energy.used(None, 10.0) is None

@@ -6,7 +6,7 @@ import torch
 
 from orienteer.finetuning.segmentation.augment import PatchChanges, apply_changes, draw_changes
 from orienteer.finetuning.segmentation.patches import LOWEST, PatchBatch, Patches
-from orienteer.labelled.cases import CaseReader
+from orienteer.labelled.case_reader import CaseReader
 from orienteer.views.augment import Augmentation, draw_parameters
 from tests.helpers.labelled import SHAPE
 

@@ -6,7 +6,7 @@ import torch
 from monai.inferers import SlidingWindowInferer
 
 from orienteer.finetuning.segmentation.inference import label_values, segment, window_logits
-from orienteer.labelled.geometry import grid_geometry
+from orienteer.labelled.grids import grid_geometry
 from tests.helpers.saved_models import SIZE, new_segmentation
 
 

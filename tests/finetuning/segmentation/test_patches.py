@@ -6,7 +6,7 @@ import torch
 
 from orienteer.finetuning.segmentation.patches import LOWEST, Patches, cut, draw_start
 from orienteer.finetuning.step_batches import step_batches
-from orienteer.labelled.cases import CaseReader
+from orienteer.labelled.case_reader import CaseReader
 from tests.helpers.labelled import SHAPE
 
 

@@ -1,0 +1,116 @@
+"""The workbench that all cells of a comparison share: folders, cases, their parts, prepared once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from orienteer.comparison.config import CompareConfig
+from orienteer.comparison.plan.contenders import Contender
+from orienteer.comparison.plan.links import link_scans
+from orienteer.comparison.plan.parts import PARTS, Parts, check_part, deal, read_parts
+from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
+from orienteer.labelled.datasets import LabelledData, read_dataset
+from orienteer.labelled.failures import failures_text
+from orienteer.labelled.split import draw_cases
+from orienteer.progress import say
+from orienteer.scans.discover import discover
+from orienteer.scans.index import Failure
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare
+from orienteer.scans.source import Selection
+from orienteer.scans.store import Store
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every process of a comparison is given.
+
+    Attributes:
+        out: folder of the comparison.
+        store: prepared scans.
+        links: folder with the scans to pretrain on and nothing else.
+        data: all cases.
+        parts: cases to pretrain on, to validate on and to test on.
+        prepared: cases by the fingerprint of their preparation; extended when a cell needs another one.
+    """
+
+    out: Path
+    store: Path
+    links: Path
+    data: LabelledData
+    parts: Parts
+    prepared: dict[str, PreparedCases] = field(default_factory=dict)
+
+    @property
+    def selection(self) -> Selection:
+        """How files are read."""
+        return Selection(modality=self.data.modality)
+
+    def cases(self, preparation: Preparation) -> PreparedCases:
+        """Returns all cases, prepared whole: labels may lie where the body's outline is uncertain."""
+        assert not preparation.crop_to_body
+        key = preparation.fingerprint()
+        if key not in self.prepared:
+            self.prepared[key] = prepare_cases(
+                self.data, self.store, preparation, self.selection, workers=0, given_spacing=True, shown=False
+            )
+        return self.prepared[key]
+
+    def part(self, preparation: Preparation, name: str) -> list[LabelledCase]:
+        """Returns the cases of a part: ``pretraining``, ``validation`` or ``test``."""
+        cases = self.cases(preparation).cases
+        return [cases[name] for name in sorted(self.parts.part(name))]
+
+    def labelled(self, preparation: Preparation, fraction: float, seed: int) -> list[LabelledCase]:
+        """Returns the cases whose labels are used: the same for every method."""
+        cases = self.cases(preparation).cases
+        return [cases[name] for name in draw_cases(self.parts.pretraining, fraction, seed)]
+
+    def open_store(self) -> Store:
+        """Returns a reader of the store."""
+        return Store.open(self.store)
+
+
+def set_up(config: CompareConfig, folder: Path) -> Bench:
+    """Reads the data set, deals its cases into parts and links the scans to pretrain on; nothing is prepared yet.
+
+    Args:
+        folder: of the comparison.
+
+    Raises:
+        InputError: no usable data set, or a part that is needed has no case.
+    """
+    data = read_dataset(config.data, config.images, config.labels)
+    names = [case.name for case in data.cases]
+    parts = read_parts(config.split, names) if config.split else deal(names, config.cases)
+    check_part(parts, config.evaluate)
+    if config.select or "retrieval" in config.downstream:
+        check_part(parts, "validation")
+    bench = Bench(folder, Path(config.store or folder / "store"), folder / "scans", data, parts)
+    link_scans([case for case in data.cases if case.name in parts.pretraining], bench.links)
+    return bench
+
+
+def prepare_all(
+    bench: Bench, contenders: Sequence[Contender], workers: int | None = None
+) -> tuple[Bench, PreparedCases]:
+    """Prepares all cases once, for all processes; cases that cannot be used are reported and removed from their parts.
+
+    Args:
+        workers: processes that prepare scans. By default one per core.
+    """
+    every: list[PreparedCases] = []
+    failures: dict[str, Failure] = {}
+    selection = contenders[0].config.part(Selection)
+    for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
+        whole = replace(preparation, crop_to_body=False)
+        prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, workers, given_spacing=True)
+        bench.prepared[whole.fingerprint()] = prepared
+        prepare(discover(bench.links), bench.store, selection, preparation, workers)
+        every.append(prepared)
+        failures |= {failure.name: failure for failure in prepared.failures}
+    if failures:
+        say(failures_text(tuple(failures.values())))
+    usable = set.intersection(*(set(prepared.cases) for prepared in every))
+    parts = [tuple(name for name in bench.parts.part(part) if name in usable) for part in PARTS]
+    return replace(bench, parts=Parts(*parts)), every[0]

@@ -1,0 +1,111 @@
+"""Which cases are pretrained on, which validate and which test."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from orienteer.errors import InputError
+
+PARTS = ("pretraining", "validation", "test")
+
+SHARES = (0.6, 0.2, 0.2)
+"""Default shares of pretraining, validation and test."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The names of the cases of each part; no case is in two."""
+
+    pretraining: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """Returns the cases of ``pretraining``, ``validation`` or ``test``."""
+        names: tuple[str, ...] = asdict(self)[name]
+        return names
+
+
+def deal(names: Sequence[str], counts: tuple[int, int, int] | None = None) -> Parts:
+    """Returns the first cases in the order of their file names for pretraining, the next for validation and for the test.
+
+    Args:
+        names: of all cases.
+        counts: size of each part. By default 60, 20 and 20 % of the cases.
+
+    Raises:
+        InputError: more cases are asked for than there are.
+
+    Example:
+        >>> deal(["b/2", "a/1", "a/3", "a/4", "a/5"])
+        Parts(pretraining=('a/1', 'b/2', 'a/3'), validation=('a/4',), test=('a/5',))
+    """
+    ordered = sorted(names, key=lambda name: (Path(name).name, name))
+    if counts is None:
+        last = [round(len(ordered) * sum(SHARES[: part + 1])) for part in range(3)]
+        counts = last[0], last[1] - last[0], last[2] - last[1]
+    if sum(counts) > len(ordered):
+        wanted = f"at most the {len(ordered)} cases of the data set"
+        raise InputError("cases", wanted=wanted, got=f"{sum(counts)}", do="ask for fewer")
+    first, second = counts[0], counts[0] + counts[1]
+    return _checked(Parts(tuple(ordered[:first]), tuple(ordered[first:second]), tuple(ordered[second : sum(counts)])))
+
+
+def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
+    """Returns the parts that the first entry of a file like nnU-Net's splits_final.json names.
+
+    Args:
+        path: a list of ``{"train": [names], "val": [names], "test": [names]}``; test may be missing.
+        names: of all cases. The file may name them by the last part of their path alone.
+
+    Raises:
+        InputError: a file of another form, or a name that no case or more than one case has.
+    """
+    by_name: dict[str, list[str]] = {}
+    for name in names:
+        for alias in {name, Path(name).name}:
+            by_name.setdefault(alias, []).append(name)
+    parts = [tuple(_case_named(path, str(word), by_name) for word in words) for words in _read_lists(path)]
+    return _checked(Parts(parts[0], parts[1], parts[2]))
+
+
+def check_part(parts: Parts, name: str) -> None:
+    """Stops where a part that will be scored has no case.
+
+    Raises:
+        InputError: naming the part.
+    """
+    if not parts.part(name):
+        do = "give it cases with --cases or in the split file, or choose another --evaluate"
+        raise InputError("evaluate", wanted="a part with cases", got=f"'{name}', which has none", do=do)
+
+
+def _read_lists(path: str | Path) -> list[list[object]]:
+    """Returns the names under train, val and test of the first entry of a split file."""
+    try:
+        content = json.loads(Path(path).read_text())
+        entry = content[0] if isinstance(content, list) else content
+        return [list(entry[key]) for key in ("train", "val")] + [list(entry.get("test", []))]
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        wanted = 'a list of {"train": [names], "val": [names], "test": [names]}'
+        got = f"none that can be read ({type(error).__name__})"
+        raise InputError(str(path), wanted=wanted, got=got, do="correct the split file") from error
+
+
+def _case_named(path: str | Path, word: str, by_name: dict[str, list[str]]) -> str:
+    cases = by_name.get(word, [])
+    if len(cases) != 1:
+        got = f"{word!r}, the name of {f'{len(cases)} cases' if cases else 'no case'}"
+        raise InputError(str(path), wanted="names of cases", got=got, do="correct the split file")
+    return cases[0]
+
+
+def _checked(parts: Parts) -> Parts:
+    every = [name for names in asdict(parts).values() for name in names]
+    twice = sorted(name for name in set(every) if every.count(name) > 1)
+    if twice or len(parts.pretraining) < 2:
+        got = f"{twice[0]!r} twice" if twice else f"{len(parts.pretraining)} to pretrain on"
+        wanted = "each case in one part, and at least 2 to pretrain on"
+        raise InputError("split", wanted=wanted, got=got, do="correct --split or --cases")
+    return parts

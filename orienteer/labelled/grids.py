@@ -1,0 +1,121 @@
+"""Grids of voxels: of a file, of a scan, of a prepared scan, and whether two of them are the same."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from jaxtyping import Float64
+
+from orienteer.errors import ScanError
+from orienteer.scans.dicom import read_slice_header, stack
+from orienteer.scans.orient import LPS_TO_RAS
+from orienteer.scans.source import DICOM, ScanSource
+from orienteer.types import Triple, TripleMm
+
+SAME_PLACE = 0.1
+"""Share of a voxel by which the corners of an image and of its labels may differ. Headers written by different programs
+differ by rounding; a label map of another image is off by whole voxels."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A grid of voxels as SimpleITK describes it: mm towards left, back and head (LPS).
+
+    Attributes:
+        size: voxels along the file's axes.
+        spacing_mm: distance between voxel centres.
+        origin_lps_mm: centre of voxel 0.
+        direction_lps: column a of this 3 x 3 matrix, written row by row, is the direction of the file's axis a.
+    """
+
+    size: Triple
+    spacing_mm: TripleMm
+    origin_lps_mm: TripleMm
+    direction_lps: tuple[float, ...]
+
+    def corners_mm(self) -> Float64[np.ndarray, "8 3"]:
+        """Returns the centres of the eight corner voxels, LPS."""
+        steps = np.array(self.direction_lps).reshape(3, 3) * np.array(self.spacing_mm)
+        corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(self.size) - 1)
+        corners_mm: Float64[np.ndarray, "8 3"] = np.array(self.origin_lps_mm) + corners @ steps.T
+        return corners_mm
+
+    def image(self, values: np.ndarray) -> sitk.Image:
+        """Returns values in file order, ``(file2, file1, file0)``, as an image on this grid."""
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing(self.spacing_mm)
+        image.SetOrigin(self.origin_lps_mm)
+        image.SetDirection(self.direction_lps)
+        return image
+
+
+def grid_geometry(shape_vox: Triple, spacing_mm: TripleMm, origin_mm: TripleMm) -> Geometry:
+    """Returns a prepared scan's grid, whose axes are those of the body frame (RAS).
+
+    Example:
+        >>> grid_geometry((4, 5, 6), (1.0, 1.0, 2.0), (10.0, 20.0, 30.0)).origin_lps_mm
+        (-10.0, -20.0, 30.0)
+    """
+    right, front, head = origin_mm
+    return Geometry(shape_vox, spacing_mm, (-right, -front, head), tuple(LPS_TO_RAS.reshape(-1).tolist()))
+
+
+def file_geometry(image: sitk.Image) -> Geometry:
+    """Returns the grid of an image; of four axes the first three."""
+    return _geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+
+
+def source_geometry(source: ScanSource) -> Geometry:
+    """Returns the grid of a scan's own file or series. Reads headers only.
+
+    Raises:
+        ScanError: a header that cannot be read.
+    """
+    if source.format == DICOM:
+        slices = [read_slice_header(path) for path in source.files]
+        series = stack(source.name, tuple(item for item in slices if item is not None))
+        direction = tuple(np.asarray(series.direction_lps).reshape(-1).tolist())
+        return Geometry(series.shape_vox, series.spacing_mm, series.origin_lps_mm, direction)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(source.files[0]))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _unreadable(source.name, error) from None
+    return _geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+
+
+def differs(labels: Geometry, image: Geometry) -> str | None:
+    """Returns how the grid of a label map differs from that of its image, in words; None if it does not.
+
+    Example:
+        >>> image = grid_geometry((4, 5, 6), (1.0, 1.0, 2.0), (10.0, 20.0, 30.0))
+        >>> differs(grid_geometry((4, 5, 6), (1.0, 1.0, 2.0), (10.0, 25.0, 30.0)), image)
+        'up to 5 mm away'
+    """
+    if labels.size != image.size:
+        return f"{_by(labels.size)} voxels where the image has {_by(image.size)}"
+    apart = float(np.linalg.norm(labels.corners_mm() - image.corners_mm(), axis=1).max())
+    if apart > SAME_PLACE * min(image.spacing_mm):
+        return f"up to {apart:.3g} mm away"
+    return None
+
+
+def _geometry(
+    size: tuple[int, ...], spacing: tuple[float, ...], origin: tuple[float, ...], direction: tuple[float, ...]
+) -> Geometry:
+    axes = len(size)
+    direction_lps = tuple(np.reshape(direction, (axes, axes))[:3, :3].reshape(-1).tolist())
+    size0, size1, size2 = size[:3]
+    spacing0, spacing1, spacing2 = spacing[:3]
+    left, back, head = origin[:3]
+    return Geometry((size0, size1, size2), (spacing0, spacing1, spacing2), (left, back, head), direction_lps)
+
+
+def _by(values: tuple[int, ...]) -> str:
+    return " x ".join(str(value) for value in values)
+
+
+def _unreadable(name: str, error: RuntimeError) -> ScanError:
+    last = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+    return ScanError(name, step="read", wanted="a whole file", got=last[-120:], do="copy or download it again")

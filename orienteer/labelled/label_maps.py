@@ -1,0 +1,101 @@
+"""Label maps in files: class numbers in file order, on the voxels of their scan."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import SimpleITK as sitk
+from jaxtyping import UInt8
+
+from orienteer.errors import InputError, ScanError
+from orienteer.labelled.datasets import Case
+from orienteer.labelled.grids import Geometry, differs, file_geometry, source_geometry
+from orienteer.progress import Progress
+
+MOST_CLASSES = 256
+"""Values of a label map; more are an image."""
+
+
+def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray, "file2 file1 file0"], Geometry]:
+    """Returns class numbers 0, 1, ... in file order, and the grid of the file.
+
+    Args:
+        values: the label values of the classes, in any order; the lowest becomes class 0.
+
+    Raises:
+        ScanError: a label map that cannot be read, is on another grid than its scan, or holds a value that is no class.
+    """
+    image = _label_image(case)
+    grid = file_geometry(image)
+    difference = differs(grid, source_geometry(case.source))
+    if difference:
+        raise ScanError(
+            case.name,
+            step="read",
+            wanted="labels on the voxels of their scan",
+            got=f"{case.labels.name}: {difference}",
+            do="check that the two belong together, or resample the labels onto the scan",
+        )
+    array = sitk.GetArrayViewFromImage(image)
+    known = np.array(sorted(values))
+    unknown = [value for value in np.unique(array).tolist() if value not in known]
+    if unknown:
+        raise ScanError(
+            case.name,
+            step="read",
+            wanted=f"label values among {', '.join(str(value) for value in known)}",
+            got=f"{', '.join(f'{value:g}' for value in unknown[:5])} in {case.labels.name}",
+            do="name the class under `labels` in dataset.json, or correct the label map",
+        )
+    return np.searchsorted(known, array).astype(np.uint8), grid
+
+
+def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
+    """Returns a name for each value in the label maps, for data that do not name them.
+
+    Raises:
+        InputError: a file that is not a label map, or label maps that hold nothing but 0.
+    """
+    cases, values = list(cases), {0}
+    with Progress("collecting classes", len(cases), unit="cases", shown=shown) as progress:
+        for case in cases:
+            try:
+                image = _label_image(case)  # kept: the view below does not keep it alive
+            except ScanError:
+                continue  # it fails again, and is reported, when it is prepared
+            values |= _whole_values(case, np.unique(sitk.GetArrayViewFromImage(image)))
+            progress.advance()
+    if len(values) < 2:
+        wanted = "at least one class above background"
+        raise InputError("labels", wanted=wanted, got="only 0", do="check the label maps")
+    return {value: "background" if value == 0 else f"class {value}" for value in sorted(values)}
+
+
+def _whole_values(case: Case, values: np.ndarray) -> set[int]:
+    if values.size > MOST_CLASSES or (values < 0).any() or (values != np.rint(values)).any():
+        raise InputError(
+            str(case.labels),
+            wanted="whole numbers from 0, one per class",
+            got=f"{values.size} values from {values.min():g} to {values.max():g}",
+            do="check that it is a label map",
+        )
+    return {int(value) for value in values}
+
+
+def _label_image(case: Case) -> sitk.Image:
+    warnings_shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        image = sitk.ReadImage(str(case.labels))
+    except RuntimeError:
+        got = f"{case.labels.name}, which cannot be read"
+        do = "copy or download it again"
+        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_shown)
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[..., 0]
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        got = f"{image.GetDimension()} axes, {image.GetNumberOfComponentsPerPixel()} values per voxel"
+        do = "save one whole number per voxel"
+        raise ScanError(case.name, step="read", wanted="a 3D label map", got=got, do=do)
+    return image

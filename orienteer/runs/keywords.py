@@ -1,0 +1,66 @@
+"""Keyword arguments of `pretrain`, `plan` and `demo`, typed so that editors complete them. `PretrainConfig` describes each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from orienteer.views.augment import Augmentation
+
+
+class DemoKeywords(TypedDict, total=False):
+    """What `demo` takes beside the settings that it has defaults of its own for."""
+
+    include: Sequence[str]
+    exclude: Sequence[str]
+    frame: int | None
+    modality: Literal["auto", "CT", "MR"]
+    spacing_mm: Sequence[float] | None
+    ct_window_hu: Sequence[float]
+    mr_percentiles: Sequence[float]
+    crop_to_body: bool
+    margin_mm: float
+    views: int | None
+    view_size: Sequence[int] | None
+    min_body_fraction: float
+    min_distance_mm: float | None
+    max_distance_mm: float | None
+    layout: Literal["free", "pairs", "block"] | None
+    pair_shift: float
+    batch: int
+    accumulate: int
+    weight_decay: float
+    warmup: float
+    clip_norm: float
+    weight_averaging: float
+    teacher: bool | None
+    teacher_decay: float
+    grad_checkpointing: bool
+    precision: Literal["32", "bf16", "16"]
+    accelerator: Literal["auto", "cpu", "gpu"]
+    devices: int
+    nodes: int
+    workers: int
+    validation_fraction: float
+    validation_sets: int
+    validate_every: int | None
+    log_every: int
+    pictures: bool
+    distortion: dict[str, Any]
+    method: str
+    tasks: dict[str, dict[str, Any]]
+    encoder: str
+    encoder_arguments: dict[str, Any]
+    augmentation: Augmentation | Mapping[str, Any]
+    unit_mm: float | None
+    store: str | None
+    prepare_workers: int | None
+    weights: str | None
+    probe: str | None
+    resume: bool
+
+
+class PretrainKeywords(DemoKeywords, total=False):
+    """What `pretrain` and `plan` take beside ``scans`` and ``out``: the fields of `PretrainConfig`."""
+
+    steps: int
+    learning_rate: float
+    seed: int

@@ -1,0 +1,42 @@
+"""Records: results are found again by a later process, and a success removes an earlier failure."""
+
+import pytest
+
+from orienteer.comparison.work.records import Records
+from tests.helpers.small_study import idle_cell
+
+CELL = idle_cell("sides", settings={"views": 4})
+
+
+def test_a_result_is_found_again_by_another_process(tmp_path):
+    assert Records(tmp_path).get(CELL.hash) is None
+    Records(tmp_path).add({"hash": CELL.hash, "values": [["a", "left_right_accuracy", "", 0.5]]})
+    assert Records(tmp_path).get(CELL.hash)["values"] == [["a", "left_right_accuracy", "", 0.5]]
+
+
+def test_a_result_that_another_process_adds_later_is_seen(tmp_path):
+    records = Records(tmp_path)
+    assert records.get(CELL.hash) is None
+    Records(tmp_path).add({"hash": CELL.hash})
+    assert records.get(CELL.hash) == {"hash": CELL.hash}
+
+
+def test_a_failure_is_kept_until_the_cell_succeeds(tmp_path):
+    records = Records(tmp_path)
+    records.fail(CELL, "out of memory")
+    assert Records(tmp_path).failure(CELL.hash) == "out of memory"
+    assert records.get(CELL.hash) is None
+    records.add({"hash": CELL.hash})
+    assert records.failure(CELL.hash) is None
+
+
+def test_the_log_is_named_after_the_cell(tmp_path):
+    assert Records(tmp_path).log(CELL) == tmp_path / "logs" / f"sides-{CELL.hash}.log"
+
+
+def test_mean_dice_is_over_cases_and_ignores_other_metrics(tmp_path):
+    records = Records(tmp_path)
+    assert records.mean_dice("x") is None
+    values = [["a", "dice_mean", "", 0.5], ["b", "dice_mean", "", 0.7], ["a", "dice liver", "", 0.1]]
+    records.add({"hash": "x", "values": values})
+    assert records.mean_dice("x") == pytest.approx(0.6)
