@@ -26,12 +26,12 @@ from benchmarks.timing import medians
 from orienteer.encoders import build_encoder
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.loop import take_step
-from orienteer.finetuning.model_files import SegmentationModel
-from orienteer.finetuning.predict import WINDOWS_AT_ONCE, window_logits
 from orienteer.finetuning.schedules import Schedule
+from orienteer.finetuning.segmentation.inference import WINDOWS_AT_ONCE, window_logits
+from orienteer.finetuning.segmentation.loss import step_loss
+from orienteer.finetuning.segmentation.model import SegmentationModel
 from orienteer.finetuning.segmentation.network import build_segmenter
 from orienteer.finetuning.segmentation.patches import LOWEST, Patches
-from orienteer.finetuning.segmentation.train import step_loss
 from orienteer.labelled.case_reader import CaseReader
 from orienteer.labelled.cases import prepare_cases
 from orienteer.labelled.datasets import read_dataset
@@ -71,10 +71,10 @@ def our_step(folder: Path) -> Callable[[], None]:
     prepared = prepare_cases(data, folder / "store", preparation, Selection(modality="MR"), workers=0, shown=False)
     patches = Patches(CaseReader(Store.open(folder / "store")), list(prepared.cases.values()), PATCH, BATCH, seed=0)
     encoder = build_encoder("tiny", PATCH, stem_stride=1)
-    network, loaded = build_segmenter(encoder, CLASSES, deep_supervision=True, seed=0)
-    level = {f"network.{name}": number for name, number in loaded.level.items()}
-    schedule = Schedule(network.train(), level, loaded.levels, SETTINGS)
-    loss = step_loss(SETTINGS, network, torch.device("cpu"), (1.0, 1.0, 1.0))
+    network, filled = build_segmenter(encoder, CLASSES, deep_supervision=True, seed=0)
+    level = {f"network.{name}": number for name, number in filled.level.items()}
+    schedule = Schedule(network.train(), level, filled.levels, SETTINGS)
+    loss = step_loss(SETTINGS, network, torch.device("cpu"), (1.0, 1.0, 1.0), bf16=False)
     steps = iter(range(SETTINGS.steps))
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Export: the weights of a run in the form that other programs read, checked there before "done" is said."""
+"""The command `export`: the weights of a run in the formats of other programs, checked before they are written."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import Any, Literal, get_args
 
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
-from orienteer.exports.exported import Exported, new_folder, write_export_json
+from orienteer.exports.export_folder import new_export_folder, write_export_json
+from orienteer.exports.exported import Exported
 from orienteer.exports.graph import write_onnx, write_torch_export, write_torchscript
 from orienteer.exports.monai import write_monai
 from orienteer.exports.nnssl import write_nnssl
@@ -27,7 +28,7 @@ _USED_BY = {
     "seed": ("monai", "nnunet"),
     "view_size": ("onnx", "torchscript", "torch-export"),
 }
-"""Options that belong to some targets only. Given for another one, they would change nothing, and that is an error."""
+"""The targets that use an option. Given for another target it would have no effect, which is an error."""
 
 
 def export(
@@ -43,27 +44,27 @@ def export(
     seed: int | None = None,
     overwrite: bool = False,
 ) -> Exported:
-    """Writes a run's weights for another program, loads them back there and compares the features.
+    """Writes a run's weights for another program, loads them back with it and compares the features.
 
     Args:
-        run: run folder, or an encoder.safetensors with its encoder.json beside it.
+        run: run folder, or an encoder.safetensors in a folder with its encoder.json.
         to: monai, nnunet (for -pretrained_weights), nnssl (with an adaptation plan), onnx, torchscript or torch-export.
         out: folder to write into. By default export/<to> in the run folder.
         plans: nnunet: your nnUNetPlans.json. Without a run, the message says how to train an encoder that fits.
         configuration: nnunet: which configuration of the plans. By default 3d_fullres.
-        file_axes: nnunet, nnssl: where the axes of your images run to, as three letters (nibabel's aff2axcodes), or one of
+        file_axes: nnunet, nnssl: the directions of your images' axes, as three letters (nibabel's aff2axcodes), or one of
             your images. By default RAS.
         classes: monai: output channels of the network. By default 2.
         channels: monai: input channels; the first convolution is shared out over them. By default 1.
         view_size: onnx, torchscript, torch-export: size of the images in voxels. By default that of the training views.
         seed: monai, nnunet: of the new weights of the decoder. By default 0.
-        overwrite: replace an export that is there.
+        overwrite: replace an existing export.
 
     Returns:
         The files, and the table of what was loaded, is new, or was left out; the command prints it.
 
     Raises:
-        InputError: weights that are cut, changed or of another network; options that do not fit; an export that is there
+        InputError: weights that are cut, changed or of another network; options that do not fit; an export that exists
             already. Nothing is written then.
 
     Example:
@@ -84,16 +85,11 @@ def export(
     _check(to, {name: value for name, value in given.items() if value is not None})
     planned = read_plans(plans, configuration or "3d_fullres", file_axes or "RAS") if plans is not None else None
     if run is None:
-        do = "name one: orienteer export RUN --to ..."
-        raise InputError(
-            "run",
-            wanted="a run folder",
-            got="none",
-            do=f"train one that fits: {planned.how_to_train()}" if planned else do,
-        )
+        do = f"train one that fits: {planned.how_to_train()}" if planned else "name one: orienteer export RUN --to ..."
+        raise InputError("run", wanted="a run folder", got="none", do=do)
     encoder, card = load_encoder(run)
     folder = Path(out) if out is not None else _folder_of(run) / "export" / to
-    with new_folder(folder, overwrite) as part:
+    with new_export_folder(folder, overwrite) as part:
         if planned is not None:
             written = write_nnunet(part, encoder, planned, seed or 0)
         elif to == "nnssl":
@@ -108,21 +104,20 @@ def export(
 
 
 def _check(to: str, given: Mapping[str, Any]) -> None:
-    """Stops where an option would be passed over in silence, cannot be, or is missing."""
+    """Raises an error where an option would be ignored, is impossible, or is missing."""
     if to not in get_args(Target):
-        raise InputError("to", wanted=f"one of {', '.join(get_args(Target))}", got=repr(to), do="choose one of these")
+        raise InputError("to", wanted=f"one of {', '.join(get_args(Target))}", got=repr(to), do="use one of these")
     for name in sorted(given):
         if to not in _USED_BY[name]:
-            raise InputError(
-                name, wanted=f"it for --to {' or '.join(_USED_BY[name])} only", got=f"--to {to}", do="leave it out"
-            )
+            wanted = f"--to {' or '.join(_USED_BY[name])} with this option"
+            raise InputError(name, wanted=wanted, got=f"--to {to}", do="omit it")
     for name in ("classes", "channels"):
         if given.get(name, 1) < 1:
-            raise InputError(name, wanted="at least 1", got=str(given[name]), do="give the number that you need")
+            raise InputError(name, wanted="at least 1", got=str(given[name]), do="use the number that you need")
     if to == "nnunet" and "plans" not in given:
         raise InputError(
             "plans",
-            wanted="the plans of the data set that you will fine-tune on",
+            wanted="the plans of the data set for fine-tuning",
             got="none",
             do="run nnUNetv2_plan_experiment, then add --plans nnUNet_preprocessed/DATASET/nnUNetPlans.json",
         )

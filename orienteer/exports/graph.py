@@ -1,4 +1,4 @@
-"""The encoder without Python: as ONNX, as TorchScript, and as a program of torch.export."""
+"""The encoder as a graph without Python: ONNX, TorchScript, and a program of torch.export."""
 
 import logging
 import warnings
@@ -12,18 +12,20 @@ from torch import Tensor, nn
 
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
-from orienteer.exports.exported import Written, all_loaded, check_same, largest_difference
+from orienteer.exports.exported import WrittenExport
+from orienteer.exports.feature_check import largest_difference, random_images, require_same_features
+from orienteer.exports.transfer_table import encoder_rows
 from orienteer.types import Triple
 
 ONNX, TORCHSCRIPT, TORCH_EXPORT = "encoder.onnx", "encoder.torchscript.pt", "encoder.pt2"
 
 TRACED_BATCH, CHECKED_BATCH = 2, 1
-"""Images in the batch that a graph is recorded with, and in the one that it is checked with: they differ, so that a graph
-in which the batch was frozen does not pass. (Recorded with one, exporters take the one for fixed.)"""
+"""Images in the batch that a graph is traced with, and in the one that it is checked with: they differ, so that a graph
+with a fixed batch size does not pass. (Traced with one image, exporters fix the batch size.)"""
 
 
 class Levels(nn.Module):
-    """The encoder's computation and nothing else: no checks of sizes, which a recorded graph would freeze."""
+    """The encoder's computation without checks of sizes, which a traced graph would fix."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -38,17 +40,17 @@ class Levels(nn.Module):
         return self.encoder.decode(tuple(levels))
 
 
-def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:
-    """Writes the encoder as ONNX, compared with onnxruntime: one input ``images``, outputs ``level0`` (finest) and so on.
+def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> WrittenExport:
+    """Writes the encoder as ONNX, checked with onnxruntime: one input ``images``, outputs ``level0`` (finest) and so on.
 
-    The number of images is free; the size of the views is fixed.
+    The number of images is variable; the size of the views is fixed.
 
     Raises:
-        InputError: a package is missing, or onnxruntime does not give the encoder's features.
+        InputError: a package is missing, or onnxruntime computes other features.
     """
     try:
         import onnxruntime
-        import onnxscript  # noqa: F401 - torch's exporter needs it and says so late
+        import onnxscript  # noqa: F401 - torch's exporter needs it and reports it late
     except ImportError as error:
         raise InputError(
             "to",
@@ -60,7 +62,7 @@ def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:
     with _quiet():
         torch.onnx.export(
             Levels(encoder).eval(),
-            (_images(TRACED_BATCH, view_size),),
+            (random_images(TRACED_BATCH, view_size, TRACED_BATCH),),
             path,
             dynamo=True,
             external_data=False,
@@ -81,10 +83,12 @@ def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> Written:
     )
 
 
-def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Written:
-    """Writes the encoder as TorchScript, for C++ and old services. torch itself advises `write_torch_export` for new ones."""
+def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> WrittenExport:
+    """Writes the encoder as TorchScript, for C++ and old services. For new ones torch recommends `write_torch_export`."""
     with _quiet(), torch.no_grad():
-        traced = torch.jit.trace(Levels(encoder).eval(), _images(TRACED_BATCH, view_size), check_trace=False)
+        traced = torch.jit.trace(
+            Levels(encoder).eval(), random_images(TRACED_BATCH, view_size, TRACED_BATCH), check_trace=False
+        )
         traced.save(part / TORCHSCRIPT)
         loaded = torch.jit.load(part / TORCHSCRIPT)
     return _checked(
@@ -97,12 +101,12 @@ def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Writte
     )
 
 
-def write_torch_export(part: Path, encoder: Encoder, view_size: Triple) -> Written:
+def write_torch_export(part: Path, encoder: Encoder, view_size: Triple) -> WrittenExport:
     """Writes the encoder as a program of torch.export."""
     with _quiet(), torch.no_grad():
         program = torch.export.export(
             Levels(encoder).eval(),
-            (_images(TRACED_BATCH, view_size),),
+            (random_images(TRACED_BATCH, view_size, TRACED_BATCH),),
             dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
         )
         torch.export.save(program, part / TORCH_EXPORT)
@@ -114,16 +118,16 @@ def write_torch_export(part: Path, encoder: Encoder, view_size: Triple) -> Writt
 @torch.no_grad()
 def _checked(
     file: str, encoder: Encoder, view_size: Triple, run: Callable[[Tensor], tuple[Tensor, ...]], by: str, use: str
-) -> Written:
-    """Runs a file that was loaded back on another number of images than it was recorded with."""
-    images = _images(CHECKED_BATCH, view_size)
+) -> WrittenExport:
+    """Runs a graph that was loaded back on another number of images than it was traced with, and compares the features."""
+    images = random_images(CHECKED_BATCH, view_size, CHECKED_BATCH)
     with _quiet():
         theirs = run(images)
     difference = largest_difference(encoder(images), theirs)
-    check_same(f"the encoder as {file}", difference)
-    return Written(
+    require_same_features(f"the encoder as {file}", difference)
+    return WrittenExport(
         files=(file,),
-        rows=all_loaded(encoder),
+        rows=encoder_rows(encoder),
         difference=difference,
         checked_with=by,
         facts={
@@ -135,13 +139,9 @@ def _checked(
     )  # fmt: skip
 
 
-def _images(batch: int, view_size: Triple) -> Tensor:
-    return torch.rand(batch, 1, *view_size, generator=torch.Generator().manual_seed(batch)) * 2 - 1
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps back what the exporters say about themselves: deprecations, and packages that are not needed here."""
+    """Silences the exporters: deprecations, and packages that are not needed here."""
     exporters = logging.getLogger("torch.onnx")
     level = exporters.level
     exporters.setLevel(logging.ERROR)

@@ -1,6 +1,5 @@
-"""Weights with an adaptation plan: the file that the fine-tuning of nnssl reads, in nnU-Net's newer source."""
+"""Weights with an adaptation plan: the file that nnssl's fine-tuning reads, in nnU-Net's newer source."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +8,29 @@ from torch import nn
 
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.dynunet import DynUNetEncoder
-from orienteer.exports.exported import LEFT_OUT, LOADED, Row, Written, check_same, rows_of
-from orienteer.exports.nnunet import features_differ, load_into, nnunet_names
+from orienteer.encoders.states import load_state
+from orienteer.exports.exported import WrittenExport
+from orienteer.exports.feature_check import require_same_features
+from orienteer.exports.nnunet import fill_nnunet_encoder
 from orienteer.exports.nnunet_axes import AxisMap
-from orienteer.exports.nnunet_decoder import left_out
+from orienteer.exports.nnunet_check import INSTALL_LIBRARY, nnunet_difference
+from orienteer.exports.nnunet_decoder import left_out_rows
+from orienteer.exports.nnunet_names import encoder_under_nnunet_names
 from orienteer.exports.nnunet_plans import FIXED, PLAIN, RESIDUAL, PlannedNetwork
+from orienteer.exports.transfer_table import LEFT_OUT, LOADED, TransferRow, network_rows
+from orienteer.files import write_json
+from orienteer.runs.recipe import Card, spacing_of
 
 WEIGHTS, PLAN_FILE, CONFIG_FILE = "checkpoint_final.pth", "adaptation_plan.json", "config.json"
-"""The names that nnU-Net looks for in a folder on a model hub: it refuses one that lacks any of the three."""
+"""The names that nnU-Net expects in a folder on a model hub: it refuses one that lacks any of the three."""
 
 CONFIGURATION = "orienteer"
 
-NEW_ONE = "nnU-Net makes a new one"
+NEW_DECODER = "nnU-Net builds a new one"
 
 PATCH_VOX = 128
-"""nnU-Net trains on patches of the recommended size. Views for pretraining are often smaller, and segmentation needs to
-see around what it segments; so at least this much is recommended, rounded down to what the network takes."""
+"""nnU-Net trains on patches of the recommended size. Views for pretraining are often smaller, and segmentation needs
+context; so at least this many voxels are recommended, rounded down to what the network takes."""
 
 _UNET = "dynamic_network_architectures.architectures.unet"
 
@@ -40,41 +46,42 @@ CITATIONS = [
 ]
 
 
-def write_nnssl(part: Path, encoder: Encoder, card: dict[str, Any], axes: AxisMap) -> Written:
-    """Writes the encoder with its adaptation plan, and the two files that a model hub's folder needs beside it.
+def write_nnssl(part: Path, encoder: Encoder, card: Card, axes: AxisMap) -> WrittenExport:
+    """Writes the encoder with its adaptation plan, and the two other files that a folder on a model hub needs.
 
-    nnssl's fine-tuning builds the network that the plan describes, makes a new decoder, and shares the first convolution
-    out over the input channels by itself.
+    nnssl's fine-tuning builds the network that the plan describes, with a new decoder, and shares the first convolution
+    out over the input channels.
 
     Args:
-        card: what encoder.json says.
-        axes: how nnU-Net's arrays lie in the body.
+        part: folder to write into.
+        card: encoder.json of the run.
+        axes: the orientation of nnU-Net's arrays in the body.
 
     Raises:
-        InputError: nnU-Net has no such network, or the network loaded back does not give the encoder's features.
+        InputError: nnU-Net has no such network, or the network loaded back has other features.
     """
     planned = planned_for(encoder, axes)
-    network = planned.build(seed=0, initialised=False)  # of it only what is loaded is written
-    loaded = load_into(network, encoder, axes)
+    network = planned.build(seed=0, initialised=False)  # only what is loaded into it is written
+    loaded = fill_nnunet_encoder(network, encoder, axes)
     weights = {name: tensor for name, tensor in network.state_dict().items() if name.startswith("encoder.")}
     plan = adaptation_plan(encoder, card, planned, network)
     content = {"network_weights": weights, "nnssl_adaptation_plan": plan, "citations": CITATIONS}
     torch.save(content, part / WEIGHTS)
-    (part / PLAN_FILE).write_text(json.dumps(plan, indent=2) + "\n")
-    (part / CONFIG_FILE).write_text(json.dumps(card, indent=2) + "\n")
+    write_json(part / PLAN_FILE, plan)
+    write_json(part / CONFIG_FILE, dict(card))
     again = planned.build(seed=1, initialised=False)
     load_as_nnssl(again, part / WEIGHTS)
-    difference = features_differ(encoder, again, axes, planned.channels)
-    check_same("nnU-Net's network with the exported weights", difference)
-    rows = tuple(
-        row for row in rows_of(network, loaded, set(), depth=2) if row.what == LOADED and "decoder" not in row.part
-    )
-    return Written(
+    difference = nnunet_difference(encoder, again, axes, planned.channels)
+    require_same_features("nnU-Net's network with the exported weights", difference)
+    every = network_rows(network, loaded, set(), depth=2)
+    rows = tuple(row for row in every if row.what == LOADED and "decoder" not in row.part)
+    left_out = left_out_rows(encoder, 0, NEW_DECODER) or (TransferRow("decoder", LEFT_OUT, (), 0, NEW_DECODER),)
+    return WrittenExport(
         files=(WEIGHTS, PLAN_FILE, CONFIG_FILE),
-        rows=(*rows, *(left_out(encoder, 0, NEW_ONE) or (Row("decoder", LEFT_OUT, (), 0, NEW_ONE),))),
+        rows=(*rows, *left_out),
         difference=difference,
         checked_with=f"{planned.target}, strict=True for {network.key_to_encoder} and {network.key_to_stem}",
-        facts={"body_axis_of_each_axis": list(axes.order), "flipped": list(axes.flipped)},
+        facts=axes.facts(),
         hint=f"use: nnUNetv2_preprocess_like_nnssl -d DATASET -n NAME -pc {{folder}}/{WEIGHTS} -am like_pretrained",
     )
 
@@ -85,7 +92,7 @@ def planned_for(encoder: Encoder, axes: AxisMap) -> PlannedNetwork:
     Raises:
         InputError: there is none.
     """
-    nnunet_names(encoder)  # refuses what nnU-Net does not have
+    encoder_under_nnunet_names(encoder)  # refuses what nnU-Net does not have
     stages = len(encoder.channels)
     settings = encoder.target_arguments
     plain = isinstance(encoder, DynUNetEncoder)
@@ -105,14 +112,12 @@ def planned_for(encoder: Encoder, axes: AxisMap) -> PlannedNetwork:
     return PlannedNetwork(name, f"{_UNET}.{name}", arguments, 1, axes)
 
 
-def adaptation_plan(
-    encoder: Encoder, card: dict[str, Any], planned: PlannedNetwork, network: nn.Module
-) -> dict[str, Any]:
-    """Returns what nnssl's fine-tuning must know about the weights, in plain values."""
+def adaptation_plan(encoder: Encoder, card: Card, planned: PlannedNetwork, network: nn.Module) -> dict[str, Any]:
+    """Returns what nnssl's fine-tuning needs to know about the weights, in plain values."""
     axes = planned.axes
     views, divisor = axes.triple(encoder.view_size), axes.triple(encoder.divisor)
     patch = [max(view, PATCH_VOX // step * step) for view, step in zip(views, divisor, strict=True)]
-    configuration = {"spacing": axes.triple(card["spacing_mm"]), "spacing_style": CONFIGURATION, "patch_size": views}
+    configuration = {"spacing": axes.triple(spacing_of(card)), "spacing_style": CONFIGURATION, "patch_size": views}
     return {
         "architecture_plans": {
             "arch_class_name": planned.target,
@@ -143,7 +148,7 @@ def load_as_nnssl(network: nn.Module, file: Path) -> None:
     """
     content = torch.load(file, weights_only=True)
     plan, state = content["nnssl_adaptation_plan"], content["network_weights"]
-    for key, own in (("key_to_encoder", network.key_to_encoder), ("key_to_stem", network.key_to_stem)):
-        start = f"{plan[key]}."
-        there = {name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)}
-        network.get_submodule(str(own)).load_state_dict(there, strict=True)
+    for key in ("key_to_encoder", "key_to_stem"):
+        start, module = f"{plan[key]}.", network.get_submodule(str(getattr(network, key)))
+        weights = {name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)}
+        load_state(module, weights, file.name, f"the weights of {plan[key]}", INSTALL_LIBRARY)

@@ -1,4 +1,4 @@
-"""What an nnUNetPlans.json says about the network, and the encoder that fits it."""
+"""The network of an nnUNetPlans.json, and the encoder that fits it."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from orienteer.exports.nnunet_axes import AxisMap, axis_map
 RESIDUAL, PLAIN = "ResidualEncoderUNet", "PlainConvUNet"
 
 _REORIENTS = "NibabelIOWithReorient"
-"""nnU-Net's one reader that turns images to RAS before anything else."""
+"""The reader of nnU-Net that reorients images to RAS."""
 
 FIXED = {
     "conv_op": "torch.nn.Conv3d",
@@ -27,9 +27,9 @@ FIXED = {
     "nonlin": "torch.nn.LeakyReLU",
     "nonlin_kwargs": {"inplace": True},
 }
-"""What nnU-Net's planners write for every 3D network, and what the encoders here are built with."""
+"""What nnU-Net's planners write for every 3D network; the encoders here are built with the same."""
 
-_NOT_OURS = ("bottleneck_channels", "stem_channels", "block", "nonlin_first")
+_UNSUPPORTED = ("bottleneck_channels", "stem_channels", "block", "nonlin_first")
 """Arguments of the classes that planners leave at their defaults."""
 
 
@@ -40,9 +40,9 @@ class PlannedNetwork:
     Attributes:
         name: ``ResidualEncoderUNet`` or ``PlainConvUNet``.
         target: that class, as ``package.module.Class``.
-        arguments: its arguments but for the numbers of channels and classes; torch's classes as ``torch.nn.Conv3d``.
+        arguments: its arguments except the numbers of channels and classes; torch's classes as ``torch.nn.Conv3d``.
         channels: input channels.
-        axes: how nnU-Net's arrays lie in the body.
+        axes: the orientation of nnU-Net's arrays in the body.
     """
 
     name: str
@@ -52,7 +52,7 @@ class PlannedNetwork:
     axes: AxisMap
 
     def build(self, seed: int, initialised: bool = True) -> nn.Module:
-        """Returns the network with new weights, initialised as nnU-Net does it, or else as torch does, which is quicker."""
+        """Returns the network with new weights, initialised as by nnU-Net, or as by torch, which is faster."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build_target(self.target, self.arguments, input_channels=self.channels, num_classes=2)
@@ -71,7 +71,7 @@ class PlannedNetwork:
         return "residual", {"features": features, "blocks": blocks, "kernel_size": kernels, "strides": strides}
 
     def how_to_train(self) -> str:
-        """Returns the options of ``orienteer pretrain`` that give an encoder that fits."""
+        """Returns the ``orienteer pretrain`` command that trains an encoder that fits."""
         name, arguments = self.encoder()
         return f"orienteer pretrain SCANS --out RUN --encoder {name} --encoder-arguments '{json.dumps(arguments)}'"
 
@@ -82,11 +82,11 @@ def read_plans(path: str | Path, configuration: str, file_axes: str) -> PlannedN
     Args:
         path: ``nnUNetPlans.json`` or another plans file.
         configuration: such as ``3d_fullres``.
-        file_axes: where the axes of the images run to; see `axis_map`. Ignored where the plans name a reader that turns
-            images to RAS.
+        file_axes: the directions of the images' axes; see `axis_map`. Ignored where the plans name a reader that
+            reorients images to RAS.
 
     Raises:
-        InputError: no such file or configuration, a 2D network, or one that the encoders here cannot be.
+        InputError: no such file or configuration, a 2D network, or one that no encoder here fits.
     """
     plans = _read(Path(path))
     settings = _configuration(plans, configuration, str(path))
@@ -116,17 +116,16 @@ def _read(path: Path) -> dict[str, Any]:
             "plans",
             wanted="nnU-Net's plans file",
             got=f"{path} ({error.strerror})",
-            do="run nnUNetv2_plan_experiment, and name nnUNet_preprocessed/DATASET/nnUNetPlans.json",
+            do="run nnUNetv2_plan_experiment, and give nnUNet_preprocessed/DATASET/nnUNetPlans.json",
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            "plans", wanted="nnU-Net's plans file", got=f"{path}, which is another", do="name nnUNetPlans.json"
-        ) from error
-    return plans
+        got = f"{path}, another file"
+        raise InputError("plans", wanted="nnU-Net's plans file", got=got, do="give nnUNetPlans.json") from error
+    return dict(plans)
 
 
 def _configuration(plans: Mapping[str, Any], name: str, path: str) -> dict[str, Any]:
-    """Returns a configuration with what it inherits."""
+    """Returns a configuration, inherited settings included."""
     chain: list[Mapping[str, Any]] = []
     wanted: str | None = name
     while wanted is not None:
@@ -135,7 +134,7 @@ def _configuration(plans: Mapping[str, Any], name: str, path: str) -> dict[str, 
                 "configuration",
                 wanted=f"one of {', '.join(plans['configurations'])}, as in {path}",
                 got=repr(wanted),
-                do="choose one of these with --configuration",
+                do="use one of these with --configuration",
             )
         chain.append(plans["configurations"][wanted])
         wanted = chain[-1].get("inherits_from")
@@ -143,7 +142,7 @@ def _configuration(plans: Mapping[str, Any], name: str, path: str) -> dict[str, 
 
 
 def _arguments(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the class's arguments with torch's classes as ``torch.nn.Name``, wherever the plans say they live."""
+    """Returns the class's arguments with torch's classes as ``torch.nn.Name``, whatever module the plans name."""
     arguments = dict(architecture["arch_kwargs"])
     for key in architecture["_kw_requires_import"]:
         value = arguments.get(key)
@@ -160,13 +159,13 @@ def _arguments(architecture: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(path: str | Path, name: str, arguments: Mapping[str, Any]) -> None:
-    """Stops where the network is not of the kind that the encoders here are."""
+    """Raises an error for a network that no encoder here fits."""
     if "Conv2d" in str(arguments["conv_op"]):
         raise _refused(path, "a 3D configuration", "a 2D one")
     for key, value in FIXED.items():
         if arguments.get(key) != value:
             raise _refused(path, f"{key} {value}, as nnU-Net plans it", str(arguments.get(key)))
-    for key in _NOT_OURS:
+    for key in _UNSUPPORTED:
         if arguments.get(key) not in (None, False):
             raise _refused(path, f"no {key}, as nnU-Net plans it", str(arguments[key]))
     if name == PLAIN and set(arguments["n_conv_per_stage"]) != {2}:

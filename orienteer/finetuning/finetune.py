@@ -1,15 +1,14 @@
-"""The command `finetune`: opens the output folder, and hands over to the task."""
+"""The command `finetune`: opens the output folder and runs the task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError
-from orienteer.finetuning.config import FinetuneConfig, make_config
-from orienteer.finetuning.folder import MAY_DIFFER, read_config
+from orienteer.finetuning.config import MAY_CHANGE_ON_RESUME, FinetuneConfig, make_config
 from orienteer.pretraining.pretrain import Run
-from orienteer.runs.folder import check_unchanged, opened
+from orienteer.runs.folder import check_unchanged, opened, read_settings
 
 
 def finetune(
@@ -23,33 +22,36 @@ def finetune(
     Args:
         run: run folder of a pretraining. Without one the network starts from scratch.
         data: segmentation: dataset.json; classification: a CSV file of scan, label.
-        out: folder to make, or with ``resume=True`` to go on with.
+        out: folder to create, or with ``resume=True`` the folder to resume.
         **settings: any field of `FinetuneConfig`, as on the command line.
 
     Raises:
         InputError: data, weights or settings that cannot be used; nothing was trained.
         TrainingStopped: a loss that is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: Ctrl-C; the last step is saved, ``resume=True`` goes on with it.
+        KeyboardInterrupt: Ctrl-C; the last step is saved, and ``resume=True`` continues from it.
     """
     named = {key: str(value) for key, value in (("run", run), ("data", data), ("out", out)) if value is not None}
     given = {**settings, **named}
     config = make_config(given)
     if config.out is None:
-        raise InputError(
-            "out", wanted="a folder", got="none", do="name it: orienteer finetune RUN --data DATA --out OUT"
-        )
+        do = "name it: orienteer finetune RUN --data DATA --out OUT"
+        raise InputError("out", wanted="a folder", got="none", do=do)
     folder = Path(config.out)
     with opened(folder, config.resume):
-        if config.resume:
-            before = read_config(folder)
-            check_unchanged(before, config, given, MAY_DIFFER)
-            config = replace(before, **{name: getattr(config, name) for name in MAY_DIFFER if name in given})
+        config = _resumed(folder, config, given) if config.resume else config
         config = replace(config, store=config.store or str(folder.resolve().parent / "store"))
         return _task(config.task)(config, folder)
 
 
+def _resumed(folder: Path, config: FinetuneConfig, given: Mapping[str, Any]) -> FinetuneConfig:
+    """Returns the settings that a fine-tuning began with, with those replaced that may change when it is resumed."""
+    before = make_config(read_settings(folder, "finetune"))
+    check_unchanged(before, config, given, MAY_CHANGE_ON_RESUME)
+    return replace(before, **{name: getattr(config, name) for name in MAY_CHANGE_ON_RESUME if name in given})
+
+
 def _task(name: str) -> Callable[[FinetuneConfig, Path], Run]:
-    """Returns the function of a task; imported when it is needed, since each brings its own libraries."""
+    """Returns the function of a task, imported when needed, since each task imports libraries of its own."""
     if name == "classification":
         from orienteer.finetuning.classification.train import finetune_classification
 

@@ -1,22 +1,22 @@
-"""The fine-tuning loop: progress, a checkpoint now and then and on Ctrl-C, an end where a loss is not finite."""
+"""The fine-tuning loop: steps with progress, regular checkpoints, Ctrl-C, and a stop at a loss that is not finite."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from orienteer.errors import InputError, TrainingStopped
+from orienteer.encoders.states import load_state
+from orienteer.errors import TrainingStopped
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.schedules import Schedule
+from orienteer.interrupts import stop_requests
 from orienteer.pretraining.reporter import cut_lines
 from orienteer.progress import Progress, say
 from orienteer.runs.checkpoints import AtomicCheckpoints, read_checkpoint
@@ -26,11 +26,11 @@ BatchT = TypeVar("BatchT")
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went.
+    """The outcome of a training.
 
     Attributes:
-        steps: optimiser steps that are done.
-        seconds: time of the steps of this call, with waiting for data.
+        steps: optimiser steps taken.
+        seconds: time of the steps of this call, including waiting for data.
         data_wait_share: share of it that was spent waiting for data.
     """
 
@@ -47,15 +47,16 @@ def train(
     batches: Callable[[range], Iterator[BatchT]],
     step_loss: Callable[[int, BatchT], Tensor],
     describe: Callable[[BatchT], str],
-    shown: bool = True,
 ) -> Trained:
-    """Trains a network to the last step, from the last checkpoint where ``config.resume`` says so.
+    """Trains a network to the last step, from the last checkpoint if ``config.resume`` is set.
 
     Args:
         folder: where metrics.jsonl and checkpoints/last.ckpt are written.
+        config: number of steps, clipping, how often to log and save.
         network: what is trained, on its device.
-        batches: gives the batches of a range of steps.
-        step_loss: gives the loss of a step's batch.
+        schedule: its optimiser and learning rates.
+        batches: returns the batches of a range of steps.
+        step_loss: returns the loss of a step's batch.
         describe: names the scans of a batch, for messages.
 
     Raises:
@@ -63,53 +64,47 @@ def train(
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
     file = _checkpoint(folder)
-    begun = _resume(file, network, schedule) if saved(folder, config) else 0
+    begun = _resume(file, network, schedule) if resumes(folder, config) else 0
     cut_lines(folder / "metrics.jsonl", after_step=begun)
-    watch, waited = time.perf_counter(), 0.0
+    began_at, waited = time.perf_counter(), 0.0
     network.train()
-    progress = Progress("fine-tuning", config.steps, unit="steps", start=begun, shown=shown, delay_s=0.0)
-    with _asked_to_stop() as asked, progress:
+    progress = Progress("fine-tuning", config.steps, unit="steps", start=begun, delay_s=0.0)
+    with stop_requests() as stop_requested, progress:
         source = batches(range(begun, config.steps))
         for step in range(begun, config.steps):
             before = time.perf_counter()
             batch = next(source)
             waited += time.perf_counter() - before
-            loss = take_step(config, network, schedule, step, partial(step_loss, step, batch))
-            value = loss.item()
-            if not torch.isfinite(loss):
-                raise TrainingStopped(
-                    f"the loss of step {step + 1} is {value}, on {describe(batch)}. The last checkpoint, "
-                    "from before this step, is kept. Do this: look at these scans, or lower learning_rate. "
-                    f"Go on with: orienteer finetune --resume --out {folder}"
-                )
-            progress.advance(1, {"loss": value})
-            if step % config.log_every == 0 or step + 1 == config.steps:
-                _log(folder, step + 1, value, schedule)
-            if asked() or (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+            loss = take_step(config, network, schedule, step, partial(step_loss, step, batch)).item()
+            if not isfinite(loss):
+                raise _not_finite(folder, step, loss, describe(batch))
+            progress.advance(1, {"loss": loss})
+            last, stopping = step + 1 == config.steps, stop_requested()
+            if step % config.log_every == 0 or last:
+                _log(folder, step + 1, loss, schedule)
+            if stopping or last or (step + 1) % config.save_every == 0:
                 _save(file, network, schedule, step + 1)
-            if asked() and step + 1 < config.steps:
-                say(
-                    f"stopped after step {step + 1} of {config.steps}. Go on with: "
-                    f"orienteer finetune --resume --out {folder}"
-                )
+            if stopping and not last:
+                resume = f"Resume with: orienteer finetune --resume --out {folder}"
+                say(f"stopped after step {step + 1} of {config.steps}. {resume}")
                 raise KeyboardInterrupt
-    seconds = time.perf_counter() - watch
+    seconds = time.perf_counter() - began_at
     return Trained(config.steps, seconds, waited / seconds if begun < config.steps else 0.0)
 
 
-def saved(folder: Path, config: FinetuneConfig) -> bool:
-    """Whether training goes on from a checkpoint."""
+def resumes(folder: Path, config: FinetuneConfig) -> bool:
+    """Returns whether training continues from a checkpoint."""
     return config.resume and _checkpoint(folder).is_file()
 
 
 def take_step(
     config: FinetuneConfig, network: nn.Module, schedule: Schedule, step: int, loss_of: Callable[[], Tensor]
 ) -> Tensor:
-    """Takes one optimiser step and returns its loss; leaves the weights alone where the loss is not finite.
+    """Takes one optimiser step and returns its loss; leaves the weights unchanged where the loss is not finite.
 
     Args:
         step: counted from 0.
-        loss_of: gives the loss of the step's batch.
+        loss_of: returns the loss of the step's batch.
     """
     schedule.before_step(step)
     loss = loss_of()
@@ -128,23 +123,17 @@ def _checkpoint(folder: Path) -> Path:
 
 
 def _resume(file: Path, network: nn.Module, schedule: Schedule) -> int:
+    """Loads a checkpoint and returns how many steps it is from."""
     saved = read_checkpoint(file)
-    own = network.state_dict()
-    wrong = [name for name in own if name not in saved["network"] or saved["network"][name].shape != own[name].shape]
-    if wrong:
-        raise InputError(
-            str(file),
-            wanted="a checkpoint of the network that config.yaml names",
-            got=f"one in which {len(wrong)} tensors do not fit, first {wrong[0]}",
-            do="put back the folder's own checkpoint, or start again in another --out",
-        )
-    network.load_state_dict(saved["network"])
+    wanted = "a checkpoint of the network that config.yaml names"
+    do = "restore the checkpoint of this folder, or start again in another --out"
+    load_state(network, saved["network"], str(file), wanted, do)
     schedule.optimiser.load_state_dict(saved["optimiser"])
     return int(saved["step"])
 
 
 def _save(file: Path, network: nn.Module, schedule: Schedule, step: int) -> None:
-    # A weight that is not finite would stop the next step; the checkpoint from before stays the last good one.
+    # A weight that is not finite would stop the next step; the earlier checkpoint stays the last good one.
     if all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
         state: dict[str, Any] = {"step": step, "network": network.state_dict()}
         AtomicCheckpoints().save_checkpoint({**state, "optimiser": schedule.optimiser.state_dict()}, file)
@@ -156,20 +145,9 @@ def _log(folder: Path, step: int, loss: float, schedule: Schedule) -> None:
         file.write(json.dumps({"step": step, "part": "train", "loss": loss, "learning_rate": rate}) + "\n")
 
 
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C or SIGTERM came; a second Ctrl-C stops at once."""
-    asked: list[int] = []
-
-    def ask(number: int, frame: object) -> None:
-        if asked and number == signal.SIGINT:
-            os._exit(130)
-        asked.append(number)
-        say("\nstopping after this step; Ctrl-C once more stops at once, without saving")
-
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+def _not_finite(folder: Path, step: int, loss: float, scans: str) -> TrainingStopped:
+    return TrainingStopped(
+        f"the loss of step {step + 1} is {loss}, on {scans}. The last checkpoint, from before this step, is kept. "
+        "Do this: look at these scans, or lower learning_rate. "
+        f"Resume with: orienteer finetune --resume --out {folder}"
+    )

@@ -1,27 +1,26 @@
-"""The files that a fine-tuning hands over: model.safetensors, and model.json with all that is needed to use them."""
+"""The files of a fine-tuned model: model.safetensors, and model.json with all that is needed to use the weights."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
-from orienteer.finetuning.segmentation.network import Segmenter, load_unique, unique_state
+from orienteer.finetuning.resolved import ResolvedFinetune
 from orienteer.runs.forms import check_forms
-from orienteer.scans.preparation import Preparation
-from orienteer.scans.source import Selection
-from orienteer.types import Triple
+from orienteer.runs.weights import SCRATCH
 
 MODEL_FILE, MODEL_CARD = "model.safetensors", "model.json"
 FORMAT = 1
 """Version of these files. A file of a later version is refused rather than misread."""
+
+COPY_AGAIN = "copy both files again from the folder of the fine-tuning"
 
 _NEEDED = ("format", "task", "classes", "spacing_mm", "intensity", "modality", "overlap", "sha256")
 _NEEDED_BY = {
@@ -30,50 +29,18 @@ _NEEDED_BY = {
 }
 
 
-@dataclass(frozen=True)
-class SegmentationModel:
-    """A segmentation network with what it needs to be used on a scan.
+def write_model(folder: Path, task: str, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Writes model.safetensors and model.json, each whole or not at all.
 
-    Attributes:
-        network: in eval mode, on `device`.
-        classes: names by label value, in the order of the network's outputs.
-        patch_size: of the sliding window.
-        overlap: of neighbouring windows.
-        preparation: how scans are prepared.
-        selection: how files are read.
-        sha256: of the weights.
+    Args:
+        task: ``segmentation`` or ``classification``.
+        state: the weights, each tensor once.
+        facts: the other entries of model.json.
     """
-
-    network: Segmenter
-    classes: dict[int, str]
-    patch_size: Triple
-    overlap: float
-    preparation: Preparation
-    selection: Selection
-    device: torch.device
-    sha256: str = ""
-
-
-def save_model(folder: Path, model: SegmentationModel, facts: Mapping[str, Any]) -> None:
-    """Writes ``model.safetensors`` and ``model.json``, each whole or not at all."""
-    state = unique_state(model.network.network)
-    blob = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
-    preparation = model.preparation
+    blob = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()})
     card = {
         "format": FORMAT,
-        "task": "segmentation",
-        "target": model.network.target,
-        "target_arguments": model.network.arguments,
-        "classes": {str(value): name for value, name in model.classes.items()},
-        "patch_size": list(model.patch_size),
-        "overlap": model.overlap,
-        "spacing_mm": list(preparation.spacing_mm or ()),
-        "axes": "RAS",
-        "modality": model.selection.modality,
-        "intensity": {
-            "CT": {"window_hu": list(preparation.ct_window_hu), "to": [-1, 1]},
-            "MR": {"percentiles_of_body": list(preparation.mr_percentiles), "to": [-1, 1]},
-        },
+        "task": task,
         **facts,
         "licence": "unknown: set it before you share the weights; it depends on the scans",
         "sha256": hashlib.sha256(blob).hexdigest(),
@@ -82,77 +49,57 @@ def save_model(folder: Path, model: SegmentationModel, facts: Mapping[str, Any])
     write_json(folder / MODEL_CARD, card)
 
 
-def read_model_card(folder: Path) -> dict[str, Any]:
+def training_facts(settings: ResolvedFinetune) -> dict[str, Any]:
+    """Returns the entries of model.json on the training."""
+    start = SCRATCH if settings.point.start == SCRATCH else "pretrained"  # paths stay private
+    return {"start": start, "steps": settings.config.steps, "seed": settings.config.seed}
+
+
+def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
     """Returns model.json of a fine-tuning's folder.
 
+    Args:
+        task: the task that it must be of; by default any.
+
     Raises:
-        InputError: it is not there, not JSON, of a later version, or what is needed to use the weights is missing or wrong.
+        InputError: no such file, not JSON, a later version, another task, or entries that are missing or malformed.
     """
+    file = folder / MODEL_CARD
     try:
-        card = json.loads((folder / MODEL_CARD).read_text())
+        card: dict[str, Any] = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise InputError(
             str(folder),
             wanted=f"a folder with {MODEL_FILE} and {MODEL_CARD}",
             got=f"none that can be read ({type(error).__name__})",
-            do="name the folder that `orienteer finetune` wrote",
+            do="give the folder that `orienteer finetune` wrote",
         ) from error
     known = card if isinstance(card, dict) else {}
     missing = [key for key in (*_NEEDED, *_NEEDED_BY.get(str(known.get("task")), ())) if key not in known]
     if missing:
-        raise InputError(
-            str(folder / MODEL_CARD),
-            wanted="what `orienteer finetune` writes",
-            got=f"no {', '.join(missing[:3])}",
-            do="copy the file again from the folder of the fine-tuning",
-        )
+        wanted, got = "what `orienteer finetune` writes", f"no {', '.join(missing[:3])}"
+        raise InputError(str(file), wanted=wanted, got=got, do=COPY_AGAIN)
     if card["format"] != FORMAT:
-        raise InputError(
-            str(folder / MODEL_CARD), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer"
-        )
-    check_forms(folder / MODEL_CARD, card)
+        raise InputError(str(file), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer")
+    if task not in (None, card["task"]):
+        got = f"that of a {card['task']}"
+        raise InputError(str(folder), wanted=f"the folder of a {task}", got=got, do="give another folder")
+    check_forms(file, card)
     return card
 
 
-def load_model(folder: str | Path, device: torch.device | str = "cpu") -> SegmentationModel:
-    """Returns the model of a fine-tuning, in eval mode.
+def read_model_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Returns the tensors of model.safetensors, by name.
 
     Raises:
-        InputError: a missing, cut or changed file, or weights that do not fit the network that model.json names.
+        InputError: a missing, cut or changed file.
     """
-    folder = Path(folder)
-    card, file = read_model_card(folder), folder / MODEL_FILE
-    if card.get("task") != "segmentation":
-        got = f"one of task {card.get('task')!r}"
-        do = "name another folder"
-        raise InputError(str(folder), wanted="the folder of a segmentation", got=got, do=do)
+    file = folder / MODEL_FILE
     blob = file.read_bytes() if file.is_file() else b""
-    if hashlib.sha256(blob).hexdigest() != card.get("sha256"):
-        raise InputError(
-            str(file),
-            wanted="the weights that model.json describes",
-            got="no such file" if not blob else "a file that is cut short or was changed",
-            do="copy both files again from the folder of the fine-tuning",
-        )
-    network = Segmenter(card["target"], card["target_arguments"])
+    if hashlib.sha256(blob).hexdigest() != card["sha256"]:
+        got = "a file that is cut short or was changed" if blob else "no such file"
+        raise InputError(str(file), wanted="the weights that model.json describes", got=got, do=COPY_AGAIN)
     try:
-        load_unique(network.network, load(blob), str(file))
+        return load(blob)
     except SafetensorError as error:
-        raise InputError(str(file), wanted="a safetensors file", got=str(error), do="copy it again") from error
-    spacing, size = card["spacing_mm"], card["patch_size"]
-    window, percentiles = card["intensity"]["CT"]["window_hu"], card["intensity"]["MR"]["percentiles_of_body"]
-    return SegmentationModel(
-        network=network.to(device).eval(),
-        classes={int(value): name for value, name in card["classes"].items()},
-        patch_size=(size[0], size[1], size[2]),
-        overlap=card["overlap"],
-        preparation=Preparation(
-            spacing_mm=(spacing[0], spacing[1], spacing[2]),
-            ct_window_hu=(window[0], window[1]),
-            mr_percentiles=(percentiles[0], percentiles[1]),
-            crop_to_body=False,
-        ),
-        selection=Selection(modality=card["modality"]),
-        device=torch.device(device),
-        sha256=card["sha256"],
-    )
+        raise InputError(str(file), wanted="a safetensors file", got=str(error), do=COPY_AGAIN) from error

@@ -1,24 +1,21 @@
-"""Predicts label maps of new scans with a fine-tuned model, in each scan's own geometry."""
+"""The command `predict`: label maps of new scans in each scan's geometry, or their classes, from a fine-tuned model."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import Float, Float32, UInt8
-from torch import Tensor
-
+from orienteer.devices import choose_device
 from orienteer.errors import InputError, ScanError
-from orienteer.files import write_json
+from orienteer.files import inside, write_json
 from orienteer.finetuning.classification.classify import CLASSES_FILE, Classes, classify
-from orienteer.finetuning.model_files import SegmentationModel, load_model, read_model_card
-from orienteer.finetuning.segmentation.patches import LOWEST
+from orienteer.finetuning.model_files import read_model_card
+from orienteer.finetuning.segmentation.inference import label_values, segment
+from orienteer.finetuning.segmentation.model import SegmentationModel, load_segmentation
 from orienteer.labelled.datasets import case_name
-from orienteer.labelled.grids import Geometry, grid_geometry, source_geometry
+from orienteer.labelled.grids import grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
-from orienteer.labelled.resampling import probabilities_on_file
 from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
@@ -27,16 +24,15 @@ from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import ScanSource
 
 RECORD_FILE = "predictions.json"
-WINDOWS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What `predict` made.
+    """The label maps that `predict` wrote.
 
     Attributes:
-        folder: where the label maps lie.
-        files: label map by scan, names inside the two folders.
+        folder: of the label maps.
+        files: name of the label map in `folder`, by name of the scan in its folder.
         failures: scans that could not be predicted, with the reason.
     """
 
@@ -46,10 +42,10 @@ class Predictions:
 
 
 def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions | Classes:
-    """Writes a label map for every scan of a folder, in the scan's own geometry; or, with a classifier, a table of classes.
+    """Writes a label map for every scan of a folder, in the scan's geometry; or, with a classifier, a table of classes.
 
-    A scan that cannot be used is named and counted, and the others go on. The same command given again goes on where it
-    was stopped.
+    A scan that cannot be used is named and counted; the others are predicted. The same command given again resumes where
+    it was stopped.
 
     Args:
         model: folder that `orienteer finetune` wrote.
@@ -62,75 +58,31 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
     """
     if read_model_card(Path(model))["task"] == "classification":
         return classify(model, scans, Path(to) / CLASSES_FILE)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    loaded, folder = load_model(model, device), Path(to)
-    found = discover(scans, loaded.selection)
-    done = _open_folder(folder, loaded.sha256)
-    names = file_names([source.name for source in found.sources])
-    failures = [Failure(item.name, "discover", item.reason, "check the file") for item in found.left_out]
-    with Progress("predicting", len(found.sources), unit="scans") as progress:
-        for source in found.sources:
-            if done.get(source.name) != names[source.name] or not (folder / names[source.name]).is_file():
+    segmenter, folder = load_segmentation(model, choose_device()), Path(to)
+    discovery = discover(scans, segmenter.selection)
+    done = _open_folder(folder, segmenter.sha256)
+    names = file_names([source.name for source in discovery.sources])
+    failures = [Failure(item.name, "discover", item.reason, "check the file") for item in discovery.left_out]
+    with Progress("predicting", len(discovery.sources), unit="scans") as progress:
+        for source in discovery.sources:
+            name = names[source.name]
+            if done.get(source.name) != name or not (folder / name).is_file():
                 try:
-                    _predict_file(loaded, source, folder / names[source.name])
-                    done[source.name] = names[source.name]
+                    _predict_file(segmenter, source, inside(folder, name))
+                    done[source.name] = name
                 except ScanError as error:
                     say(f"set aside: {error}")
-                    failures.append(
-                        Failure(source.name, error.step, f"wanted {error.wanted}, got {error.got}", error.do)
-                    )
-                _write_record(folder, loaded.sha256, done, failures)
+                    reason = f"wanted {error.wanted}, got {error.got}"
+                    failures.append(Failure(source.name, error.step, reason, error.do))
+                _write_record(folder, segmenter.sha256, done, failures)
             progress.advance()
-    _write_record(folder, loaded.sha256, done, failures)
+    _write_record(folder, segmenter.sha256, done, failures)
     say(f"{len(done)} label maps in {folder}; {len(failures)} files could not be used")
     return Predictions(folder, done, tuple(failures))
 
 
-def window_logits(
-    model: SegmentationModel, image: Float[Tensor, "1 1 size0 size1 size2"]
-) -> Float[Tensor, "1 classes size0 size1 size2"]:
-    """Returns the logits of a whole prepared scan, from MONAI's sliding window with Gaussian weights."""
-    from monai.inferers import sliding_window_inference  # here, not above: it takes seconds
-
-    with torch.inference_mode():
-        logits = sliding_window_inference(
-            image.to(model.device),
-            roi_size=model.patch_size,
-            sw_batch_size=WINDOWS_AT_ONCE,
-            predictor=model.network,
-            overlap=model.overlap,
-            mode="gaussian",
-            padding_mode="constant",
-            cval=LOWEST,
-        )
-    assert isinstance(logits, Tensor)
-    return logits
-
-
-def segment(
-    model: SegmentationModel, voxels: Float32[np.ndarray, "size0 size1 size2"], grid: Geometry, own: Geometry
-) -> UInt8[np.ndarray, "file2 file1 file0"]:
-    """Returns class numbers on the voxels of a scan's own file, from its prepared voxels.
-
-    Probabilities are interpolated and the strongest class is taken, so that outlines stay smooth on a finer grid.
-    """
-    logits = window_logits(model, torch.from_numpy(voxels)[None, None])
-    return probabilities_on_file(torch.softmax(logits[0].float(), dim=0).cpu().numpy(), grid, own)
-
-
-def label_values(classes: UInt8[np.ndarray, "file2 file1 file0"], values: Sequence[int]) -> np.ndarray:
-    """Returns the data set's own label values from class numbers.
-
-    Example:
-        >>> label_values(np.array([[[0, 1, 2]]], dtype=np.uint8), [0, 2, 4]).tolist()
-        [[[0, 2, 4]]]
-    """
-    kind = np.uint8 if max(values) < 256 else np.uint16
-    return np.array(values, dtype=kind)[classes]
-
-
 def file_names(scans: Sequence[str]) -> dict[str, str]:
-    """Returns the name of each scan's label map: the scan's own, as .nii.gz; with its old end where two would meet.
+    """Returns the file name of each scan's label map: the scan's with .nii.gz; after its suffix where two would collide.
 
     Example:
         >>> file_names(["a.nrrd", "b/c.nii.gz"])
@@ -146,31 +98,34 @@ def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> N
     arrays = prepare_scan(source, model.selection, model.preparation)
     size0, size1, size2 = arrays.voxels.shape
     grid = grid_geometry((size0, size1, size2), arrays.spacing_mm, arrays.origin_mm)
-    own = source_geometry(source)
-    classes = segment(model, to_values(arrays.voxels), grid, own)
-    write_labels(path, label_values(classes, list(model.classes)), own, source)
+    geometry = source_geometry(source)
+    class_numbers = segment(model, to_values(arrays.voxels), grid, geometry)
+    write_labels(path, label_values(class_numbers, list(model.classes)), geometry, source)
 
 
 def _open_folder(folder: Path, sha256: str) -> dict[str, str]:
-    """Returns what was predicted into the folder before; refuses a folder of something else."""
-    record = folder / RECORD_FILE
-    said = None
-    if record.is_file():
-        try:
-            found = json.loads(record.read_text())
-        except ValueError:
-            found = None
-        said = found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
-    if said is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """Returns the files that were predicted into the folder before; refuses a folder of something else."""
+    record = _read_record(folder / RECORD_FILE)
+    if record is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         got = f"{folder}, which holds other files"
         raise InputError("to", wanted="a new or empty folder", got=got, do="choose another --to")
-    if said is not None and said.get("model") != sha256:
+    if record is not None and record.get("model") != sha256:
         got = f"{folder}, with predictions of another model"
-        raise InputError(
-            "to", wanted="a new folder, or one with predictions of this model", got=got, do="choose another --to"
-        )
+        wanted = "a new folder, or one with predictions of this model"
+        raise InputError("to", wanted=wanted, got=got, do="choose another --to")
     folder.mkdir(parents=True, exist_ok=True)
-    return dict(said["files"]) if said else {}
+    return dict(record["files"]) if record else {}
+
+
+def _read_record(file: Path) -> dict[str, Any] | None:
+    """Returns predictions.json; None where there is none, nothing in it where it is malformed."""
+    if not file.is_file():
+        return None
+    try:
+        record = json.loads(file.read_text())
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) and isinstance(record.get("files"), dict) else {}
 
 
 def _write_record(folder: Path, sha256: str, files: dict[str, str], failures: Sequence[Failure]) -> None:

@@ -1,4 +1,4 @@
-"""ONNX, TorchScript and torch.export, each run by its own runtime."""
+"""ONNX, TorchScript and torch.export, each run by its runtime, with and without a pretrained decoder."""
 
 import json
 from pathlib import Path
@@ -29,33 +29,40 @@ def assert_features(run: Path, batch: torch.Tensor, levels: list[torch.Tensor]) 
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def assert_decoded(run: Path, levels: list[torch.Tensor]) -> None:
+    """Asserts that the levels of one image are those of the decoder and not those of the encoder alone."""
+    encoder, _ = load_encoder(run)
+    with torch.no_grad():
+        assert not torch.allclose(encoder.encode(images(1))[0], levels[0], atol=1e-2)
+
+
 @pytest.mark.parametrize("name", ["tiny", "vit"])
 def test_onnx_gives_the_features_for_any_number_of_images(name: str, save_run: SaveRun) -> None:
-    arguments = TINY if name == "tiny" else {"hidden_size": 24, "mlp_dim": 24, "num_heads": 2, "num_layers": 2}
-    run = save_run(name, SIZE, **arguments)
+    vit = {"hidden_size": 24, "mlp_dim": 24, "num_heads": 2, "num_layers": 2}
+    run = save_run(name, SIZE, **({**TINY, "decoder": True} if name == "tiny" else vit))
     exported = export(str(run), to="onnx")
     onnx.checker.check_model(str(exported.files[0]), full_check=True)
     session = onnxruntime.InferenceSession(exported.files[0], providers=["CPUExecutionProvider"])
     facts = json.loads((exported.folder / "export.json").read_text())
     assert [output.name for output in session.get_outputs()] == [output["name"] for output in facts["outputs"]]
-    for batch in (1, 5):
-        levels = session.run(None, {"images": images(batch).numpy()})
-        assert_features(run, images(batch), [torch.from_numpy(level) for level in levels])
+    for batch in (5, 1):
+        levels = [torch.from_numpy(level) for level in session.run(None, {"images": images(batch).numpy()})]
+        assert_features(run, images(batch), levels)
     assert not list(exported.folder.glob("*.data")), "weights belong into the one file"
+    if name == "tiny":
+        assert_decoded(run, levels)
 
 
-def test_torchscript_gives_the_features_for_any_number_of_images(save_run: SaveRun) -> None:
-    run = save_run("tiny", SIZE, **TINY)
-    loaded = torch.jit.load(export(str(run), to="torchscript").files[0])
-    for batch in (1, 5):
-        assert_features(run, images(batch), loaded(images(batch)))
-
-
-def test_torch_export_gives_the_features_for_any_number_of_images(save_run: SaveRun) -> None:
-    run = save_run("tiny", SIZE, **TINY)
-    program = torch.export.load(export(str(run), to="torch-export").files[0]).module()
-    for batch in (1, 5):
-        assert_features(run, images(batch), program(images(batch)))
+@pytest.mark.parametrize("decoder", [False, True])
+@pytest.mark.parametrize("to", ["torchscript", "torch-export"])
+def test_torch_gives_the_features_for_any_number_of_images(to: Any, decoder: bool, save_run: SaveRun) -> None:
+    run = save_run("tiny", SIZE, **TINY, decoder=decoder)
+    file = export(str(run), to=to).files[0]
+    program = torch.jit.load(file) if to == "torchscript" else torch.export.load(file).module()
+    for batch in (5, 1):
+        assert_features(run, images(batch), list(program(images(batch))))
+    if decoder:
+        assert_decoded(run, list(program(images(1))))
 
 
 def test_another_size_of_views_can_be_chosen(save_run: SaveRun) -> None:
@@ -65,19 +72,3 @@ def test_another_size_of_views_can_be_chosen(save_run: SaveRun) -> None:
     with pytest.raises(InputError, match=r"view_size: wanted multiples of \(8, 8, 8\).*use \(24, 8, 8\)"):
         export(str(run), to="onnx", view_size=(23, 8, 8))
     assert not (run / "export" / "onnx").exists()
-
-
-@pytest.mark.parametrize("to", ["onnx", "torchscript", "torch-export"])
-def test_a_pretrained_decoder_is_part_of_the_graph(to: Any, save_run: SaveRun) -> None:
-    run = save_run("tiny", SIZE, **TINY, decoder=True)
-    file = export(str(run), to=to).files[0]
-    if to == "onnx":
-        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        levels = [torch.from_numpy(level) for level in session.run(None, {"images": images(1).numpy()})]
-    else:
-        loaded = torch.jit.load(file) if to == "torchscript" else torch.export.load(file).module()
-        levels = list(loaded(images(1)))
-    assert_features(run, images(1), levels)
-    encoder, _ = load_encoder(run)
-    with torch.no_grad():
-        assert not torch.allclose(encoder.encode(images(1))[0], levels[0], atol=1e-2)  # the decoder's, not the way down

@@ -66,7 +66,7 @@ def test_every_monai_family_is_tried() -> None:
 
 def test_a_vit_of_another_depth_goes_into_the_plain_vit(save_run: SaveRun) -> None:
     run = save_run("vit", (16, 16, 32), hidden_size=24, mlp_dim=24, num_heads=2, num_layers=2)
-    with pytest.raises(InputError, match=r"classes: wanted it for networks that segment"):
+    with pytest.raises(InputError, match=r"classes: wanted a network that segments"):
         export(str(run), to="monai", classes=3)
     network, _ = plain_monai(export(str(run), to="monai").folder)
     assert type(network).__name__ == "ViT"

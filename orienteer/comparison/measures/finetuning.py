@@ -13,7 +13,6 @@ from orienteer.comparison.plan.cell import Finetuning
 from orienteer.files import write_json
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.segmentation.train import finetune_segmentation
-from orienteer.finetuning.start import with_start
 from orienteer.runs.weights import SCRATCH
 from orienteer.scoring.segmentation_metrics import mean
 from orienteer.scoring.segmentation_results import RESULTS_FILE
@@ -31,7 +30,7 @@ def measure_finetuning(bench: Bench, work: Finetuning, cell_hash: str, keep: boo
     split = folder / "split.json"
     write_json(split, [{"train": bench.parts.pretraining, "val": bench.parts.part(work.part)}], indent=None)
     config = _placed(bench, work, folder, split)
-    run = finetune_segmentation(config, folder, bench.cases(config.preparation()))
+    run = finetune_segmentation(config, folder, bench.cases)
     with open(folder / RESULTS_FILE, newline="") as file:
         values = [value for row in csv.DictReader(file) for value in _values(row)]
     facts = {key: run.summary[key] for key in ("training_seconds", "counts", "classes_absent_from_training")}
@@ -43,8 +42,8 @@ def measure_finetuning(bench: Bench, work: Finetuning, cell_hash: str, keep: boo
 
 
 def _placed(bench: Bench, work: Finetuning, folder: Path, split: Path) -> FinetuneConfig:
-    """Returns the complete settings: data, folders, and what the pretraining decides."""
-    config = replace(
+    """Returns the settings with data and folders; what the pretraining decides is resolved when it starts."""
+    return replace(
         work.config,
         run=str(run_folder(bench.out, work.run)),
         start=SCRATCH if work.scratch else None,
@@ -53,7 +52,6 @@ def _placed(bench: Bench, work: Finetuning, folder: Path, split: Path) -> Finetu
         out=str(folder),
         modality=bench.data.modality,
     )
-    return with_start(config)
 
 
 def _values(row: dict[str, str]) -> list[Value]:

@@ -1,4 +1,4 @@
-"""Augmentation of labelled patches: turned, scaled and mirrored in one interpolation, then changed in intensity."""
+"""Augmentation of labelled patches: rotation, scaling and mirroring in one interpolation, then intensity changes."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ from orienteer.finetuning.segmentation.patches import LOWEST, PatchBatch
 from orienteer.types import TripleMm
 from orienteer.views.augment import Augmentation, AugmentationParameters, apply, draw_parameters
 
-TURNED, SCALED = 0.5, 0.5
-"""Share of patches that are turned, and that are scaled."""
+ROTATED, SCALED = 0.5, 0.5
+"""Share of patches that are rotated, and that are scaled."""
 
 MOST_DEGREES = 15.0
-"""Largest turn about each axis."""
+"""Largest rotation about each axis."""
 
 MOST_SCALE = 1.25
-"""Largest factor of size, and its inverse the smallest."""
+"""Largest scale factor; the smallest is its inverse."""
 
 MIRRORED = {"left-right": (True, False, False), "all": (True, True, True), "none": (False, False, False)}
-"""Axes along which half of the patches are mirrored."""
+"""Axes along which half of the patches are mirrored, by the setting ``mirror``."""
 
 INTENSITY = Augmentation(
     scale_probability=0.2,
@@ -38,17 +38,17 @@ INTENSITY = Augmentation(
     low_resolution_probability=0.1,
     low_resolution_range=(1.0, 2.0),
 )
-"""About as often and as far as nnU-Net changes intensities."""
+"""About the frequency and strength of nnU-Net's intensity augmentation."""
 
 
 @dataclass(frozen=True)
 class PatchChanges:
-    """What was drawn for the patches of a batch.
+    """The drawn augmentation of a batch of patches.
 
     Attributes:
-        moves: for each patch the matrix that takes a place in the new patch to its place in the old one, in mm from the
-            middle, array order.
-        intensity: the changes of grey values.
+        moves: for each patch the matrix from positions in the new patch to positions in the old one, mm from the centre,
+            array order.
+        intensity: the intensity changes.
     """
 
     moves: Float64[np.ndarray, "batch 3 3"]
@@ -56,7 +56,7 @@ class PatchChanges:
 
 
 def draw_changes(rng: np.random.Generator, batch: int, mirror: str) -> PatchChanges:
-    """Returns how each patch of a batch is to be changed.
+    """Returns random changes for each patch of a batch.
 
     Args:
         mirror: a key of ``MIRRORED``.
@@ -66,7 +66,7 @@ def draw_changes(rng: np.random.Generator, batch: int, mirror: str) -> PatchChan
         >>> changes.moves.shape, bool((np.linalg.det(changes.moves) > 0).all())
         ((2, 3, 3), True)
     """
-    angles = np.deg2rad(rng.uniform(-MOST_DEGREES, MOST_DEGREES, (batch, 3))) * (rng.random((batch, 1)) < TURNED)
+    angles = np.deg2rad(rng.uniform(-MOST_DEGREES, MOST_DEGREES, (batch, 3))) * (rng.random((batch, 1)) < ROTATED)
     scale = np.exp(rng.uniform(-1, 1, batch) * np.log(MOST_SCALE) * (rng.random(batch) < SCALED))
     signs = np.where((rng.random((batch, 3)) < 0.5) & MIRRORED[mirror], -1.0, 1.0)
     moves = np.stack([_rotation(*turn) for turn in angles]) * signs[:, None, :] / scale[:, None, None]
@@ -74,10 +74,10 @@ def draw_changes(rng: np.random.Generator, batch: int, mirror: str) -> PatchChan
 
 
 def apply_changes(batch: PatchBatch, changes: PatchChanges, spacing_mm: TripleMm) -> PatchBatch:
-    """Returns the patches after the changes that were drawn.
+    """Returns the patches after the drawn changes.
 
-    Images are interpolated linearly, labels take the nearest voxel; what comes from beyond the patch is dark and
-    background, as beyond the border of a scan.
+    Images are interpolated linearly, labels by nearest neighbour; beyond the patch both are filled as beyond the border
+    of a scan.
     """
     images, labels = batch.images, batch.labels
     if not np.array_equal(changes.moves, np.broadcast_to(np.eye(3), changes.moves.shape)):
@@ -91,7 +91,7 @@ def apply_changes(batch: PatchBatch, changes: PatchChanges, spacing_mm: TripleMm
 
 
 def _theta(moves: np.ndarray, size: tuple[int, ...], spacing_mm: TripleMm) -> Tensor:
-    """Returns the matrices in torch's terms: each axis from -1 to 1, the last axis first, ``(batch, 3, 4)``."""
+    """Returns the matrices in torch's convention: each axis from -1 to 1, the last axis first, ``(batch, 3, 4)``."""
     half_mm = np.array(size) * np.array(spacing_mm) / 2
     shares = moves * half_mm[None, None, :] / half_mm[None, :, None]
     turned = np.ascontiguousarray(shares[:, ::-1, ::-1])

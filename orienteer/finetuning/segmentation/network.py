@@ -1,7 +1,7 @@
-"""Segmentation networks: the network that an encoder was made for, with its weights in it and a new output layer."""
+"""Segmentation networks: the network that an encoder is part of, with its weights in it and a new output layer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.cpu_bf16 import exact_where_bf16_fails
+from orienteer.encoders.states import compare_state
 from orienteer.encoders.target import build_target
 from orienteer.errors import InputError
 
@@ -23,19 +24,19 @@ DEEP_SUPERVISION: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "deep_supervision": True
     },
 }
-"""The arguments with which a target also gives the coarser outputs of its decoder."""
+"""The arguments with which a target also returns the coarser outputs of its decoder."""
 
 NO_DECODER = ("monai.networks.nets.ViT",)
 """Targets that do not segment."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What became of each weight of a network.
+class FilledNetwork:
+    """Where the weights of a network come from.
 
     Attributes:
         level: encoder level (0 is the finest) of every weight of the encoder, by its name in the network.
-        new: names of the weights that are drawn anew: the output layer, and the decoder where it was not pretrained.
+        new: names of the new weights: the output layer, and the decoder where it was not pretrained.
         levels: how many levels the encoder has.
     """
 
@@ -59,25 +60,27 @@ class Segmenter(nn.Module):
                 _guard(module)
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
-        """Returns logits ``(batch, classes, size0, size1, size2)``, in training perhaps a list of them."""
-        given = self.network(images)
-        if isinstance(given, Tensor):  # DynUNet stacks its levels on axis 1
-            given = given.unbind(1) if given.ndim == 6 else [given]
-        outputs = list(given)
+        """Returns logits ``(batch, classes, size0, size1, size2)``; in training, a list of them under deep supervision."""
+        logits = self.network(images)
+        if isinstance(logits, Tensor):  # DynUNet stacks its levels on axis 1
+            logits = logits.unbind(1) if logits.ndim == 6 else [logits]
+        outputs = list(logits)
         size = images.shape[2:]
         if outputs[0].shape[2:] != size:  # a network with a stride in its first layer: `tiny`
             outputs = [F.interpolate(output, size=size, mode="trilinear", align_corners=False) for output in outputs]
         return outputs if self.training and len(outputs) > 1 else outputs[0]
 
 
-def build_segmenter(encoder: Encoder, classes: int, deep_supervision: bool, seed: int) -> tuple[Segmenter, Loaded]:
-    """Returns the network that an encoder was made for, with the encoder's weights in it.
+def build_segmenter(
+    encoder: Encoder, classes: int, deep_supervision: bool, seed: int
+) -> tuple[Segmenter, FilledNetwork]:
+    """Returns the network that an encoder is part of, with the encoder's weights in it.
 
     Args:
-        encoder: the weights to begin with.
+        encoder: its weights are copied.
         classes: outputs, background among them.
-        deep_supervision: give the coarser outputs of the decoder too, where the network can.
-        seed: decides the new weights.
+        deep_supervision: return the coarser outputs of the decoder too, where the network supports it.
+        seed: determines the new weights.
 
     Raises:
         InputError: an encoder without a network that segments, or weights that do not fit into it.
@@ -85,8 +88,8 @@ def build_segmenter(encoder: Encoder, classes: int, deep_supervision: bool, seed
     Example:
         >>> from orienteer.encoders import build_encoder
         >>> encoder = build_encoder("tiny", (32, 32, 32), filters=(4, 4, 4))
-        >>> network, loaded = build_segmenter(encoder, classes=3, deep_supervision=True, seed=0)
-        >>> network.eval()(torch.zeros(1, 1, 32, 32, 32)).shape, loaded.levels
+        >>> network, filled = build_segmenter(encoder, classes=3, deep_supervision=True, seed=0)
+        >>> network.eval()(torch.zeros(1, 1, 32, 32, 32)).shape, filled.levels
         (torch.Size([1, 3, 32, 32, 32]), 3)
     """
     if encoder.target is None or encoder.target in NO_DECODER:
@@ -101,29 +104,29 @@ def build_segmenter(encoder: Encoder, classes: int, deep_supervision: bool, seed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         segmenter = Segmenter(encoder.target, arguments)
-    return segmenter, load_into(segmenter.network, encoder)
+    return segmenter, fill_encoder(segmenter.network, encoder)
 
 
-def load_into(network: nn.Module, encoder: Encoder) -> Loaded:
-    """Puts an encoder's weights into the network that it was made for: all of them, each with its shape.
+def fill_encoder(network: nn.Module, encoder: Encoder) -> FilledNetwork:
+    """Copies an encoder's weights into the network that it is part of: every tensor, with its shape.
 
     Raises:
-        InputError: naming the first weights that the network lacks or has in another shape.
+        InputError: naming the first tensors that the network lacks or has in another shape.
     """
-    weights, own = encoder.transferable(), network.state_dict()
-    wrong = [name for name in weights if name not in own or own[name].shape != weights[name].shape]
-    if wrong:
+    weights, state = encoder.transferable(), network.state_dict()
+    report = compare_state(weights, state)
+    if report.unexpected or report.reshaped:
         raise InputError(
             "weights",
             wanted=f"names and shapes of {encoder.target}",
-            got=f"{len(wrong)} of {len(weights)} that it lacks or has in another shape, first {wrong[0]}",
-            do="check that the versions of the libraries are those that orienteer asks for",
+            got=str(replace(report, missing=())),
+            do="check that the versions of the libraries are those that orienteer requires",
         )
     network.load_state_dict(weights, strict=False)
-    # Libraries hold some modules under two names; a weight is the same where its memory is.
-    loaded = {own[name].data_ptr() for name in weights}
-    new = tuple(name for name, tensor in unique_state(network).items() if tensor.data_ptr() not in loaded)
-    return Loaded(_levels(network, encoder), new, len(encoder.channels))
+    # Libraries register some modules under two names; a weight is the same where its memory is.
+    filled = {state[name].data_ptr() for name in weights}
+    new = tuple(name for name, tensor in unique_state(network).items() if tensor.data_ptr() not in filled)
+    return FilledNetwork(_levels(network, encoder), new, len(encoder.channels))
 
 
 def unique_state(network: nn.Module) -> dict[str, Tensor]:
@@ -136,34 +139,20 @@ def unique_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_unique(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Puts back what `unique_state` returned.
+    """Loads what `unique_state` returned.
 
     Raises:
         InputError: the state is another network's; names the first tensors that do not fit.
     """
-    own = unique_state(network)
-    wrong = [name for name in own if name not in state or state[name].shape != own[name].shape]
-    wrong += [name for name in state if name not in own]
-    if wrong:
-        raise InputError(
-            source,
-            wanted="the weights of the network that is described beside them",
-            got=f"{len(wrong)} tensors that do not fit, first {wrong[0]}",
-            do="copy both files again from one folder",
-        )
+    report = compare_state(state, unique_state(network))
+    if not report.fits:
+        wanted, do = "the weights of the network in model.json", "copy both files again from one folder"
+        raise InputError(source, wanted=wanted, got=str(report), do=do)
     network.load_state_dict(dict(state), strict=False)
 
 
-def fast_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 itself, so that mixed precision is faster and not slower."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in known)
-
-
 def _guard(convolution: nn.Conv3d) -> None:
-    """Keeps a convolution in 32 bits where bfloat16 on CPUs is wrong; see `exact_where_bf16_fails`."""
+    """Keeps a convolution in 32 bits where bfloat16 is wrong on CPUs; see `exact_where_bf16_fails`."""
     compute = convolution.forward
 
     def forward(input: Tensor) -> Tensor:
@@ -191,8 +180,8 @@ def _levels(network: nn.Module, encoder: Encoder) -> dict[str, int]:
         for name, tensor in encoder.transferable().items()
         if tensor.data_ptr() not in decoder
     }
-    own = network.state_dict(keep_vars=True)
-    by_weight = {own[name].data_ptr(): level for name, level in by_name.items()}
+    state = network.state_dict(keep_vars=True)
+    by_weight = {state[name].data_ptr(): level for name, level in by_name.items()}
     return {
         name: by_weight[parameter.data_ptr()]
         for name, parameter in network.named_parameters()

@@ -1,14 +1,14 @@
-"""The first weights of a segmentation network's output layers: fitted on the features of the first patches.
+"""Initial weights of a segmentation network's output layers: fitted on the features of the first patches.
 
-A network that is to be fine-tuned has a new output layer. Drawn at random, it answers every class alike, and its first
-gradients rewrite what pretraining left in the layers below before it has learned to read them; with many classes that
-start alone takes hundreds of steps. A logistic regression from the features of some labelled voxels to their classes
-takes seconds and has one best answer. It serves new networks as well as pretrained ones. (Kumar et al., *Fine-Tuning can
-Distort Pretrained Features and Underperform Out-of-Distribution*, ICLR 2022: linear probing first, then fine-tuning.)
+A network that is fine-tuned has a new output layer. Initialised at random, it predicts all classes equally often, and
+its first gradients overwrite pretrained weights in the layers below; with many classes that phase takes hundreds of
+steps. A logistic regression from the features of labelled voxels to their classes takes seconds and has a unique
+optimum. It helps new networks as well as pretrained ones. (Kumar et al., *Fine-Tuning can Distort Pretrained Features and
+Underperform Out-of-Distribution*, ICLR 2022: linear probing first, then fine-tuning.)
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -23,25 +23,25 @@ from orienteer.probing.models import balanced, channel_scale
 from orienteer.probing.sampling import sample_voxels
 
 FIT_BATCHES = 16
-"""The patches of so many steps are looked at."""
+"""Number of steps whose patches the regression is fitted on."""
 
 VOXELS = 200
-"""Voxels of each patch: half anywhere, half from its classes in equal parts."""
+"""Voxels sampled from each patch: half anywhere, half equally from its classes."""
 
 BALANCE = 0.5
-"""How far rare classes are raised: 0 as they come, 1 all classes with the same weight."""
+"""How strongly rare classes are weighted up: 0 by frequency, 1 all classes equally."""
 
 ABSENT = -10.0
-"""The bias of a class that no patch showed: very unlikely, and free to be learned."""
+"""The bias of a class that occurs in no patch: very unlikely, but still learnable."""
 
 MOST_STEPS = 200
-"""Steps of the logistic regression."""
+"""Largest number of iterations of the logistic regression."""
 
 OutputLayer = nn.Conv3d | nn.ConvTranspose3d
 
 
 def output_layers(network: nn.Module, classes: int, new: Sequence[str]) -> dict[str, OutputLayer]:
-    """Returns the layers that read classes off a single place of a map, by name; only those with new weights.
+    """Returns the 1x1x1 convolutions that output classes, by name; only those with new weights.
 
     Args:
         new: names of the network's parameters that are not pretrained.
@@ -71,42 +71,42 @@ def fit_output_layers(
     classes: int,
     seed: int,
 ) -> int:
-    """Sets weight and bias of output layers by logistic regressions and returns how many voxels they were fitted on.
+    """Sets weight and bias of output layers by logistic regression and returns the number of voxels used.
 
     Args:
-        network: all of it, on its device and in training mode, so that the coarser outputs are computed too.
-        layers: as `output_layers` gives them.
+        network: the whole network on its device, in training mode, so that the coarser outputs are computed too.
+        layers: as `output_layers` returns them.
         batches: labelled patches, augmented as for training.
         classes: outputs, background among them.
-        seed: draws the voxels.
+        seed: of the voxels that are sampled.
 
-    Where the patches show one class only there is nothing to fit, and the layers stay as they are.
+    Where the patches hold a single class there is nothing to fit, and the layers stay unchanged.
     """
-    seen: dict[str, Tensor] = {}
+    inputs: dict[str, Tensor] = {}
 
-    def look_at(name: str):
-        return lambda module, given: seen.__setitem__(name, given[0].float())
+    def keep_input(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda module, given: inputs.__setitem__(name, given[0].float())
 
-    hooks = [layer.register_forward_pre_hook(look_at(name)) for name, layer in layers.items()]
+    hooks = [layer.register_forward_pre_hook(keep_input(name)) for name, layer in layers.items()]
     rows: dict[str, list[Float32[np.ndarray, "voxels channels"]]] = {name: [] for name in layers}
-    found, weights = [], []
+    labels_of, weights = [], []
     rng = np.random.default_rng([seed, 3])
     try:
         for batch in batches:
             network(batch.images)
             for item, labels in enumerate(batch.labels[:, 0].cpu().numpy()):
                 points, kinds, weight = sample_voxels(rng, labels.astype(np.uint8), classes, VOXELS)
-                found.append(kinds)
+                labels_of.append(kinds)
                 weights.append(weight)
-                for name in seen:  # a layer that the network does not use is not fitted
-                    rows[name].append(_at(seen[name][item], points, labels.shape))
+                for name in inputs:  # a layer that the network does not use is not fitted
+                    rows[name].append(_features_at(inputs[name][item], points, labels.shape))
     finally:
         for hook in hooks:
             hook.remove()
-    kinds, weight = np.concatenate(found), np.concatenate(weights)
+    kinds, weight = np.concatenate(labels_of), np.concatenate(weights)
     if len(np.unique(kinds)) < 2:
         return 0
-    for name in seen:
+    for name in inputs:
         matrix, bias = fit_logits(np.concatenate(rows[name]), kinds, weight, classes)
         _set(layers[name], matrix, bias)
     return len(kinds)
@@ -118,11 +118,11 @@ def fit_logits(
     weights: Float64[np.ndarray, " rows"],
     classes: int,
 ) -> tuple[Float64[np.ndarray, "classes channels"], Float64[np.ndarray, " classes"]]:
-    """Returns the matrix and the bias whose logits a logistic regression gives, for features as they are.
+    """Returns matrix and bias of a logistic regression, for features that are not standardised.
 
     Args:
-        kinds: class number of each row; at least two different ones.
-        weights: voxels that each row stands for.
+        kinds: class number of each row; at least two different classes.
+        weights: number of voxels that each row represents.
 
     Example:
         >>> features = np.float32([[0.0], [1.0], [10.0], [11.0]])
@@ -132,11 +132,11 @@ def fit_logits(
     """
     mean, scale = channel_scale(features)
     model = LogisticRegression(max_iter=MOST_STEPS, tol=1e-3)
-    with warnings.catch_warnings():  # an optimum that is not reached to the last digit is good enough to begin with
+    with warnings.catch_warnings():  # an approximate optimum is good enough for initial weights
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit((features - mean) / scale, kinds, sample_weight=balanced(kinds, weights, classes, BALANCE))
     matrix, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # scikit-learn keeps the difference of the two
+    if len(model.classes_) == 2:  # scikit-learn returns the difference of the two
         matrix, bias = np.concatenate([-matrix, matrix]) / 2, np.concatenate([-bias, bias]) / 2
     full, offset = np.zeros((classes, features.shape[1])), np.full(classes, ABSENT)
     full[model.classes_] = matrix / scale
@@ -144,14 +144,18 @@ def fit_logits(
     return full, offset
 
 
-def _at(
+def _features_at(
     cells: Float32[Tensor, "channels cells0 cells1 cells2"],
     points_vox: Int64[np.ndarray, "points 3"],
     shape_vox: tuple[int, ...],
 ) -> Float32[np.ndarray, "points channels"]:
-    """Returns the features of the cells that hold some voxels."""
-    held = points_vox * np.array(cells.shape[1:]) // np.array(shape_vox)
-    return rearrange(cells[:, held[:, 0], held[:, 1], held[:, 2]], "channels points -> points channels").cpu().numpy()
+    """Returns the features of the cells that contain the points."""
+    at_cell = points_vox * np.array(cells.shape[1:]) // np.array(shape_vox)
+    return (
+        rearrange(cells[:, at_cell[:, 0], at_cell[:, 1], at_cell[:, 2]], "channels points -> points channels")
+        .cpu()
+        .numpy()
+    )
 
 
 def _set(layer: OutputLayer, matrix: Float64[np.ndarray, "classes channels"], bias: np.ndarray) -> None:

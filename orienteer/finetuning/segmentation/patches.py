@@ -1,24 +1,24 @@
-"""Training patches: which case and which place each step cuts out, a function of the seed and the step alone."""
+"""Training patches: cases and positions of each step, a function of the seed and the step alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from orienteer.finetuning.step_batches import shuffled_index
 from orienteer.labelled.case_reader import CaseReader
 from orienteer.labelled.cases import LabelledCase
 from orienteer.types import Triple
 
 FOREGROUND_SHARE = 0.5
-"""Share of patches that are cut around a voxel of some class, where a case is larger than a patch."""
+"""Share of patches that are cut around a voxel of a class, where a case is larger than a patch."""
 
 LOWEST = -1.0
-"""What fills a patch beyond the scan's border: the darkest normalised value."""
+"""Fills a patch beyond the scan's border: the darkest normalised value."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PatchBatch:
 
 
 class Patches(Dataset[PatchBatch]):
-    """Item t is the batch of step t, whatever was drawn before: a resumed run goes on with the same patches."""
+    """Item t is the batch of step t, whatever was drawn before, so that a resumed run sees the same patches."""
 
     def __init__(
         self, reader: CaseReader, cases: Sequence[LabelledCase], patch_size: Triple, batch: int, seed: int
@@ -52,7 +52,7 @@ class Patches(Dataset[PatchBatch]):
         """Returns the patches of one step, not yet augmented."""
         images, labels, names = [], [], []
         for place in range(self.batch):
-            case = self.cases[self._case(step * self.batch + place)]
+            case = self.cases[shuffled_index(step * self.batch + place, len(self.cases), self.seed)]
             rng = np.random.default_rng([self.seed, 1, step, place])
             image, label = cut(self.reader, case, draw_start(rng, self.reader, case, self.patch_size), self.patch_size)
             images.append(torch.from_numpy(image))
@@ -60,30 +60,11 @@ class Patches(Dataset[PatchBatch]):
             names.append(case.name)
         return PatchBatch(torch.stack(images)[:, None], torch.stack(labels)[:, None], tuple(names))
 
-    def _case(self, item: int) -> int:
-        """Returns the number of the case of an item: every case once, in a new order, before any comes again."""
-        epoch, place = divmod(item, len(self.cases))
-        return int(np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.cases))[place])
-
-
-def patch_batches(patches: Patches, steps: range, workers: int) -> Iterator[PatchBatch]:
-    """Returns the batches of the steps to come."""
-    loader = DataLoader(
-        patches,
-        batch_size=None,
-        sampler=steps,
-        num_workers=workers,
-        collate_fn=_as_it_is,
-        prefetch_factor=4 if workers else None,
-        generator=torch.Generator().manual_seed(patches.seed),  # else torch takes one from its global state
-    )
-    return iter(loader)
-
 
 def draw_start(rng: np.random.Generator, reader: CaseReader, case: LabelledCase, size: Triple) -> Triple:
-    """Returns where a patch begins, in voxels of the case; below 0 where the case is smaller than the patch.
+    """Returns the start of a patch, in voxels of the case; below 0 where the case is smaller than the patch.
 
-    Where it is larger, half of the patches lie around a voxel of a class, all classes of the case alike.
+    Where it is larger, half of the patches are cut around a voxel of a class, each class of the case equally often.
     """
     room = np.array(case.shape_vox) - np.array(size)
     start = rng.integers(0, np.maximum(room, 0) + 1)
@@ -91,7 +72,7 @@ def draw_start(rng: np.random.Generator, reader: CaseReader, case: LabelledCase,
     if around and (room > 0).any() and (foreground := reader.foreground(case)):
         voxels = foreground[sorted(foreground)[rng.integers(len(foreground))]]
         voxel = voxels[rng.integers(len(voxels))]
-        # Anywhere in the middle half of the patch, so that a class is not always seen in its very middle.
+        # Anywhere in the central half of the patch, so that a class is not always seen at its centre.
         wanted = voxel - ((0.25 + 0.5 * jitter) * np.array(size)).astype(int)
         start = np.clip(wanted, 0, np.maximum(room, 0))
     start = np.where(room < 0, -((-room) // 2), start)
@@ -101,7 +82,7 @@ def draw_start(rng: np.random.Generator, reader: CaseReader, case: LabelledCase,
 def cut(
     reader: CaseReader, case: LabelledCase, start: Triple, size: Triple
 ) -> tuple[Float32[np.ndarray, "size0 size1 size2"], UInt8[np.ndarray, "size0 size1 size2"]]:
-    """Returns a patch, dark and background where it reaches beyond the case."""
+    """Returns a patch; beyond the case it is filled with the darkest value and background."""
     low = np.maximum(start, 0)
     high = np.minimum(np.array(start) + size, case.shape_vox)
     inner = [int(edge) for edge in high - low]
@@ -112,7 +93,3 @@ def cut(
     place = tuple(slice(int(first), int(first) + edge) for first, edge in zip(low - start, inner, strict=True))
     image[place], labels[place] = box, voxels
     return image, labels
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

@@ -1,17 +1,52 @@
-"""What a segmentation plans from its data: the spacing where there is no run, and the size of a patch."""
+"""What a segmentation plans from its data: modality and spacing without a run, and the size of a patch."""
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from orienteer.errors import InputError, ScanError
+from orienteer.finetuning.config import FinetuneConfig
+from orienteer.finetuning.resolved import ResolvedFinetune
+from orienteer.labelled.datasets import LabelledData
+from orienteer.progress import say
 from orienteer.scans.read import header
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.types import Triple, TripleMm
 
 MOST_VOXELS = {"cpu": 64**3, "cuda": 128**3}
-"""The largest patch by default: what a step of a few seconds can take."""
+"""The largest patch by default, voxels: a training step takes a few seconds."""
+
+
+def with_data(config: FinetuneConfig, data: LabelledData) -> FinetuneConfig:
+    """Returns the settings with the modality of the data set, and its median spacing where there is no run.
+
+    Raises:
+        InputError: no scan has a header that can be read.
+    """
+    if config.modality == "auto":
+        config = replace(config, modality=data.modality)
+    if config.spacing_mm is None:
+        spacing = plan_spacing([case.source for case in data.cases], config.selection())
+        say(f"spacing_mm: {spacing} (the median voxel of the scans)")
+        config = replace(config, spacing_mm=spacing)
+    return config
+
+
+def patch_size_for(settings: ResolvedFinetune, shapes: Sequence[Triple]) -> Triple:
+    """Returns the patch size: the one given, or the only one that the weights fit, or one planned from the scans.
+
+    Args:
+        shapes: sizes of the prepared scans in voxels.
+    """
+    if settings.config.patch_size is not None:
+        return settings.config.patch_size
+    fixed, encoder = settings.point.one_size, settings.point.encoder
+    size = fixed or plan_patch_size(shapes, encoder.divisor, encoder.min_cells, settings.device.type)
+    why = "required by the position embedding" if fixed else "a typical scan, limited to what the device can train on"
+    say(f"patch_size: {size} ({why})")
+    return size
 
 
 def plan_spacing(sources: Iterable[ScanSource], selection: Selection) -> TripleMm:
@@ -28,17 +63,17 @@ def plan_spacing(sources: Iterable[ScanSource], selection: Selection) -> TripleM
             last = error
     if not spacings:
         raise last or InputError("data", wanted="at least one scan", got="none", do="check the paths")
-    middle = [float(f"{value:.4g}") for value in np.median(np.array(spacings), axis=0)]
-    return middle[0], middle[1], middle[2]
+    median = [float(f"{value:.4g}") for value in np.median(np.array(spacings), axis=0)]
+    return median[0], median[1], median[2]
 
 
 def plan_patch_size(shapes: Sequence[Triple], divisor: Triple, least: int, device: str) -> Triple:
-    """Returns the size of a patch: the typical scan, its longest edges shortened until the machine can take it.
+    """Returns the size of a patch: a typical scan, its longest edges shortened to what the device can train on.
 
     Args:
         shapes: sizes of the prepared scans in voxels.
-        divisor: every edge is a multiple of this.
-        least: cells that the network's last level needs in all.
+        divisor: every edge is a multiple of it.
+        least: cells that the network's last level needs in total.
         device: ``cpu`` or ``cuda``.
 
     Example:

@@ -1,10 +1,14 @@
-"""Predicts labelled test cases, scores them in their own geometry and draws the best, the median and the worst."""
+"""Predicts labelled test cases, scores them in the geometry of their files, and draws the best, median and worst."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from orienteer.finetuning.model_files import SegmentationModel
-from orienteer.finetuning.predict import label_values, segment
+import numpy as np
+from jaxtyping import UInt8
+
+from orienteer.files import inside, safe_names
+from orienteer.finetuning.segmentation.inference import label_values, segment
+from orienteer.finetuning.segmentation.model import SegmentationModel
 from orienteer.labelled.cases import LabelledCase
 from orienteer.labelled.label_maps import read_label_map
 from orienteer.labelled.nifti import write_labels
@@ -26,14 +30,14 @@ def score_cases(
         InputError: a prediction that cannot be written, for example because the disk is full.
     """
     values, scores = list(model.classes), {}
+    names = safe_names([case.name for case in cases])
     with store, Progress("testing", len(cases), unit="cases") as progress:
         for case in cases:
-            voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
-            predicted = segment(model, voxels, case.grid, case.file_grid)
-            truth, own = read_label_map(case.case, values)
-            path = folder / PREDICTIONS_FOLDER / f"{case.name}.nii.gz"
+            predicted = _predict(model, store, case)
+            truth, geometry = read_label_map(case.case, values)
+            path = inside(folder / PREDICTIONS_FOLDER, f"{names[case.name]}.nii.gz")
             write_labels(path, label_values(predicted, values), case.file_grid, case.case.source)
-            step0, step1, step2 = own.spacing_mm
+            step0, step1, step2 = geometry.spacing_mm
             scores[case.name] = score_case(predicted, truth, len(values), (step2, step1, step0))
             progress.advance(1, {"dice": scores[case.name].dice_mean})
         if pictures:
@@ -43,12 +47,17 @@ def score_cases(
     return scores
 
 
+def _predict(model: SegmentationModel, store: Store, case: LabelledCase) -> UInt8[np.ndarray, "file2 file1 file0"]:
+    voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
+    return segment(model, voxels, case.grid, case.file_grid)
+
+
 def _draw(
     folder: Path, model: SegmentationModel, store: Store, case: LabelledCase, rank: str, score: CaseScores
 ) -> None:
-    voxels, values = store.read(case.key, (0, 0, 0), case.shape_vox), list(model.classes)
-    truth, own = read_label_map(case.case, values)
-    predicted = segment(model, voxels, case.grid, case.file_grid)
-    on_grid = [labels_on_grid(labels, len(values), own, case.grid) for labels in (truth, predicted)]
+    truth, geometry = read_label_map(case.case, list(model.classes))
+    predicted = _predict(model, store, case)
+    outlines = [labels_on_grid(labels, len(model.classes), geometry, case.grid) for labels in (truth, predicted)]
     title = f"{rank}: {case.name}, mean Dice {score.dice_mean:.3f}"
-    draw_case(folder / PICTURES_FOLDER / f"{rank}.png", title, voxels, on_grid[0], on_grid[1], case.grid)
+    voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
+    draw_case(folder / PICTURES_FOLDER / f"{rank}.png", title, voxels, outlines[0], outlines[1], case.grid)

@@ -1,11 +1,8 @@
-"""Fine-tuning a classifier: bad tables, splits, files, resuming, and that it learns."""
+"""Whole classifications of small synthetic scans: what they write and learn, resuming, and data that cannot be used."""
 
 import csv
-import errno
 import json
-import os
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +11,13 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from orienteer.encoders import build_encoder
 from orienteer.errors import InputError
-from orienteer.finetuning.classification.classify import classify
-from orienteer.finetuning.classification.network import Classifier, load_classifier
+from orienteer.finetuning.classification.model import load_classifier
 from orienteer.finetuning.finetune import finetune
-from orienteer.finetuning.predict import predict
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.pretrain import Run
-
-QUICK: dict[str, Any] = {
-    "task": "classification",
-    "steps": 4,
-    "batch": 2,
-    "prepare_workers": 0,
-    "accelerator": "cpu",
-    "pictures": False,
-    "folds": 3,
-}
-
-
-@pytest.fixture
-def table(torsos: Path, tmp_path: Path) -> Path:
-    """Labels of the torsos, two classes in turn, dealt by a split column."""
-    names = sorted(path.name for path in torsos.glob("*.nii.gz"))
-    rows = [f"{name},{'even' if i % 2 == 0 else 'odd'},{'train' if i < 4 else 'test'}" for i, name in enumerate(names)]
-    (tmp_path / "labels.csv").write_text("\n".join(["scan,label,split", *rows]) + "\n")
-    return tmp_path / "labels.csv"
+from orienteer.runs.weights import load_encoder
+from tests.helpers.classified import QUICK, classify_torsos
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +39,9 @@ def flipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tuned(run: Run, table: Path, torsos: Path, store: Path, out: Path, **settings: Any) -> Run:
-    given = {**QUICK, "images": str(torsos), "store": str(store), **settings}
-    return finetune(run.folder, table, out, **given)
-
-
-def test_folder_summary_and_predictions_agree(
-    finished: Run, table: Path, torsos: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    out = tmp_path / "out"
-    run = tuned(finished, table, torsos, store, out, pictures=True)
-    summary = json.loads((out / "summary.json").read_text())
-    assert summary == run.summary
+def test_folder_summary_and_predictions_agree(classified: Run) -> None:
+    out, summary = classified.folder, json.loads((classified.folder / "summary.json").read_text())
+    assert summary == classified.summary
     assert summary["classes"] == ["even", "odd"]
     assert summary["counts"] == {
         "training": 4,
@@ -83,7 +51,6 @@ def test_folder_summary_and_predictions_agree(
         "test_scans_with_class": {"even": 1, "odd": 1},
     }
     assert summary["test_scans_seen_in_pretraining"] == 2
-    assert "WARNING: 2 of 2 test scans were in the pretraining" in capsys.readouterr().out
     with open(out / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     right = np.mean([row["label"] == row["predicted"] for row in rows])
@@ -92,54 +59,20 @@ def test_folder_summary_and_predictions_agree(
     even, odd = (float(row["score odd"]) for row in rows)
     assert summary["test"]["auc"] == (1 if odd > even else 0)
     assert summary["majority_class"]["balanced_accuracy"] == 0.5
-    there = {path.name for path in out.iterdir()}
-    assert there >= {"config.yaml", "split.json", "metrics.jsonl", "model.safetensors", "model.json", "scores.png"}
+    files = {path.name for path in out.iterdir()}
+    assert files >= {"config.yaml", "split.json", "metrics.jsonl", "model.safetensors", "model.json", "scores.png"}
 
 
-def full(number: int) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_new_scans_get_the_probabilities_that_testing_gave(
-    finished: Run, table: Path, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_resumed_classification_ends_like_an_undisturbed_one(
+    classified: Run,
+    finished: Run,
+    parity: Path,
+    torsos: Path,
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    tuned(finished, table, torsos, store, tmp_path / "out")
-    scans = tmp_path / "new"
-    scans.mkdir()
-    with open(tmp_path / "out" / "predictions.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        shutil.copy(torsos / row["scan"], scans / f"new_{row['scan']}")
-    (scans / "cut.nii.gz").write_bytes((torsos / rows[0]["scan"]).read_bytes()[:3000])
-    found = classify(tmp_path / "out", scans, tmp_path / "classes.csv", workers=0)
-    assert [failure.name for failure in found.failures] == ["cut.nii.gz"]
-    with open(tmp_path / "classes.csv", newline="") as file:
-        again = {row["scan"]: row for row in csv.DictReader(file)}
-    assert len(again) == len(rows) == 2
-    for row in rows:
-        new = again[f"new_{row['scan']}"]
-        assert new["predicted"] == row["predicted"]
-        for column in ("score even", "score odd"):
-            assert float(new[column]) == pytest.approx(float(row[column]), rel=1e-4)
-    with pytest.raises(InputError, match="to: wanted a new file"):
-        classify(tmp_path / "out", scans, tmp_path / "classes.csv")
-    monkeypatch.setattr("orienteer.finetuning.predict.classify", partial(classify, workers=0))
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(InputError, match="room for the classes, got No space left"):
-            predict(tmp_path / "out", scans, tmp_path / "predicted")
-    assert not list((tmp_path / "predicted").iterdir())
-    predict(tmp_path / "out", scans, tmp_path / "predicted")  # the same command, whatever the task
-    assert (tmp_path / "predicted" / "classes.csv").read_bytes() == (tmp_path / "classes.csv").read_bytes()
-    (tmp_path / "out" / "model.safetensors").write_bytes(b"\0" * 100)
-    with pytest.raises(InputError, match="cut short or was changed"):
-        load_classifier(tmp_path / "out")
-
-
-def test_a_resumed_classification_ends_like_an_unbroken_one(
-    finished: Run, table: Path, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = tuned(finished, table, torsos, store, tmp_path / "whole", save_every=2)
     from orienteer.finetuning import loop
 
     def stop_early(folder: Path, step: int, *rest: Any) -> None:
@@ -149,40 +82,22 @@ def test_a_resumed_classification_ends_like_an_unbroken_one(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_log", stop_early)
         with pytest.raises(KeyboardInterrupt):
-            tuned(finished, table, torsos, store, tmp_path / "broken", save_every=2, log_every=1)
+            classify_torsos(finished, parity, torsos, store, tmp_path / "broken", save_every=2, log_every=1)
     resumed = finetune(out=tmp_path / "broken", resume=True)
-    assert resumed.summary["test"] == whole.summary["test"]
-    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "broken"))
+    assert capsys.readouterr().err.count("WARNING: 2 of 2 test scans were in the pretraining") == 3
+    assert resumed.summary["test"] == classified.summary["test"]
+    one, two = ((folder / "model.safetensors").read_bytes() for folder in (classified.folder, resumed.folder))
     assert one == two
 
 
-def test_frozen_leaves_every_weight_of_the_encoder_alone(
-    finished: Run, table: Path, torsos: Path, store: Path, tmp_path: Path
+def test_frozen_keeps_every_weight_of_the_encoder(
+    classified: Run, finished: Run, parity: Path, torsos: Path, store: Path, tmp_path: Path
 ) -> None:
-    tuned(finished, table, torsos, store, tmp_path / "frozen", schedule="frozen")
-    tuned(finished, table, torsos, store, tmp_path / "full")
-    from orienteer.runs.weights import load_encoder
-
+    frozen = classify_torsos(finished, parity, torsos, store, tmp_path / "frozen", schedule="frozen", steps=2)
     before = load_encoder(finished.folder)[0].state_dict()
-    frozen = load_classifier(tmp_path / "frozen").network.encoder.state_dict()
-    full = load_classifier(tmp_path / "full").network.encoder.state_dict()
-    assert all(torch.equal(value, frozen[name]) for name, value in before.items())
-    assert not all(torch.equal(value, full[name]) for name, value in before.items())
-
-
-def test_levels_name_every_weight_of_the_encoder_and_no_other() -> None:
-    network = Classifier(build_encoder("tiny", (32, 32, 32), filters=(4, 8, 8)), 2, seed=0)
-    levels = network.levels()
-    assert set(levels) == {name for name, _ in network.named_parameters() if name.startswith("encoder.")}
-    assert set(levels.values()) == {0, 1, 2}
-
-
-def test_logits_of_a_scan_do_not_depend_on_the_order_of_its_views() -> None:
-    network = Classifier(build_encoder("tiny", (32, 32, 32), filters=(4, 8, 8)), 3, seed=0).eval()
-    images = torch.randn(2, 4, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        assert torch.allclose(network(images), network(images[:, [2, 0, 3, 1]]), atol=1e-5)
-        assert network(images).shape == (2, 3)
+    after, moved = (load_classifier(run.folder).network.encoder.state_dict() for run in (frozen, classified))
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert not all(torch.equal(value, moved[name]) for name, value in before.items())
 
 
 def test_learns_which_side_the_organs_lie_on(flipped: Path, tmp_path: Path) -> None:
@@ -191,7 +106,7 @@ def test_learns_which_side_the_organs_lie_on(flipped: Path, tmp_path: Path) -> N
         None,
         flipped / "labels.csv",
         tmp_path / "out",
-        **{**QUICK, "steps": 120, "batch": 4},
+        **{**QUICK, "steps": 60, "batch": 4},
         encoder="tiny",
         encoder_arguments={"filters": [8, 16, 32], "stem_stride": 2},
         patch_size=[32, 24, 32],
@@ -204,10 +119,10 @@ def test_learns_which_side_the_organs_lie_on(flipped: Path, tmp_path: Path) -> N
     assert run.summary["test"]["auc"] > 0.9
 
 
-def test_view_size_and_spacing_are_planned_without_a_run(torsos: Path, table: Path, tmp_path: Path) -> None:
+def test_view_size_and_spacing_are_planned_without_a_run(torsos: Path, parity: Path, tmp_path: Path) -> None:
     run = finetune(
         None,
-        table,
+        parity,
         tmp_path / "out",
         **{**QUICK, "steps": 1},
         images=str(torsos),
@@ -243,7 +158,7 @@ def test_tables_that_cannot_be_used_leave_nothing_behind(
 ) -> None:
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(InputError, match=words):
-        tuned(finished, tmp_path / "labels.csv", torsos, store, tmp_path / "out")
+        classify_torsos(finished, tmp_path / "labels.csv", torsos, store, tmp_path / "out")
     assert not (tmp_path / "out" / "model.json").exists()
 
 
@@ -260,10 +175,10 @@ def test_a_test_scan_that_is_trained_on_under_another_name_is_refused(
         f"scan,label,split\n{names[0]},x,train\n{names[1]},y,train\nrenamed.nii.gz,x,test\n"
     )
     with pytest.raises(InputError, match="first 'renamed.nii.gz', the same scan as 'SYNTHETIC_torso_000.nii.gz'"):
-        tuned(finished, tmp_path / "labels.csv", scans, store, tmp_path / "out")
+        classify_torsos(finished, tmp_path / "labels.csv", scans, store, tmp_path / "out")
 
 
-def test_a_bad_scan_is_set_aside_and_the_others_go_on(
+def test_a_bad_scan_is_set_aside_and_the_others_are_used(
     finished: Run, torsos: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     scans = tmp_path / "scans"
@@ -274,11 +189,12 @@ def test_a_bad_scan_is_set_aside_and_the_others_go_on(
     (scans / names[5]).write_bytes((torsos / names[5]).read_bytes()[:3000])
     rows = [f"{name},{'xy'[i % 2]}" for i, name in enumerate(names)]
     (tmp_path / "labels.csv").write_text("\n".join(["scan,label", *rows]))
-    run = tuned(finished, tmp_path / "labels.csv", scans, store, tmp_path / "out")
+    run = classify_torsos(finished, tmp_path / "labels.csv", scans, store, tmp_path / "out")
     assert run.summary["counts"]["failed"] == 1
     assert run.summary["counts"]["training"] + run.summary["counts"]["test"] == 5
     assert names[5] in (tmp_path / "out" / "failures.csv").read_text()
-    assert f"1 scan cannot be used:\n  {names[5]}" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert f"1 scan cannot be used:\n  {names[5]}" in printed.out + printed.err
 
 
 def test_without_data_says_what_to_name(finished: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files and options that cannot be used: refused with words, nothing written, nothing run."""
+"""Runs and options that cannot be exported: refused with a message, nothing written, nothing run."""
 
 import json
 import pickle
@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save
 from orienteer.errors import InputError
 from orienteer.exports import export as export_module
 from orienteer.exports.export import export
-from orienteer.exports.exported import check_same, largest_difference
 from orienteer.features.pretrained import load
 from tests.helpers.disguise import MakesAFile, with_hash
 from tests.helpers.saved_runs import SaveRun
@@ -155,7 +154,7 @@ def test_an_unknown_target_lists_the_known_ones() -> None:
 )
 def test_an_option_that_would_change_nothing_is_refused(run: Path, to: Any, option: dict[str, Any]) -> None:
     (name,) = option
-    with pytest.raises(InputError, match=f"{name}: wanted it for --to .* only, got --to {to}. Do this: leave it out"):
+    with pytest.raises(InputError, match=f"{name}: wanted --to .* with this option, got --to {to}. Do this: omit it"):
         export(str(run), to=to, **option)
 
 
@@ -163,57 +162,3 @@ def test_an_option_that_would_change_nothing_is_refused(run: Path, to: Any, opti
 def test_a_network_has_classes_and_channels(run: Path, option: str) -> None:
     with pytest.raises(InputError, match=f"{option}: wanted at least 1, got 0"):
         export(str(run), to="monai", **{option: 0})
-
-
-def test_an_export_is_replaced_only_where_that_is_asked_for(run: Path) -> None:
-    folder = export(str(run), to="monai").folder
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(InputError, match=r"which holds export\.json\. Do this: choose another --out, or replace it"):
-        export(str(run), to="monai", classes=4)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    export(str(run), to="monai", classes=4, overwrite=True)
-    assert json.loads((folder / "export.json").read_text())["target_arguments"]["out_channels"] == 4
-
-
-def test_a_file_of_somebody_else_is_not_replaced(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "network.pt").write_text("mine")
-    with pytest.raises(InputError, match=r"which holds network\.pt"):
-        export(str(run), to="monai", out=str(tmp_path / "mine"))
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["network.pt"]
-    assert (tmp_path / "mine" / "network.pt").read_text() == "mine"
-
-
-def test_a_file_in_place_of_the_folder_is_refused(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match="out: wanted a folder that can be written"):
-        export(str(run), to="monai", out=str(tmp_path / "file"))
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_a_full_disk_leaves_nothing_behind(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(part: Path, *rest: Any) -> None:
-        (part / "network.pt").write_bytes(b"half of")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(export_module, "write_monai", full)
-    with pytest.raises(InputError, match=r"No space left on device.*make room"):
-        export(str(run), to="monai", out=str(tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.glob(".out*"))
-
-
-def test_a_comparison_that_fails_stops_the_export(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from orienteer.exports import monai as to_monai
-
-    monkeypatch.setattr(to_monai, "_compared", lambda *given: (0.5, [1, 1, 1]))
-    with pytest.raises(InputError, match=r"a difference of 0\.5; nothing was written"):
-        export(str(run), to="monai")
-    assert not (run / "export").exists()
-
-
-def test_a_comparison_with_nan_or_other_shapes_fails() -> None:
-    one = (torch.ones(2),)
-    for other in ((torch.tensor([1.0, float("nan")]),), (torch.ones(3),), (torch.ones(2), torch.ones(2))):
-        with pytest.raises(InputError, match="nothing was written"):
-            check_same("features", largest_difference(one, other))

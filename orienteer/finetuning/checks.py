@@ -1,0 +1,40 @@
+"""Checks before any training, common to all tasks: scans seen in pretraining, and the split of a resumed run."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orienteer.errors import InputError
+from orienteer.files import write_json
+from orienteer.labelled.overlap import overlap_warning, seen_before
+
+SPLIT_FILE = "split.json"
+
+
+def check_overlap(start: str, contents: Mapping[str, str]) -> tuple[int | None, str]:
+    """Returns how many test scans the weights' pretraining saw (None: unknown), and the warning for the user.
+
+    Args:
+        start: ``scratch``, or where the weights come from.
+        contents: hash of the files of each test scan, by name.
+    """
+    seen = seen_before(start, contents)
+    return None if seen is None else len(seen), overlap_warning(start, contents, seen)
+
+
+def write_same_split(folder: Path, split: Mapping[str, Any], resume: bool) -> None:
+    """Writes split.json, which must not change when a fine-tuning is resumed.
+
+    Raises:
+        InputError: the resumed fine-tuning began with another split.
+    """
+    file = folder / SPLIT_FILE
+    if resume and file.is_file() and json.loads(file.read_text()) != split:
+        raise InputError(
+            "data",
+            wanted="the cases and labels that the fine-tuning began with, as in split.json",
+            got="others",
+            do="restore the data, or start again in another --out",
+        )
+    write_json(file, split, indent=1)

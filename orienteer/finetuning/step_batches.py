@@ -1,0 +1,46 @@
+"""Batches of training steps, each a function of the seed and the step alone, so that a resumed run sees the same ones."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+BatchT = TypeVar("BatchT")
+
+
+def step_batches(dataset: Dataset[BatchT], steps: range, workers: int, seed: int) -> Iterator[BatchT]:
+    """Returns the batches of a range of steps.
+
+    Args:
+        dataset: item t is the whole batch of step t.
+        steps: counted from 0.
+        workers: processes that read; 0 reads in this process.
+        seed: of the loader, which would otherwise draw one from torch's global state.
+    """
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        collate_fn=_unchanged,
+        prefetch_factor=4 if workers else None,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    return iter(loader)
+
+
+def shuffled_index(position: int, count: int, seed: int) -> int:
+    """Returns which of ``count`` items comes at a position: all of them in a new order before any comes again.
+
+    Example:
+        >>> sorted(shuffled_index(position, count=3, seed=7) for position in range(3, 6))
+        [0, 1, 2]
+    """
+    epoch, place = divmod(position, count)
+    return int(np.random.default_rng([seed, 0, epoch]).permutation(count)[place])
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
