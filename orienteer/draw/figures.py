@@ -1,4 +1,4 @@
-"""New figures that belong to no window and to no global state, so that they can be made in any process and thread."""
+"""Figures without a window and without global state, so that any process and thread can draw them."""
 
 import io
 from typing import TYPE_CHECKING
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 DPI = 100
 
 GREYS = 128
-"""Greys that a saved picture keeps, and as many colours: enough for a scan and a few inks, at a third of the bytes."""
+"""Grey levels kept in a saved picture, and as many colours: enough for a scan and a few line colours, a third of the bytes."""
 
 
 def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
-    """Returns an empty figure of the given size that lays out its own contents.
+    """Returns an empty figure of the given size with constrained layout.
 
     Args:
         width_px: width in pixels of the saved picture.
@@ -31,13 +31,13 @@ def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
 
 
 def to_png(figure: "Figure") -> bytes:
-    """Returns a figure as a small PNG file."""
+    """Returns a figure as a PNG file with a palette of greys and colours."""
     from PIL import Image
 
     raw, small = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png")
     rgb = np.asarray(Image.open(raw).convert("RGB"))
-    # Greys and colours apart: in one palette for both, thin arrows would lose their colour, or the scan would gain one.
+    # Greys and colours are quantised separately: in one palette, thin arrows would fade or the scan would be tinted.
     coloured = (rgb != rgb[..., :1]).any(axis=-1)
     index = rgb[..., 0] // (256 // GREYS)
     palette = np.repeat(np.linspace(0, 255, GREYS).round().astype(np.uint8), 3).tolist()

@@ -103,20 +103,3 @@ def test_a_task_without_gaps_or_parts_shows_its_own_picture(oracle, coded, monke
     assert figures.error_mm is None
     (own,) = draw_scan(oracle, coded, figures)
     assert own.title == "The task 'oracle'"
-
-
-def test_a_small_file_keeps_thin_colours_and_true_greys():
-    figure = new_figure(400, 300)
-    axes = figure.subplots()
-    axes.imshow(np.linspace(0, 1, 10_000).reshape(100, 100), cmap="gray")
-    axes.plot([10, 90], [10, 90], color=TRUE, linewidth=1.5)
-    axes.plot([10, 90], [90, 10], color=PREDICTED, linewidth=1.5)
-    rgb = np.asarray(Image.open(io.BytesIO(to_png(figure))).convert("RGB")).astype(int)
-    for colour in (TRUE, PREDICTED):
-        wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
-        assert np.abs(rgb - wanted).sum(axis=-1).min() < 20, colour
-    raw = io.BytesIO()
-    figure.savefig(raw, format="png")
-    before = np.asarray(Image.open(raw).convert("RGB")).astype(int)
-    grey = (before == before[..., :1]).all(axis=-1)
-    assert np.abs(rgb - before)[grey].max() <= 2
