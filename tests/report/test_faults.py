@@ -1,10 +1,10 @@
-"""A spoiled header says something else about the same voxels."""
+"""A faulty header places the same voxels wrongly."""
 
 import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.report.spoil import FAULTS, Fault, spoiled, write_spoiled
+from orienteer.report.faults import FAULTS, SOUND, Fault, apply_fault, write_faulty_copies
 from orienteer.scans.discover import discover
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan, Selection
@@ -16,41 +16,41 @@ def odd_scan() -> Scan:
 
 
 @pytest.mark.parametrize("fault", FAULTS[:6], ids=lambda fault: fault.name)
-def test_mirroring_and_swapping_twice_is_doing_nothing(fault):
+def test_mirroring_or_swapping_twice_changes_nothing(fault):
     scan = odd_scan()
-    twice = spoiled(spoiled(scan, fault), fault)
+    twice = apply_fault(apply_fault(scan, fault), fault)
     np.testing.assert_array_equal(twice.voxels, scan.voxels)
     assert twice.spacing_mm == scan.spacing_mm
 
 
 def test_a_swap_takes_the_spacing_along():
-    assert spoiled(odd_scan(), Fault(swapped=(0, 2))).spacing_mm == (3.0, 2.0, 1.0)
+    assert apply_fault(odd_scan(), Fault(swapped=(0, 2))).spacing_mm == (3.0, 2.0, 1.0)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_written_copy_is_read_back_as_it_was_spoiled(torsos, tmp_path, fault):
+def test_a_written_copy_is_read_back_with_its_fault(torsos, tmp_path, fault):
     source = discover(torsos, progress=False).sources[0]
-    written = write_spoiled(source, [fault], tmp_path / "copies")
-    (name,) = written
+    copies = write_faulty_copies(source, [fault], tmp_path / "copies")
+    (name,) = copies
     assert fault.name in name
     copy = read_scan(discover(tmp_path / "copies", progress=False).sources[0], Selection(modality="CT"))
-    wanted = spoiled(read_scan(source), fault)
+    wanted = apply_fault(read_scan(source), fault)
     np.testing.assert_array_equal(copy.voxels, wanted.voxels)
     np.testing.assert_allclose(copy.spacing_mm, wanted.spacing_mm, rtol=1e-6)
     np.testing.assert_allclose(copy.origin_mm, wanted.origin_mm, atol=1e-3)
 
 
 @pytest.mark.parametrize("fault", [Fault(mirrored=(3,)), Fault(swapped=(1, 1))])
-def test_axes_that_are_not_there_are_refused(fault):
+def test_other_axes_are_refused(fault):
     with pytest.raises(InputError, match="axes among 0, 1 and 2"):
-        spoiled(odd_scan(), fault)
+        apply_fault(odd_scan(), fault)
 
 
-def test_a_spacing_of_nothing_is_refused():
+def test_a_spacing_of_zero_is_refused():
     with pytest.raises(InputError, match="spacing_factor: wanted a number above 0, got 0"):
-        spoiled(odd_scan(), Fault(spacing_factor=0.0))
+        apply_fault(odd_scan(), Fault(spacing_factor=0.0))
 
 
 def test_every_fault_has_its_own_name():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
-    assert Fault().name == "sound"
+    assert Fault().name == SOUND.name == "sound"

@@ -1,7 +1,7 @@
-"""Scans with a header that lies: the voxels stay, the claim about where they lie is spoiled.
+"""Header faults: the voxels stay, the header states a wrong orientation or voxel size.
 
-For demonstrations and tests of `trust`. A fault is applied to the file, before anything is prepared, so that the model
-sees what it would see in earnest: a mirrored, turned or wrongly sized body.
+For demonstrations and tests of `header_check`. A fault is applied to the file before anything is prepared, so that the model
+sees what it would see in practice: a mirrored, turned or wrongly scaled body.
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from orienteer.errors import InputError
+from orienteer.files import replacing
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan, ScanSource, Selection
 from orienteer.types import AXIS_NAMES
@@ -22,8 +23,8 @@ class Fault:
     """What is wrong with a header.
 
     Attributes:
-        mirrored: array axes along which the header counts in the wrong direction.
-        swapped: two array axes that the header takes for each other; nothing where none are.
+        mirrored: array axes that the header counts in the wrong direction.
+        swapped: two array axes that the header confuses; None if there are none.
         spacing_factor: the header's voxel size divided by the true one.
     """
 
@@ -46,38 +47,34 @@ class Fault:
             words.append(f"spacing x {self.spacing_factor:g}")
         return ", ".join(words) or "sound"
 
-    @property
-    def kind(self) -> str:
-        """``mirrored``, ``swapped``, ``spacing``, or ``sound``."""
-        if self.mirrored:
-            return "mirrored"
-        return "swapped" if self.swapped is not None else "spacing" if self.spacing_factor != 1 else "sound"
 
+SOUND = Fault()
+"""No fault: the header is right."""
 
 FAULTS = (
     *(Fault(mirrored=(axis,)) for axis in range(3)),
     *(Fault(swapped=pair) for pair in ((0, 1), (0, 2), (1, 2))),
     Fault(spacing_factor=2.0),
 )
-"""The faults that demonstrations and benchmarks go through."""
+"""The faults of demonstrations and benchmarks."""
 
 
-def spoiled(scan: Scan, fault: Fault) -> Scan:
-    """Returns the scan under a false claim: the same values, read as if its header had the fault.
+def apply_fault(scan: Scan, fault: Fault) -> Scan:
+    """Returns the scan as it would be read if its header had the fault: the same values, placed wrongly.
 
     Args:
         scan: a sound scan.
         fault: what to do to its header.
 
     Raises:
-        InputError: axes that are not 0, 1 or 2, or a factor that is not above zero.
+        InputError: axes other than 0, 1 and 2, or a factor that is not above zero.
 
     Example:
         >>> values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
         >>> scan = Scan("a", values, (1.0, 2.0, 3.0), (0.0, 0.0, 0.0), np.eye(3), "CT", "NIfTI")
-        >>> spoiled(scan, Fault(mirrored=(0,))).voxels[0, 0, 0] == values[1, 0, 0]
+        >>> apply_fault(scan, Fault(mirrored=(0,))).voxels[0, 0, 0] == values[1, 0, 0]
         np.True_
-        >>> other = spoiled(scan, Fault(swapped=(0, 2), spacing_factor=2.0))
+        >>> other = apply_fault(scan, Fault(swapped=(0, 2), spacing_factor=2.0))
         >>> other.voxels.shape, other.spacing_mm
         ((4, 3, 2), (6.0, 4.0, 2.0))
     """
@@ -88,34 +85,36 @@ def spoiled(scan: Scan, fault: Fault) -> Scan:
     if fault.swapped is not None:
         first, second = fault.swapped
         voxels = np.swapaxes(voxels, first, second)
-        # The spacing belongs to the voxels: it goes where they go.
+        # The spacing belongs to the voxels and is swapped with them.
         spacing_mm[first], spacing_mm[second] = spacing_mm[second], spacing_mm[first]
     across, deep, high = (length * fault.spacing_factor for length in spacing_mm)
     return replace(scan, voxels=np.ascontiguousarray(voxels), spacing_mm=(across, deep, high))
 
 
-def write_spoiled(
+def write_faulty_copies(
     source: ScanSource, faults: Iterable[Fault], folder: str | Path, selection: Selection | None = None
 ) -> dict[str, Fault]:
-    """Writes one NIfTI file per fault into ``folder`` and returns which fault each file name has.
+    """Writes one NIfTI copy of a scan per fault into ``folder`` and returns the fault of each file name.
 
     Raises:
         ScanError: the scan cannot be read.
     """
     scan = read_scan(source, selection)
-    Path(folder).mkdir(parents=True, exist_ok=True)
     stem = source.name.replace("/", "_").removesuffix(".gz").removesuffix(".nii")
-    written = {}
+    copies = {}
     for fault in faults:
         name = f"{stem}, {fault.name}.nii.gz"
-        sitk.WriteImage(_image(spoiled(scan, fault)), str(Path(folder) / name))
-        written[name] = fault
-    return written
+        with replacing(Path(folder, name), ".nii.gz") as temporary:
+            sitk.WriteImage(_image(apply_fault(scan, fault)), str(temporary))
+        copies[name] = fault
+    return copies
 
 
 def _image(scan: Scan) -> sitk.Image:
     image = sitk.GetImageFromArray(np.ascontiguousarray(scan.voxels.transpose(2, 1, 0)))
-    to_lps = np.diag([-1.0, -1.0, 1.0])  # SimpleITK counts mm towards left and back, the body frame to right and front
+    to_lps = np.diag(
+        [-1.0, -1.0, 1.0]
+    )  # SimpleITK counts mm to the left and back, the body frame to the right and front
     image.SetSpacing(scan.spacing_mm)
     image.SetOrigin((to_lps @ scan.origin_mm).tolist())
     image.SetDirection((to_lps @ scan.axes).ravel().tolist())
@@ -125,9 +124,13 @@ def _image(scan: Scan) -> sitk.Image:
 def _check(fault: Fault) -> None:
     axes = (*fault.mirrored, *(fault.swapped or ()))
     if any(axis not in (0, 1, 2) for axis in axes) or (fault.swapped and fault.swapped[0] == fault.swapped[1]):
-        raise InputError("fault", wanted="different axes among 0, 1 and 2", got=str(axes), do="name array axes")
-    if not 0 < fault.spacing_factor < np.inf:
-        got = str(fault.spacing_factor)
         raise InputError(
-            "spacing_factor", wanted="a number above 0", got=got, do="use 2 for voxels said twice as large"
+            "fault", wanted="different axes among 0, 1 and 2", got=str(axes), do="use array axes 0, 1 and 2"
+        )
+    if not 0 < fault.spacing_factor < np.inf:
+        raise InputError(
+            "spacing_factor",
+            wanted="a number above 0",
+            got=str(fault.spacing_factor),
+            do="use 2 for a header with twice the true voxel size",
         )
