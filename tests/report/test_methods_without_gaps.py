@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.explorer.answers import Explorer
-from orienteer.explorer.scan import open_scan
+from orienteer.explorer.explorer import Explorer
+from orienteer.explorer.open_scan import open_scan
 from orienteer.pretraining.pretrain import Run, pretrain
 from orienteer.report.observe import observe
 from orienteer.runs.loaded import load_run

@@ -73,7 +73,7 @@ def test_a_flagged_header_is_explained(findings):
     text = Page(make_report(findings)).text
     assert "The headers of 1 of these scans do not fit their anatomy: mirrored." in text
     assert "mirrored: clearly mirrored left-right. With that undone, the misfit falls from" in text
-    assert "s0 fits the anatomy" in text
+    assert "s0 consistent" in text
     assert "1 of 2 copies were flagged" in text
     assert "Only 3 scans of the run itself were measured" in text
     assert "1 not used scan reason small.nii smaller than a view" in text

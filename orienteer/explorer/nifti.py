@@ -1,4 +1,4 @@
-"""Arrays as NIfTI-1 files in memory, which is what the page's viewer reads."""
+"""Arrays as NIfTI-1 files in memory, the format of the page's viewer."""
 
 import struct
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from jaxtyping import Float32
 from orienteer.explorer.scan import OpenScan
 
 HEADER_BYTES = 352
-"""Where the voxels begin: the header of 348 bytes and four that say there is no extension."""
+"""Where the voxels begin: after the header of 348 bytes and four that state that there is no extension."""
 
 SOFT_TISSUE_HU = (-200.0, 300.0)
-"""The window in which CT is first shown."""
+"""The initial window for CT."""
 
 NOTHING = -2.0
-"""The value of cells that show air: below every cosine, drawn transparent."""
+"""The value of cells in air: below every cosine, drawn transparent."""
 
 _INT16, _FLOAT32 = (4, 16), (16, 32)
-"""NIfTI's codes of number formats, and their bits."""
+"""NIfTI codes of data types, with their number of bits."""
 
 
 def scan_nifti(scan: OpenScan) -> bytes:
@@ -55,7 +55,7 @@ def _header(
     scale: tuple[float, float],
     window: tuple[float, float],
 ) -> bytes:
-    """Returns a NIfTI-1 header whose affine is in the body frame, RAS, with axes along the array's.
+    """Returns a NIfTI-1 header whose affine is in the body frame, RAS, along the axes of the array.
 
     Source: the fields of nifti1.h, R. W. Cox and others, NIfTI-1 Data Format, 2004.
     """

@@ -1,4 +1,4 @@
-"""The features of a whole scan, computed once: views side by side over all of it, and what they make of every place."""
+"""Features of a whole scan, computed once from overlapping views: last-level maps, and an embedding of every place."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from orienteer.explorer.scan import OpenScan
+from orienteer.explorer.view_geometry import view_size
 from orienteer.geometry.boxes import box_averages, box_corners
 from orienteer.geometry.frames import mm_to_voxel
 from orienteer.geometry.pairs import half_size_vox
@@ -18,33 +19,33 @@ from orienteer.runs.loaded import LoadedRun
 from orienteer.types import Triple, TripleMm
 
 VIEWS_AT_ONCE = 8
-"""Views between two steps of the progress bar."""
+"""Views per step of the progress bar."""
 
 LEAST_BODY = 0.5
-"""Views with less body than this share of the run's least share are left out: they show air, which the model never saw."""
+"""Views with less body than this share of the run's minimum are left out: the model was not trained on air."""
 
 CELL_BODY = 0.25
-"""Cells with less body than this are air to a person who looks at the heat map, and stay clear."""
+"""Cells with less body than this are air and stay transparent in the heat map."""
 
 FULL_STEP, FINE_STEP = 0.5, 0.25
-"""Steps of the grid of views, as shares of a view: each place is seen by 8 views, or by 64."""
+"""Steps of the grid of views, as shares of a view: each place is in 8 views, or in 64."""
 
 FINE_VIEWS = 250
-"""The finer grid is used where it needs no more views than this."""
+"""The finer grid is used if it needs no more views than this."""
 
 
 @dataclass(frozen=True)
-class Dense:
-    """What the model makes of a scan.
+class ScanFeatures:
+    """Features of a scan.
 
     Attributes:
-        centres_mm: middles of the grid's views, mm.
+        centres_mm: centres of the views of the grid, mm.
         coarsest: the encoder's last feature map of each of them.
-        embedding: for each cell of the scan, the embedding that the views around it agree on; 0 where none was.
+        embedding: for each cell of the scan, the weighted mean embedding of the views around it; 0 where there was none.
         parts: for each cell, the unit vector of the average embedding in a part (half a view) around it.
-        covered: cells that show body, and that views were computed for.
+        covered: cells that show body and are in a view.
         stride: voxels per cell.
-        source: the task whose embedding it is; ``encoder`` where the run has none and the last features stand in.
+        source: the task whose embedding it is; ``encoder`` if no task embeds places and the last features are used.
     """
 
     centres_mm: Float[np.ndarray, "views 3"]
@@ -56,7 +57,7 @@ class Dense:
     source: str
 
     def cell_grid(self, scan: OpenScan) -> tuple[TripleMm, TripleMm]:
-        """Returns the body-frame place of the middle of cell 0, and the size of a cell, both in mm."""
+        """Returns the centre of cell 0 in the body frame and the size of a cell, both in mm."""
         spacing, stride = np.array(scan.spacing_mm), np.array(self.stride)
         origin = np.array(scan.origin_mm) + (stride - 1) / 2 * spacing
         size = stride * spacing
@@ -71,38 +72,69 @@ class Dense:
         return torch.nn.functional.normalize(average, dim=0)
 
 
+@dataclass(frozen=True)
+class EmbeddingSource:
+    """Where the embedding of places comes from.
+
+    Attributes:
+        task: the task that embeds every place of a view; None if none does and the encoder's last level is used.
+        stride: voxels per cell.
+    """
+
+    task: str | None
+    stride: Triple
+
+
 @torch.no_grad()
-def dense_features(loaded: LoadedRun, scan: OpenScan, advance: Callable[[int, int], None]) -> Dense:
+def embedding_source(loaded: LoadedRun) -> EmbeddingSource:
+    """Returns the first task whose prediction embeds every place of a view, else the encoder's last level."""
+    blank = torch.zeros(1, loaded.config.views or 2, 1, *view_size(loaded))
+    features = loaded.features(blank)
+    for name, task in loaded.network.tasks.items():
+        prediction = task(features)
+        if hasattr(prediction, "embedding") and hasattr(prediction, "stride"):
+            return EmbeddingSource(name, prediction.stride)
+    return EmbeddingSource(None, loaded.network.encoder.strides[-1])
+
+
+@torch.no_grad()
+def compute_features(
+    loaded: LoadedRun,
+    scan: OpenScan,
+    source: EmbeddingSource,
+    starts: Sequence[Triple],
+    advance: Callable[[int], None],
+) -> ScanFeatures:
     """Returns the features of a whole scan.
 
     Args:
         loaded: the run.
         scan: a prepared scan.
-        advance: told after each few views how many are done, of how many.
+        source: of the embedding.
+        starts: first voxels of the views, as `grid_starts` gives them.
+        advance: called with the number of views after each batch.
     """
-    size_vox = view_size(loaded)
-    task, stride = _embedding_of(loaded)
-    starts = grid_starts(scan, loaded, stride)
+    size_vox, task, stride = view_size(loaded), source.task, source.stride
     field = _Field(scan.shape_vox, size_vox, stride)
     coarsest = []
     for first in range(0, len(starts), VIEWS_AT_ONCE):
-        some = starts[first : first + VIEWS_AT_ONCE]
-        features = loaded.features(scan.images(some, size_vox))
+        batch = starts[first : first + VIEWS_AT_ONCE]
+        features = loaded.features(scan.images(batch, size_vox))
         maps = features.levels[-1] if task is None else loaded.network.tasks[task](features).embedding
         coarsest.append(features.levels[-1][0])
-        for start, embedding in zip(some, maps[0].float(), strict=True):
+        for start, embedding in zip(batch, maps[0].float(), strict=True):
             field.add(start, embedding)
-        advance(first + len(some), len(starts))
+        advance(len(batch))
     embedding, covered = field.mean()
     covered &= _shows_body(scan, stride, covered.shape)
     centres = np.array([scan.view_at(start, size_vox).centre_mm for start in starts])
     half0, half1, half2 = (size / cells for size, cells in zip(half_size_vox(size_vox), stride, strict=True))
     parts = torch.nn.functional.normalize(_box_filter(embedding, (half0, half1, half2)), dim=0)
-    return Dense(centres, torch.cat(coarsest), embedding, parts, covered, stride, task or "encoder")
+    return ScanFeatures(centres, torch.cat(coarsest), embedding, parts, covered, stride, task or "encoder")
 
 
 def grid_starts(scan: OpenScan, loaded: LoadedRun, stride: Triple) -> list[Triple]:
-    """Returns the first voxels of the views that cover a scan, on whole cells, without those that show air."""
+    """Returns the first voxels of the views that cover a scan, on whole cells, leaving out those that show air."""
     size_vox = view_size(loaded)
     fine = _all_starts(scan, size_vox, stride, FINE_STEP)
     starts = fine if len(fine) <= FINE_VIEWS else _all_starts(scan, size_vox, stride, FULL_STEP)
@@ -111,15 +143,8 @@ def grid_starts(scan: OpenScan, loaded: LoadedRun, stride: Triple) -> list[Tripl
     return [start for start in starts if share[start] >= least]
 
 
-def view_size(loaded: LoadedRun) -> Triple:
-    """Returns the size of the run's views in voxels."""
-    size_vox = loaded.policy.view_size
-    assert size_vox is not None
-    return size_vox
-
-
 class _Field:
-    """Sums the embeddings of overlapping views, each counting most in its middle, where it sees all around."""
+    """Weighted sum of the embeddings of overlapping views, with the largest weight at their centres."""
 
     def __init__(self, shape_vox: Triple, size_vox: Triple, stride: Triple) -> None:
         self.cells = tuple(size // step for size, step in zip(shape_vox, stride, strict=True))
@@ -149,23 +174,12 @@ class _Field:
         return self.sum / self.total.clamp(min=1e-6).to(self.sum.device), covered.numpy()
 
 
-def _embedding_of(loaded: LoadedRun) -> tuple[str | None, Triple]:
-    """Returns the first task that embeds every place of a view, and the voxels per cell; else the last level's."""
-    blank = torch.zeros(1, loaded.config.views or 2, 1, *view_size(loaded))
-    features = loaded.features(blank)
-    for name, task in loaded.network.tasks.items():
-        prediction = task(features)
-        if hasattr(prediction, "embedding") and hasattr(prediction, "stride"):
-            return name, prediction.stride
-    return None, loaded.network.encoder.strides[-1]
-
-
 def _shows_body(scan: OpenScan, stride: Triple, cells: tuple[int, ...]) -> Bool[np.ndarray, "grid0 grid1 grid2"]:
-    """Returns the cells whose middle lies in a block of the body map that is body by a fair share."""
-    middle = [
+    """Returns the cells whose centre is in a block of the body map with enough body."""
+    centre = [
         (np.arange(count) * step + step // 2) // scan.body.cell_vox for count, step in zip(cells, stride, strict=True)
     ]
-    return scan.body.body[np.ix_(*middle)] >= CELL_BODY * 255
+    return scan.body.body[np.ix_(*centre)] >= CELL_BODY * 255
 
 
 def _all_starts(scan: OpenScan, size_vox: Triple, stride: Triple, share: float) -> list[Triple]:
@@ -180,7 +194,7 @@ def _all_starts(scan: OpenScan, size_vox: Triple, stride: Triple, share: float) 
 def _box_filter(
     field: Float[Tensor, "width grid0 grid1 grid2"], cells: tuple[float, float, float]
 ) -> Float[Tensor, "width grid0 grid1 grid2"]:
-    """Returns the average over a box around each cell, cells at its border counted by the share that lies inside."""
+    """Returns the average over a box around each cell; cells at its border count by the share inside the box."""
     out = field[:, None]
     for axis, length in enumerate(cells):
         reach = math.ceil((length - 1) / 2)

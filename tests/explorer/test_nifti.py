@@ -3,11 +3,11 @@
 import nibabel
 import numpy as np
 
-from orienteer.explorer.answers import Explorer
-from orienteer.explorer.volume import NOTHING, cosine_nifti, scan_nifti
+from orienteer.explorer.explorer import Explorer
+from orienteer.explorer.nifti import NOTHING, cosine_nifti, scan_nifti
 
 
-def test_a_scan_keeps_its_values_and_places(explorer: Explorer) -> None:
+def test_a_scan_keeps_its_values_and_its_place(explorer: Explorer) -> None:
     scan = explorer.first
     image = nibabel.Nifti1Image.from_bytes(scan_nifti(scan))
     assert nibabel.aff2axcodes(image.affine) == ("R", "A", "S")
