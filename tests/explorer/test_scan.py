@@ -20,7 +20,8 @@ def test_views_stay_inside_the_scan(explorer: Explorer) -> None:
 def test_the_view_at_a_point_is_the_nearest_one(explorer: Explorer) -> None:
     scan, size_vox = explorer.first, explorer.size_vox
     centre = scan.view_at((3, 4, 5), size_vox).centre_mm
-    place = scan.place(np.array(centre) + 0.4 * np.array(scan.spacing_mm), size_vox)
+    point = (np.array(centre) + 0.4 * np.array(scan.spacing_mm)).tolist()
+    place = scan.place(point, size_vox)
     assert place.start_vox == (3, 4, 5)
     assert place.moved_mm == pytest.approx(0.4 * np.linalg.norm(scan.spacing_mm))
 
