@@ -57,6 +57,8 @@ def curves_over_share(
             label=name,
         )
     axes.set_xscale("log")
+    if len(shares) == 1:  # by default the curves of a single share would be spread over the whole width
+        axes.set_xlim(shares[0] / 1.5, shares[0] * 1.5)
     axes.set_xticks(shares, [f"{100 * share:.3g} %" for share in shares])
     axes.minorticks_off()
     axes.set_xlabel("share of the labels", fontsize=9)

@@ -23,6 +23,13 @@ def test_curves_have_their_means_and_error_bars() -> None:
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["method", "scratch"]
 
 
+def test_curves_of_a_single_share_stay_together() -> None:
+    axes = new_figure().subplots()
+    curves_over_share(axes, {"a": {0.5: (0.5, 0.4, 0.6)}, "b": {0.5: (0.5, 0.4, 0.6)}}, "Dice")
+    low, high = axes.get_xlim()
+    assert low < 0.4 < 0.6 < high
+
+
 def test_dots_are_rows_from_top_to_bottom_with_their_numbers() -> None:
     axes = new_figure().subplots()
     dots_with_intervals(axes, [("a", (3.0, 2.0, 5.0)), ("b", (7.0, 6.0, 8.0))], "error, mm", line=4.0, grey=("b",))

@@ -13,7 +13,9 @@ PAGE = """
 {% set sections = [("here", "Here & there")] %}
 {% block title %}{{ story.title }}{% endblock %}
 {% block body %}
-{% call parts.table(story.title, [story.title, story.title], words=[1]) %}{{ parts.rows([[story.title, story.title]], [1]) }}{% endcall %}
+{% call parts.table(story.title, [story.title, story.title], words=[1]) %}
+{{ parts.rows([[story.title, story.title]], [1]) }}
+{% endcall %}
 {% call parts.figure(story.title, story.title, story.png) %}{{ story.title }}{% endcall %}
 {% call parts.strip(story.title, [(3, story.png)]) %}{{ story.title }}{% endcall %}
 {% call parts.notice() %}{{ story.title }}{% endcall %}
