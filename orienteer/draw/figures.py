@@ -32,11 +32,12 @@ def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
 
 def to_png(figure: "Figure") -> bytes:
     """Returns a figure as a PNG file with a palette of greys and colours."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png")
-    rgb = np.asarray(Image.open(raw).convert("RGB"))
+    canvas, small = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()  # savefig would draw twice, with the same pixels
+    rgb = np.asarray(canvas.buffer_rgba())[..., :3]
     # Greys and colours are quantised separately: in one palette, thin arrows would fade or the scan would be tinted.
     coloured = (rgb != rgb[..., :1]).any(axis=-1)
     index = rgb[..., 0] // (256 // GREYS)

@@ -1,6 +1,7 @@
 """The explorer's questions and answers over HTTP, as JSON."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -97,17 +98,21 @@ def _about(explorer: Explorer) -> dict[str, Any]:
     )
 
 
-def plain_json(value: Any) -> Any:
-    """Returns a value with arrays and tuples as lists.
+def plain_json(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a mapping with arrays and tuples as lists.
 
     Example:
         >>> plain_json({"a": (np.zeros(2), 1)})
         {'a': [[0.0, 0.0], 1]}
     """
+    return {key: _plain(value) for key, value in content.items()}
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, dict):
-        return {key: plain_json(item) for key, item in value.items()}
+        return plain_json(value)
     if isinstance(value, (list, tuple)):
-        return [plain_json(item) for item in value]
+        return [_plain(item) for item in value]
     return value

@@ -44,7 +44,8 @@ def cosine_nifti(
 ) -> bytes:
     """Returns a heat map as a NIfTI file; NaN becomes ``NOTHING``."""
     head = _header(cosine.shape, cell_mm, origin_mm, _FLOAT32, (1.0, 0.0), (-1.0, 1.0))
-    return head + np.nan_to_num(cosine, nan=NOTHING).astype("<f4").tobytes(order="F")
+    cells: bytes = np.nan_to_num(cosine, nan=NOTHING).astype("<f4").tobytes(order="F")
+    return head + cells
 
 
 def _header(

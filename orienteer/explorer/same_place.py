@@ -118,7 +118,8 @@ def _most_similar(query: Query, scan: OpenScan, features: ScanFeatures) -> Float
     cosine[~features.covered] = -2
     best = np.argsort(cosine, axis=None)[-NEAREST_VIEWS:]
     origin_mm, cell_mm = features.cell_grid(scan)
-    return np.array(origin_mm) + np.stack(np.unravel_index(best, cosine.shape), axis=1) * cell_mm
+    cells = np.stack(np.unravel_index(best, cosine.shape), axis=1)
+    return np.asarray(np.array(origin_mm) + cells * cell_mm)
 
 
 def _last_level_only(loaded: LoadedRun, coarsest: Float[Tensor, "1 views channels c0 c1 c2"]) -> Features:

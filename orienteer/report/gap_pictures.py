@@ -116,4 +116,4 @@ def draw_route_on_scan(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], scan
 
 
 def _around(gaps_mm: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    return gaps_mm[order, [*order[1:], order[0]]].sum(axis=0)
+    return np.asarray(gaps_mm[order, [*order[1:], order[0]]].sum(axis=0))

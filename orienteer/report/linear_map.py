@@ -34,10 +34,10 @@ def linear_map(
         >>> (linear_map(gaps, gaps * [-1, 1, 1]).round(6) + 0.0).tolist()
         [[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    weight = np.ones(len(true_mm))
+    weight, fitted = np.ones(len(true_mm)), np.zeros((3, 3))
     for _ in range(rounds):
         root = np.sqrt(weight)[:, None]
-        fitted = np.linalg.lstsq(true_mm * root, predicted_mm * root, rcond=None)[0].T
+        fitted = np.asarray(np.linalg.lstsq(true_mm * root, predicted_mm * root, rcond=None)[0]).T
         residual_mm = np.linalg.norm(predicted_mm - true_mm @ fitted.T, axis=1)
         usual_mm = max(1.4826 * float(np.median(residual_mm)), 1e-9)
         new_weight = np.minimum(1.0, 1.345 * usual_mm / np.maximum(residual_mm, 1e-9))
@@ -49,7 +49,8 @@ def linear_map(
 
 def linear_map_of(scan: ScanMeasurement) -> Map:
     """Returns a scan's linear map, the mean over the tasks that predict gaps."""
-    return np.mean([linear_map(scan.true_mm, gaps) for gaps in scan.predicted_mm.values()], axis=0)
+    maps = [linear_map(scan.true_mm, gaps) for gaps in scan.predicted_mm.values()]
+    return np.asarray(np.mean(maps, axis=0))
 
 
 def ideal_map(fault: Fault) -> Map:

@@ -47,6 +47,14 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bare(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder without metrics and pictures, of which a report is quickly drawn."""
+    folder = tmp_path_factory.mktemp("bare") / "run"
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("pictures", "metrics.jsonl"))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def new(finished: Any, mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> Observation:
     """A report on new scans."""
     return observe(finished.folder, mixed, out=tmp_path_factory.mktemp("reports"), drawn=1, **QUICK)

@@ -10,6 +10,9 @@ from orienteer.report.observe import observe
 from tests.helpers.html import Page
 from tests.report.conftest import QUICK
 
+QUICKEST = {**QUICK, "sets": 1, "own_scans": 1}
+"""Settings for reports whose measurements are not looked at."""
+
 
 def test_it_names_no_path_of_the_machine(own, new, finished, torsos, mixed):
     for report in (own, new):
@@ -34,11 +37,11 @@ def test_another_modality_and_coarse_voxels_are_noted(new):
     assert "MR, but the run was trained on CT" in Page(new.report.read_text()).text
 
 
-def test_a_scan_that_was_trained_on_is_noted(finished, torsos, tmp_path):
+def test_a_scan_that_was_trained_on_is_noted(bare, torsos, tmp_path):
     from orienteer.runs.loaded import load_run
 
-    name = next(iter(load_run(finished.folder, device="cpu").training.values()))
-    observation = observe(finished.folder, torsos / name, out=tmp_path, drawn=0, demonstration=False, **QUICK)
+    name = next(iter(load_run(bare, device="cpu").training.values()))
+    observation = observe(bare, torsos / name, out=tmp_path, drawn=0, demonstration=False, **QUICKEST)
     assert observation.findings.scans[0].notes == ("the run was trained on this scan",)
 
 
@@ -48,29 +51,29 @@ def test_a_demonstration_shows_one_scan_with_and_without_faults(new):
     assert len(names) == 5
 
 
-def test_when_no_scan_can_be_used_the_report_gives_the_reasons(finished, mixed, tmp_path):
+def test_when_no_scan_can_be_used_the_report_gives_the_reasons(bare, mixed, tmp_path):
     folder = tmp_path / "scans"
     folder.mkdir()
     shutil.copy(mixed / "small.nii.gz", folder)
-    observation = observe(finished.folder, folder, out=tmp_path, **QUICK)
+    observation = observe(bare, folder, out=tmp_path, **QUICKEST)
     assert not observation.findings.scans
     assert "smaller than a view" in Page(observation.report.read_text()).text
 
 
-def test_a_run_without_pictures_says_so(finished, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("pictures"))
-    observation = observe(folder, drawn=0, demonstration=False, **QUICK)
-    assert observation.report == tmp_path / "run" / "report.html"
-    assert "drew no pictures during training" in Page(observation.report.read_text()).text
+def test_a_run_without_metrics_and_pictures_says_so(bare):
+    observation = observe(bare, drawn=0, demonstration=False, **QUICKEST)
+    assert observation.report == bare / "report.html"
+    text = Page(observation.report.read_text()).text
+    assert "drew no pictures during training" in text
+    assert "no held-out metrics" in text
 
 
-def test_without_the_store_new_scans_are_observed_and_old_ones_refused(finished, mixed, tmp_path):
+def test_without_the_store_new_scans_are_observed_and_old_ones_refused(bare, mixed, tmp_path):
     folder = tmp_path / "run"
-    shutil.copytree(finished.folder, folder)
+    shutil.copytree(bare, folder)
     text = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(re.sub(r"store: .*", f"store: {tmp_path / 'gone'}", text))
-    observation = observe(folder, mixed, drawn=0, **QUICK)
+    observation = observe(folder, mixed, drawn=0, **QUICKEST)
     assert observation.findings.header_check is None
     assert observation.findings.scans[0].verdict is None
     assert "headers cannot be checked" in Page(observation.report.read_text()).text
@@ -83,11 +86,11 @@ def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
         observe(tmp_path)
 
 
-def test_the_package_can_be_called_like_the_function(tmp_path):
+def test_the_command_is_a_function_of_the_package(tmp_path):
     import orienteer
     import orienteer.runs.loaded
 
-    for _ in range(2):  # the first access imports, and Python then puts the package in the function's place
+    for _ in range(2):  # the first access imports it
         with pytest.raises(InputError, match=r"wanted a run folder with config\.yaml"):
             orienteer.observe(tmp_path)
 

@@ -99,7 +99,7 @@ def page_story(story: Story) -> PageStory:
     results = {entry.cell.hash: story.records.get(entry.cell.hash) for entry in story.entries}
     done = [result for result in results.values() if result is not None]
     steps = {contender.config.steps for contender in story.contenders if contender.trained}
-    measured = {kind: sections for kind in config.downstream if (sections := measure_sections(story, kind))}
+    measured = {str(kind): sections for kind in config.downstream if (sections := measure_sections(story, kind))}
     return PageStory(
         name=story.name,
         scratch=SCRATCH,
