@@ -3,8 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from orienteer.comparison.results.story import Story
 from orienteer.comparison.plan.cell import PRETRAIN, RESUMED
+from orienteer.comparison.results.story import Story
 from orienteer.progress import clock
 
 
