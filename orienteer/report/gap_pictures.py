@@ -34,7 +34,7 @@ class GapsPicture:
         axis_errors_mm: mean absolute error along each axis, by the name of the axis.
     """
 
-    kind: ClassVar[str] = "gaps"
+    kind: ClassVar[str] = "distances"
 
     png: bytes
     views: int
@@ -56,7 +56,7 @@ class RoutePicture:
         closure_mm: distance from the start after returning to it; None if the route closes by construction.
     """
 
-    kind: ClassVar[str] = "route"
+    kind: ClassVar[str] = "path"
 
     png: bytes
     views: int
