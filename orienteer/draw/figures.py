@@ -1,7 +1,7 @@
 """Figures without a window and without global state, so that any process and thread can draw them."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def to_png(figure: "Figure") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas, small = FigureCanvasAgg(figure), io.BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()  # savefig would draw twice, with the same pixels
     rgb = np.asarray(canvas.buffer_rgba())[..., :3]
     # Greys and colours are quantised separately: in one palette, thin arrows would fade or the scan would be tinted.
@@ -50,6 +50,7 @@ def to_png(figure: "Figure") -> bytes:
         palette += (inks.getpalette() or [])[: 3 * (256 - GREYS)]
     image = Image.fromarray(index)
     image.putpalette(palette)
+    small = io.BytesIO()
     image.save(small, format="png", optimize=True)
     return small.getvalue()
 

@@ -45,7 +45,8 @@ class Explorer:
         ...     small = {"shape_vox": (40, 32, 48), "spacing_mm": 8.0, "progress": False}
         ...     scans = write_phantoms(f"{folder}/scans", count=3, **small)
         ...     settings = {"view_size": (16, 16, 16), "encoder": "tiny", "encoder_arguments": {"stem_stride": 1}}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", steps=2, batch=2, workers=0, prepare_workers=0, **settings)
+        ...     settings |= {"workers": 0, "prepare_workers": 0, "pictures": False}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", steps=2, batch=2, **settings)
         ...     run = load_run(f"{folder}/run", device="cpu")
         ...     explorer = Explorer(run, open_scan(scans[0], run))
         >>> low, high = explorer.first.bounds_mm
