@@ -21,10 +21,12 @@ from orienteer.pretraining.data import usable_scans
 from orienteer.pretraining.demo import demo
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import Progress
-from orienteer.report.findings import closure_correlation
-from orienteer.report.scan_errors import ScanFigures, measure_scan
-from orienteer.report.spoil import FAULTS, Fault, write_spoiled
-from orienteer.report.trust import FALSE_ALARMS, Witness, learn_sound, linear_map_of
+from orienteer.report.closure import closure_correlation
+from orienteer.report.faults import FAULTS, Fault, write_faulty_copies
+from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, calibrate
+from orienteer.report.linear_map import linear_map_of
+from orienteer.report.measure import measure_scan
+from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.discover import discover
@@ -38,13 +40,13 @@ HIPPOCAMPUS_SETTINGS: dict[str, Any] = {"encoder": "tiny", "validation_fraction"
 class MapAlone:
     """The simpler judge: how far a scan's linear map is from the usual one, in spreads of sound scans."""
 
-    def __init__(self, sound: Sequence[ScanFigures]) -> None:
+    def __init__(self, sound: Sequence[ScanMeasurement]) -> None:
         maps = np.array([linear_map_of(scan) for scan in sound])
         self.usual, self.spread = maps.mean(axis=0), maps.std(axis=0) + 1e-6
         scores = [self._score(found, np.delete(maps, at, axis=0)) for at, found in enumerate(maps)]
         self.threshold = float(np.sort(scores)[len(scores) - max(1, int(FALSE_ALARMS * (len(scores) + 1)))])
 
-    def flags(self, scan: ScanFigures) -> bool:
+    def flags(self, scan: ScanMeasurement) -> bool:
         """Whether a scan's map is farther off than 95 % of the sound ones."""
         return float(np.linalg.norm((linear_map_of(scan) - self.usual) / self.spread)) > self.threshold
 
@@ -67,12 +69,12 @@ def judge_run(loaded: LoadedRun, own: Sequence[str], sources: Sequence[ScanSourc
         for key in own:
             sound.append(measure_scan(loaded, read_whole(store, key), sets))
             progress.advance()
-    witness, alone = learn_sound(sound), MapAlone(sound)
-    assert witness is not None
+    check, alone = calibrate(sound), MapAlone(sound)
+    assert check is not None
     rows, plain, seconds = {}, [], []
     for fault in (Fault(), *FAULTS):
         measured = _copies(loaded, sources, fault, sets, seconds)
-        rows[fault.name] = _row(fault, measured, witness, alone)
+        rows[fault.name] = _row(fault, measured, check, alone)
         print(f"{fault.name:<36} {rows[fault.name]}", flush=True)
         plain = plain or measured
     closure = closure_correlation(plain)
@@ -82,20 +84,20 @@ def judge_run(loaded: LoadedRun, own: Sequence[str], sources: Sequence[ScanSourc
         "closure": None if closure is None else vars(closure),
         "error_mm": float(np.mean([scan.error_mm for scan in plain])),
         "trivial_mm": float(np.mean([scan.trivial_mm for scan in plain])),
-        "usual_map": witness.usual_map.round(3).tolist(),
+        "usual_map": check.usual_map.round(3).tolist(),
         "seconds_per_scan": float(np.median(seconds)),
     }
 
 
 def _copies(
     loaded: LoadedRun, sources: Sequence[ScanSource], fault: Fault, sets: int, seconds: list[float]
-) -> list[ScanFigures]:
+) -> list[ScanMeasurement]:
     """Spoils, prepares and measures copies; a copy that cannot hold views is left out."""
     measured = []
     selection = Selection(modality=loaded.config.modality)
     with tempfile.TemporaryDirectory() as folder, Progress(fault.name, len(sources), unit="scans") as progress:
         for source in sources:
-            write_spoiled(source, [fault], f"{folder}/scans", selection)
+            write_faulty_copies(source, [fault], f"{folder}/scans", selection)
         found = discover(f"{folder}/scans", selection, progress=False)
         report = prepare(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
         with Store.open(f"{folder}/store") as store:
@@ -107,8 +109,8 @@ def _copies(
     return measured
 
 
-def _row(fault: Fault, measured: Sequence[ScanFigures], witness: Witness, alone: MapAlone) -> dict[str, Any]:
-    verdicts = [witness.judge(scan) for scan in measured]
+def _row(fault: Fault, measured: Sequence[ScanMeasurement], check: HeaderCheck, alone: MapAlone) -> dict[str, Any]:
+    verdicts = [check.judge(scan) for scan in measured]
     return {
         "scans": len(measured),
         "flagged": round(float(np.mean([verdict.flagged for verdict in verdicts])), 3) if verdicts else None,

@@ -15,7 +15,8 @@ from orienteer.comparison.plan.contenders import resolve
 from orienteer.comparison.plan.measurements import resolve_measurements
 from orienteer.comparison.plan.study import Study, make_study
 from orienteer.comparison.results.about import ABOUT_FILE, about, command
-from orienteer.comparison.results.page import PAGE_FILE, Story, write_page
+from orienteer.comparison.results.page import PAGE_FILE, write_page
+from orienteer.comparison.results.story import Story
 from orienteer.comparison.results.summary import summarise, write_summary_table
 from orienteer.comparison.results.table import tidy_rows, write_table
 from orienteer.comparison.work.records import Records

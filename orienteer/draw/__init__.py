@@ -1,1 +1,1 @@
-"""Ink that knows nothing of tasks: slices, boxes, arrows and plots on matplotlib figures, from plain numpy arrays."""
+"""Drawing that knows no task: slices, boxes, arrows and plots from numpy arrays, and the frame of HTML pages."""

@@ -1,4 +1,4 @@
-"""Arrows in the body, seen along one axis of a slice: gaps, routes, and how far an end point was missed."""
+"""Arrows in the body, projected onto a slice: gaps, routes, and the error at an end point."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -28,9 +28,9 @@ def draw_arrow(
         axes: axes of a slice, in mm.
         axis: the axis that the slice is cut across.
         start_mm: where the arrow starts, in the body frame.
-        end_mm: where its head is.
+        end_mm: where it ends.
         colour: a matplotlib colour, see the palette.
-        label: written beside the arrow's middle.
+        label: written at the middle of the arrow.
         dashed: draw the shaft dashed, for what is predicted.
 
     Example:
@@ -56,8 +56,8 @@ def draw_arrow(
     )
     axes.add_patch(arrow)
     if label is not None:
-        middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-        write_on_scan(axes, label, middle, colour)
+        halfway = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        write_on_scan(axes, label, halfway, colour)
 
 
 def draw_route(
@@ -83,12 +83,12 @@ def draw_route(
     across, up = in_plane(axis)
     style = "--" if dashed else "-"
     first = points_mm[0]
-    axes.plot([], [], color=colour, linestyle=style, label=label)  # the legend's entry: patches of arrows have none
+    axes.plot([], [], color=colour, linestyle=style, label=label)  # the legend entry: arrow patches have none
     axes.plot([first[across]], [first[up]], "o", markerfacecolor="none", markeredgecolor=colour, markersize=8)
 
 
 def draw_miss(axes: "Axes", axis: int, wanted_mm: PointMm, reached_mm: PointMm) -> None:
-    """Draws a dotted line from where a route should end to where it ended, with the full 3D length between them in mm.
+    """Draws a dotted line from the true to the predicted end of a route, labelled with its full 3D length in mm.
 
     Args:
         axes: axes of a slice, in mm.

@@ -1,4 +1,4 @@
-"""Boxes in the body, drawn as rectangles on a slice, or as frames in space."""
+"""Boxes in the body, drawn as rectangles on a slice or as wire frames in 3D."""
 
 from itertools import product
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def draw_box(
         centre_mm: centre of the box in the body frame.
         size_mm: lengths of the box's edges.
         colour: a matplotlib colour, see the palette.
-        label: written at the top inside the box.
+        label: written inside the box, at its top.
         dashed: draw the outline dashed, for what is predicted or hidden.
 
     Example:
@@ -54,10 +54,10 @@ def draw_box(
 
 
 def draw_frame(axes: "Axes3D", centre_mm: PointMm, size_mm: PointMm, colour: str, dashed: bool = False) -> None:
-    """Draws the twelve edges of a box in space, on axes with ``projection="3d"``.
+    """Draws the twelve edges of a box in 3D, on axes with ``projection="3d"``.
 
     Args:
-        axes: in mm of the body frame; see `frame_space` for their limits.
+        axes: in mm of the body frame; `frame_space` sets their limits.
         centre_mm: centre of the box.
         size_mm: lengths of the box's edges.
         colour: a matplotlib colour, see the palette.
@@ -84,7 +84,7 @@ def draw_frame(axes: "Axes3D", centre_mm: PointMm, size_mm: PointMm, colour: str
 
 
 def frame_space(axes: "Axes3D", low_mm: PointMm, high_mm: PointMm) -> None:
-    """Sets the limits of axes in space, all at one scale, the patient's right on the left as on slices."""
+    """Sets the limits of 3D axes, all at one scale, the patient's right on the left as on slices."""
     axes.set_xlim(high_mm[0], low_mm[0])
     axes.set_ylim(low_mm[1], high_mm[1])
     axes.set_zlim(low_mm[2], high_mm[2])

@@ -1,7 +1,7 @@
-"""New figures that belong to no window and to no global state, so that they can be made in any process and thread."""
+"""Figures without a window and without global state, so that any process and thread can draw them."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 DPI = 100
 
 GREYS = 128
-"""Greys that a saved picture keeps, and as many colours: enough for a scan and a few inks, at a third of the bytes."""
+"""Grey levels kept in a saved picture, and as many colours: enough for a scan and a few line colours, a third of the bytes."""
 
 
 def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
-    """Returns an empty figure of the given size that lays out its own contents.
+    """Returns an empty figure of the given size with constrained layout.
 
     Args:
         width_px: width in pixels of the saved picture.
@@ -31,13 +31,14 @@ def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
 
 
 def to_png(figure: "Figure") -> bytes:
-    """Returns a figure as a small PNG file."""
+    """Returns a figure as a PNG file with a palette of greys and colours."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png")
-    rgb = np.asarray(Image.open(raw).convert("RGB"))
-    # Greys and colours apart: in one palette for both, thin arrows would lose their colour, or the scan would gain one.
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()  # savefig would draw twice, with the same pixels
+    rgb = np.asarray(canvas.buffer_rgba())[..., :3]
+    # Greys and colours are quantised separately: in one palette, thin arrows would fade or the scan would be tinted.
     coloured = (rgb != rgb[..., :1]).any(axis=-1)
     index = rgb[..., 0] // (256 // GREYS)
     palette = np.repeat(np.linspace(0, 255, GREYS).round().astype(np.uint8), 3).tolist()
@@ -49,6 +50,7 @@ def to_png(figure: "Figure") -> bytes:
         palette += (inks.getpalette() or [])[: 3 * (256 - GREYS)]
     image = Image.fromarray(index)
     image.putpalette(palette)
+    small = io.BytesIO()
     image.save(small, format="png", optimize=True)
     return small.getvalue()
 

@@ -17,7 +17,7 @@ _LINES = ("-", "--", ":")
 
 
 def curves_over_share(
-    axes: "Axes", curves: Mapping[str, Mapping[float, Interval]], what: str, steps_back: Sequence[str] = ()
+    axes: "Axes", curves: Mapping[str, Mapping[float, Interval]], what: str, grey: Sequence[str] = ()
 ) -> None:
     """Draws one curve per method over the share of the labels, with its intervals.
 
@@ -25,28 +25,28 @@ def curves_over_share(
         axes: empty axes.
         curves: for each name the mean and interval at each share, above 0 and at most 1.
         what: the quantity, with its unit.
-        steps_back: names of what the others are measured by; drawn in grey.
+        grey: names of references, which are drawn in grey.
     """
     shares = sorted({share for curve in curves.values() for share in curve})
-    others = [name for name in curves if name not in steps_back]
-    behind = [name for name in curves if name in steps_back]
+    methods = [name for name in curves if name not in grey]
+    references = [name for name in curves if name in grey]
     for name, curve in curves.items():
-        if name in behind:
-            colour, mark, line = GREY, ".", _LINES[behind.index(name) % len(_LINES)]
+        if name in references:
+            colour, mark, line = GREY, ".", _LINES[references.index(name) % len(_LINES)]
         else:
-            number = others.index(name)
+            number = methods.index(name)
             colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number // len(_COLOURS) % len(_MARKS)]
             line = "-"
-        # A little apart, so that the bars of several curves do not hide each other.
-        aside = 1 + 0.02 * (list(curves).index(name) - (len(curves) - 1) / 2)
-        at = [share * aside for share in sorted(curve)]
+        # Slightly apart, so that the error bars of several curves do not hide each other.
+        shift = 1 + 0.02 * (list(curves).index(name) - (len(curves) - 1) / 2)
+        at = [share * shift for share in sorted(curve)]
         means = [curve[share][0] for share in sorted(curve)]
-        reach = [[curve[share][0] - curve[share][1] for share in sorted(curve)],
-                 [curve[share][2] - curve[share][0] for share in sorted(curve)]]  # fmt: skip
+        lengths = [[curve[share][0] - curve[share][1] for share in sorted(curve)],
+                   [curve[share][2] - curve[share][0] for share in sorted(curve)]]  # fmt: skip
         axes.errorbar(
             at,
             means,
-            reach,
+            lengths,
             color=colour,
             marker=mark,
             linestyle=line,
@@ -57,6 +57,8 @@ def curves_over_share(
             label=name,
         )
     axes.set_xscale("log")
+    if len(shares) == 1:  # by default the curves of a single share would be spread over the whole width
+        axes.set_xlim(shares[0] / 1.5, shares[0] * 1.5)
     axes.set_xticks(shares, [f"{100 * share:.3g} %" for share in shares])
     axes.minorticks_off()
     axes.set_xlabel("share of the labels", fontsize=9)
@@ -70,7 +72,7 @@ def dots_with_intervals(
     rows: Sequence[tuple[str, Interval]],
     what: str,
     line: float | None = None,
-    steps_back: Sequence[str] = (),
+    grey: Sequence[str] = (),
 ) -> None:
     """Draws one row per method: its mean and interval, with the number beside it.
 
@@ -78,11 +80,11 @@ def dots_with_intervals(
         axes: empty axes.
         rows: from top to bottom.
         what: the quantity, with its unit.
-        line: a level to compare with, for example chance.
-        steps_back: names that are rivals; drawn in grey.
+        line: a level to compare with, such as chance.
+        grey: names of references, which are drawn in grey.
     """
     for place, (name, (mean, low, high)) in enumerate(rows):
-        colour = GREY if name in steps_back else BLUE
+        colour = GREY if name in grey else BLUE
         axes.errorbar(
             [mean], [place], xerr=[[mean - low], [high - mean]], color=colour, marker="o", capsize=3, linewidth=1.6
         )

@@ -1,7 +1,7 @@
 """Colours by role, from the Okabe-Ito palette, which people with the common colour-vision deficiencies can tell apart.
 
-Source: Okabe and Ito, *Color Universal Design*, 2008. The grey for trivial rivals is ours: what is trivial should
-step back.
+Source: Okabe and Ito, *Color Universal Design*, 2008. The grey for baselines is ours: they
+stay in the background.
 """
 
 BLACK = "#000000"
@@ -15,16 +15,16 @@ PURPLE = "#CC79A7"
 GREY = "#8C8C8C"
 
 TRUE = SKY_BLUE
-"""What is so: true gaps, true routes. Bright enough for dark scans and dark enough for white paper."""
+"""The truth: true gaps, true routes. Bright enough for dark scans and dark enough for white paper."""
 
 PREDICTED = ORANGE
-"""What the model says."""
+"""What the model predicts."""
 
 MISSED = VERMILION
-"""What lies between the truth and the prediction."""
+"""The error: from the truth to the prediction."""
 
-TRIVIAL = GREY
-"""What a predictor without any understanding reaches."""
+BASELINE = GREY
+"""What a baseline reaches."""
 
 NEAR = GREEN
 """Parts of two views that face each other."""

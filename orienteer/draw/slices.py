@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PLANES = ("sagittal", "coronal", "axial")
-"""What a slice across each array axis is called."""
+"""Name of a slice across each array axis."""
 
 SIDES = (("L", "R"), ("P", "A"), ("F", "H"))
 """The side of the body at the low and at the high end of each array axis (posterior, anterior, foot, head)."""
 
 PointMm = Sequence[float] | Num[np.ndarray, " 3"]
-"""A place or a size in mm in the body frame."""
+"""A point or a size in mm in the body frame."""
 
 Volume = Shaped[np.ndarray, "size0 size1 size2"]
 """The voxels of a scan or of a view, in array order."""
@@ -55,12 +55,12 @@ def show_slice(
     """Draws one grey slice of ``volume`` on ``axes``, in mm of the body frame, named and with its sides marked.
 
     Args:
-        axes: where to draw; later boxes and arrows go on the same axes.
+        axes: where to draw; boxes and arrows can be drawn on the same axes later.
         volume: voxels in array order (RAS).
         axis: the axis that the slice is cut across: 0 sagittal, 1 coronal, 2 axial.
         at_vox: index of the slice along ``axis``, or a voxel (three indices) that the slice passes through.
         spacing_mm: voxel size.
-        origin_mm: place of the middle of voxel 0.
+        origin_mm: centre of voxel 0.
         limits: values shown as black and as white; by default the range of the whole volume.
 
     Raises:
@@ -114,7 +114,7 @@ def three_slices(
         volume: voxels in array order (RAS).
         at_vox: the voxel that all three slices pass through.
         spacing_mm: voxel size.
-        origin_mm: place of the middle of voxel 0.
+        origin_mm: centre of voxel 0.
         limits: values shown as black and as white; by default the range of the whole volume.
 
     Returns:
@@ -122,22 +122,22 @@ def three_slices(
     """
     extent = np.array(volume.shape) * np.array(spacing_mm)
     widths = [float(extent[in_plane(axis)[0]]) for axis in range(3)]
-    every = list(figure.subplots(1, 3, width_ratios=widths))
+    panels = list(figure.subplots(1, 3, width_ratios=widths))
     limits = limits or _range(volume)
-    for axis, axes in enumerate(every):
+    for axis, axes in enumerate(panels):
         show_slice(axes, volume, axis, at_vox, spacing_mm, origin_mm, limits)
-    return every
+    return panels
 
 
 def write_on_scan(axes: "Axes", text: str, place: tuple[float, float], colour: str, above: bool = True) -> None:
-    """Writes a word at a place of a slice, black on a coloured tag, so that it can be read on any tissue.
+    """Writes a label at a point of a slice, black on a coloured tag, legible on any tissue.
 
     Args:
         axes: axes of a slice that is already drawn.
         text: what to write.
-        place: where, in mm along the two axes of the slice.
+        place: the point, in mm along the two axes of the slice.
         colour: colour of the tag.
-        above: put the tag above the place; below otherwise.
+        above: put the tag above the point, otherwise below.
     """
     share, _ = axes.transAxes.inverted().transform(axes.transData.transform(place))
     axes.annotate(
@@ -145,7 +145,7 @@ def write_on_scan(axes: "Axes", text: str, place: tuple[float, float], colour: s
         place,
         xytext=(0, 4 if above else -4),
         textcoords="offset points",
-        # Near a border the tag grows inwards, so that it stays on the scan.
+        # Near a border the tag extends inwards, so that it stays on the scan.
         horizontalalignment="left" if share < 0.25 else "right" if share > 0.75 else "center",
         verticalalignment="bottom" if above else "top",
         color="black",
@@ -156,7 +156,7 @@ def write_on_scan(axes: "Axes", text: str, place: tuple[float, float], colour: s
 
 
 def _edges(shape: tuple[int, ...], spacing_mm: TripleMm, origin_mm: PointMm) -> tuple[list[float], list[float]]:
-    # The picture's borders are the outer faces of the first and last voxels, half a voxel outside their middles.
+    # The picture's borders are the outer faces of the first and last voxels, half a voxel outside their centres.
     low = [float(origin_mm[a]) - spacing_mm[a] / 2 for a in range(3)]
     return low, [low[a] + shape[a] * spacing_mm[a] for a in range(3)]
 

@@ -1,0 +1,1 @@
+"""The explorer: a page in the browser on which a person points at places of a scan and sees a run's predictions."""

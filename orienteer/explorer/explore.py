@@ -1,4 +1,4 @@
-"""``orienteer explore``: opens a run and a scan or two, and serves the page about them on this machine."""
+"""`explore`: opens a run and one or two scans, and serves the page about them on this machine."""
 
 import secrets
 import sys
@@ -18,9 +18,9 @@ def explore(
     checkpoint: Literal["last", "best"] = "last",
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
-    """Opens a page in the browser on which you point at places of a scan and see what the model says about them.
+    """Opens a page in the browser on which you point at places of a scan and see the model's predictions.
 
-    It serves this machine only, under an address with a random token, until Ctrl-C.
+    The page is served to this machine only, under an address with a random token, until Ctrl-C.
 
     Args:
         run: a folder that `orienteer pretrain` made.
@@ -38,20 +38,20 @@ def explore(
     paths = (scan,) if isinstance(scan, str) else tuple(scan)
     if not 1 <= len(paths) <= 2:
         raise InputError("scan", wanted="one scan, or two to compare", got=str(len(paths)), do="give --scan FILE")
-    from orienteer.explorer.answers import Explorer
-    from orienteer.explorer.scan import open_scan
+    from orienteer.explorer.explorer import Explorer
+    from orienteer.explorer.open_scan import open_scan
     from orienteer.explorer.server import HOST, make_app, running
     from orienteer.runs.loaded import load_run
 
     loaded = load_run(run, checkpoint, device)
     explorer = Explorer(loaded, *(open_scan(path, loaded) for path in paths))
-    for which in explorer.scans.values():
-        for warning in which.warnings:
-            print(f"{which.name}: {warning}", file=sys.stderr)
+    for opened in explorer.scans.values():
+        for warning in opened.warnings:
+            print(f"{opened.name}: {warning}", file=sys.stderr)
     token = secrets.token_urlsafe(24)
-    with running(make_app(explorer, token), port) as taken:
-        address = f"http://{HOST}:{taken}/?token={token}"
-        print(f"The explorer is at {address}\nCtrl-C ends it.", flush=True)
+    with running(make_app(explorer, token), port) as actual_port:
+        address = f"http://{HOST}:{actual_port}/?token={token}"
+        print(f"The explorer is at {address}\nPress Ctrl-C to stop.", flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         explorer.prepare()

@@ -1,40 +1,30 @@
-"""One scan as the explorer holds it: prepared like the run's own scans, whole in memory, with places for views."""
+"""An open scan: prepared like the scans of the run, whole in memory, with views at any point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int16
 from torch import Tensor
 
-from orienteer.errors import InputError, ScanError
-from orienteer.runs.loaded import LoadedRun
+from orienteer.errors import InputError
 from orienteer.scans.body import BodyMap
-from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
-from orienteer.scans.prepare_scan import prepare_scan
-from orienteer.scans.read import header
-from orienteer.scans.source import ScanSource, Selection
 from orienteer.types import Triple, TripleMm
-from orienteer.views.sample import can_hold
-
-COARSER = 2.0
-"""A scan whose voxels are longer than this many times the run's is worth a warning: it shows less than the model knew."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A view at a point that somebody asked for.
+    """A view at a point.
 
     Attributes:
         asked_mm: the point.
         start_vox: first voxel of the view.
-        centre_mm: middle of the view. Views lie on whole voxels and wholly inside the scan, so this is not quite ``asked_mm``.
-        low_mm: low corner of the view, outer edge of its voxels.
+        centre_mm: centre of the view; not quite ``asked_mm``, as views start at whole voxels and stay inside the scan.
+        low_mm: low corner of the view, at the outer edge of its voxels.
         high_mm: high corner.
-        body_share: how much of the view is body, 0 to 1.
+        body_share: share of the view that is body, 0 to 1.
     """
 
     asked_mm: TripleMm
@@ -46,7 +36,7 @@ class Place:
 
     @property
     def moved_mm(self) -> float:
-        """How far the middle of the view is from the point that was asked for, mm."""
+        """Distance of the centre of the view from the point, mm."""
         return float(np.linalg.norm(np.subtract(self.centre_mm, self.asked_mm)))
 
 
@@ -55,14 +45,14 @@ class OpenScan:
     """A prepared scan in memory.
 
     Attributes:
-        name: file name, how the page calls it.
+        name: file name.
         stored: normalised voxels times 1000.
         body: where the body is, in blocks.
         spacing_mm: voxel size.
-        origin_mm: body-frame place of the middle of voxel 0.
+        origin_mm: centre of voxel 0 in the body frame.
         modality: ``CT`` or ``MR``.
         value_range: the scan's own values (HU for CT) that became -1 and 1.
-        warnings: what a person should know before trusting answers about this scan.
+        warnings: reasons why predictions on this scan may be wrong.
     """
 
     name: str
@@ -82,7 +72,7 @@ class OpenScan:
 
     @property
     def bounds_mm(self) -> tuple[TripleMm, TripleMm]:
-        """The middles of the first and of the last voxel, mm."""
+        """The centres of the first and of the last voxel, mm."""
         last = np.array(self.origin_mm) + (np.array(self.shape_vox) - 1) * self.spacing_mm
         return self.origin_mm, _triple_mm(last)
 
@@ -90,7 +80,7 @@ class OpenScan:
         """Returns the view nearest to a point, on whole voxels and inside the scan.
 
         Raises:
-            InputError: the point is no place: not three finite numbers, or outside the scan.
+            InputError: not three finite numbers, or a point outside the scan.
         """
         low, high = self.bounds_mm
         half = np.array(self.spacing_mm) / 2
@@ -103,8 +93,8 @@ class OpenScan:
         ):
             raise InputError(
                 "point",
-                wanted=f"three numbers in mm from {_words(low)} to {_words(high)}, inside {self.name}",
-                got=_words(point_mm),
+                wanted=f"three numbers in mm from {in_words(low)} to {in_words(high)}, inside {self.name}",
+                got=in_words(point_mm),
                 do="choose a point in the scan",
             )
         first = np.rint((point - self.origin_mm) / self.spacing_mm - (np.array(size_vox) - 1) / 2).astype(int)
@@ -127,7 +117,7 @@ class OpenScan:
         )
 
     def body_share(self, start: Triple, size_vox: Triple) -> float:
-        """Returns how much of a view is body, 0 to 1, from the blocks that it touches."""
+        """Returns the share of a view that is body, 0 to 1, from the blocks that it touches."""
         cell = self.body.cell_vox
         blocks = tuple(slice(at // cell, -(-(at + size) // cell)) for at, size in zip(start, size_vox, strict=True))
         return float(self.body.body[blocks].mean()) / 255
@@ -141,90 +131,13 @@ class OpenScan:
         return to_values(self.stored[box])
 
 
-def open_scan(path: str | Path, loaded: LoadedRun) -> OpenScan:
-    """Returns a scan prepared as the run prepared its own.
+def in_words(values: Sequence[float]) -> str:
+    """Returns numbers as a person reads them.
 
-    Args:
-        path: a file, or a folder with one DICOM series.
-        loaded: the run.
-
-    Raises:
-        InputError: no scan there, several scans, one that cannot be read, or one that cannot hold a view.
+    Example:
+        >>> in_words((8.0, 8.0, 2.5))
+        '(8, 8, 2.5)'
     """
-    selection = Selection(frame=loaded.config.frame, modality=loaded.config.modality)
-    source = _only_source(path, selection)
-    arrays = prepare_scan(source, selection, loaded.preparation)
-    size_vox = loaded.policy.view_size
-    assert size_vox is not None
-    shape0, shape1, shape2 = arrays.voxels.shape
-    reason = can_hold((shape0, shape1, shape2), arrays.body, size_vox, min_body_fraction=0.0)
-    if reason is not None:
-        raise ScanError(
-            source.name,
-            step="fit",
-            wanted=f"room for a view of {size_vox} voxels of {arrays.spacing_mm} mm, as this run uses",
-            got=reason,
-            do="choose a larger scan, or a run with smaller views",
-        )
-    return OpenScan(
-        name=source.name,
-        stored=arrays.voxels,
-        body=arrays.body,
-        spacing_mm=arrays.spacing_mm,
-        origin_mm=arrays.origin_mm,
-        modality=arrays.modality,
-        value_range=arrays.value_range,
-        warnings=tuple(_warnings(source, selection, arrays.modality, loaded)),
-    )
-
-
-def _only_source(path: str | Path, selection: Selection) -> ScanSource:
-    sources = discover(path, selection, progress=False).sources
-    if len(sources) > 1:
-        raise InputError(
-            str(path),
-            wanted="one scan",
-            got=f"{len(sources)}, among them {sources[0].name} and {sources[1].name}",
-            do="name one file, or the folder of one DICOM series",
-        )
-    return sources[0]
-
-
-def _warnings(source: ScanSource, selection: Selection, modality: str, loaded: LoadedRun) -> list[str]:
-    found = []
-    known = _training_modalities(loaded)
-    if known and modality not in known:
-        found.append(
-            f"This scan is {modality}; the model was trained on {' and '.join(sorted(known))} only. It may be far off."
-        )
-    own_mm = header(source, selection).spacing_mm
-    assert loaded.preparation.spacing_mm is not None
-    if any(own > COARSER * wanted for own, wanted in zip(own_mm, loaded.preparation.spacing_mm, strict=True)):
-        found.append(
-            f"This scan's voxels are {_words(own_mm)} mm, much longer than the {_words(loaded.preparation.spacing_mm)} mm "
-            "that the model was trained on: it shows less than the model expects."
-        )
-    if source.name in loaded.training.values():
-        found.append(
-            f"A scan of this name was trained on. Held out were, for example, {_some(loaded.validation.values())}."
-        )
-    return found
-
-
-def _training_modalities(loaded: LoadedRun) -> set[str]:
-    """Returns what the run was trained on, or nothing where its store is gone and nobody can tell."""
-    try:
-        with loaded.open_store() as store:
-            return {store.scan(key).modality for key in loaded.training}
-    except InputError:
-        return set() if loaded.config.modality == "auto" else {loaded.config.modality}
-
-
-def _some(names: object) -> str:
-    return ", ".join(sorted(names)[:3])  # type: ignore[call-overload]
-
-
-def _words(values: Sequence[float]) -> str:
     return "(" + ", ".join(f"{float(value):g}" for value in values) + ")"
 
 

@@ -1,27 +1,51 @@
-"""How a run learned: held-out figures over the steps with their trivial rivals, and the same pictures over time."""
+"""Learning curves and pictures over the training steps, read from a run folder."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from orienteer.draw.figures import new_figure, to_png
-from orienteer.draw.markup import Picture
 from orienteer.draw.plots import learning_curves
-from orienteer.runs.plateau import Hint, plateau
+from orienteer.report.metrics import Metric, readable, with_baselines
+from orienteer.runs.plateau import plateau
 
 COLUMNS = 3
 """Curves side by side."""
 
+METRICS_FILE = "metrics.jsonl"
+
+NO_METRICS = {"step", "part", "loss"}
+"""Keys of metrics.jsonl that are not drawn."""
+
 Row = Mapping[str, Any]
+
+Strip = tuple[tuple[int, bytes], ...]
+"""PNG files of the same views at several training steps."""
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Metrics on held-out scans over the training steps.
+
+    Attributes:
+        png: the curves.
+        last: the metrics at the end.
+        hint: in words, when to stop; None if that cannot be determined.
+    """
+
+    png: bytes
+    last: tuple[Metric, ...]
+    hint: str | None
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Returns the lines of metrics.jsonl; a last line that was cut off is left out, a missing file gives none."""
-    file = folder / "metrics.jsonl"
+    """Returns the lines of metrics.jsonl; a truncated last line is skipped, a missing file has no lines."""
+    file = folder / METRICS_FILE
     rows = []
     for line in file.read_text().splitlines() if file.is_file() else ():
         try:
@@ -31,87 +55,39 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def rivals_of(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Returns the trivial rivals of each figure: their values by the rival's name.
-
-    Example:
-        >>> rivals_of({"gap_error_mm": 12.0, "gap_error_mm_trivial": 125.0, "closure_error_mm": 4.0})
-        {'gap_error_mm': {'trivial': 125.0}, 'closure_error_mm': {}}
-    """
-    own = [key for key in figures if not any(key.startswith(f"{other}_") for other in figures)]
-    return {
-        key: {other.removeprefix(f"{key}_"): value for other, value in figures.items() if other.startswith(f"{key}_")}
-        for key in own
-    }
-
-
-def in_person_units(key: str, value: float) -> tuple[str, float, str]:
-    """Returns a figure's name in words, its value and its unit, as a person reads them.
-
-    Example:
-        >>> in_person_units("near_far_accuracy", 0.984), in_person_units("gap_error_mm", 12.0)
-        (('near far accuracy', 98.4, '%'), ('gap error', 12.0, 'mm'))
-    """
-    if key.endswith("_mm"):
-        return key.removesuffix("_mm").replace("_", " "), value, "mm"
-    if key.endswith(("_accuracy", "_share")):
-        return key.replace("_", " "), 100 * value, "%"
-    return key.replace("_", " "), value, ""
-
-
-def draw_curves(rows: Sequence[Row]) -> Picture | None:
-    """Returns the held-out figures over the steps, each with its trivial rivals as level lines; None where none are."""
+def draw_curves(rows: Sequence[Row]) -> LearningCurves | None:
+    """Returns the held-out metrics over the steps, with the levels of their baselines; None if there are none."""
     heldout = [row for row in rows if row.get("part") == "heldout"]
     if not heldout:
         return None
-    last = {key: value for key, value in heldout[-1].items() if key not in ("step", "part", "loss")}
-    known = rivals_of(last)
-    figure = new_figure(1300, 330 * -(-len(known) // COLUMNS))
-    panels = np.atleast_1d(figure.subplots(-(-len(known) // COLUMNS), COLUMNS)).ravel()
+    last = with_baselines({key: value for key, value in heldout[-1].items() if key not in NO_METRICS})
+    lines = -(-len(last) // COLUMNS)
+    figure = new_figure(1300, 330 * lines)
+    panels = np.atleast_1d(figure.subplots(lines, COLUMNS)).ravel()
     steps = np.array([row["step"] for row in heldout], float)
-    for axes, (key, rivals) in zip(panels, known.items(), strict=False):
-        name, _, unit = in_person_units(key, 0.0)
-        curve = np.array([in_person_units(key, row.get(key, float("nan")))[1] for row in heldout])
-        lines = {rival: in_person_units(key, value)[1] for rival, value in rivals.items()}
-        learning_curves(axes, steps, {name: curve}, lines, unit)
-    for axes in panels[len(known) :]:
+    for axes, metric in zip(panels, last, strict=False):
+        curve = np.array([readable(metric.key, row.get(metric.key, float("nan")))[1] for row in heldout])
+        learning_curves(axes, steps, {metric.name: curve}, metric.baselines, metric.unit)
+    for axes in panels[len(last) :]:
         axes.set_visible(False)
-    words = _words(last, known, plateau([int(row["step"]) for row in heldout], [row["loss"] for row in heldout]))
-    return Picture("Learning curves", *words, to_png(figure))
+    hint = plateau([int(row["step"]) for row in heldout], [row["loss"] for row in heldout])
+    return LearningCurves(to_png(figure), tuple(last), hint.words if hint else None)
 
 
-def over_time(folder: Path) -> dict[str, list[tuple[int, bytes]]]:
-    """Returns the pictures of the first, a middle and the last validation, with their steps, by task and scan.
+def over_time(folder: Path) -> dict[str, Strip]:
+    """Returns the pictures of the first, a middle and the last validation with their steps, by task and scan.
 
-    All of them show the same held-out views, so that what changes is what was learned. A run that drew no pictures has
-    none.
+    All of them show the same held-out views. A run without pictures has none.
     """
-    found: dict[str, dict[int, Path]] = {}
+    files: dict[str, dict[int, Path]] = {}
     for path in sorted((folder / "pictures").glob("step_*.png")):
-        named = re.fullmatch(r"step_(\d+)_(.+?)(?:_scan_(\d+))?", path.stem)
-        if named:
-            name = named[2] if named[3] is None else f"{named[2]}, scan {named[3]}"
-            found.setdefault(name, {})[int(named[1])] = path
+        match = re.fullmatch(r"step_(\d+)_(.+?)(?:_scan_(\d+))?", path.stem)
+        if match:
+            name = match[2] if match[3] is None else f"{match[2]}, scan {match[3]}"
+            files.setdefault(name, {})[int(match[1])] = path
     strips = {}
-    for name, pictures in sorted(found.items()):
+    for name, pictures in sorted(files.items()):
         steps = sorted(pictures)
         chosen = sorted({steps[0], steps[len(steps) // 2], steps[-1]})
-        strips[name] = [(step, pictures[step].read_bytes()) for step in chosen]
+        strips[name] = tuple((step, pictures[step].read_bytes()) for step in chosen)
     return strips
-
-
-def _words(last: Mapping[str, float], known: Mapping[str, Mapping[str, float]], hint: Hint | None) -> tuple[str, str]:
-    said = []
-    for key, rivals in known.items():
-        name, value, unit = in_person_units(key, last[key])
-        others = ", ".join(f"{rival} {in_person_units(key, level)[1]:.3g}" for rival, level in rivals.items())
-        said.append(f"{name} {value:.3g} {unit}".strip() + (f" ({others})" if others else ""))
-    text = (
-        "Each curve is one figure on scans that the model was not trained on, measured on the same views every time. "
-        "The grey lines are trivial rivals: what one reaches without any sense of space. A curve that stays at its grey "
-        "line has learned nothing; one that has become level will gain little from more steps. At the end: "
-        + "; ".join(said)
-        + "."
-        + (f" When to stop: {hint.words}." if hint is not None else "")
-    )
-    return text, "Curves of the held-out figures over the training steps. At the end: " + "; ".join(said) + "."

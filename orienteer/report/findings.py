@@ -1,50 +1,58 @@
-"""What was found about a run and its scans, before it is put into words: the content of a report."""
+"""The findings of a report as numbers: what was measured on each scan, and what the run's own scans look like."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from orienteer.draw.markup import Picture
-from orienteer.report.scan_errors import ScanFigures, standing
-from orienteer.report.trust import FALSE_ALARMS, Verdict, Witness, rank_correlation
+from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, Verdict
+from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.pictures import Picture
 from orienteer.runs.loaded import LoadedRun
 
-ENOUGH_OWN = 10
-"""Among fewer scans there is no saying where another one stands."""
+ENOUGH_SCANS = 10
+"""With fewer scans to compare with, no percentiles are given."""
 
 
 @dataclass(frozen=True)
 class ObservedScan:
-    """One scan that the model looked at.
+    """One scan that the model was applied to.
 
     Attributes:
-        figures: what was measured.
-        verdict: whether its header is believed; None where the run cannot say.
+        measurement: what was measured.
+        verdict: whether its header fits its anatomy; None if the run cannot judge headers.
         notes: what a reader must know about it, in sentences (another modality, coarser voxels).
-        pictures: drawn for the first scans only.
-        placed: where its error and closure stand among those of the run's own scans, 0 (least) to 1.
+        pictures: of the predictions, for the first scans only.
+        percentiles: share of the run's scans with a smaller ``error`` and with a smaller ``closure``, 0 to 1; a key is
+            missing where that cannot be determined.
     """
 
-    figures: ScanFigures
+    measurement: ScanMeasurement
     verdict: Verdict | None
     notes: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
-    placed: Mapping[str, float] | None = None
+    percentiles: Mapping[str, float] | None = None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether its header does not fit its anatomy."""
+        return self.verdict is not None and self.verdict.flagged
+
+    def is_large(self, name: str) -> bool:
+        """Returns whether its ``error`` or ``closure`` is above that of 95 % of the run's scans."""
+        return (self.percentiles or {}).get(name, 0.0) > 1 - FALSE_ALARMS
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells.
+    """Everything that a report shows.
 
     Attributes:
         loaded: the run.
-        scans: the scans that were observed.
+        scans: the scans that the model was applied to.
         new: whether they are new scans; else they are the run's own held-out ones.
         left_out: scans that could not be used, with the reason.
-        own: figures on scans of the run itself, by which others are judged.
-        witness: what sound scans look like.
-        demonstration: copies of one scan with a spoiled header.
+        own: measurements of the run's own scans, to compare others with.
+        header_check: what headers are judged by; None if they cannot be judged.
+        demonstration: copies of one scan with a faulty header.
         notes: what a reader must know about the whole report.
     """
 
@@ -52,64 +60,40 @@ class Findings:
     scans: tuple[ObservedScan, ...]
     new: bool
     left_out: Mapping[str, str]
-    own: tuple[ScanFigures, ...]
-    witness: Witness | None
+    own: tuple[ScanMeasurement, ...]
+    header_check: HeaderCheck | None
     demonstration: tuple[ObservedScan, ...]
     notes: tuple[str, ...]
 
     @property
-    def heldout(self) -> tuple[ScanFigures, ...]:
+    def heldout(self) -> tuple[ScanMeasurement, ...]:
         """The run's own scans that it was not trained on."""
-        return tuple(figures for figures in self.own if figures.key in self.loaded.validation)
+        return tuple(scan for scan in self.own if scan.key in self.loaded.validation)
+
+    @property
+    def predicts_gaps(self) -> bool:
+        """Whether the run predicts how far apart views are."""
+        return any(scan.measurement.error_mm is not None for scan in self.scans)
 
 
-@dataclass(frozen=True)
-class Correlation:
-    """How closure error goes with true error.
-
-    Attributes:
-        scans: Spearman's rank correlation over scans; None where it cannot be had.
-        scan_count: number of scans behind it.
-        sets: the same over single view sets.
-        set_count: number of view sets behind it.
-    """
-
-    scans: float | None
-    scan_count: int
-    sets: float | None
-    set_count: int
-
-
-def closure_correlation(scans: Sequence[ScanFigures]) -> Correlation | None:
-    """Returns how closure goes with true error over scans with sound headers; None if no closure was measured."""
-    pairs = [(scan.set_closures_mm, scan.set_errors_mm) for scan in scans if scan.set_closures_mm is not None]
-    if not pairs:
-        return None
-    over_scans = rank_correlation([float(c.mean()) for c, _ in pairs], [float(e.mean()) for _, e in pairs])
-    closures, errors = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    return Correlation(over_scans, len(pairs), rank_correlation(closures.tolist(), errors.tolist()), len(closures))
-
-
-def placed_among(figures: ScanFigures, own: Sequence[ScanFigures]) -> dict[str, float]:
-    """Returns where a scan's error and closure stand among those of other scans; itself does not count."""
-    others = [other for other in own if other.key != figures.key]
-    placed = {}
-    for name, value in (("error", figures.error_mm), ("closure", figures.closure_mm)):
+def percentiles_among(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, float]:
+    """Returns the percentiles of a scan's error and closure among the run's scans, leaving out the scan itself."""
+    others = [other for other in own if other.key != scan.key]
+    percentiles = {}
+    for name, value in (("error", scan.error_mm), ("closure", scan.closure_mm)):
         known = [getattr(other, f"{name}_mm") for other in others]
         known = [number for number in known if number is not None]
-        if value is not None and len(known) >= ENOUGH_OWN:
-            placed[name] = standing(value, known)
-    return placed
+        if value is not None and len(known) >= ENOUGH_SCANS:
+            percentiles[name] = percentile(value, known)
+    return percentiles
 
 
-def flags(scan: ObservedScan) -> tuple[str, ...]:
-    """Returns what is wrong with a scan, each in a few words, the header first."""
-    found = []
-    if scan.verdict is not None and scan.verdict.fault is not None:
-        found.append(f"header: looks {scan.verdict.fault.name}")
-    if scan.verdict is not None and not scan.verdict.recognised:
-        found.append("not recognised: unlike the run's scans, or a header with a fault that was not tried")
-    for name, words in (("error", "larger error"), ("closure", "larger closure error")):
-        if (scan.placed or {}).get(name, 0.0) > 1 - FALSE_ALARMS:
-            found.append(f"{words} than {100 * (1 - FALSE_ALARMS):.0f} % of the run's own scans")
-    return (*found, *scan.notes)
+def percentile(value: float, others: Sequence[float]) -> float:
+    """Returns the share of ``others`` below ``value``, ties counted half: 0.5 is the median.
+
+    Example:
+        >>> percentile(3.0, [1.0, 2.0, 3.0, 9.0])
+        0.625
+    """
+    below = sum((other < value) + 0.5 * (other == value) for other in others)
+    return below / len(others) if len(others) else float("nan")

@@ -1,4 +1,4 @@
-"""New scans, prepared with a run's own settings, and the reasons why some of them cannot be looked at."""
+"""New scans, prepared with a run's own settings, and the reasons why others cannot be used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +10,18 @@ from orienteer.scans.prepare import prepare
 from orienteer.scans.read import header
 from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.scans.store import Store
+from orienteer.types import TripleMm
 
 COARSER = 1.5
-"""From this ratio of a scan's voxels to the run's on, detail that the model may count on is missing."""
+"""From this ratio of a scan's voxel size to the run's on, detail is missing that the model may need."""
 
 
 @dataclass(frozen=True)
 class NewScans:
-    """Scans that are ready to be looked at.
+    """New scans that are prepared.
 
     Attributes:
-        store: folder of the store that they lie in.
+        store: folder of their store.
         keys: their keys, sorted by name.
         sources: the file of each, by key.
         notes: what a reader must know about their voxels, by key.
@@ -35,47 +36,49 @@ class NewScans:
 
 
 def prepare_new(
-    loaded: LoadedRun, found: Discovery, folder: str | Path, selection: Selection, workers: int | None
+    loaded: LoadedRun, discovery: Discovery, folder: str | Path, selection: Selection, workers: int | None
 ) -> NewScans:
-    """Prepares scans as the run prepared its own; those that cannot be used are named, and the others go on.
+    """Returns new scans, prepared as the run prepared its own; those that cannot be used are listed with the reason.
 
     Args:
         loaded: the run.
-        found: the scans.
+        discovery: the scans.
         folder: store to prepare into.
         selection: frame and modality.
         workers: processes; by default one per core.
     """
-    left_out = {item.name: item.reason for item in found.left_out}
-    if not found.sources:
+    left_out = {item.name: item.reason for item in discovery.left_out}
+    if not discovery.sources:
         return NewScans(Path(folder), (), {}, {}, left_out)
-    report = prepare(found, folder, selection, loaded.preparation, workers)
+    report = prepare(discovery, folder, selection, loaded.preparation, workers)
     left_out |= {failure.name: f"{failure.step}: {failure.reason}" for failure in report.failures}
     left_out |= {copy.name: f"the same scan as {copy.original}" for copy in report.duplicates}
+    spacing_mm = _spacing_mm(loaded)
     with Store.open(folder) as store:
         usable = usable_scans(store, report.keys, loaded.policy, shown=False)
         names = {key: store.scan(key).name for key in report.keys}
-    left_out |= {names[key]: _too_small(reason, loaded) for key, reason in usable.too_small.items()}
+    left_out |= {
+        names[key]: f"{reason} (at the run's {_times(spacing_mm)} mm)" for key, reason in usable.too_small.items()
+    }
     keys = tuple(sorted(usable.keys, key=lambda key: names[key]))
-    by_name = {source.name: source for source in found.sources}
-    # A store that was there before may know a scan by another name than it has now.
+    by_name = {source.name: source for source in discovery.sources}
+    # An existing store may have a scan under a name that it no longer has.
     sources = {key: by_name[names[key]] for key in keys if names[key] in by_name}
-    notes = {key: _voxel_notes(source, selection, loaded) for key, source in sources.items()}
+    notes = {key: _voxel_notes(source, selection, spacing_mm) for key, source in sources.items()}
     return NewScans(Path(folder), keys, sources, notes, left_out)
 
 
-def _voxel_notes(source: ScanSource, selection: Selection, loaded: LoadedRun) -> tuple[str, ...]:
-    assert loaded.config.spacing_mm is not None
-    spacing = header(source, selection).spacing_mm
-    if not any(own > COARSER * run for own, run in zip(spacing, loaded.config.spacing_mm, strict=True)):
+def _voxel_notes(source: ScanSource, selection: Selection, run_mm: TripleMm) -> tuple[str, ...]:
+    scan_mm = header(source, selection).spacing_mm
+    if not any(native > COARSER * wanted for native, wanted in zip(scan_mm, run_mm, strict=True)):
         return ()
-    native, wanted = _by(spacing), _by(loaded.config.spacing_mm)
-    return (f"voxels of {native} mm, coarser than the {wanted} mm that the run sees: detail is missing",)
+    return (f"voxels of {_times(scan_mm)} mm, coarser than the {_times(run_mm)} mm of the run: detail is missing",)
 
 
-def _too_small(reason: str, loaded: LoadedRun) -> str:
-    return f"{reason} (at the run's {_by(loaded.config.spacing_mm or ())} mm)"
+def _spacing_mm(loaded: LoadedRun) -> TripleMm:
+    assert loaded.preparation.spacing_mm is not None
+    return loaded.preparation.spacing_mm
 
 
-def _by(lengths: tuple[float, ...]) -> str:
-    return " x ".join(f"{length:.3g}" for length in lengths)
+def _times(lengths_mm: TripleMm) -> str:
+    return " x ".join(f"{length:.3g}" for length in lengths_mm)

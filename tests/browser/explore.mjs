@@ -1,4 +1,4 @@
-// node run.mjs explore.mjs ADDRESS FOLDER: works through the explorer's page and returns what it shows.
+// node run.mjs explore.mjs ADDRESS FOLDER: goes through the explorer's page and returns what it shows.
 //
 // Scans are opened with sides as in test_browser.py. Pictures of the page go to FOLDER.
 const text = (page, id) => page.locator(`#${id}`).innerText();
@@ -54,9 +54,9 @@ export default async function ({ page, context, args, check }) {
   out.route_words = await text(page, "route");
   out.heat = await page.evaluate(() => Object.fromEntries(Object.entries(state.heat).map(([which, { answer, values }]) =>
     [which, { shape: answer.shape, values: [...values] }])));
-  out.same = await page.evaluate(() => ({ ...document.getElementById("same-said").dataset }));
-  out.same_words = await text(page, "same-said");
-  out.ms = await page.evaluate(() => Object.fromEntries(["gaps", "likeness", "same"].map((id) => [id, Number(document.getElementById(id).dataset.ms)])));
+  out.same = await page.evaluate(() => ({ ...document.getElementById("same-text").dataset }));
+  out.same_words = await text(page, "same-text");
+  out.ms = await page.evaluate(() => Object.fromEntries(["gaps", "similarity", "same"].map((id) => [id, Number(document.getElementById(id).dataset.ms)])));
   // What is drawn: nodes and edges of the route, read back from NiiVue, and where NiiVue holds the scan to be.
   out.drawn = await page.evaluate(() => state.viewers.first.nv.meshes.map((mesh) => ({
     name: mesh.name, nodes: mesh.nodes.map(({ x, y, z }) => [x, y, z]), edges: mesh.edges.map(({ first, second }) => [first, second]) })));
@@ -65,7 +65,7 @@ export default async function ({ page, context, args, check }) {
   await page.waitForTimeout(300);
   await page.screenshot({ path: `${folder}/explore.png` });
   const canvas = await page.locator("#first").screenshot();
-  out.canvas_bytes = canvas.length; // a black canvas packs into next to nothing
+  out.canvas_bytes = canvas.length; // a black canvas compresses to almost nothing
 
   // The overlay's opacity changes what is drawn.
   await page.locator("#opacity").fill("0");
@@ -80,7 +80,7 @@ export default async function ({ page, context, args, check }) {
   out.keys = await page.evaluate((from) => state.points[3].map((value, axis) => value - from[axis]), before);
   await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 6);
 
-  // Wrong numbers get a word and change nothing.
+  // Invalid numbers give a message and change nothing.
   await page.locator("#mm1").fill("far away");
   await page.keyboard.press("Enter");
   out.wrong = [await text(page, "status"), await page.locator("#mm1").getAttribute("aria-invalid"), (await shown(page)).points.length];
@@ -93,9 +93,9 @@ export default async function ({ page, context, args, check }) {
   await other.close();
   for (let left = 4; left > 0; left--) await page.getByRole("button", { name: `Remove point ${left}` }).click();
   out.emptied = await page.evaluate(() => ({ points: state.points.length, gaps: document.getElementById("gaps").hidden,
-    likeness: document.getElementById("likeness").hidden, same: document.getElementById("same").hidden }));
+    similarity: document.getElementById("similarity").hidden, same: document.getElementById("same").hidden }));
 
-  // A browser without WebGL2 says so and still answers.
+  // Without WebGL2 the page says so and still answers.
   const blind = await context.newPage();
   await blind.addInitScript(() => { HTMLCanvasElement.prototype.getContext = () => null; });
   await blind.goto(address);
@@ -109,7 +109,7 @@ export default async function ({ page, context, args, check }) {
   await blind.waitForFunction(() => document.querySelectorAll("#rows tr").length === 1);
   await blind.close();
 
-  // A wrong token is told, a phone's width leaves nothing out of sight.
+  // A wrong token is refused; at a phone's width nothing is cut off.
   await page.goto(address.replace(/token=.*/, "token=wrong"));
   out.refused = await page.locator("body").innerText();
   await page.setViewportSize({ width: 390, height: 844 });

@@ -1,4 +1,4 @@
-"""Plots show the numbers that they were given, each beside its trivial rival, and leave no trace in pyplot."""
+"""Plots show the numbers that they were given, each beside its baseline, and do not touch pyplot."""
 
 import subprocess
 import sys
@@ -53,23 +53,23 @@ def test_numbers_stay_readable_on_every_colour() -> None:
             assert abs(paper - (0.0 if text.get_color() == "black" else 1.0)) >= 0.5
 
 
-def test_scatter_shows_model_rival_and_perfect_agreement() -> None:
+def test_scatter_shows_model_baseline_and_perfect_agreement() -> None:
     axes = empty()
     true_mm, predicted_mm = np.array([10.0, 100.0, 190.0]), np.array([20.0, -5.0, 190.0])
     truth_scatter(axes, true_mm, predicted_mm, 100.0)
-    perfect, trivial, model = axes.lines
+    perfect, baseline, model = axes.lines
     assert list(perfect.get_xdata()) == list(perfect.get_ydata())
-    np.testing.assert_array_equal(trivial.get_ydata(), [100.0] * 3)
+    np.testing.assert_array_equal(baseline.get_ydata(), [100.0] * 3)
     np.testing.assert_array_equal(model.get_xdata(), true_mm)
     np.testing.assert_array_equal(model.get_ydata(), predicted_mm)
-    assert words(axes) == ["perfect agreement", "trivial, off by 60 mm", "model, off by 38 mm"]
+    assert words(axes) == ["perfect agreement", "baseline, error 60 mm", "model, error 38 mm"]
     low, high = axes.get_ylim()
     assert low < -5.0
     assert high > 190.0
     assert axes.get_xlim() == axes.get_ylim()
 
 
-def test_scatter_takes_a_rival_with_a_number_for_each_pair() -> None:
+def test_scatter_takes_a_baseline_with_a_number_for_each_pair() -> None:
     axes = empty()
     truth_scatter(axes, np.array([10.0, 20.0]), np.array([10.0, 20.0]), np.array([11.0, 19.0]), quantity="gap")
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), [11.0, 19.0])
@@ -81,16 +81,16 @@ def test_errors_stand_above_the_names_of_their_axes() -> None:
     errors_mm = np.array([[1.0, 0.0, -30.0], [-1.0, 10.0, -50.0], [1.0, -10.0, -40.0]])
     per_axis_error(axes, errors_mm)
     labels = [label.get_text() for label in axes.get_xticklabels()]
-    assert labels == ["left-right\noff by 1 mm", "back-front\noff by 7 mm", "foot-head\noff by 40 mm"]
+    assert labels == ["left-right\nerror 1 mm", "back-front\nerror 7 mm", "foot-head\nerror 40 mm"]
     medians = [line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1]
     assert -40.0 in medians
     assert "mm" in axes.get_ylabel()
 
 
-def test_bars_have_the_height_of_their_figures() -> None:
+def test_bars_have_the_height_of_their_metrics() -> None:
     axes = empty()
-    rivals = {"trivial": {"gap_error_mm": 149.0, "route_error_mm": 150.0}, "histogram": {"gap_error_mm": 101.0}}
-    bars_against(axes, {"gap_error_mm": 41.0, "route_error_mm": 44.0}, rivals)
+    baselines = {"trivial": {"gap_error_mm": 149.0, "route_error_mm": 150.0}, "histogram": {"gap_error_mm": 101.0}}
+    bars_against(axes, {"gap_error_mm": 41.0, "route_error_mm": 44.0}, baselines)
     heights = [[bar.get_height() for bar in group] for group in axes.containers]
     assert heights == [[41.0, 44.0], [149.0, 150.0], [101.0]]
     assert words(axes) == ["model", "trivial", "histogram"]
@@ -99,20 +99,20 @@ def test_bars_have_the_height_of_their_figures() -> None:
     assert 0 < centre.get_x() + centre.get_width() / 2 < 0.5  # the histogram's bar belongs to the first figure
 
 
-def test_bars_without_rivals() -> None:
+def test_bars_without_baselines() -> None:
     axes = empty()
     bars_against(axes, {"closure_error_mm": 12.0}, {})
     assert axes.containers[0][0].get_height() == 12.0
 
 
-def test_curves_and_the_levels_to_get_away_from() -> None:
+def test_curves_and_the_levels_of_baselines() -> None:
     axes = empty()
     steps, curve = np.array([10, 20, 30]), np.array([150.0, np.nan, 40.0])
     learning_curves(axes, steps, {"gap_error_mm": curve}, {"trivial": 149.0})
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), steps)
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), curve)
     assert list(axes.lines[1].get_ydata()) == [149.0, 149.0]
-    assert words(axes) == ["gap error", "trivial"]
+    assert words(axes) == ["gap error", "trivial baseline"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "mm")
 
 

@@ -1,4 +1,4 @@
-"""The page in a real headless Chromium: what it shows is what the Python API says."""
+"""The page in a real headless Chromium: it shows the answers of the Python API."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra explore is not installed")
 pytest.importorskip("uvicorn", reason="the extra explore is not installed")
 
-from orienteer.explorer.answers import Explorer
+from orienteer.explorer.explorer import Explorer
+from orienteer.explorer.nifti import NOTHING
 from orienteer.explorer.server import HOST, make_app, running
-from orienteer.explorer.volume import NOTHING
 from tests.browser.chromium import run_in_chromium, why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -46,11 +46,11 @@ def test_the_route_on_the_page_is_the_models(value: dict[str, Any], explorer: Ex
     route = explorer.gaps(value["route"]["points"]).routes["route"]
     assert value["route"]["end_mm"] == pytest.approx(route.end_miss_mm, abs=1e-4)
     assert float(value["route"]["closure_mm"]) == pytest.approx(route.closure_mm, abs=1e-4)
-    assert f"lies {route.end_miss_mm:.1f} mm beside point 3" in value["route_words"]
+    assert f"the predicted end misses point 3 by {route.end_miss_mm:.1f} mm" in value["route_words"]
     assert value["gap"]["closure_mm"] == "null"
 
 
-def test_likeness_on_the_page_is_the_models(value: dict[str, Any], explorer: Explorer) -> None:
+def test_similarity_on_the_page_is_the_models(value: dict[str, Any], explorer: Explorer) -> None:
     point = value["route"]["points"][2]
     for which in ("first", "second"):
         direct = explorer.heat(point, which).cosine  # type: ignore[arg-type]
@@ -65,11 +65,11 @@ def test_the_same_place_on_the_page_is_the_models(value: dict[str, Any], explore
     direct = explorer.same_place(value["route"]["points"][2])
     np.testing.assert_allclose(json.loads(value["same"]["place"]), direct.place_mm, atol=1e-4)
     assert float(value["same"]["confidence"]) == pytest.approx(direct.confidence)
-    assert f"The way back misses by {direct.way_back_miss_mm:.1f} mm" in value["same_words"]
+    assert f"The way back misses the point by {direct.way_back_miss_mm:.1f} mm" in value["same_words"]
 
 
 def test_it_is_drawn_where_it_is(value: dict[str, Any], explorer: Explorer, seen: dict[str, Any]) -> None:
-    """NiiVue's own nodes and edges, and its own idea of where the scan is."""
+    """NiiVue's nodes and edges, and the affine that it uses."""
     direct = explorer.gaps(value["route"]["points"])
     meshes = {mesh["name"]: mesh for mesh in value["drawn"]}
     centres = [place.centre_mm for place in direct.places]
@@ -95,27 +95,27 @@ def test_keys_move_the_crosshair_in_the_body(value: dict[str, Any], explorer: Ex
     np.testing.assert_allclose(value["keys"], [step, -step, 5 * step], atol=0.5 * step)
 
 
-def test_wrong_numbers_get_a_word(value: dict[str, Any]) -> None:
+def test_invalid_numbers_get_a_message(value: dict[str, Any]) -> None:
     words, invalid, points = value["wrong"]
-    assert words.startswith("front: a number from")
+    assert words.startswith("front: enter a number from")
     assert (invalid, points) == ("true", 4)
 
 
 def test_tabs_do_not_share_points_and_empty_means_empty(value: dict[str, Any]) -> None:
     assert value["other_points"] == 0
-    assert value["emptied"] == {"points": 0, "gaps": True, "likeness": True, "same": True}
+    assert value["emptied"] == {"points": 0, "gaps": True, "similarity": True, "same": True}
 
 
 def test_without_webgl2_it_says_so_and_answers(value: dict[str, Any]) -> None:
     assert sorted(value["webgl"]) == ["first", "second"]
-    assert "offers no WebGL2" in value["blind"]
+    assert "has no WebGL2" in value["blind"]
 
 
-def test_a_wrong_token_is_told(value: dict[str, Any]) -> None:
-    assert "lacks the right token" in value["refused"]
+def test_a_wrong_token_is_refused(value: dict[str, Any]) -> None:
+    assert "has no valid token" in value["refused"]
 
 
-def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(seen: dict[str, Any]) -> None:
+def test_nothing_is_fetched_from_elsewhere_and_nothing_is_logged(seen: dict[str, Any]) -> None:
     own = (f"http://{HOST}:{seen['port']}/", "data:", "blob:")
     assert [url for url in seen["requests"] if not url.startswith(own)] == []
     unexpected = [
@@ -124,11 +124,11 @@ def test_nothing_is_fetched_from_elsewhere_and_nothing_goes_wrong(seen: dict[str
     assert unexpected == []
 
 
-def test_everybody_can_use_it(value: dict[str, Any]) -> None:
+def test_axe_reports_no_violation_and_the_page_fits_a_phone(value: dict[str, Any]) -> None:
     assert value["findings"] == []
     assert not value["too_wide"]
 
 
-def test_pictures_can_be_looked_at(seen: dict[str, Any]) -> None:
+def test_pictures_are_written(seen: dict[str, Any]) -> None:
     folder: Path = seen["folder"]
     assert {path.name for path in folder.iterdir()} == {"explore.png", "phone.png"}

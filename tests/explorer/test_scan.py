@@ -1,81 +1,38 @@
-"""Which scans can be explored, and what a person is told about those that the model may not know."""
-
-from dataclasses import replace
-from pathlib import Path
+"""Open scans and the views in them."""
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
-from orienteer.errors import InputError, ScanError
-from orienteer.explorer.scan import open_scan
-from orienteer.phantoms.torso import write_phantoms
-from orienteer.runs.loaded import LoadedRun
+from orienteer.errors import InputError
+from orienteer.explorer.explorer import Explorer
 
 
-def write(path: Path, voxels: np.ndarray, spacing_mm: float = 8.0) -> Path:
-    image = sitk.GetImageFromArray(voxels)
-    image.SetSpacing((spacing_mm,) * 3)
-    sitk.WriteImage(image, str(path))
-    return path
+def test_views_stay_inside_the_scan(explorer: Explorer) -> None:
+    low, high = explorer.first.bounds_mm
+    corner, inside = explorer.gaps([low, high]).places
+    half = np.array(explorer.first.spacing_mm) / 2
+    assert corner.start_vox == (0, 0, 0)
+    np.testing.assert_allclose(corner.low_mm, np.array(low) - half)
+    np.testing.assert_allclose(inside.high_mm, np.array(high) + half)
+    assert corner.moved_mm == pytest.approx(np.linalg.norm((np.array(explorer.size_vox) - 1) / 2 * 2 * half))
 
 
-def test_a_scan_is_prepared_like_the_runs_own(loaded: LoadedRun, small_run: Path) -> None:
-    with loaded.open_store() as store:
-        key, name = next(iter(loaded.training.items()))
-        stored = store.scan(key)
-        voxels = store.read(key, (0, 0, 0), stored.shape_vox)
-    scan = open_scan(small_run.parent / "scans" / name, loaded)
-    assert (scan.shape_vox, scan.spacing_mm, scan.modality) == (stored.shape_vox, stored.spacing_mm, "CT")
-    np.testing.assert_allclose(scan.origin_mm, stored.origin_mm)
-    images = scan.images([(0, 0, 0), (3, 2, 1)], (16, 16, 16))
-    np.testing.assert_array_equal(images[0, 1, 0], voxels[3:19, 2:18, 1:17])
-    assert any("was trained on" in warning for warning in scan.warnings)
+def test_the_view_at_a_point_is_the_nearest_one(explorer: Explorer) -> None:
+    scan, size_vox = explorer.first, explorer.size_vox
+    centre = scan.view_at((3, 4, 5), size_vox).centre_mm
+    point = (np.array(centre) + 0.4 * np.array(scan.spacing_mm)).tolist()
+    place = scan.place(point, size_vox)
+    assert place.start_vox == (3, 4, 5)
+    assert place.moved_mm == pytest.approx(0.4 * np.linalg.norm(scan.spacing_mm))
 
 
-def test_a_new_scan_of_the_same_kind_brings_no_warning(loaded: LoadedRun, new_scans: list[Path]) -> None:
-    renamed = new_scans[0].rename(new_scans[0].with_name("new.nii.gz"))
-    try:
-        assert open_scan(renamed, loaded).warnings == ()
-    finally:
-        renamed.rename(new_scans[0])
+def test_the_images_of_views_are_those_of_the_voxels(explorer: Explorer) -> None:
+    images = explorer.first.images([(1, 2, 3)], (4, 5, 6))
+    assert images.shape == (1, 1, 1, 4, 5, 6)
+    np.testing.assert_allclose(images[0, 0, 0], explorer.first.stored[1:5, 2:7, 3:9] / 1000)
 
 
-def test_another_modality_brings_a_warning(loaded: LoadedRun, new_scans: list[Path]) -> None:
-    as_mr = replace(loaded, config=replace(loaded.config, modality="MR"))
-    warnings = open_scan(new_scans[0], as_mr).warnings
-    assert any(warning.startswith("This scan is MR; the model was trained on CT only") for warning in warnings)
-
-
-def test_a_run_without_its_store_knows_no_modality(loaded: LoadedRun, new_scans: list[Path], tmp_path: Path) -> None:
-    moved = replace(loaded, config=replace(loaded.config, store=str(tmp_path / "gone"), modality="MR"))
-    assert not any("trained on CT" in warning for warning in open_scan(new_scans[0], moved).warnings)
-
-
-def test_long_voxels_bring_a_warning(loaded: LoadedRun, tmp_path: Path) -> None:
-    write_phantoms(tmp_path, count=1, seed=3, shape_vox=(20, 16, 24), spacing_mm=18.0, labels=False, progress=False)
-    (warning,) = open_scan(tmp_path, loaded).warnings[:1]
-    assert "voxels are (18, 18, 18) mm, much longer than the (8, 8, 8) mm" in warning
-
-
-def test_a_scan_smaller_than_a_view(loaded: LoadedRun, tmp_path: Path) -> None:
-    voxels = np.random.default_rng(0).integers(0, 100, (12, 30, 30)).astype(np.int16)
-    with pytest.raises(ScanError, match=r"room for a view of \(16, 16, 16\) voxels .* smaller than a view on axis 2"):
-        open_scan(write(tmp_path / "flat.nii.gz", voxels), loaded)
-
-
-def test_a_scan_that_cannot_be_read(loaded: LoadedRun, tmp_path: Path) -> None:
-    path = tmp_path / "broken.nii.gz"
-    path.write_bytes(b"no scan")
-    with pytest.raises(InputError, match=r"broken\.nii\.gz"):
-        open_scan(path, loaded)
-
-
-def test_a_path_that_is_not_there(loaded: LoadedRun, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
-        open_scan(tmp_path / "nothing.nii.gz", loaded)
-
-
-def test_a_folder_with_several_scans(loaded: LoadedRun, new_scans: list[Path]) -> None:
-    with pytest.raises(InputError, match=r"wanted one scan, got 2, among them SYNTHETIC_torso_000"):
-        open_scan(new_scans[0].parent, loaded)
+@pytest.mark.parametrize("point", [(1.0, 2.0), (float("inf"), 0.0, 0.0), (0.0, 0.0, -1e5)])
+def test_a_point_must_be_three_numbers_inside(explorer: Explorer, point: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="point: wanted three numbers in mm"):
+        explorer.first.place(point, explorer.size_vox)

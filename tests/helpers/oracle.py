@@ -1,7 +1,7 @@
-"""A model that makes no mistakes, on scans whose voxels say where in the body they are.
+"""A model that makes no errors, on scans whose voxels encode their position in the body.
 
-The value of a voxel codes its three coordinates. The mean over a view is then the code of the view's middle, whichever
-way the header turns the voxels: the anatomy is a perfect witness, and what `trust` says must be exactly right.
+The value of a voxel encodes its three coordinates. The mean over a view is then the code of the view's centre, whatever the
+header states about the voxels, so that the results of `header_check` must be exact.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from orienteer.encoders.base import Encoder
 from orienteer.geometry.pairs import gap_matrix
-from orienteer.report.spoil import Fault, spoiled
+from orienteer.report.faults import Fault, apply_fault
 from orienteer.report.whole_scan import WholeScan
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.loaded import LoadedRun
@@ -25,7 +25,7 @@ from orienteer.views.batch import ViewBatch
 
 SIZE = (40, 44, 56)
 BASE = 64
-"""Larger than any coordinate, so that the code can be read back."""
+"""Larger than any coordinate, so that the code can be decoded."""
 
 SPACING_MM = (2.0, 2.0, 2.0)
 VIEW = (8, 8, 8)
@@ -42,14 +42,14 @@ class OraclePrediction:
 
 
 class OracleEncoder(Encoder):
-    """Gives each view's mean voxel in float64; its "feature map" is one cell."""
+    """Returns each view's mean voxel in float64; its "feature map" is one cell."""
 
     def forward(self, images):
         return (images.double().mean(dim=(-3, -2, -1), keepdim=True),)
 
 
 class OracleTask(Task[OracleTargets, OraclePrediction]):
-    """Reads the place out of the code and adds what ``miss`` says, so that it can be made worse on purpose."""
+    """Decodes the position of each view; with ``bend``, gaps get an error that grows with their square."""
 
     name = "oracle"
     spatial = False
@@ -78,13 +78,13 @@ class OracleTask(Task[OracleTargets, OraclePrediction]):
         from orienteer.draw.figures import new_figure
 
         figure = new_figure(200, 100)
-        figure.text(0.1, 0.5, "an oracle")
+        figure.text(0.1, 0.5, "oracle")
         return figure
 
 
-def encode(place: np.ndarray) -> np.ndarray:
-    """The code of voxel coordinates, in [-1, 1]; linear, so that means and interpolation keep it true."""
-    return (place @ np.array([BASE**2, BASE, 1.0]) / BASE**3 * 2 - 1).astype(np.float32)
+def encode(voxel: np.ndarray) -> np.ndarray:
+    """The code of voxel coordinates, in [-1, 1]; linear, so that it commutes with means and interpolation."""
+    return (voxel @ np.array([BASE**2, BASE, 1.0]) / BASE**3 * 2 - 1).astype(np.float32)
 
 
 def decode(number: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -93,14 +93,14 @@ def decode(number: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Every coordinate is at least 0.5 and a multiple of 0.5 for views of an even size.
     """
     halves = (number * 2).round().long()
-    # Along each axis the coordinate is a whole number plus a half: take the halves out first.
+    # Along each axis the coordinate is a whole number plus a half: remove the halves first.
     whole = (halves - (BASE**2 + BASE + 1)) // 2
     first, rest = whole // BASE**2, whole % BASE**2
     return first + 0.5, rest // BASE + 0.5, rest % BASE + 0.5
 
 
 def coded_scan(rng: np.random.Generator, name: str = "coded") -> WholeScan:
-    """A scan that is all body, cut at a random place out of a larger one."""
+    """A scan that is all body, cut out of a larger one at a random position."""
     grid = np.stack(np.meshgrid(*(np.arange(size) for size in SIZE), indexing="ij"), axis=-1)
     low = rng.integers(0, 4, 3)
     voxels = encode(grid + low)
@@ -109,10 +109,10 @@ def coded_scan(rng: np.random.Generator, name: str = "coded") -> WholeScan:
 
 
 def with_fault(scan: WholeScan, fault: Fault) -> WholeScan:
-    """What the store holds of a scan whose header has a fault (mirrored or swapped: nothing is resampled)."""
+    """The prepared scan whose header has a fault (mirrored or swapped: nothing is resampled)."""
     assert fault.spacing_factor == 1
     plain = Scan("", scan.voxels, scan.spacing_mm, scan.origin_mm, np.eye(3), "CT", "")
-    voxels = spoiled(plain, fault).voxels
+    voxels = apply_fault(plain, fault).voxels
     return replace(scan, voxels=voxels, body=body_map(np.ones(voxels.shape, bool)))
 
 

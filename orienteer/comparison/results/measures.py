@@ -1,0 +1,162 @@
+"""The sections of the page on what was measured: a plot and tables for each measure."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orienteer.comparison.plan.measurements import BASELINES
+from orienteer.comparison.results.story import Story
+from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.intervals import Interval, curves_over_share, dots_with_intervals
+from orienteer.runs.weights import SCRATCH
+
+REFERENCES = (SCRATCH, *(baseline for names in BASELINES.values() for baseline in names))
+"""Drawn in grey: the network without pretraining, and the baselines that need no network."""
+
+CHANCE = 0.5
+"""Level of a guess between two sides."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Means with their intervals.
+
+    Attributes:
+        fractions: names of the columns; an empty one where no labels are used.
+        rows: a method and its cells.
+    """
+
+    fractions: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class MeasureSection:
+    """One measure.
+
+    Attributes:
+        measure: its name, unit and direction.
+        png: the plot.
+        over_fractions: whether the plot is over the share of the labels.
+        best: the line with the best mean.
+        means: the table of means.
+        differences: tables of paired differences, by the method that they are taken to.
+    """
+
+    measure: Measure
+    png: bytes
+    over_fractions: bool
+    best: Line
+    means: Table
+    differences: dict[str, Table]
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """The settings of the fine-tunings.
+
+    Attributes:
+        keys: names of the settings.
+        common: their values, if all fine-tunings have the same; else None.
+        fractions: names of the columns.
+        rows: a method and its values for each fraction.
+    """
+
+    keys: tuple[str, ...]
+    common: str | None
+    fractions: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def measure_sections(story: Story, kind: str) -> list[MeasureSection]:
+    """Returns the measures of one kind of cell that have results."""
+    sections = []
+    for measure in MEASURES:
+        lines = [line for line in story.lines if (line.downstream, line.metric) == (kind, measure.metric)]
+        if measure.downstream == kind and lines:
+            sections.append(_section(measure, lines, story.config.against))
+    return sections
+
+
+def finetune_settings(story: Story) -> FinetuneSettings:
+    """Returns the settings of each fine-tuning, with what was selected."""
+    used: dict[str, dict[str, str]] = defaultdict(dict)
+    keys = tuple(dict.fromkeys(("learning_rate", "layer_decay", "schedule", *story.config.select)))
+    for entry in story.entries:
+        if entry.cell.kind == "finetune" and not entry.candidate and entry.cell.fraction is not None:
+            used[entry.name][f"{entry.cell.fraction:g}"] = ", ".join(str(entry.cell.settings[key]) for key in keys)
+    fractions = [f"{fraction:g}" for fraction in sorted(story.config.fractions)]
+    values = {value for by_fraction in used.values() for value in by_fraction.values()}
+    return FinetuneSettings(
+        keys=keys,
+        common=values.pop() if len(values) == 1 else None,
+        fractions=tuple(fraction_words(float(fraction)) for fraction in fractions),
+        rows=tuple((name, *(by.get(fraction, "") for fraction in fractions)) for name, by in used.items()),
+    )
+
+
+def retrieval_levels(story: Story) -> list[tuple[str, str, str, str]]:
+    """Returns method, seed, level and the errors on validation cases of each retrieval that chose a level."""
+    rows = []
+    for entry in story.entries:
+        result = story.records.get(entry.cell.hash)
+        if entry.cell.kind == "retrieval" and result is not None and "level" in result["facts"]:
+            errors = ", ".join(f"{name} {error:.1f}" for name, error in result["facts"]["validation_error_mm"].items())
+            rows.append((entry.name, str(entry.cell.seed), result["facts"]["level"], errors))
+    return rows
+
+
+def _section(measure: Measure, lines: Sequence[Line], against: Sequence[str]) -> MeasureSection:
+    means = [line for line in lines if not line.against]
+    png, over_fractions = _plot(measure, means)
+    return MeasureSection(
+        measure=measure,
+        png=png,
+        over_fractions=over_fractions,
+        best=(max if measure.better == "more" else min)(means, key=lambda line: line.mean),
+        means=_table(measure, means),
+        differences={
+            other: _table(measure, compared, signed=True)
+            for other in against
+            if (compared := [line for line in lines if line.against == other])
+        },
+    )
+
+
+def _plot(measure: Measure, lines: Sequence[Line]) -> tuple[bytes, bool]:
+    """Returns a plot of means with intervals, and whether it is over the share of the labels."""
+    what = f"{measure.words}, {measure.unit}" if measure.unit else measure.words
+    curves: dict[str, dict[float, Interval]] = defaultdict(dict)
+    for line in lines:
+        if line.fraction not in ("", ALL_FRACTIONS):
+            curves[line.method][float(line.fraction)] = (line.mean, line.low, line.high)
+    if curves:
+        figure = new_figure(1000, 520)
+        curves_over_share(figure.subplots(), curves, what, REFERENCES)
+    else:
+        figure = new_figure(1000, 130 + 42 * len(lines))
+        rows = [(line.method, (line.mean, line.low, line.high)) for line in lines]
+        level = CHANCE if measure.metric.endswith("_accuracy") else None
+        dots_with_intervals(figure.subplots(), rows, what, level, REFERENCES)
+    return to_png(figure), bool(curves)
+
+
+def _table(measure: Measure, lines: Sequence[Line], signed: bool = False) -> Table:
+    fractions = sorted(dict.fromkeys(line.fraction for line in lines), key=_order)
+    by_place = {(line.method, line.fraction): line for line in lines}
+    form = f"{'+' if signed else ''}z.{2 if measure.unit else 3}f"
+    rows = []
+    for method in dict.fromkeys(line.method for line in lines):
+        known = [by_place.get((method, fraction)) for fraction in fractions]
+        rows.append((method, *("" if line is None else _cell(line, form) for line in known)))
+    names = [name if name in ("", ALL_FRACTIONS) else fraction_words(float(name)) for name in fractions]
+    return Table(tuple(names), tuple(rows))
+
+
+def _cell(line: Line, form: str) -> str:
+    return f"{line.mean:{form}} ({line.low:{form}} to {line.high:{form}})"
+
+
+def _order(fraction: str) -> tuple[bool, float]:
+    return (True, 0.0) if fraction == ALL_FRACTIONS else (False, float(fraction or 0))

@@ -1,0 +1,206 @@
+"""Explorer: answers questions about places of one or two open scans. The page shows what it answers, nothing else."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from orienteer.errors import InputError
+from orienteer.explorer.answers import Gaps, Heat, NotReady, SamePlace
+from orienteer.explorer.heat import heat_map
+from orienteer.explorer.routes import predicted_route
+from orienteer.explorer.same_place import PlaceEstimate, Query, find_place, tasks_on_last_level
+from orienteer.explorer.scan import OpenScan, Place
+from orienteer.explorer.scan_features import ScanFeatures, compute_features, embedding_source, grid_starts
+from orienteer.explorer.view_cache import Levels, ViewCache
+from orienteer.explorer.view_geometry import half_view_mm, view_size
+from orienteer.progress import Progress
+from orienteer.runs.loaded import LoadedRun
+from orienteer.tasks.base import Features
+from orienteer.types import Triple, TripleMm
+
+Which = Literal["first", "second"]
+
+MOST_POINTS = 12
+"""Largest number of points in one question: the page has no more colours."""
+
+
+class Explorer:
+    """Answers questions about one or two open scans. It may be used by several threads.
+
+    Args:
+        loaded: the run.
+        first: the scan to explore.
+        second: another scan, to find the same places in.
+
+    Example:
+        >>> import tempfile
+        >>> from orienteer.explorer.open_scan import open_scan
+        >>> from orienteer.runs.loaded import load_run
+        >>> from orienteer.phantoms.torso import write_phantoms
+        >>> from orienteer.pretraining.pretrain import pretrain
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     small = {"shape_vox": (40, 32, 48), "spacing_mm": 8.0, "progress": False}
+        ...     scans = write_phantoms(f"{folder}/scans", count=3, **small)
+        ...     settings = {"view_size": (16, 16, 16), "encoder": "tiny", "encoder_arguments": {"stem_stride": 1}}
+        ...     settings |= {"workers": 0, "prepare_workers": 0, "pictures": False}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", steps=2, batch=2, **settings)
+        ...     run = load_run(f"{folder}/run", device="cpu")
+        ...     explorer = Explorer(run, open_scan(scans[0], run))
+        >>> low, high = explorer.first.bounds_mm
+        >>> centre = [(a + b) / 2 for a, b in zip(low, high)]
+        >>> answer = explorer.gaps([low, centre, high])
+        >>> answer.true_mm.shape, sorted(answer.predicted_mm)
+        ((3, 3, 3), ['gap', 'route'])
+    """
+
+    def __init__(self, loaded: LoadedRun, first: OpenScan, second: OpenScan | None = None) -> None:
+        self.loaded, self.first, self.second = loaded, first, second
+        self.size_vox: Triple = view_size(loaded)
+        self.gap_tasks, self.place_tasks = _gap_tasks(loaded), tasks_on_last_level(loaded)
+        self.failure: str | None = None
+        self._source = embedding_source(loaded)
+        self._features: dict[str, ScanFeatures] = {}
+        self._done: dict[str, tuple[int, int]] = {which: (0, 1) for which in self.scans}
+        self._cache = ViewCache()
+
+    @property
+    def scans(self) -> dict[str, OpenScan]:
+        """The open scans: ``first``, and ``second`` if there is one."""
+        return {"first": self.first} | ({} if self.second is None else {"second": self.second})
+
+    @property
+    def progress(self) -> dict[str, float]:
+        """The share of each scan's features that is computed, 0 to 1."""
+        return {which: 1.0 if which in self._features else done / total for which, (done, total) in self._done.items()}
+
+    def prepare(self, shown: bool = True) -> None:
+        """Computes the features of all places of the scans, which `heat` and `same_place` need; `gaps` does not.
+
+        Args:
+            shown: whether to draw a progress bar in the terminal.
+        """
+        for which, scan in self.scans.items():
+            if which not in self._features:
+                self._features[which] = self._compute(which, scan, shown)
+
+    def gaps(self, points_mm: Sequence[Sequence[float]]) -> Gaps:
+        """Returns true and predicted gaps between the views around two or more points, and the route through them.
+
+        Args:
+            points_mm: points in the first scan, in the body frame.
+
+        Raises:
+            InputError: fewer than two points or too many, a point outside the scan, or a run that predicts no gaps.
+        """
+        if not 2 <= len(points_mm) <= MOST_POINTS:
+            do = "add points" if len(points_mm) < 2 else "remove points"
+            raise InputError("points", wanted=f"2 to {MOST_POINTS}", got=str(len(points_mm)), do=do)
+        if not self.gap_tasks:
+            raise InputError(
+                "run",
+                wanted="a task that predicts gaps",
+                got=f"only {', '.join(self.loaded.network.tasks)}",
+                do="pretrain with the method default",
+            )
+        places = tuple(self.first.place(point, self.size_vox) for point in points_mm)
+        centres_mm = np.array([place.centre_mm for place in places])
+        predicted = self._predict([self._levels("first", place) for place in places])
+        routes = {task: predicted_route(centres_mm, gaps) for task, gaps in predicted.items()}
+        return Gaps(places, centres_mm[None, :, :] - centres_mm[:, None, :], predicted, routes)
+
+    def heat(self, point_mm: Sequence[float], which: Which = "first") -> Heat:
+        """Returns how similar every place of a scan is to the place around a point of the first scan.
+
+        Averages over parts of half a view's size are compared, as in training.
+
+        Args:
+            point_mm: a point in the first scan, in the body frame.
+            which: the scan to compare with.
+
+        Raises:
+            NotReady: the features are still being computed.
+            InputError: the point is outside the scan, or there is no second scan.
+        """
+        first, features = self._ready("first"), self._ready(which)
+        self.first.place(point_mm, self.size_vox)
+        around = first.around(point_mm, self.first, self.size_vox)
+        return heat_map(around, self.scans[which], features, point_mm if which == "first" else None)
+
+    def same_place(self, point_mm: Sequence[float]) -> SamePlace:
+        """Returns the corresponding place of the second scan, and where the search back from there ends.
+
+        Raises:
+            NotReady: the features are still being computed.
+            InputError: the point is outside the first scan, or there is no second scan.
+        """
+        second, first = self._ready("second"), self._ready("first")
+        asked = self.first.place(point_mm, self.size_vox)
+        there = self._find(asked.centre_mm, "first", "second")
+        back = self._find(there.place_mm, "second", "first")
+        around = first.around(asked.centre_mm, self.first, self.size_vox)
+        cosine = float(around @ second.around(there.place_mm, self.scans["second"], self.size_vox))
+        miss_mm = float(np.linalg.norm(np.subtract(back.place_mm, asked.centre_mm)))
+        return SamePlace(
+            asked=asked,
+            place_mm=there.place_mm,
+            outside=there.outside,
+            confidence=0.0 if there.outside else max(0.0, 1 - miss_mm / half_view_mm(self.loaded)),
+            spread_mm=there.spread_mm,
+            cosine=cosine,
+            way_back_mm=back.place_mm,
+            way_back_miss_mm=miss_mm,
+            source=" and ".join(self.place_tasks) or second.source,
+        )
+
+    def _compute(self, which: str, scan: OpenScan, shown: bool) -> ScanFeatures:
+        starts = grid_starts(scan, self.loaded, self._source.stride)
+        with Progress(f"features of the {which} scan", len(starts), unit="views", shown=shown) as bar:
+
+            def advance(count: int) -> None:
+                bar.advance(count)
+                self._done[which] = (self._done[which][0] + count, len(starts))
+
+            try:
+                return compute_features(self.loaded, scan, self._source, starts, advance)
+            except Exception as error:
+                self.failure = f"the features of {scan.name} could not be computed ({type(error).__name__}: {error})"
+                raise
+
+    def _ready(self, which: Which) -> ScanFeatures:
+        if which not in self.scans:
+            raise InputError("second scan", wanted="one to compare with", got="none", do="give --scan twice")
+        if which not in self._features:
+            raise NotReady(f"the features of the {which} scan are {100 * self.progress[which]:.0f} % computed; wait")
+        return self._features[which]
+
+    def _find(self, point_mm: TripleMm, of: Which, target: Which) -> PlaceEstimate:
+        scan = self.scans[of]
+        place = scan.place(point_mm, self.size_vox)
+        around = self._features[of].around(point_mm, scan, self.size_vox)
+        query = Query(point_mm, place.centre_mm, self._levels(of, place)[-1], around)
+        return find_place(query, self.scans[target], self._features[target], self.loaded, self.place_tasks)
+
+    def _levels(self, which: str, place: Place) -> Levels:
+        """Returns the feature maps of one view; those of recent views are kept."""
+
+        def encode() -> Levels:
+            images = self.scans[which].images([place.start_vox], self.size_vox)
+            return tuple(level[0, 0] for level in self.loaded.features(images).levels)
+
+        return self._cache.get((which, place.start_vox), encode)
+
+    @torch.no_grad()
+    def _predict(self, views: Sequence[Levels]) -> dict[str, Float[np.ndarray, "points points 3"]]:
+        features = Features(tuple(torch.stack(maps)[None] for maps in zip(*views, strict=True)))
+        predictions = {name: self.loaded.network.tasks[name](features) for name in self.gap_tasks}
+        return {name: gaps[0].double().cpu().numpy() for name, gaps in self.loaded.gaps_mm(predictions).items()}
+
+
+@torch.no_grad()
+def _gap_tasks(loaded: LoadedRun) -> tuple[str, ...]:
+    features = loaded.features(torch.zeros(1, 2, 1, *view_size(loaded)))
+    predictions = {name: task(features) for name, task in loaded.network.tasks.items()}
+    return tuple(loaded.gaps_mm(predictions))

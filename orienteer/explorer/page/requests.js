@@ -1,0 +1,39 @@
+// Requests to the explorer's server.
+"use strict";
+
+const TOKEN = new URLSearchParams(location.search).get("token") ?? "";
+
+async function ask(path, question) {
+  const options = { headers: { "X-Token": TOKEN } };
+  if (question !== undefined) {
+    Object.assign(options, { method: "POST", body: JSON.stringify(question) });
+    options.headers["Content-Type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Error("The explorer does not respond. It may have been stopped; start it again in the terminal.");
+  }
+  if (!response.ok) {
+    const text = await response.text();
+    let message = text;
+    try { message = JSON.parse(text).message ?? text; } catch { /* not JSON: shown unchanged */ }
+    throw new Error(message);
+  }
+  return response;
+}
+
+const askJson = async (path, question) => (await ask(path, question)).json();
+
+// Returns the answer to a question, or undefined if it failed or a newer one of its kind was asked meanwhile.
+async function latest(kind, question) {
+  const number = ++state.asked[kind];
+  try {
+    const answer = await question();
+    return number === state.asked[kind] ? answer : undefined;
+  } catch (error) {
+    if (number === state.asked[kind]) setStatus(error.message, true);
+    return undefined;
+  }
+}

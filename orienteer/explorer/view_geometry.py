@@ -1,0 +1,23 @@
+"""The size of a run's views and voxels."""
+
+import numpy as np
+
+from orienteer.runs.loaded import LoadedRun
+from orienteer.types import Triple, TripleMm
+
+
+def view_size(loaded: LoadedRun) -> Triple:
+    """Returns the size of the run's views in voxels."""
+    assert loaded.config.view_size is not None
+    return loaded.config.view_size
+
+
+def spacing_mm(loaded: LoadedRun) -> TripleMm:
+    """Returns the size of the run's voxels."""
+    assert loaded.config.spacing_mm is not None
+    return loaded.config.spacing_mm
+
+
+def half_view_mm(loaded: LoadedRun) -> float:
+    """Returns half the shortest edge of a view, mm."""
+    return float(np.min(np.array(view_size(loaded)) * spacing_mm(loaded))) / 2

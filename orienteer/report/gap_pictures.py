@@ -1,0 +1,119 @@
+"""Pictures of predicted gaps: matrices and errors of a view set, and a route through its views on the scan."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from orienteer.draw.arrows import draw_miss, draw_route
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.palette import PREDICTED, TRUE
+from orienteer.draw.plots import matrix_pair, per_axis_error, truth_scatter
+from orienteer.geometry.pairs import gap_matrix
+from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.scan_slices import slices_through
+from orienteer.report.whole_scan import WholeScan
+from orienteer.types import AXIS_NAMES
+from orienteer.views.batch import ViewBatch
+
+CLOSED_MM = 1e-3
+"""Routes that close better than this close by construction, and their closure error is not shown."""
+
+
+@dataclass(frozen=True)
+class GapsPicture:
+    """True and predicted distances.
+
+    Attributes:
+        png: the file.
+        views: number of views of the set.
+        pairs: number of pairs of the whole scan.
+        baseline_mm: the scan's mean distance, which the baseline always predicts.
+        error_mm: mean length of the error vector.
+        axis_errors_mm: mean absolute error along each axis, by the name of the axis.
+    """
+
+    kind: ClassVar[str] = "distances"
+
+    png: bytes
+    views: int
+    pairs: int
+    baseline_mm: float
+    error_mm: float
+    axis_errors_mm: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RoutePicture:
+    """A route through the views of one set, true and predicted.
+
+    Attributes:
+        png: the file.
+        views: number of views.
+        length_mm: length of the true route.
+        missed_mm: distance of the predicted end from the true one.
+        closure_mm: distance from the start after returning to it; None if the route closes by construction.
+    """
+
+    kind: ClassVar[str] = "path"
+
+    png: bytes
+    views: int
+    length_mm: float
+    missed_mm: float
+    closure_mm: float | None
+
+
+def draw_gaps(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], measurement: ScanMeasurement) -> GapsPicture:
+    """Draws both distance matrices of one view set, all pairs of the scan against the truth, and the error per axis."""
+    true_mm = gap_matrix(views.centres_mm)[0].numpy()
+    errors_mm = {
+        name: float(np.linalg.norm(gaps - measurement.true_mm, axis=1).mean())
+        for name, gaps in measurement.predicted_mm.items()
+    }
+    best = min(errors_mm, key=lambda name: errors_mm[name])
+    predicted_mm = measurement.predicted_mm[best]
+    lengths_mm = np.linalg.norm(measurement.true_mm, axis=1)
+    error_mm = predicted_mm - measurement.true_mm
+    figure = new_figure(1350, 420)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(5, 6))[0]
+    matrix_pair(left, np.linalg.norm(true_mm, axis=-1), np.linalg.norm(gaps_mm[best], axis=-1))
+    scatter, axes = right.subplots(1, 2)
+    truth_scatter(scatter, lengths_mm, np.linalg.norm(predicted_mm, axis=1), float(lengths_mm.mean()))
+    per_axis_error(axes, error_mm)
+    return GapsPicture(
+        png=to_png(figure),
+        views=views.views,
+        pairs=len(lengths_mm),
+        baseline_mm=float(lengths_mm.mean()),
+        error_mm=errors_mm[best],
+        axis_errors_mm={name: float(np.abs(error_mm[:, axis]).mean()) for axis, name in enumerate(AXIS_NAMES)},
+    )
+
+
+def draw_route_on_scan(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], scan: WholeScan) -> RoutePicture:
+    """Draws a route through the views of one set on the scan, true and predicted, and the error at its end."""
+    order = list(range(views.views))
+    closures_mm = {name: float(np.linalg.norm(_around(gaps, order))) for name, gaps in gaps_mm.items()}
+    shown = max(closures_mm, key=lambda name: closures_mm[name])  # a route that closes by construction shows nothing
+    stops_mm = views.centres_mm[0].double().numpy()
+    steps_mm = gaps_mm[shown][order[:-1], order[1:]]
+    predicted_mm = np.concatenate([stops_mm[:1], stops_mm[0] + steps_mm.cumsum(axis=0)])
+    figure = new_figure(1300, 560)
+    for axis, axes in enumerate(slices_through(figure, scan, stops_mm.mean(axis=0))):
+        draw_route(axes, axis, stops_mm, TRUE, label="true")
+        draw_route(axes, axis, predicted_mm, PREDICTED, label="predicted", dashed=True)
+        draw_miss(axes, axis, stops_mm[-1], predicted_mm[-1])
+    axes.legend(loc="upper left", fontsize=8)
+    return RoutePicture(
+        png=to_png(figure),
+        views=views.views,
+        length_mm=float(np.linalg.norm(np.diff(stops_mm, axis=0), axis=1).sum()),
+        missed_mm=float(np.linalg.norm(predicted_mm[-1] - stops_mm[-1])),
+        closure_mm=closures_mm[shown] if closures_mm[shown] >= CLOSED_MM else None,
+    )
+
+
+def _around(gaps_mm: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    return np.asarray(gaps_mm[order, [*order[1:], order[0]]].sum(axis=0))

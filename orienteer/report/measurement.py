@@ -1,0 +1,66 @@
+"""What is measured on one scan: metrics, predicted gaps, closure, and how well each reading of its header fits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from orienteer.report.faults import Fault
+
+Pairs = Float[np.ndarray, "pairs 3"]
+"""Gaps of many pairs of views, mm."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well predicted gaps fit a header under one reading, for each task that predicts gaps.
+
+    Attributes:
+        missed: mean squares of predicted minus stated gap per axis, mm2.
+        stated: mean squares of the gaps that the header states per axis, mm2.
+    """
+
+    missed: Mapping[str, Float[np.ndarray, " 3"]]
+    stated: Mapping[str, Float[np.ndarray, " 3"]]
+
+
+@dataclass(frozen=True)
+class ScanMeasurement:
+    """What was measured on one scan.
+
+    Attributes:
+        key: its key in the store.
+        name: its file name.
+        metrics: metrics of the tasks and of their baselines (``..._trivial``), means over the view sets.
+        true_mm: gaps by the header between the views of each set, from i to j, i and j in both orders.
+        predicted_mm: the same gaps as predicted, for each task that predicts gaps.
+        set_errors_mm: mean length of the error vector in each view set, over tasks.
+        set_closures_mm: mean length of the sums around closed routes in each view set; None where they close by
+            construction or the run predicts no gaps.
+        fits: how well each reading of the header fits; a reading under which the scan cannot hold views is missing.
+    """
+
+    key: str
+    name: str
+    metrics: Mapping[str, float]
+    true_mm: Pairs
+    predicted_mm: Mapping[str, Pairs]
+    set_errors_mm: Float[np.ndarray, " sets"]
+    set_closures_mm: Float[np.ndarray, " sets"] | None
+    fits: Mapping[Fault, Fit]
+
+    @property
+    def error_mm(self) -> float | None:
+        """Mean length of the error vector of predicted gaps; None if the run predicts none."""
+        return float(self.set_errors_mm.mean()) if len(self.set_errors_mm) else None
+
+    @property
+    def trivial_mm(self) -> float | None:
+        """The error of the baseline that predicts zero for all gaps."""
+        return float(np.linalg.norm(self.true_mm, axis=1).mean()) if self.predicted_mm else None
+
+    @property
+    def closure_mm(self) -> float | None:
+        """Mean length of the sums around closed routes."""
+        return None if self.set_closures_mm is None else float(self.set_closures_mm.mean())

@@ -1,0 +1,93 @@
+"""Applies a run to scans one by one, and compares each with the run's own scans."""
+
+from collections.abc import Mapping, Sequence
+
+from orienteer.errors import ScanError
+from orienteer.progress import Progress
+from orienteer.report.findings import ObservedScan, percentiles_among
+from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
+from orienteer.report.measure import measure_scan
+from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.new_scans import NewScans
+from orienteer.report.pictures import draw_scan
+from orienteer.report.whole_scan import read_whole
+from orienteer.runs.loaded import LoadedRun
+from orienteer.scans.store import Store
+
+
+class Observer:
+    """Measures scans with a run and judges them by measurements of the run's own scans.
+
+    Args:
+        loaded: the run.
+        own: measurements of the run's own scans.
+        modalities: the modalities that the run was trained on; empty if they are not known.
+        sets: view sets per scan.
+    """
+
+    def __init__(
+        self, loaded: LoadedRun, own: Sequence[ScanMeasurement], modalities: frozenset[str], sets: int
+    ) -> None:
+        self.loaded, self.own, self.modalities, self.sets = loaded, tuple(own), modalities, sets
+        self.header_check = calibrate(self.own)
+        self._measured = {scan.key: scan for scan in own}
+
+    def observe_new(self, new: NewScans, drawn: int) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
+        """Returns the observed new scans, and the reasons why others could not be used."""
+        if not new.keys:
+            return (), dict(new.left_out)
+        with Store.open(new.store) as store:
+            observed, left_out = self.observe(store, new.keys, drawn, new.notes)
+        return observed, {**new.left_out, **left_out}
+
+    def observe(
+        self, store: Store, keys: Sequence[str], drawn: int, notes: Mapping[str, tuple[str, ...]] | None = None
+    ) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
+        """Returns the observed scans of a store, the first ``drawn`` of them with pictures, and what failed.
+
+        Args:
+            store: has the scans, prepared with the run's own settings.
+            keys: which scans.
+            drawn: number of scans that get pictures.
+            notes: what a reader must know about single scans.
+        """
+        observed: list[ObservedScan] = []
+        left_out: dict[str, str] = {}
+        with Progress("observing", len(keys), unit="scans") as progress:
+            for key in keys:
+                try:
+                    observed.append(self._observe_one(store, key, len(observed) < drawn, (notes or {}).get(key, ())))
+                except ScanError as error:  # it holds a view, but no set of views at the run's distances
+                    left_out[store.scan(key).name] = f"{error.step}: wanted {error.wanted}, got {error.got}"
+                progress.advance()
+        return tuple(observed), left_out
+
+    def _observe_one(self, store: Store, key: str, draw: bool, notes: tuple[str, ...]) -> ObservedScan:
+        scan = read_whole(store, key)
+        measurement = self._measured.get(key) or measure_scan(self.loaded, scan, self.sets)
+        return ObservedScan(
+            measurement=measurement,
+            verdict=self._verdict(measurement),
+            notes=(*self._notes(key, scan.modality), *notes),
+            pictures=tuple(draw_scan(self.loaded, scan, measurement)) if draw else (),
+            percentiles=percentiles_among(measurement, self.own),
+        )
+
+    def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
+        check = self._check_without(scan.key)
+        return check.judge(scan) if check is not None and scan.fits else None
+
+    def _check_without(self, key: str) -> HeaderCheck | None:
+        """Returns the check of headers, calibrated without the scan that it will judge."""
+        if key not in self._measured:
+            return self.header_check
+        return calibrate([scan for scan in self.own if scan.key != key])
+
+    def _notes(self, key: str, modality: str) -> tuple[str, ...]:
+        notes = []
+        if self.modalities and modality not in self.modalities:
+            trained = " and ".join(sorted(self.modalities))
+            notes.append(f"{modality}, but the run was trained on {trained}: its metrics mean little")
+        if key in self.loaded.training:
+            notes.append("the run was trained on this scan")
+        return tuple(notes)

@@ -1,0 +1,26 @@
+"""Figures and the PNG files that are made of them."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.palette import PREDICTED, TRUE
+
+
+def test_a_small_file_keeps_thin_colours_and_true_greys() -> None:
+    figure = new_figure(400, 300)
+    axes = figure.subplots()
+    axes.imshow(np.linspace(0, 1, 10_000).reshape(100, 100), cmap="gray")
+    axes.plot([10, 90], [10, 90], color=TRUE, linewidth=1.5)
+    axes.plot([10, 90], [90, 10], color=PREDICTED, linewidth=1.5)
+    rgb = np.asarray(Image.open(io.BytesIO(to_png(figure))).convert("RGB")).astype(int)
+    for colour in (TRUE, PREDICTED):
+        wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+        assert np.abs(rgb - wanted).sum(axis=-1).min() < 20, colour
+    raw = io.BytesIO()
+    figure.savefig(raw, format="png")
+    before = np.asarray(Image.open(raw).convert("RGB")).astype(int)
+    grey = (before == before[..., :1]).all(axis=-1)
+    assert np.abs(rgb - before)[grey].max() <= 2

@@ -1,0 +1,114 @@
+"""The command: what it observes, what it leaves out, and which input it refuses."""
+
+import re
+import shutil
+
+import pytest
+
+from orienteer.errors import InputError
+from orienteer.report.observe import observe
+from tests.helpers.html import Page
+from tests.report.conftest import QUICK
+
+QUICKEST = {**QUICK, "sets": 1, "own_scans": 1}
+"""Settings for reports whose measurements are not looked at."""
+
+
+def test_it_names_no_path_of_the_machine(own, new, finished, torsos, mixed):
+    for report in (own, new):
+        text = report.report.read_text()
+        for folder in (finished.folder.parent, torsos, mixed, report.report.parent):
+            assert str(folder) not in text
+
+
+def test_new_scans_that_cannot_be_used_are_named(new):
+    left_out = new.findings.left_out
+    assert "smaller than a view" in left_out["small.nii.gz"]
+    assert "broken.nii.gz" in left_out
+    assert sum("the same scan as" in reason for reason in left_out.values()) == 1
+    text = Page(new.report.read_text()).text
+    assert all(name in text for name in left_out)
+
+
+def test_another_modality_and_coarse_voxels_are_noted(new):
+    notes = {scan.measurement.name: " ".join(scan.notes) for scan in new.findings.scans}
+    assert "MR, but the run was trained on CT" in notes["brain.nii.gz"]
+    assert "voxels of 16 x 16 x 16 mm, coarser than the" in notes["coarse.nii.gz"]
+    assert "MR, but the run was trained on CT" in Page(new.report.read_text()).text
+
+
+def test_a_scan_that_was_trained_on_is_noted(bare, torsos, tmp_path):
+    from orienteer.runs.loaded import load_run
+
+    name = next(iter(load_run(bare, device="cpu").training.values()))
+    observation = observe(bare, torsos / name, out=tmp_path, drawn=0, demonstration=False, **QUICKEST)
+    assert observation.findings.scans[0].notes == ("the run was trained on this scan",)
+
+
+def test_a_demonstration_shows_one_scan_with_and_without_faults(new):
+    names = [scan.measurement.name for scan in new.findings.demonstration]
+    assert names[0].endswith("sound.nii.gz")
+    assert len(names) == 5
+
+
+def test_when_no_scan_can_be_used_the_report_gives_the_reasons(bare, mixed, tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    shutil.copy(mixed / "small.nii.gz", folder)
+    observation = observe(bare, folder, out=tmp_path, **QUICKEST)
+    assert not observation.findings.scans
+    assert "smaller than a view" in Page(observation.report.read_text()).text
+
+
+def test_a_run_without_metrics_and_pictures_says_so(bare):
+    observation = observe(bare, drawn=0, demonstration=False, **QUICKEST)
+    assert observation.report == bare / "report.html"
+    text = Page(observation.report.read_text()).text
+    assert "drew no pictures during training" in text
+    assert "no held-out metrics" in text
+
+
+def test_without_the_store_new_scans_are_observed_and_old_ones_refused(bare, mixed, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(bare, folder)
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(re.sub(r"store: .*", f"store: {tmp_path / 'gone'}", text))
+    observation = observe(folder, mixed, drawn=0, **QUICKEST)
+    assert observation.findings.header_check is None
+    assert observation.findings.scans[0].verdict is None
+    assert "headers cannot be checked" in Page(observation.report.read_text()).text
+    with pytest.raises(InputError, match="name new scans with --scans"):
+        observe(folder, **QUICK)
+
+
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"wanted a run folder with config\.yaml"):
+        observe(tmp_path)
+
+
+def test_the_command_is_a_function_of_the_package(tmp_path):
+    import orienteer
+    import orienteer.runs.loaded
+
+    for _ in range(2):  # the first access imports it
+        with pytest.raises(InputError, match=r"wanted a run folder with config\.yaml"):
+            orienteer.observe(tmp_path)
+
+
+def test_a_folder_without_scans_is_refused(finished, tmp_path):
+    with pytest.raises(InputError, match="scan"):
+        observe(finished.folder, tmp_path, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"out": "report.pdf"}, r"ends in \.html"),
+        ({"out": "nowhere/report.html"}, "create nowhere first"),
+        ({"sets": 0}, "sets: wanted at least 1, got 0"),
+        ({"own_scans": 0}, "use --own-scans 1"),
+    ],
+)
+def test_invalid_settings_are_refused_before_any_work(finished, settings, words):
+    with pytest.raises(InputError, match=words):
+        observe(finished.folder, **settings)

@@ -1,0 +1,107 @@
+"""The page of a report: complete, self-contained, accessible, and true to what was measured."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from orienteer.report.faults import Fault
+from orienteer.report.findings import Findings, ObservedScan
+from orienteer.report.header_check import calibrate
+from orienteer.report.measure import measure_scan
+from orienteer.report.page import make_report
+from tests.browser.chromium import run_in_chromium
+from tests.helpers.html import Page
+from tests.helpers.oracle import coded_scan, with_fault
+
+
+def test_the_page_is_whole_and_loads_nothing(own):
+    html = own.report.read_text()
+    page = Page(html)
+    assert own.report.stat().st_size < 15e6
+    assert page.every("html") == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.every("meta")
+    assert not page.every("script")
+    assert not page.every("link")
+    assert all(image["src"].startswith("data:image/png;base64,") and image["alt"] for image in page.every("img"))
+    assert all(attributes["href"].startswith("#") for attributes in page.every("a"))
+    assert "url(" not in html
+    assert not re.search(r"\{\{|\{%|\bNone\b(?!: all scans)|Undefined", page.text)
+
+
+def test_headings_go_down_one_level_at_a_time(own):
+    levels = [int(tag[1]) for tag, _ in Page(own.report.read_text()).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_it_shows_what_was_measured(own):
+    text = Page(own.report.read_text()).text
+    for scan in own.findings.scans:
+        assert scan.measurement.name in text
+        assert f"{scan.measurement.error_mm:.1f}" in text
+        assert f"{scan.measurement.closure_mm:.1f}" in text
+    for word in ("Learning curves", "Over time", "left-right", "foot-head", "n = 1", "All settings of the run"):
+        assert word in own.report.read_text(), word
+
+
+@pytest.mark.parametrize("which", ["own", "new"])
+def test_axe_reports_no_violation(which, request):
+    report = request.getfixturevalue(which).report
+    visit = run_in_chromium("axe.mjs", report)
+    assert [(item["id"], item["nodes"]) for item in visit["value"]] == []
+    assert [url for url in visit["requests"] if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.fixture(scope="module")
+def findings(oracle) -> Findings:
+    """A sound scan, and a mirrored copy of it that is flagged, measured by the oracle."""
+    sound = [measure_scan(oracle, coded_scan(np.random.default_rng(seed), f"s{seed}"), sets=2) for seed in range(3)]
+    check = calibrate(sound)
+    mirrored = with_fault(coded_scan(np.random.default_rng(9), "mirrored"), Fault(mirrored=(0,)))
+    scans = [sound[0], measure_scan(oracle, mirrored, sets=2)]
+    observed = tuple(ObservedScan(scan, check.judge(scan)) for scan in scans)
+    return Findings(
+        oracle, observed, True, {"small.nii": "smaller than a view"}, tuple(sound), check, observed, ("a note",)
+    )
+
+
+def test_a_flagged_header_is_explained(findings):
+    text = Page(make_report(findings)).text
+    assert "The headers of 1 of these scans do not fit their anatomy: mirrored." in text
+    assert "mirrored: clearly mirrored left-right. With that undone, the misfit falls from" in text
+    assert "s0 consistent" in text
+    assert "1 of 2 copies were flagged" in text
+    assert "Only 3 scans of the run itself were measured" in text
+    assert "1 not used scan reason small.nii smaller than a view" in text
+    assert "a note" in text
+    assert "Train with edges: pair to have one." in text  # the oracle's routes close by construction
+
+
+def test_a_scan_that_is_not_recognised_is_not_judged(findings):
+    verdict = replace(findings.scans[1].verdict, recognised=False, flagged=False, fault=None)
+    text = Page(make_report(replace(findings, scans=(replace(findings.scans[1], verdict=verdict),)))).text
+    assert "mirrored cannot be judged" in text
+    assert "not recognised: unlike the run's scans" in text
+    assert "do not fit their anatomy" not in text
+
+
+def test_without_scans_and_without_a_check_the_page_says_so(findings):
+    text = Page(make_report(replace(findings, scans=(), left_out={}, header_check=None, demonstration=()))).text
+    for words in (
+        "could not be applied to any scan",
+        "There were no scans",
+        "Headers cannot be checked",
+        "their store is missing",
+    ):
+        assert words in text
+
+
+def test_a_large_error_is_remarked(findings):
+    scan = replace(findings.scans[0], percentiles={"error": 1.0}, notes=("coarse voxels",))
+    text = Page(make_report(replace(findings, scans=(scan,)))).text
+    assert "larger error than 95 % of the run's own scans; coarse voxels" in text
+    assert "100 %" in text
