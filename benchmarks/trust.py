@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from orienteer.phantoms.torso import write_phantoms
-from orienteer.pretraining.data import usable_scans
 from orienteer.pretraining.demo import demo
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.pretraining.usable import usable_scans
 from orienteer.progress import Progress
 from orienteer.report.findings import closure_correlation
 from orienteer.report.scan_errors import ScanFigures, measure_scan
@@ -99,7 +99,7 @@ def _copies(
         found = discover(f"{folder}/scans", selection, progress=False)
         report = prepare(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
         with Store.open(f"{folder}/store") as store:
-            for key in usable_scans(store, report.keys, loaded.policy, shown=False).keys:
+            for key in usable_scans(store, report.keys, loaded.config, shown=False).keys:
                 begun = time.perf_counter()
                 measured.append(measure_scan(loaded, read_whole(store, key), sets))
                 seconds.append(time.perf_counter() - begun)

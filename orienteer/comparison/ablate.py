@@ -16,7 +16,7 @@ from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.labelled.datasets import read_dataset
 from orienteer.methods import Method, resolve_method, task_config
-from orienteer.pretraining.plan import plan_config
+from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.config import make_config as make_pretrain_config
 from orienteer.runs.weights import SCRATCH
@@ -159,7 +159,7 @@ def _plan(config: CompareConfig, method: str) -> PretrainConfig:
     folder = os.path.commonpath([str(case.source.files[0].parent) for case in cases])
     own = {key: value for key, value in config.define.get(method, {}).items() if key != "finetune"}
     given = {**QUICK, "method": method, **config.pretrain, **own, "scans": folder}
-    return plan_config(make_pretrain_config(given), shown=False).config
+    return resolve_config(make_pretrain_config(given), shown=False).config
 
 
 def _changed(plan: PretrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from orienteer.labelled.cases import PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.prepared import failures_text
 from orienteer.progress import say
-from orienteer.runs.folder import LOCK_FILE, fingerprint, locked
+from orienteer.runs.folder import LOCK_FILE, locked
+from orienteer.runs.records import fingerprint
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation

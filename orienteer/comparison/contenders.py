@@ -9,7 +9,7 @@ from orienteer.encoders import can_decode
 from orienteer.errors import InputError
 from orienteer.finetuning.config import make_config as make_finetune_config
 from orienteer.methods import METHODS, resolve_method, task_config
-from orienteer.pretraining.plan import plan_config
+from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import PretrainConfig, make_config
 from orienteer.runs.weights import SCRATCH
 
@@ -96,7 +96,7 @@ def resolve(config: CompareConfig, scans: str) -> list[Contender]:
     _refuse("finetune", config.finetune, OWN_FINETUNE)
     _refuse("select", config.select, OWN_FINETUNE)
     common = {**QUICK, **config.pretrain, "scans": scans}
-    base = plan_config(make_config(common), shown=False).config
+    base = resolve_config(make_config(common), shown=False).config
     pinned = {key: getattr(base, key) for key in PINNED}
     names = [*config.methods, *config.define]
     if SCRATCH not in names:
@@ -127,7 +127,7 @@ def _contender(name: str, config: CompareConfig, common: Mapping[str, Any], pinn
     if "encoder_arguments" in kept and "encoder_arguments" not in own:
         settings["encoder_arguments"] = _with_own_decoder(settings, method, common)
     try:
-        made = plan_config(make_config(settings), shown=False).config
+        made = resolve_config(make_config(settings), shown=False).config
     except InputError as error:
         what = error.what if name == method else f"define.{name}: {error.what}"
         raise InputError(what, wanted=error.wanted, got=error.got, do=error.do) from error

@@ -8,8 +8,8 @@ from typing import Any
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig, make_config
 from orienteer.finetuning.folder import MAY_DIFFER, read_config
-from orienteer.pretraining.pretrain import Run
 from orienteer.runs.folder import check_unchanged, opened
+from orienteer.runs.run import Run
 
 
 def finetune(

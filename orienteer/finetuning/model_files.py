@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
 from orienteer.finetuning.segmentation.network import Segmenter, load_unique, unique_state
-from orienteer.runs.forms import check_forms
+from orienteer.runs.card_checks import check_values
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.types import Triple
@@ -110,7 +110,7 @@ def read_model_card(folder: Path) -> dict[str, Any]:
         raise InputError(
             str(folder / MODEL_CARD), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer"
         )
-    check_forms(folder / MODEL_CARD, card)
+    check_values(folder / MODEL_CARD, card)
     return card
 
 

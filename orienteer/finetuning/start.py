@@ -10,7 +10,8 @@ from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
-from orienteer.runs.weights import SCRATCH, load_encoder, read_card
+from orienteer.runs.card import read_card
+from orienteer.runs.weights import SCRATCH, load_encoder
 from orienteer.types import Triple, TripleMm
 
 LEAST_VIEW_VOX = 32

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError
-from orienteer.runs.folder import SPLIT_FILE, read_config
+from orienteer.runs.folder import SPLIT_FILE
+from orienteer.runs.run_config import read_config
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.store import Store
 

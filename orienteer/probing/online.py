@@ -1,6 +1,7 @@
 """A probe during pretraining: how well frozen features separate the labels of a few scans, at every validation."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +15,7 @@ from orienteer.labelled.prepared import failures_text
 from orienteer.probing.models import Kind, fit_probe
 from orienteer.probing.voxels import INNER_SHARE, MajorityMap, dice, lattice, mean_dice, sample_voxels
 from orienteer.progress import say
-from orienteer.runs.config import PretrainConfig
-from orienteer.scans.preparation import Preparation
+from orienteer.runs.run_config import RunConfig
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 
@@ -38,27 +38,26 @@ class OnlineProbe:
     encoder alone. It draws nothing from torch's random state, so that a training goes on as if it had not been looked at.
 
     Args:
-        config: of the pretraining, resolved; ``probe`` names the labelled scans.
+        config: settings of the run; ``probe`` names the labelled scans.
+        store: folder of the store that the labelled scans are prepared into.
 
     Raises:
         InputError: label maps that cannot be read, or fewer than two of them.
     """
 
-    def __init__(self, config: PretrainConfig) -> None:
-        assert config.view_size is not None
-        assert config.store is not None
+    def __init__(self, config: RunConfig, store: str | Path) -> None:
         self._size = config.view_size
-        self._preparation = replace(config.part(Preparation), crop_to_body=False)
+        self._preparation = replace(config.preparation, crop_to_body=False)
         data = read_dataset(config.probe, None, None)
         selection = Selection(modality=data.modality)
-        prepared = prepare_cases(data, config.store, self._preparation, selection, config.prepare_workers)
+        prepared = prepare_cases(data, store, self._preparation, selection, config.prepare_workers)
         if prepared.failures:
             say(failures_text(prepared.failures))
         cases = [prepared.cases[name] for name in sorted(prepared.cases)]
         cases = [cases[number] for number in _evenly(len(cases), MOST_CASES)]
         if len(cases) < 2:
             raise InputError("probe", wanted="two labelled scans or more", got=str(len(cases)), do="add some")
-        self._store, self._classes = Store.open(config.store), len(prepared.classes)
+        self._store, self._classes = Store.open(store), len(prepared.classes)
         self._test = cases[TESTED - 1 :: TESTED] or cases[-1:]
         self._training = [case for case in cases if case not in self._test]
         rng = np.random.default_rng(0)

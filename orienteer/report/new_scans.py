@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orienteer.pretraining.data import usable_scans
+from orienteer.pretraining.usable import usable_scans
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.prepare import prepare
 from orienteer.scans.read import header
@@ -53,7 +53,7 @@ def prepare_new(
     left_out |= {failure.name: f"{failure.step}: {failure.reason}" for failure in report.failures}
     left_out |= {copy.name: f"the same scan as {copy.original}" for copy in report.duplicates}
     with Store.open(folder) as store:
-        usable = usable_scans(store, report.keys, loaded.policy, shown=False)
+        usable = usable_scans(store, report.keys, loaded.config, shown=False)
         names = {key: store.scan(key).name for key in report.keys}
     left_out |= {names[key]: _too_small(reason, loaded) for key, reason in usable.too_small.items()}
     keys = tuple(sorted(usable.keys, key=lambda key: names[key]))

@@ -9,7 +9,6 @@ import numpy as np
 from orienteer.draw.markup import Part, figure, heading, notice, page, paragraph, percent, strip, table
 from orienteer.errors import InputError
 from orienteer.methods import METHODS
-from orienteer.pretraining.data import distortion
 from orienteer.report import header_section as header_words
 from orienteer.report.curves import draw_curves, in_person_units, over_time, read_metrics, rivals_of
 from orienteer.report.findings import Findings, ObservedScan, flags
@@ -71,7 +70,7 @@ def _method_notes(findings: Findings) -> tuple[str, ...]:
             "No task of this run's method tells how far apart views lie. So there are no errors in mm, no closure, and no "
             "check of headers; what it did learn is shown below. The method “default” learns places."
         )
-    if distortion(findings.loaded.config) != NOTHING:
+    if findings.loaded.config.view_distortion != NOTHING:
         said.append(
             "While it trained, parts of the views were hidden or rearranged. Here the model sees them whole, so that the "
             "figures and pictures of tasks that restore something say little; those under “How it learned” are right."

@@ -11,7 +11,7 @@ from torch import Tensor
 from orienteer.errors import ScanError
 from orienteer.geometry.pairs import gap_matrix, pair_index
 from orienteer.geometry.routes import all_routes, closed, route_sums, sample_routes
-from orienteer.pretraining.evaluation import Figures
+from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.spoil import FAULTS, Fault
 from orienteer.report.whole_scan import Starts, WholeScan, cut, draw_sets, moved_starts, undone
 from orienteer.runs.loaded import VIEWS_AT_ONCE, LoadedRun
@@ -105,7 +105,7 @@ def measure_scan(
         ScanError: with step ``fit``, when the scan cannot hold the run's views.
     """
     starts = draw_sets(scan, loaded.policy, sets)
-    figures = Figures()
+    figures = MetricSums()
     true, predicted, errors, closures = [], dict[str, list[np.ndarray]](), [], []
     for views in _chunks(cut(scan, starts, _size(loaded))):
         predictions = loaded.predict(views)
@@ -122,7 +122,7 @@ def measure_scan(
     return ScanFigures(
         key=scan.key,
         name=scan.name,
-        figures=Figures.means(*figures.sums()),
+        figures=MetricSums.means(*figures.sums()),
         true_mm=np.concatenate(true),
         predicted_mm={name: np.concatenate(parts) for name, parts in predicted.items()},
         set_errors_mm=np.concatenate(errors) if errors else np.zeros(0),
@@ -218,7 +218,7 @@ def _chunks(views: ViewBatch) -> list[ViewBatch]:
     ]
 
 
-def _add_figures(figures: Figures, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
+def _add_figures(figures: MetricSums, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
     found: dict[str, Tensor] = {}
     on_device = views.to(loaded.device)
     for name, task in loaded.network.tasks.items():

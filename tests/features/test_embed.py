@@ -13,7 +13,7 @@ from orienteer.errors import InputError
 from orienteer.features.embed import embed
 from orienteer.features.pictures import map_of_scans, principal_components
 from orienteer.features.whole_scan import frozen_encoder, view_vectors
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.scans.store import Store
 
 

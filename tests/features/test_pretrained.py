@@ -10,9 +10,9 @@ import torch
 
 from orienteer.errors import InputError, ScanError
 from orienteer.features.pretrained import load
-from orienteer.pretraining.pretrain import Run
-from orienteer.runs.folder import read_config
 from orienteer.runs.model_card import model_card, write_model_card
+from orienteer.runs.run import Run
+from orienteer.runs.run_config import read_config
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan

@@ -16,7 +16,7 @@ from orienteer.features.whole_scan import (
     view_batches,
     view_vectors,
 )
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.scans.body import BodyMap
 from orienteer.scans.store import Store
 from orienteer.types import Triple

@@ -12,9 +12,10 @@ from torch import nn
 from orienteer.draw.figures import new_figure
 from orienteer.pretraining import gallery
 from orienteer.pretraining.gallery import MOST_SHARE, SCANS, Gallery
-from orienteer.pretraining.pretrain import Run, pretrain
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.report.curves import over_time
 from orienteer.runs.network import Network
+from orienteer.runs.run import Run
 from orienteer.views.batch import ViewBatch
 from tests.helpers.small_run import SMALL
 

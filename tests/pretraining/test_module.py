@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from orienteer.pretraining.module import named_losses
-from orienteer.runs.config import PretrainConfig
 from orienteer.runs.network import Network, build_network
+from orienteer.runs.run_config import make_run_config
 from orienteer.views.batch import ViewBatch
 
 SETTINGS = {"view_size": (16, 16, 16), "spacing_mm": (2.0, 2.0, 2.0), "unit_mm": 50.0, "views": 4, "encoder": "tiny"}
@@ -13,8 +13,8 @@ SETTINGS = {"view_size": (16, 16, 16), "spacing_mm": (2.0, 2.0, 2.0), "unit_mm":
 
 def gradients(pull: float) -> tuple[torch.Tensor, torch.Tensor]:
     """The gradient of the gap loss alone: on the encoder's first weights, and on the task's own."""
-    config = PretrainConfig(**SETTINGS, encoder_arguments={"stem_stride": 1}, tasks={"gap": {"pull": pull}})
-    network: Network = build_network(config)
+    changes = {"encoder_arguments": {"stem_stride": 1}, "tasks": {"gap": {"pull": pull}}}
+    network: Network = build_network(make_run_config({**SETTINGS, **changes}))
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(2, 4, 1, 16, 16, 16, generator=generator)
     centres_mm = 40 * torch.rand(2, 4, 3, generator=generator)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from orienteer.pretraining.pretrain import Run, pretrain
+from orienteer.pretraining.pretrain import pretrain
+from orienteer.runs.run import Run
 from tests.helpers.run_files import lines, weights
 from tests.helpers.small_run import SMALL
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.pretraining.pretrain import Run
 from orienteer.probing.models import BALANCES, STRENGTHS, fit_probe
 from orienteer.probing.probe import probe
 from orienteer.probing.voxels import MajorityMap, dice, lattice, mean_dice, sample_voxels, scores_by_class
+from orienteer.runs.run import Run
 
 SMALL = {"workers": 0, "accelerator": "cpu", "voxels": 200, "test_voxels": 2000}
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from orienteer.runs.plateau import plateau
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 
 STEPS = list(range(100, 1000, 100))
 

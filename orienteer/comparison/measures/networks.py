@@ -8,8 +8,8 @@ import torch
 
 from orienteer.encoders import build_encoder
 from orienteer.features.whole_scan import FrozenEncoder, frozen_encoder
-from orienteer.pretraining.pretrain import encoder_facts
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.card import encoder_facts
+from orienteer.runs.run_config import RunConfig
 from orienteer.runs.weights import save_encoder
 from orienteer.scans.preparation import Preparation
 from orienteer.types import TripleMm
@@ -38,9 +38,8 @@ def rival_preparation(network: Mapping[str, Any]) -> Preparation:
     )
 
 
-def save_untrained(folder: Path, config: PretrainConfig) -> None:
+def save_untrained(folder: Path, config: RunConfig) -> None:
     """Writes the encoder that a fine-tuning from scratch with the config's seed begins with, as a run hands it over."""
-    assert config.view_size is not None
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

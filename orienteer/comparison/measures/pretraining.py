@@ -8,8 +8,8 @@ from orienteer.comparison.work.bench import Bench, Outcome, Value
 from orienteer.comparison.work.cells import RESUMED, Cell
 from orienteer.comparison.work.parts import refuse_leak
 from orienteer.pretraining.pretrain import pretrain
-from orienteer.runs.config import make_config
 from orienteer.runs.folder import CONFIG_FILE
+from orienteer.runs.run_config import make_run_config
 from orienteer.runs.weights import SCRATCH, WEIGHTS_FILE
 
 
@@ -28,7 +28,7 @@ def measure_pretraining(bench: Bench, cell: Cell) -> Outcome:
     given = {key: value for key, value in cell.how["config"].items() if key not in IDLE - {"seed"}}
     faster = {key: cell.how["config"][key] for key in ("workers", "devices", "nodes", "accelerator", "pictures")}
     if cell.settings["method"] == SCRATCH if "method" in cell.settings else False:
-        save_untrained(folder, make_config(given))
+        save_untrained(folder, make_run_config(given))
         return Outcome([], 0)
     place = {"scans": str(bench.links), "out": str(folder), "store": str(bench.store), "prepare_workers": 0}
     resumed = (folder / CONFIG_FILE).is_file()

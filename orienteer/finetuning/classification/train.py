@@ -26,10 +26,11 @@ from orienteer.finetuning.start import run_view_size, start_encoder, with_start
 from orienteer.labelled.label_csv import read_label_csv
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans, find_scans, prepare_labelled
 from orienteer.labelled.overlap import overlap_warning, seen_before
-from orienteer.pretraining.plan import LEAST_VIEW_VOX, MOST_VIEW_VOX
-from orienteer.pretraining.pretrain import Run
+from orienteer.pretraining.resolve import LEAST_VIEW_VOX, MOST_VIEW_VOX
 from orienteer.progress import Progress
-from orienteer.runs.folder import write_config, write_summary
+from orienteer.runs.folder import write_config
+from orienteer.runs.run import Run
+from orienteer.runs.summary import write_summary
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.read import header
 from orienteer.scans.store import Store

@@ -26,9 +26,10 @@ from orienteer.finetuning.start import run_spacing_mm, run_view_size, start_enco
 from orienteer.labelled.cases import CaseReader, LabelledCase, PreparedCases, label_counts, prepare_cases
 from orienteer.labelled.datasets import LabelledData, read_dataset
 from orienteer.labelled.split import split_cases
-from orienteer.pretraining.pretrain import Run
 from orienteer.progress import say
-from orienteer.runs.folder import write_config, write_summary
+from orienteer.runs.folder import write_config
+from orienteer.runs.run import Run
+from orienteer.runs.summary import write_summary
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import CaseScores

@@ -21,7 +21,7 @@ from orienteer.finetuning.classification.network import Classifier, load_classif
 from orienteer.finetuning.finetune import finetune
 from orienteer.finetuning.predict import predict
 from orienteer.phantoms.torso import write_phantoms
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 
 QUICK: dict[str, Any] = {
     "task": "classification",

@@ -20,7 +20,7 @@ from orienteer.finetuning.predict import predict
 from orienteer.finetuning.segmentation import train as segmentation
 from orienteer.finetuning.start import start_encoder
 from orienteer.labelled.overlap import pretraining_contents
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.scans.content import file_hash
 from tests.helpers.disguise import MakesAFile, with_hash
 from tests.helpers.labelled import SMALL, rewrite_labels, write_case, write_dataset, write_json
@@ -187,7 +187,7 @@ def test_a_new_output_layer_is_another_beginning(whole, data, prepared, tmp_path
 
 
 def test_resume_refuses_other_settings(whole, data):
-    with pytest.raises(InputError, match="seed: wanted 0, as the run began, got 3"):
+    with pytest.raises(InputError, match="seed: wanted 0, the value that the run started with, got 3"):
         finetune(out=whole.folder, resume=True, seed=3)
 
 
