@@ -36,7 +36,8 @@ def demo(
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     run = demo(f"{folder}/demo", subjects=3, steps=2, batch=2, workers=0)
+        ...     small = {"batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
+        ...     run = demo(f"{folder}/demo", subjects=3, steps=2, **small)
         >>> run.summary["steps"]
         2
     """

@@ -34,7 +34,8 @@ def pretrain(
         >>> from orienteer.phantoms.torso import write_phantoms
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = write_phantoms(f"{folder}/scans", count=3, seed=0, progress=False)
-        ...     run = pretrain(f"{folder}/scans", f"{folder}/run", encoder="tiny", steps=2, batch=2, workers=0)
+        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
+        ...     run = pretrain(f"{folder}/scans", f"{folder}/run", **small)
         ...     sorted(path.name for path in run.folder.glob("encoder.*"))
         ['encoder.json', 'encoder.safetensors']
     """

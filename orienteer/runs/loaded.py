@@ -142,8 +142,8 @@ def load_run(
         >>> from orienteer.pretraining.pretrain import pretrain
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
-        ...     small = {"method": "spatial", "encoder": "tiny", "steps": 2, "batch": 2, "workers": 0}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", **small)
+        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", method="spatial", **small)
         ...     loaded = load_run(f"{folder}/run", device="cpu")
         >>> loaded.step, sorted(loaded.network.tasks)
         (2, ['gap', 'route', 'similarity'])

@@ -103,6 +103,6 @@ def test_over_time_keeps_the_scans_of_the_gallery_apart(tmp_path: Path, clock: C
 
 
 def test_a_run_can_do_without_pictures(torsos: Path, store: Path, tmp_path: Path) -> None:
-    run = pretrain(torsos, tmp_path / "run", store=str(store), **{**SMALL, "steps": 1, "pictures": False})
+    run = pretrain(torsos, tmp_path / "run", store=str(store), **{**SMALL, "steps": 1})
     assert not (run.folder / "pictures").exists() or not drawn(run.folder)
     assert over_time(run.folder) == {}

@@ -1,4 +1,4 @@
-"""Two processes with gloo come to the same weights as one, with the same global batch, up to rounding."""
+"""Two processes reach the same weights as one with the same global batch, up to rounding."""
 
 import subprocess
 import sys
@@ -9,14 +9,22 @@ import torch
 import yaml
 
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.runs.run import Run
 from tests.helpers.run_files import lines, weights
 from tests.helpers.small_run import SMALL
 
+SETTINGS = {**SMALL, "steps": 2, "validate_every": 1, "batch": 4, "weight_decay": 0.0}
+
+
+@pytest.fixture(scope="module")
+def alone(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of one process."""
+    return pretrain(torsos, tmp_path_factory.mktemp("alone") / "run", store=str(store), **SETTINGS)
+
 
 @pytest.mark.parametrize("started_by", ["lightning", "torchrun"])
-def test_two_processes_equal_one(started_by: str, torsos: Path, store: Path, tmp_path: Path) -> None:
-    settings = {**SMALL, "store": str(store), "steps": 4, "validate_every": 2, "batch": 4, "weight_decay": 0.0}
-    alone = pretrain(torsos, tmp_path / "alone", **settings)
+def test_two_processes_equal_one(started_by: str, alone: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
+    settings = {**SETTINGS, "store": str(store)}
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({**settings, "devices": 2}))
     command = [sys.executable, "-m", "orienteer"]
