@@ -20,8 +20,7 @@ from orienteer.pretraining.reporter import Reporter
 from orienteer.pretraining.saving import Interrupted, SaveLast
 from orienteer.pretraining.start import Start, last_checkpoint
 from orienteer.pretraining.trainer import build_trainer
-from orienteer.pretraining.validation import Validation
-from orienteer.probing.online import OnlineProbe
+from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
@@ -30,7 +29,7 @@ from orienteer.runs.network import task_weights
 from orienteer.runs.plateau import plateau
 from orienteer.runs.records import fingerprint, read_counts, write_environment
 from orienteer.runs.run import Run
-from orienteer.runs.summary import make_summary, read_summary, summary_table, write_summary
+from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
 from orienteer.runs.weights import save_encoder
 
 
@@ -43,7 +42,7 @@ def train(start: Start) -> Run:
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
     folder, config = start.folder, start.config
-    if start.step >= config.steps:
+    if start.step >= config.steps and (folder / SUMMARY_FILE).is_file():
         say(f"the run in {folder} is already finished: {start.step} of {config.steps} steps")
         return Run(folder, read_summary(folder))
     began = time.monotonic()
@@ -87,7 +86,6 @@ def _module(start: Start, scans: RunScans) -> Pretraining:
 def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporter: Reporter, pace: Pace) -> Validation:
     folder, config = start.folder, start.config
     shown = shown_views(scans.store, scans.heldout, config, SCANS) if config.pictures else []
-    probed = config.probe is not None and rank() == 0
     return Validation(
         folder,
         scans.heldout,
@@ -97,8 +95,14 @@ def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporte
         pace,
         gallery=Gallery(folder, shown, reporter.picture) if config.pictures else None,
         on_best=lambda trained: save_encoder(folder, trained.best_network.encoder, facts),
-        probe=OnlineProbe(config, config.store_folder(folder)) if probed else None,
+        probe=_probe(start) if config.probe is not None and rank() == 0 else None,
     )
+
+
+def _probe(start: Start) -> Probe:
+    from orienteer.probing.online import OnlineProbe  # here, because scikit-learn takes a second to load
+
+    return OnlineProbe(start.config, start.config.store_folder(start.folder))
 
 
 def _fit(trainer: pl.Trainer, module: Pretraining, data: ViewData, reporter: Reporter, start: Start) -> None:
