@@ -83,19 +83,19 @@ def test_the_handed_over_encoder_gives_the_features_of_training(finished: Run) -
 def test_a_run_cut_off_anywhere_goes_on_to_the_same_end(
     options: dict, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {**SMALL, **options, "store": str(store), "validate_every": 2}
+    settings = {**SMALL, **options, "store": str(store), "steps": 4, "validate_every": 2}
     whole = pretrain(torsos, tmp_path / "whole", **settings)
     real = reporter.Reporter.on_train_batch_end
 
-    def killed_at_step_5(self: Any, trainer: Any, module: Any, *args: Any) -> None:
+    def killed_at_step_3(self: Any, trainer: Any, module: Any, *args: Any) -> None:
         real(self, trainer, module, *args)
-        if trainer.global_step == 5:
+        if trainer.global_step == 3:
             raise MemoryError("killed")
 
-    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", killed_at_step_5)
+    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", killed_at_step_3)
     with pytest.raises(MemoryError, match="killed"):
         pretrain(torsos, tmp_path / "cut", **settings)
-    assert [row["step"] for row in lines(tmp_path / "cut", "train")][-1] == 5
+    assert [row["step"] for row in lines(tmp_path / "cut", "train")][-1] == 3
     monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", real)
     resumed = pretrain(out=tmp_path / "cut", resume=True)
     assert_same_run(whole.folder, resumed.folder)
@@ -274,3 +274,14 @@ def test_a_bad_setting_stops_before_any_work(settings: dict, message: str, torso
         pretrain(torsos, tmp_path / "run", **{**SMALL, **settings})
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "store").exists()
+
+
+def test_a_run_that_was_killed_before_its_summary_is_completed(finished: Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(finished.folder, tmp_path / "killed")
+    for name in ("summary.json", "encoder.safetensors", "encoder.json", "MODEL_CARD.md"):
+        (folder / name).unlink()
+    completed = pretrain(out=folder, resume=True)
+    assert completed.summary["heldout"] == finished.summary["heldout"]
+    assert completed.summary["plateau"] == finished.summary["plateau"]
+    assert (folder / "MODEL_CARD.md").is_file()
+    assert_same_run(finished.folder, folder)
