@@ -143,6 +143,6 @@ def _headers(
             str(config.scans),
             wanted="at least one readable scan",
             got=f"none; the first: {first}",
-            do="look at the messages of the scans",
+            do="repair that scan, or name a folder with CT or MR scans",
         )
     return tuple(headers), unreadable

@@ -1,4 +1,4 @@
-"""Training from a start to a finished run: the loop with its callbacks, then the files that the run hands over."""
+"""Training from a start to a finished run: the loop with its callbacks, then the results."""
 
 import time
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from orienteer.runs.weights import save_encoder
 
 
 def train(start: Start) -> Run:
-    """Trains, validates, writes what the run hands over, and returns the finished run.
+    """Trains, validates, writes the encoder and the summary, and returns the finished run.
 
     Raises:
         InputError: scans or a checkpoint that do not belong to the run, or devices that this machine does not have.

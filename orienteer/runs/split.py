@@ -54,6 +54,12 @@ def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     return training, validation
 
 
+def read_split_contents(folder: Path) -> dict[str, str | None]:
+    """Returns the content hash of every scan of the run by key; None in runs of versions that did not record it."""
+    rows = json.loads((folder / SPLIT_FILE).read_text())
+    return {row["key"]: row.get("content") for part in PARTS for row in rows[part]}
+
+
 def check_prepared(store: Store, names: Iterable[tuple[str, str]], preparation: Preparation) -> None:
     """Checks that all scans of a run are still in the store.
 

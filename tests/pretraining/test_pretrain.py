@@ -21,8 +21,8 @@ from tests.helpers.small_run import SMALL
 
 
 def test_run_folder_is_complete(finished: Run) -> None:
-    there = {path.name for path in finished.folder.iterdir()}
-    assert there >= {
+    names = {path.name for path in finished.folder.iterdir()}
+    assert names >= {
         "config.yaml",
         "environment.json",
         "metrics.jsonl",
@@ -35,7 +35,7 @@ def test_run_folder_is_complete(finished: Run) -> None:
         "failures.csv",
         "summary.json",
     }
-    assert not {name for name in there if name.startswith(".")}
+    assert not {name for name in names if name.startswith(".")}
     steps = [row["step"] for row in lines(finished.folder, "heldout")]
     assert steps == [3, 6]
     assert [row["step"] for row in lines(finished.folder, "train")] == [1, 3, 5]
@@ -70,7 +70,7 @@ def test_the_resolved_config_runs_again_to_the_same_weights(finished: Run, tmp_p
     assert_same_run(finished.folder, again.folder)
 
 
-def test_the_handed_over_encoder_gives_the_features_of_training(finished: Run) -> None:
+def test_the_saved_encoder_gives_the_features_of_training(finished: Run) -> None:
     encoder, card = load_encoder(finished.folder)
     state = weights(finished.folder)
     for name, value in encoder.state_dict().items():
@@ -80,7 +80,7 @@ def test_the_handed_over_encoder_gives_the_features_of_training(finished: Run) -
 
 
 @pytest.mark.parametrize("options", [{}, {"teacher": True, "weight_averaging": 0.9, "accumulate": 2}])
-def test_a_run_cut_off_anywhere_goes_on_to_the_same_end(
+def test_a_run_that_is_killed_resumes_to_the_same_end(
     options: dict, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {**SMALL, **options, "store": str(store), "steps": 4, "validate_every": 2}
@@ -101,7 +101,7 @@ def test_a_run_cut_off_anywhere_goes_on_to_the_same_end(
     assert_same_run(whole.folder, resumed.folder)
 
 
-def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
+def test_ctrl_c_saves_the_step_and_the_run_resumes_to_the_same_end(
     finished: Run,
     torsos: Path,
     store: Path,
@@ -121,9 +121,9 @@ def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
     monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", asked_at_step_4)
     with pytest.raises(KeyboardInterrupt):
         pretrain(torsos, tmp_path / "cut", store=str(store), **SMALL)
-    said = capsys.readouterr().err
-    assert "stopped after step 4 of 6" in said
-    assert "--resume" in said
+    printed = capsys.readouterr().err
+    assert "stopped after step 4 of 6" in printed
+    assert "--resume" in printed
     monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", real)
     resumed = pretrain(out=tmp_path / "cut", resume=True, workers=1)
     assert_same_run(finished.folder, resumed.folder)
@@ -153,7 +153,7 @@ def test_a_folder_that_another_process_trains_in_is_refused(finished: Run, tmp_p
         pretrain(out=folder, resume=True)
 
 
-def test_the_lock_file_of_a_killed_process_is_in_nobodys_way(finished: Run, tmp_path: Path) -> None:
+def test_the_lock_file_of_a_killed_process_is_ignored(finished: Run, tmp_path: Path) -> None:
     folder = shutil.copytree(finished.folder, tmp_path / "killed")
     (folder / ".lock").write_text("1")  # as versions before 0.2 wrote it; process 1 always lives
     assert pretrain(out=folder, resume=True).summary["steps"] == 6
@@ -166,7 +166,7 @@ def test_resume_refuses_other_settings_and_takes_faster_ones(finished: Run) -> N
     pretrain(out=finished.folder, resume=True, workers=2)
 
 
-def test_resume_without_a_run_says_so(tmp_path: Path) -> None:
+def test_resume_needs_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="resume: wanted a run folder"):
         pretrain(out=tmp_path / "nothing", resume=True)
 
@@ -224,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     assert all(torch.isfinite(value).all() for value in kept["state_dict"].values())
 
 
-def test_a_bad_scan_is_named_and_counted_and_the_run_goes_on(torsos: Path, tmp_path: Path) -> None:
+def test_a_bad_scan_is_named_and_counted_and_the_run_continues(torsos: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(torsos, tmp_path / "scans")
     good = next(iter(sorted(folder.rglob("SYNTHETIC*.nii.gz"))))
     (folder / "cut.nii.gz").write_bytes(good.read_bytes()[:2000])

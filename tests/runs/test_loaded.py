@@ -1,4 +1,4 @@
-"""A loaded run says what the run itself measured."""
+"""A loaded run reproduces what the run itself measured."""
 
 import shutil
 
@@ -15,7 +15,7 @@ from orienteer.runs.loaded import load_run
 from tests.helpers.small_run import SMALL
 
 
-def test_it_reaches_the_held_out_figures_of_the_run(finished):
+def test_it_reproduces_the_metrics_of_the_run_on_held_out_scans(finished):
     loaded = load_run(finished.folder, device="cpu")
     sums, embeddings = MetricSums(), Embeddings(list(loaded.validation), loaded.network.encoder.channels[-1])
     weights = dict.fromkeys(loaded.network.tasks, 1.0)
@@ -43,10 +43,10 @@ def test_averaged_weights_are_taken_where_there_are_any(torsos, store, tmp_path)
     settings = {**SMALL, "steps": 2, "weight_averaging": 0.5, "pictures": False}
     run = pretrain(torsos, tmp_path / "run", store=str(store), **settings)
     saved = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    own = load_run(run.folder, device="cpu").network.state_dict()
-    name = next(name for name in own if name.endswith("weight"))
-    assert torch.equal(own[name], saved[f"averaged.module.{name}"])
-    assert not torch.equal(own[name], saved[f"network.{name}"])
+    loaded = load_run(run.folder, device="cpu").network.state_dict()
+    name = next(name for name in loaded if name.endswith("weight"))
+    assert torch.equal(loaded[name], saved[f"averaged.module.{name}"])
+    assert not torch.equal(loaded[name], saved[f"network.{name}"])
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

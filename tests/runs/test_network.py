@@ -10,7 +10,7 @@ from tests.helpers.run_settings import run_config
 
 
 def gradients(pull: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The gradient of the gap loss alone: of the encoder's first weights, and of the task's own."""
+    """The gradient of the gap loss alone: of the encoder's first weights, and of the task's head."""
     config = run_config(tasks={"gap": {"pull": pull}})
     network = build_network(config)
     generator = torch.Generator().manual_seed(0)

@@ -8,7 +8,7 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.runs.run import Run
 from orienteer.runs.run_config import read_config
-from orienteer.runs.split import check_prepared, read_split, write_split
+from orienteer.runs.split import check_prepared, read_split, read_split_contents, write_split
 from orienteer.scans.store import Store
 
 
@@ -19,6 +19,7 @@ def test_the_split_is_read_as_written(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "split.json").read_text())
     assert rows["training"][0] == {"key": "k1", "name": "a.nii.gz", "content": "hash 1"}
     assert "content" not in rows["training"][1]
+    assert read_split_contents(tmp_path) == {"k1": "hash 1", "k2": None, "k3": "hash 3"}
 
 
 @pytest.mark.parametrize("text", [None, "{", "{}", '{"training": [], "validation": [{"name": "a"}]}'])
