@@ -56,7 +56,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if missing:
         raise InputError(
             str(file),
-            wanted=f"the keys that `orienteer pretrain` writes: {', '.join(_REQUIRED)}",
+            wanted=f"what `orienteer pretrain` writes: {', '.join(_REQUIRED)}",
             got=f"no {', '.join(missing[:3])}",
             do="copy the file again from the run folder",
         )
