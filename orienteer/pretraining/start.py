@@ -98,9 +98,9 @@ def _start(folder: Path, config: RunConfig, network: Network, resume: bool) -> S
 
 def _print_choices(made: Resolved) -> None:
     for name, choice in made.scans.choices.items():
-        say(f"{name}: {choice.value} ({choice.why})")
+        say(f"{name} = {choice.value}: {choice.why}")
     for reason, count in Counter(item.reason for item in made.discovery.left_out).items():
-        say(f"left out: {count} x {reason}")
+        say(f"left out {count} {'file' if count == 1 else 'files'}: {reason}")
 
 
 def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
@@ -120,7 +120,7 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     modalities = Counter(scan.modality for scan in scans.values())
     say("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())))
     for key, reason in usable.too_small.items():
-        say(f"set aside: {names[key]}: {reason}")
+        say(f"set aside {names[key]}: {reason}")
     training, validation = split(usable.keys, config.validation_fraction, config.seed)
     contents = {key: scan.content for key, scan in scans.items()}
     write_split(folder, {key: names[key] for key in training}, {key: names[key] for key in validation}, contents)
