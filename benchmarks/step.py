@@ -16,24 +16,17 @@ from benchmarks.command import parser_of, save
 from benchmarks.step_baseline import NaiveHeads
 from benchmarks.timing import medians
 from orienteer.pretraining.module import Pretraining, named_losses, total_loss
-from orienteer.runs.config import PretrainConfig
 from orienteer.runs.network import Network, build_network, task_weights
+from orienteer.runs.run_config import RunConfig, make_run_config
 from orienteer.views.batch import ViewBatch
 
 
-def config(encoder: str, views: int, size: int, **arguments: object) -> PretrainConfig:
-    return PretrainConfig(
-        encoder=encoder,
-        encoder_arguments=dict(arguments),
-        views=views,
-        view_size=(size, size, size),
-        spacing_mm=(2.0, 2.0, 2.0),
-        unit_mm=100.0,
-        teacher=False,
-    )
+def config(encoder: str, views: int, size: int, **arguments: object) -> RunConfig:
+    sizes = {"views": views, "view_size": (size, size, size), "spacing_mm": (2.0, 2.0, 2.0), "unit_mm": 100.0}
+    return make_run_config({"encoder": encoder, "encoder_arguments": dict(arguments), **sizes})
 
 
-def batch_of(settings: PretrainConfig, scans: int) -> ViewBatch:
+def batch_of(settings: RunConfig, scans: int) -> ViewBatch:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(scans, settings.views, 1, *settings.view_size, generator=generator) * 2 - 1
     centres = torch.rand(scans, settings.views, 3, generator=generator) * 200
@@ -48,7 +41,7 @@ def bare_encoder(network: Network, views: ViewBatch) -> Callable[[], None]:
     return run
 
 
-def whole_step(settings: PretrainConfig, network: Network, views: ViewBatch) -> Callable[[], None]:
+def whole_step(settings: RunConfig, network: Network, views: ViewBatch) -> Callable[[], None]:
     module = Pretraining(network, task_weights(settings), settings)
     optimiser = module.configure_optimizers()["optimizer"]
 
@@ -75,7 +68,7 @@ def naive_step(network: Network, views: ViewBatch) -> Callable[[], None]:
     return run
 
 
-def optimiser_alone(settings: PretrainConfig, network: Network) -> Callable[[], None]:
+def optimiser_alone(settings: RunConfig, network: Network) -> Callable[[], None]:
     optimiser = Pretraining(network, task_weights(settings), settings).configure_optimizers()["optimizer"]
 
     def run() -> None:

@@ -17,9 +17,9 @@ import numpy as np
 from benchmarks.command import parser_of, save
 from benchmarks.timing import timed
 from orienteer.phantoms.torso import write_phantoms
-from orienteer.pretraining.data import usable_scans
 from orienteer.pretraining.demo import demo
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.pretraining.usable import usable_scans
 from orienteer.progress import Progress
 from orienteer.report.closure import closure_correlation
 from orienteer.report.faults import FAULTS, Fault, write_faulty_copies

@@ -16,9 +16,10 @@ from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.labelled.datasets import read_dataset
 from orienteer.methods import Method, resolve_method, task_config
-from orienteer.pretraining.plan import plan_config
+from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.config import make_config as make_pretrain_config
+from orienteer.runs.run_config import RunConfig
 from orienteer.runs.weights import SCRATCH
 from orienteer.tasks import TASKS
 from orienteer.views.layout import check_views
@@ -131,14 +132,14 @@ def other_views(method: Method, plan: PretrainConfig) -> Changes:
     return {f"{number} views": {"views": number} for number in VIEWS if number != plan.views and _allows(plan, number)}
 
 
-def other_view_sizes(method: Method, plan: PretrainConfig) -> Changes:
+def other_view_sizes(method: Method, plan: RunConfig) -> Changes:
     """Returns the method with smaller and larger views.
 
     Example:
-        >>> list(other_view_sizes(resolve_method("spatial"), PretrainConfig(encoder="tiny", view_size=(32, 32, 32))))
+        >>> sizes = {"view_size": [32, 32, 32], "spacing_mm": [5.0, 5.0, 5.0], "unit_mm": 100.0, "views": 4}
+        >>> list(other_view_sizes(resolve_method("spatial"), make_run_config({"encoder": "tiny", **sizes})))
         ['views of 48 x 48 x 48']
     """
-    assert plan.view_size is not None
     encoder = build_encoder(plan.encoder, plan.view_size, **plan.encoder_arguments)
     divisor = np.array(encoder.divisor)
     variants: Changes = {}
@@ -153,13 +154,13 @@ def other_view_sizes(method: Method, plan: PretrainConfig) -> Changes:
 _VARIANTS = dict(zip(QUESTIONS, (each_task, other_choices, other_teacher, other_views, other_view_sizes), strict=True))
 
 
-def _plan(config: CompareConfig, method: str) -> PretrainConfig:
+def _plan(config: CompareConfig, method: str) -> RunConfig:
     """Returns the method's settings as planned for these scans."""
     cases = read_dataset(config.data, config.images, config.labels).cases
     folder = os.path.commonpath([str(case.source.files[0].parent) for case in cases])
     changes = {key: value for key, value in config.define.get(method, {}).items() if key != "finetune"}
     given = {**QUICK, "method": method, **config.pretrain, **changes, "scans": folder}
-    return plan_config(make_pretrain_config(given), shown=False).config
+    return resolve_config(make_pretrain_config(given), shown=False).config
 
 
 def _changed(plan: PretrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:

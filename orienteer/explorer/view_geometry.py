@@ -8,13 +8,11 @@ from orienteer.types import Triple, TripleMm
 
 def view_size(loaded: LoadedRun) -> Triple:
     """Returns the size of the run's views in voxels."""
-    assert loaded.config.view_size is not None
     return loaded.config.view_size
 
 
 def spacing_mm(loaded: LoadedRun) -> TripleMm:
     """Returns the size of the run's voxels."""
-    assert loaded.config.spacing_mm is not None
     return loaded.config.spacing_mm
 
 

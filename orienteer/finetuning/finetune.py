@@ -7,8 +7,8 @@ from typing import Any
 
 from orienteer.errors import InputError
 from orienteer.finetuning.config import MAY_CHANGE_ON_RESUME, FinetuneConfig, make_config
-from orienteer.pretraining.pretrain import Run
 from orienteer.runs.folder import check_unchanged, opened, read_settings
+from orienteer.runs.run import Run
 
 
 def finetune(

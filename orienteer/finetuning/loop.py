@@ -17,9 +17,9 @@ from orienteer.errors import TrainingStopped
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.schedules import Schedule
 from orienteer.interrupts import stop_requests
-from orienteer.pretraining.reporter import cut_lines
 from orienteer.progress import Progress, say
 from orienteer.runs.checkpoints import AtomicCheckpoints, read_checkpoint
+from orienteer.runs.metrics_log import cut_lines
 
 BatchT = TypeVar("BatchT")
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
 from orienteer.finetuning.resolved import ResolvedFinetune
-from orienteer.runs.forms import check_forms
+from orienteer.runs.card_checks import check_values
 from orienteer.runs.weights import SCRATCH
 
 MODEL_FILE, MODEL_CARD = "model.safetensors", "model.json"
@@ -84,7 +84,7 @@ def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
     if task not in (None, card["task"]):
         got = f"that of a {card['task']}"
         raise InputError(str(folder), wanted=f"the folder of a {task}", got=got, do="give another folder")
-    check_forms(file, card)
+    check_values(file, card)
     return card
 
 

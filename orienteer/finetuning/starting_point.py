@@ -11,8 +11,9 @@ from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
+from orienteer.runs.card import read_card
 from orienteer.runs.recipe import Card, ct_window_of, mr_percentiles_of, spacing_of
-from orienteer.runs.weights import SCRATCH, load_encoder, read_card
+from orienteer.runs.weights import SCRATCH, load_encoder
 from orienteer.types import Triple
 
 ONE_SIZE = ("vit",)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.runs.folder import read_config, read_split_contents
+from orienteer.runs.run_config import read_config
+from orienteer.runs.split import read_split_contents
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.store import Store
 

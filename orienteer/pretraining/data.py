@@ -1,90 +1,77 @@
-"""From prepared scans to batches: which scans can hold a view, which are held out, and the two data loaders."""
+"""The scans of a run, and the batches of views that are drawn from them."""
 
-import hashlib
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from orienteer.errors import InputError
 from orienteer.pretraining.pace import TimedLoader
-from orienteer.progress import Progress
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import RunConfig
+from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.store import Store
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import TrainingViews, ValidationViews
-from orienteer.views.distort import NOTHING, Distortion
 from orienteer.views.loader import GlobalBatches, collate
-from orienteer.views.policy import ViewPolicy
-from orienteer.views.sample import can_hold
 
-RIVAL_BATCHES = 32
-"""Batches of training views that the trivial rivals learn from."""
+BASELINE_BATCHES = 32
+"""Batches of training views that baselines are fitted to."""
 
 
 @dataclass(frozen=True)
-class Usable:
-    """Scans that can hold a view, and those that cannot, with the reason."""
+class RunScans:
+    """The prepared scans of a run.
 
-    keys: tuple[str, ...]
-    too_small: dict[str, str]
+    Attributes:
+        store: where they are.
+        training: keys of the scans to train on.
+        heldout: keys of the scans to validate on.
+        names: their names by key.
+    """
 
-
-def usable_scans(store: Store, keys: Sequence[str], policy: ViewPolicy, shown: bool = True) -> Usable:
-    """Returns which prepared scans can hold a view of the policy's size with enough body in it."""
-    assert policy.view_size is not None
-    usable, too_small = [], {}
-    with Progress("checking scans", len(keys), unit="scans", shown=shown) as progress:
-        for key in keys:
-            scan = store.scan(key)
-            reason = can_hold(scan.shape_vox, store.body(key), policy.view_size, policy.min_body_fraction)
-            if reason is None:
-                usable.append(key)
-            else:
-                too_small[key] = reason
-            progress.advance()
-    return Usable(tuple(usable), too_small)
+    store: Store
+    training: list[str]
+    heldout: list[str]
+    names: dict[str, str]
 
 
-def split(keys: Sequence[str], validation_fraction: float, seed: int) -> tuple[list[str], list[str]]:
-    """Returns training and held-out keys.
-
-    The order that decides is a hash of seed and key: a scan that is added later moves few others.
+def open_scans(folder: Path, config: RunConfig) -> RunScans:
+    """Returns the scans of the run in ``folder``.
 
     Raises:
-        InputError: fewer than two scans.
-
-    Example:
-        >>> training, validation = split(["a", "b", "c", "d"], validation_fraction=0.25, seed=0)
-        >>> len(training), len(validation)
-        (3, 1)
+        InputError: the store, or a scan in it, is missing.
     """
-    if len(keys) < 2:
-        raise InputError(
-            "scans",
-            wanted="at least 2 scans that can hold a view, one of them held out",
-            got=str(len(keys)),
-            do="add scans, or make views smaller with --view-size or --spacing-mm; `orienteer plan` shows the sizes",
-        )
-    ranked = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
-    held_out = min(len(keys) - 1, max(1, math.ceil(len(keys) * validation_fraction - 1e-9)))
-    return sorted(ranked[held_out:]), sorted(ranked[:held_out])
+    training, heldout = read_split(folder)
+    store, names = Store.open(config.store_folder(folder)), {**training, **heldout}
+    check_prepared(store, names.items(), config.preparation)
+    return RunScans(store, list(training), list(heldout), names)
 
 
 class ViewData(pl.LightningDataModule):
-    """Hands every process its share of the training batches, beginning after the steps that are already done."""
+    """Gives every process its share of the training batches, starting after the steps that are already done.
 
-    def __init__(self, store: Store, keys: Sequence[str], config: PretrainConfig, start_step: int) -> None:
+    Args:
+        store: where the scans are.
+        keys: scans to train on.
+        config: the settings of the run.
+        start_step: steps that are already done.
+    """
+
+    def __init__(self, store: Store, keys: Sequence[str], config: RunConfig, start_step: int) -> None:
         super().__init__()
         self._store, self._keys, self._config, self._start = store, keys, config, start_step
-        self.timed: TimedLoader | None = None
+        self._timed: TimedLoader | None = None
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds that training has waited for batches."""
+        return self._timed.waited_s if self._timed is not None else 0.0
 
     def train_dataloader(self) -> TimedLoader:
-        """Returns the batches of the steps to come; each a function of the seed and its number alone."""
+        """Returns the batches of the remaining steps; each depends on the seed and its number alone."""
         config, trainer = self._config, self.trainer
         assert trainer is not None
         views = _training_views(self._store, self._keys, config, config.steps)
@@ -98,48 +85,38 @@ class ViewData(pl.LightningDataModule):
             collate_fn=partial(collate, batch=config.batch),
             pin_memory=trainer.strategy.root_device.type == "cuda",
             prefetch_factor=4 if config.workers else None,
-            generator=torch.Generator().manual_seed(config.seed),  # else torch takes one from its global state
+            generator=torch.Generator().manual_seed(config.seed),  # by default torch uses its global one
         )
-        self.timed = TimedLoader(loader, length=config.steps * config.accumulate)
-        return self.timed
+        self._timed = TimedLoader(loader, length=config.steps * config.accumulate)
+        return self._timed
 
     def transfer_batch_to_device(self, views: ViewBatch, device: torch.device, dataloader_idx: int) -> ViewBatch:
-        """Moves the view batch, which Lightning would not know how to move."""
+        """Moves the view batch, which Lightning cannot do by itself."""
         return views.to(device)
 
 
-def heldout_loader(store: Store, keys: Sequence[str], config: PretrainConfig, rank: int, world: int) -> DataLoader:
-    """Returns the held-out view sets of one process: every ``world``-th one."""
-    views = ValidationViews(store, keys, view_policy(config), config.validation_sets, distortion(config))
-    mine = Subset(views, range(rank, len(views), world))
-    return DataLoader(mine, batch_size=max(1, config.batch // world), collate_fn=collate)
+def heldout_loader(store: Store, keys: Sequence[str], config: RunConfig, rank: int, world: int) -> Iterable[ViewBatch]:
+    """Returns the held-out view sets of one process: every ``world``-th one, starting with number ``rank``."""
+    views = ValidationViews(store, keys, config.view_policy, config.validation_sets, config.view_distortion)
+    share = Subset(views, range(rank, len(views), world))
+    return DataLoader(share, batch_size=max(1, config.batch // world), collate_fn=collate)
 
 
-def shown_views(store: Store, keys: Sequence[str], config: PretrainConfig, scans: int) -> list[ViewBatch]:
-    """Returns the first held-out view set of each of the first scans, each as a batch of its own."""
-    views = ValidationViews(store, keys[:scans], view_policy(config), 1, distortion(config))
+def shown_views(store: Store, keys: Sequence[str], config: RunConfig, scans: int) -> list[ViewBatch]:
+    """Returns the first held-out view set of each of the first ``scans`` scans, as a batch each."""
+    views = ValidationViews(store, keys[:scans], config.view_policy, 1, config.view_distortion)
     return [collate([views[number]]) for number in range(len(views))]
 
 
-def rival_batches(store: Store, keys: Sequence[str], config: PretrainConfig) -> list[ViewBatch]:
-    """Returns training views for the trivial rivals; the same on every process."""
-    batches = min(RIVAL_BATCHES, config.steps)
+def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> list[ViewBatch]:
+    """Returns training views to fit baselines to, the same on every process."""
+    batches = min(BASELINE_BATCHES, config.steps)
     views = _training_views(store, keys, config, batches)
     return list(DataLoader(views, batch_sampler=GlobalBatches(batches, config.batch), collate_fn=collate))
 
 
-def view_policy(config: PretrainConfig) -> ViewPolicy:
-    """Returns how views are drawn, from a resolved config."""
-    return config.part(ViewPolicy)
-
-
-def distortion(config: PretrainConfig) -> Distortion:
-    """Returns what is hidden or rearranged in views, from a resolved config."""
-    return NOTHING.changed(config.distortion)
-
-
-def _training_views(store: Store, keys: Sequence[str], config: PretrainConfig, steps: int) -> TrainingViews:
+def _training_views(store: Store, keys: Sequence[str], config: RunConfig, steps: int) -> TrainingViews:
     samples = steps * config.batch
     return TrainingViews(
-        store, keys, view_policy(config), config.augmentation, config.seed, samples, distortion(config)
+        store, keys, config.view_policy, config.augmentation, config.seed, samples, config.view_distortion
     )

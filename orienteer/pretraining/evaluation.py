@@ -1,7 +1,7 @@
-"""Held-out figures: means over the same view sets every time, the trivial rivals beside them."""
+"""Metrics on held-out view sets: their means, next to those of the baselines."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -13,53 +13,61 @@ from orienteer.tasks.base import Task
 from orienteer.views.batch import ViewBatch
 
 
-class Figures:
-    """Adds up figures of batches, each weighted by its number of view sets."""
+class MetricSums:
+    """Sums of metrics over batches, each weighted by its number of view sets."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._sets = 0
 
-    def add(self, figures: dict[str, Tensor], sets: int) -> None:
-        """Adds the figures of one batch."""
+    def add(self, metrics: Mapping[str, Tensor], sets: int) -> None:
+        """Adds the metrics of one batch."""
         self._sets += sets
-        for key, value in figures.items():
+        for key, value in metrics.items():
             self._sums[key] = self._sums.get(key, torch.zeros((), dtype=torch.float64)) + value.double().cpu() * sets
 
     def sums(self) -> tuple[list[str], Tensor]:
-        """Returns the keys, and their sums with the number of view sets behind them."""
+        """Returns the keys, and their sums followed by the number of view sets."""
         keys = sorted(self._sums)
         return keys, torch.stack([self._sums[key] for key in keys] + [torch.tensor(float(self._sets)).double()])
 
     @staticmethod
     def means(keys: list[str], sums: Tensor) -> dict[str, float]:
-        """Returns the means behind what `sums` gave, or what the sum of several processes' gave."""
+        """Returns the means, from the keys and sums that `sums` returned; the sums may be added over processes."""
         return dict(zip(keys, (sums[:-1] / sums[-1]).tolist(), strict=True))
 
 
 @torch.no_grad()
-def heldout_figures(
-    network: Network, weights: dict[str, float], views: ViewBatch, rivals: bool, embeddings: Embeddings | None = None
+def heldout_metrics(
+    network: Network,
+    weights: Mapping[str, float],
+    views: ViewBatch,
+    baselines: bool,
+    embeddings: Embeddings | None = None,
 ) -> dict[str, Tensor]:
-    """Returns loss and figures of one batch, and those of the trivial rivals where asked for.
+    """Returns loss and metrics of one batch.
 
     Args:
-        embeddings: gets the vectors of the views, where given.
+        network: in eval mode.
+        weights: the weight of each task's losses in the total loss.
+        views: the batch.
+        baselines: whether to add the metrics of the baselines.
+        embeddings: the vectors of the views are added to it.
     """
     features = network.features(views.images)
     answers = network.answers_to(views, features)
     if embeddings is not None:
         embeddings.add(features.levels[-1], views.scans)
-    figures = named_metrics(answers)
-    figures |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
-    for answer in answers.values() if rivals else ():
-        for rival, values in answer.task.baselines(views, answer.targets).items():
-            figures.update({f"{key}_{rival}": value for key, value in values.items()})
-    return {"loss": total_loss(weights, named_losses(answers)), **figures}
+    metrics = named_metrics(answers)
+    metrics |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
+    for answer in answers.values() if baselines else ():
+        for baseline, values in answer.task.baselines(views, answer.targets).items():
+            metrics.update({f"{key}_{baseline}": value for key, value in values.items()})
+    return {"loss": total_loss(weights, named_losses(answers)), **metrics}
 
 
-def fit_rivals(network: Network, batches: Iterable[ViewBatch]) -> None:
-    """Lets every task learn its trivial rivals from training views."""
+def fit_baselines(network: Network, batches: Iterable[ViewBatch]) -> None:
+    """Fits the baselines of every task to training views."""
     batches = list(batches)
     for task in network.tasks.values():
-        cast(Task, task).fit_baselines(batches)
+        cast(Task[Any, Any], task).fit_baselines(batches)

@@ -1,6 +1,5 @@
-"""The LightningModule: one encoder call for all views, the tasks' losses, the teacher, the averaged weights."""
+"""The LightningModule: one encoder call for all views, the losses of the tasks, the teacher, the averaged weights."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,17 +11,18 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from orienteer.errors import TrainingStopped
 from orienteer.runs.config import Training
 from orienteer.runs.network import Answer, Network
+from orienteer.runs.schedule import warmup_cosine
 from orienteer.views.batch import ViewBatch
 
 
 class Pretraining(pl.LightningModule):
-    """Trains a `Network` on view sets. Nothing here knows which tasks there are.
+    """Trains a `Network` on view sets, whatever its tasks.
 
     Args:
         network: encoder and tasks.
-        weights: the weight of each task's losses in the sum.
+        weights: the weight of each task's losses in the total loss.
         config: learning rate, teacher, averaging.
-        scan_names: what a person calls the scans, by key, for messages.
+        scan_names: names of the scans by key, for messages.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Pretraining(pl.LightningModule):
 
     @property
     def best_network(self) -> Network:
-        """The weights to validate and hand over: the moving average where there is one."""
+        """The network to validate and to save: the moving average if there is one."""
         return cast(Network, self.averaged.module) if self.averaged is not None else self.network
 
     def training_step(self, views: ViewBatch, index: int) -> Tensor:
-        """Returns the weighted sum of all tasks' losses."""
+        """Returns the total loss of a batch."""
         answers = self.network.answers(views, self.teacher)
         losses = named_losses(answers)
         total = total_loss(self.weights, losses)
@@ -57,7 +57,7 @@ class Pretraining(pl.LightningModule):
         return total
 
     def optimizer_step(self, *args: object, **kwargs: object) -> None:
-        """Takes the step, then moves the teacher and the averaged weights after it."""
+        """Takes the step, then updates the teacher and the averaged weights."""
         super().optimizer_step(*args, **kwargs)  # type: ignore[arg-type]
         if self.teacher is not None:
             self.teacher.update_parameters(self.network.encoder)
@@ -65,19 +65,19 @@ class Pretraining(pl.LightningModule):
             self.averaged.update_parameters(self.network)
 
     def configure_optimizers(self) -> Any:
-        """Returns AdamW with warm-up and cosine, counted in optimiser steps."""
+        """Returns AdamW and its schedule of warm-up and cosine, in optimiser steps."""
         decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.requires_grad and p.ndim <= 1]
         optimiser = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=self.config.learning_rate,
         )
-        factor = _warmup_cosine(self.config.steps, self.config.warmup)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        steps, warmup = self.config.steps, self.config.warmup
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warmup_cosine(step, steps, warmup))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Writes down which encoder this is, for the message where somebody loads it into another."""
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds which encoder this is, for the message when it is loaded into another one."""
         encoder = self.network.encoder
         checkpoint["encoder"] = {"family": encoder.family, "arguments": dict(encoder.arguments)}
 
@@ -86,7 +86,7 @@ class Pretraining(pl.LightningModule):
             raise TrainingStopped(
                 f"the loss of step {self.global_step + 1} is {total.item()}, on views of "
                 f"{', '.join(self._scan_names.get(key, key) for key in views.scans)}. The last checkpoint, from before "
-                "this step, is kept. Do this: look at these scans, lower learning_rate, or use precision 32."
+                "this step, is kept. Do this: look at these scans, use a lower --learning-rate, or --precision 32."
             )
 
 
@@ -100,29 +100,18 @@ def named_losses(answers: Mapping[str, Answer]) -> dict[str, Tensor]:
 
 
 def named_metrics(answers: Mapping[str, Answer]) -> dict[str, Tensor]:
-    """Returns the figures of all tasks together."""
-    figures: dict[str, Tensor] = {}
+    """Returns the metrics of all tasks."""
+    metrics: dict[str, Tensor] = {}
     for answer in answers.values():
-        figures.update(answer.task.metrics(answer.prediction, answer.targets))
-    return figures
+        metrics.update(answer.task.metrics(answer.prediction, answer.targets))
+    return metrics
 
 
 def total_loss(weights: Mapping[str, float], losses: Mapping[str, Tensor]) -> Tensor:
-    """Returns the sum of ``task.part`` losses, each times its task's weight, in 32 bits."""
+    """Returns the sum of the losses ``task.part``, each multiplied by the weight of its task, in 32-bit floats."""
     return torch.stack([weights[name.partition(".")[0]] * value.float() for name, value in losses.items()]).sum()
 
 
 def _moving_average(module: nn.Module, decay: float) -> AveragedModel:
     averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return averaged.requires_grad_(False)
-
-
-def _warmup_cosine(steps: int, warmup: float):
-    rise = max(1, round(steps * warmup))
-
-    def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / rise
-        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
-
-    return factor

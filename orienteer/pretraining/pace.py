@@ -1,32 +1,35 @@
-"""How fast training goes, and how much of the time it waits for views."""
+"""Throughput of training, and the fraction of the time that it waits for views."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader
 
 from orienteer.views.batch import ViewBatch
 
 
 class TimedLoader:
-    """A data loader that knows how long training waited for it.
+    """A data loader that measures how long training waits for it.
 
-    Its length is that of the whole run: Lightning goes on after a resume by position. It has no state to save, since it
-    is made anew to begin after the steps that are done; the two methods say so to Lightning.
+    Its length is that of the whole run, because Lightning resumes by position. It has no state: a resumed run makes a new
+    one that starts after the steps that are done. Lightning asks for the two methods.
+
+    Args:
+        loader: the data loader.
+        length: batches of the whole run.
     """
 
-    def __init__(self, loader: DataLoader, length: int) -> None:
+    def __init__(self, loader: Iterable[ViewBatch], length: int) -> None:
         self.loader, self.length, self.waited_s = loader, length, 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns nothing: where to begin is decided when the loader is made."""
+        """Returns nothing: the loader has no state."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes nothing."""
+        """Ignores the state, which is empty."""
 
     def __len__(self) -> int:
         return self.length
@@ -34,48 +37,56 @@ class TimedLoader:
     def __iter__(self) -> Iterator[ViewBatch]:
         batches = iter(self.loader)
         while True:
-            begun = time.perf_counter()
+            began = time.perf_counter()
             batch = next(batches, None)
-            self.waited_s += time.perf_counter() - begun
+            self.waited_s += time.perf_counter() - began
             if batch is None:
                 return
             yield batch
 
 
 class Pace(pl.Callback):
-    """Measures views per second and the share of time spent waiting for data; validations are left out.
+    """Measures views per second and the fraction of the time spent waiting for data.
 
-    The first step pays for starting the workers and is left out too.
+    Validations are not counted, nor is the first step, which includes the start of the workers.
+
+    Args:
+        waited_s: returns the seconds that training has waited for batches so far.
+        views_per_step: views of one optimiser step, over all devices.
     """
 
     def __init__(self, waited_s: Callable[[], float], views_per_step: int) -> None:
         self._waited, self._views_per_step = waited_s, views_per_step
-        self._first, self._begun, self._waited_before, self._paused_s = -1, 0.0, 0.0, 0.0
+        self._first, self._began, self._waited_before, self._paused_s = -1, 0.0, 0.0, 0.0
         self._busy_s, self._waited_s, self._steps = 0.0, 0.0, 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
-        """Looks at the watch."""
+        """Updates the times."""
         now = time.perf_counter()
         if self._first < 0:
-            self._first, self._begun, self._waited_before = trainer.global_step, now, self._waited()
+            self._first, self._began, self._waited_before = trainer.global_step, now, self._waited()
             return
-        self._busy_s = now - self._begun - self._paused_s
+        self._busy_s = now - self._began - self._paused_s
         self._waited_s = self._waited() - self._waited_before
         self._steps = trainer.global_step - self._first
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leaves out what happens inside."""
-        begun = time.perf_counter()
+        """Does not count the time that the block takes."""
+        began = time.perf_counter()
         yield
-        self._paused_s += time.perf_counter() - begun
+        self._paused_s += time.perf_counter() - began
 
     @property
     def views_per_second(self) -> float:
-        """Views that went through the whole step per second, over all devices."""
+        """Views trained on per second, over all devices."""
         return self._steps * self._views_per_step / self._busy_s if self._busy_s else 0.0
 
     @property
     def data_wait_share(self) -> float:
-        """Share of the training time in which the step waited for views."""
+        """Fraction of the training time spent waiting for views."""
         return self._waited_s / self._busy_s if self._busy_s else 0.0
+
+    def speed(self) -> dict[str, float]:
+        """Returns both values by name, as metrics.jsonl and summary.json hold them."""
+        return {"views_per_second": self.views_per_second, "data_wait_share": self.data_wait_share}

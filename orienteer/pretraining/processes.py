@@ -1,11 +1,11 @@
-"""Figures of all processes together, and when a step is whole."""
+"""Reducing values over all processes, and when an optimiser step is complete."""
 
 import pytorch_lightning as pl
 import torch
 
 
 def mean_over_processes(trainer: pl.Trainer, values: dict[str, torch.Tensor]) -> dict[str, float]:
-    """Returns the figures of a step averaged over all processes."""
+    """Returns the values of a step averaged over all processes."""
     stacked = torch.stack([value.detach().float().cpu() for value in values.values()])
     return dict(zip(values, reduced(trainer, stacked, "mean").tolist(), strict=True))
 
@@ -18,5 +18,5 @@ def reduced(trainer: pl.Trainer, values: torch.Tensor, how: str) -> torch.Tensor
 
 
 def whole_step(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether the optimiser has moved after this batch: between the parts of a step nothing is measured or saved."""
+    """Returns whether a batch was the last part of an accumulated step: only then is anything measured or saved."""
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0

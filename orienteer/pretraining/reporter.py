@@ -1,6 +1,5 @@
-"""metrics.jsonl, TensorBoard and the progress of training."""
+"""The callback that writes metrics.jsonl and TensorBoard and shows the progress of training."""
 
-import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,25 @@ from orienteer.pretraining.module import Pretraining
 from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.processes import mean_over_processes, whole_step
 from orienteer.progress import Progress
+from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
 from orienteer.views.batch import ViewBatch
 
 
 class Reporter(pl.Callback):
-    """Writes metrics.jsonl and tensorboard/, and keeps the progress bar. Silent on all processes but the first.
+    """Writes metrics.jsonl and tensorboard/, and updates the progress bar, in the first process only.
 
     Args:
         folder: the run folder.
-        pace: where throughput comes from.
+        pace: measures the throughput.
         every: steps between lines.
-        start_step: lines of later steps, left by a run that was cut off, are dropped.
-        shown: whether to show progress.
+        start_step: steps that are already done; lines of later steps, left by an interrupted run, are removed.
+        shown: show progress.
     """
 
     def __init__(self, folder: Path, pace: Pace, every: int, start_step: int, shown: bool) -> None:
-        self._file, self._folder, self._pace = folder / "metrics.jsonl", folder, pace
+        self._file, self._folder, self._pace = folder / METRICS_FILE, folder, pace
         self._every, self._start, self._shown = every, start_step, shown
-        self._figures: dict[str, float] = {}
+        self._shown_metrics: dict[str, float] = {}
         self._progress: Progress | None = None
         self._board: Any = None
 
@@ -52,30 +52,31 @@ class Reporter(pl.Callback):
         step = trainer.global_step
         if not whole_step(trainer, batch_idx):
             return
-        # The figures of step s were computed when s - 1 steps were done.
+        # The metrics of step s were computed when s - 1 steps were done.
         if (step - 1) % self._every == 0:
             self._log(trainer, module, step)
         if self._progress is not None:
             loss = float(module.last_losses["total"])
-            self._progress.advance(1, {"loss": loss, **self._figures, "data_wait_share": self._pace.data_wait_share})
+            wait = self._pace.data_wait_share
+            self._progress.advance(1, {"loss": loss, **self._shown_metrics, "data_wait_share": wait})
 
-    def heldout(self, step: int, figures: dict[str, float]) -> None:
-        """Logs held-out figures."""
-        self._write("heldout", step, figures)
+    def heldout(self, step: int, metrics: dict[str, float]) -> None:
+        """Logs metrics on held-out scans."""
+        self._write("heldout", step, metrics)
 
     def picture(self, name: str, png: bytes, step: int) -> None:
-        """Adds a picture to TensorBoard, as it is: drawing it once more would take as long as the first time."""
+        """Adds a picture to TensorBoard as it is, without drawing it again."""
         if self._board is None:
             return
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        width, height = struct.unpack(">II", png[16:24])  # a PNG's header
+        width, height = struct.unpack(">II", png[16:24])  # of the PNG header
         image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
         summary = Summary(value=[Summary.Value(tag=name, image=image)])
         self._board.file_writer.add_summary(summary, step)
 
     def close(self) -> None:
-        """Ends the bar and the files."""
+        """Closes the progress bar and the files."""
         if self._progress is not None:
             self._progress.close()
         if self._board is not None:
@@ -83,30 +84,14 @@ class Reporter(pl.Callback):
 
     def _log(self, trainer: pl.Trainer, module: Pretraining, step: int) -> None:
         losses = {f"loss.{key}" if key != "total" else "loss": value for key, value in module.last_losses.items()}
-        figures = mean_over_processes(trainer, {**losses, **module.last_metrics})
-        self._figures = {key: value for key, value in figures.items() if key.endswith(("_error_mm", "_accuracy"))}
+        metrics = mean_over_processes(trainer, {**losses, **module.last_metrics})
+        self._shown_metrics = {key: value for key, value in metrics.items() if key.endswith(("_error_mm", "_accuracy"))}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        speed = {"views_per_second": self._pace.views_per_second, "data_wait_share": self._pace.data_wait_share}
-        self._write("train", step, {**figures, "learning_rate": rate, **speed})
+        self._write("train", step, {**metrics, "learning_rate": rate, **self._pace.speed()})
 
-    def _write(self, part: str, step: int, figures: dict[str, float]) -> None:
+    def _write(self, part: str, step: int, metrics: dict[str, float]) -> None:
         if self._board is None:
             return
-        with open(self._file, "a") as file:
-            file.write(json.dumps({"step": step, "part": part, **figures}) + "\n")
-        for key, value in figures.items():
+        append_line(self._file, step, part, metrics)
+        for key, value in metrics.items():
             self._board.add_scalar(f"{part}/{key}", value, global_step=step)
-
-
-def cut_lines(file: Path, after_step: int) -> None:
-    """Drops lines of a metrics.jsonl that belong to later steps, and a last line that was not written whole."""
-    if not file.is_file():
-        return
-    kept = []
-    for line in file.read_text().splitlines(keepends=True):
-        try:
-            if line.endswith("\n") and json.loads(line)["step"] <= after_step:
-                kept.append(line)
-        except json.JSONDecodeError:
-            continue
-    file.write_text("".join(kept))

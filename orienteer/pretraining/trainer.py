@@ -1,4 +1,4 @@
-"""From settings to things that train: the network of a config, and the Lightning trainer that drives it."""
+"""The Lightning trainer of a run."""
 
 import logging
 import warnings
@@ -7,13 +7,13 @@ import pytorch_lightning as pl
 
 from orienteer.errors import InputError
 from orienteer.runs.checkpoints import AtomicCheckpoints
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import RunConfig
 
 _PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
-def build_trainer(config: PretrainConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Returns the trainer: devices, nodes, precision, accumulation and clipping as the config says, nothing else on.
+def build_trainer(config: RunConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Returns the trainer for the settings of a run; Lightning's own logging and checkpointing are off.
 
     Raises:
         InputError: devices that this machine does not have.
@@ -52,8 +52,8 @@ def build_trainer(config: PretrainConfig, callbacks: list[pl.Callback]) -> pl.Tr
         ) from error
 
 
-def _strategy(config: PretrainConfig) -> str:
+def _strategy(config: RunConfig) -> str:
     if config.devices * config.nodes == 1:
         return "auto"
-    # A task that looks at coarse levels alone leaves the fine ones of a decoder without a gradient.
+    # If all tasks use coarse levels only, the fine levels of a decoder get no gradient.
     return "ddp_find_unused_parameters_true" if config.encoder_arguments.get("decoder") else "ddp"

@@ -1,6 +1,7 @@
 """A probe during pretraining: how well frozen features separate the labels of a few scans, at every validation."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from orienteer.labelled.failures import failures_text
 from orienteer.probing.models import Kind
 from orienteer.probing.voxels import CaseDice, VoxelProbe
 from orienteer.progress import say
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import RunConfig
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
@@ -38,19 +39,17 @@ class OnlineProbe:
     random state alone, so that training is the same with and without it.
 
     Args:
-        config: of the pretraining, resolved; ``probe`` names the labelled scans.
+        config: settings of the run; ``probe`` names the labelled scans.
+        store: folder of the store that the labelled scans are prepared into.
 
     Raises:
         InputError: label maps that cannot be read, or fewer than two of them.
     """
 
-    def __init__(self, config: PretrainConfig) -> None:
-        assert config.store is not None
-        self._preparation = replace(config.part(Preparation), crop_to_body=False)
-        training, test, classes = _cases(config, self._preparation)
-        self._probe = VoxelProbe(
-            Store.open(config.store), training, test, classes, VOXELS, TEST_VOXELS, overlap=0.0, seed=0
-        )
+    def __init__(self, config: RunConfig, store: str | Path) -> None:
+        self._preparation = replace(config.preparation, crop_to_body=False)
+        training, test, classes = _cases(config, self._preparation, store)
+        self._probe = VoxelProbe(Store.open(store), training, test, classes, VOXELS, TEST_VOXELS, overlap=0.0, seed=0)
         self._baseline = _mean(self._probe.baseline())
 
     def __call__(self, encoder: Encoder) -> dict[str, float]:
@@ -70,12 +69,13 @@ class OnlineProbe:
         return metrics
 
 
-def _cases(config: PretrainConfig, preparation: Preparation) -> tuple[list[LabelledCase], list[LabelledCase], int]:
+def _cases(
+    config: RunConfig, preparation: Preparation, store: str | Path
+) -> tuple[list[LabelledCase], list[LabelledCase], int]:
     """Returns the cases to fit on, those to score, and the number of classes."""
-    assert config.store is not None
     data = read_dataset(config.probe, None, None)
     selection = Selection(modality=data.modality)
-    prepared = prepare_cases(data, config.store, preparation, selection, config.prepare_workers)
+    prepared = prepare_cases(data, store, preparation, selection, config.prepare_workers)
     if prepared.failures:
         say(failures_text(prepared.failures))
     cases = [prepared.cases[name] for name in sorted(prepared.cases)]

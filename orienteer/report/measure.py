@@ -8,7 +8,7 @@ from torch import Tensor
 
 from orienteer.geometry.pairs import gap_matrix, pair_index
 from orienteer.geometry.routes import all_routes, closed, route_sums, sample_routes
-from orienteer.pretraining.evaluation import Figures
+from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.faults import Fault
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.readings import READINGS, fit_readings, in_chunks, pair_gaps
@@ -36,7 +36,7 @@ def measure_scan(
         ScanError: with step ``fit``, the scan cannot hold the run's views.
     """
     starts = draw_sets(scan, loaded.policy, sets)
-    metrics = Figures()
+    metrics = MetricSums()
     true, predicted, errors, closures = [], dict[str, list[np.ndarray]](), [], []
     for views in in_chunks(cut(scan, starts, view_size(loaded))):
         predictions = loaded.predict(views)
@@ -55,7 +55,7 @@ def measure_scan(
     return ScanMeasurement(
         key=scan.key,
         name=scan.name,
-        metrics=Figures.means(*metrics.sums()),
+        metrics=MetricSums.means(*metrics.sums()),
         true_mm=true_mm,
         predicted_mm=predicted_mm,
         set_errors_mm=np.concatenate(errors) if errors else np.zeros(0),
@@ -64,7 +64,7 @@ def measure_scan(
     )
 
 
-def _add_metrics(metrics: Figures, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
+def _add_metrics(metrics: MetricSums, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
     values: dict[str, Tensor] = {}
     on_device = views.to(loaded.device)
     for name, task in loaded.network.tasks.items():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orienteer.pretraining.data import usable_scans
+from orienteer.pretraining.usable import usable_scans
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.prepare import prepare
 from orienteer.scans.read import header
@@ -55,7 +55,7 @@ def prepare_new(
     left_out |= {copy.name: f"the same scan as {copy.original}" for copy in report.duplicates}
     spacing_mm = _spacing_mm(loaded)
     with Store.open(folder) as store:
-        usable = usable_scans(store, report.keys, loaded.policy, shown=False)
+        usable = usable_scans(store, report.keys, loaded.config, shown=False)
         names = {key: store.scan(key).name for key in report.keys}
     left_out |= {
         names[key]: f"{reason} (at the run's {_times(spacing_mm)} mm)" for key, reason in usable.too_small.items()
@@ -76,8 +76,7 @@ def _voxel_notes(source: ScanSource, selection: Selection, run_mm: TripleMm) -> 
 
 
 def _spacing_mm(loaded: LoadedRun) -> TripleMm:
-    assert loaded.preparation.spacing_mm is not None
-    return loaded.preparation.spacing_mm
+    return loaded.config.spacing_mm
 
 
 def _times(lengths_mm: TripleMm) -> str:

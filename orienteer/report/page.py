@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from orienteer.draw.pages import render
 from orienteer.methods import METHODS
-from orienteer.pretraining.data import distortion
 from orienteer.report.closure import Correlation, closure_correlation, draw_closure
 from orienteer.report.curves import LearningCurves, Strip, draw_curves, over_time, read_metrics
 from orienteer.report.findings import Findings
@@ -78,7 +77,7 @@ def make_story(findings: Findings) -> Story:
         findings=findings,
         run=loaded.folder.resolve().name,
         method=method.about if method else None,
-        hides_parts=distortion(loaded.config) != NOTHING,
+        hides_parts=loaded.config.view_distortion != NOTHING,
         metrics=tuple(metrics),
         baselines=tuple(baseline_names(metrics)),
         closure=closure,

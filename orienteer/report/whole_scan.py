@@ -88,5 +88,4 @@ def cut(scan: WholeScan, starts: Starts, view_size: Triple) -> ViewBatch:
 
 def view_size(loaded: LoadedRun) -> Triple:
     """Returns the size of a run's views in voxels."""
-    assert loaded.config.view_size is not None
     return loaded.config.view_size

@@ -1,4 +1,4 @@
-"""Checkpoints that are either whole or not there, read without running anybody's code."""
+"""Checkpoints: written whole or not at all, read without running code from the file."""
 
 import pickle
 from pathlib import Path
@@ -8,15 +8,20 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
+from orienteer.encoders.states import compare_state
 from orienteer.errors import InputError
 from orienteer.files import replacing
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint under a temporary name, flushes it to the disk and renames it; reads with ``weights_only``."""
+    """Lightning's checkpoint files, replaced atomically and read with ``weights_only``."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Writes ``checkpoint`` to ``path``; a kill or a full disk leaves the older file untouched."""
+        """Writes ``checkpoint`` to ``path``. If the process is killed or the disk is full, the older file is kept.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         try:
             with replacing(path) as temporary, temporary.open("wb") as file:
                 torch.save(checkpoint, file)
@@ -25,56 +30,50 @@ class AtomicCheckpoints(TorchCheckpointIO):
                 str(path),
                 wanted="room for a checkpoint",
                 got=error.strerror or str(error),
-                do="free some disk space and go on with --resume",
+                do="free disk space and continue with --resume",
             ) from error
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Returns the checkpoint.
-
-        Raises:
-            InputError: no such file, a file that is cut short, or one that holds more than plain values and tensors.
-        """
+        """Returns the content of a checkpoint file; see `read_checkpoint`."""
         return read_checkpoint(path, map_location or "cpu")
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Returns what a checkpoint file holds, tensors on ``map_location``.
+    """Returns the content of a checkpoint file, tensors on ``map_location``.
 
     Raises:
-        InputError: the file is missing, cut short, or holds more than plain values and tensors.
+        InputError: the file is missing or damaged, or holds anything but plain values and tensors.
     """
     if not Path(path).is_file():
         raise InputError(
-            str(path), wanted="a checkpoint", got="no such file", do="look into checkpoints/ of the run folder"
+            str(path), wanted="a checkpoint", got="no such file", do="check that the run folder is complete"
         )
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
         raise InputError(
             str(path),
             wanted="a whole checkpoint",
             got=f"a file that is cut short or damaged ({type(error).__name__})",
-            do="resume from the other file in checkpoints/ by renaming it last.ckpt, or start again in a new folder",
+            do="rename the other file in checkpoints/ to last.ckpt and resume, or start again in a new folder",
         ) from error
+    return checkpoint
 
 
 def check_fits(checkpoint: dict[str, Any], module: nn.Module, path: Path) -> None:
-    """Stops where a checkpoint belongs to another network.
+    """Checks that a checkpoint belongs to the network that is to be trained.
 
     Raises:
-        InputError: naming the checkpoint's encoder and the first tensors that do not fit.
+        InputError: the checkpoint's encoder, and the first tensors that do not fit.
     """
-    saved, own = checkpoint["state_dict"], module.state_dict()
-    other = [name for name in own if name not in saved or saved[name].shape != own[name].shape]
-    other += [name for name in saved if name not in own]
-    if other:
-        came = checkpoint.get("encoder", {})
+    report = compare_state(checkpoint["state_dict"], module)
+    if not report.fits:
+        encoder = checkpoint.get("encoder", {})
         raise InputError(
             str(path),
             wanted="a checkpoint of the network that config.yaml names",
-            got=f"one of encoder '{came.get('family')}' {came.get('arguments')}; "
-            f"{len(other)} tensors do not fit, first {other[0]}",
-            do="put back the run's own checkpoint, or start a new run in another --out with --weights",
+            got=f"one of encoder '{encoder.get('family')}' {encoder.get('arguments')}: {report}",
+            do="restore the checkpoint of this run, or start a new run in another --out with --weights",
         )

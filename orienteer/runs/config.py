@@ -1,4 +1,4 @@
-"""PretrainConfig: every setting of a pretraining run, one source for Python, YAML and the command line."""
+"""PretrainConfig: every setting of a pretraining as the user gives it, in Python, YAML and on the command line."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,113 +17,114 @@ PartT = TypeVar("PartT")
 
 @dataclass(frozen=True)
 class Training:
-    """How long, how fast and on what to train."""
+    """Length, optimiser, hardware and validation of a training."""
 
     steps: int = 2000
     """Optimiser steps."""
     batch: int = 4
-    """Scans in one optimiser step, over all devices and accumulated parts together."""
+    """Scans per optimiser step, over all devices and accumulation steps together."""
     accumulate: int = 1
-    """Split each step into this many parts, to save memory. The result is the same."""
+    """Gradient accumulation: split each step into this many parts to save memory. The result is the same."""
     learning_rate: float = 1e-3
-    """Peak learning rate of AdamW, reached after the warm-up; a cosine takes it to zero at the last step."""
+    """Peak learning rate of AdamW, reached after the warm-up; it then falls to zero along a cosine."""
     weight_decay: float = 1e-2
-    """Weight decay of AdamW; norms and biases are not decayed."""
+    """Weight decay of AdamW; norms and biases are excluded."""
     warmup: float = 0.05
-    """Share of the steps over which the learning rate rises from zero."""
+    """Fraction of the steps over which the learning rate rises from zero."""
     clip_norm: float = 1.0
-    """Gradients longer than this are shortened to it. 0 turns clipping off."""
+    """Clip the gradient to this norm. 0 turns clipping off."""
     weight_averaging: float = 0.0
-    """Decay per step of a moving average of the weights that is validated and handed over instead of the last weights.
+    """Decay per step of a moving average of the weights, which is validated and saved instead of the last weights.
     0 turns it off; 0.999 suits runs of many thousand steps."""
     teacher: bool | None = None
-    """Encode all views but the first with a moving average of the encoder. By default what the method says."""
+    """Encode all views but the first with a moving average of the encoder. By default as the method has it."""
     teacher_decay: float = 0.99
-    """Decay per step of the teacher's weights."""
+    """Decay per step of the teacher's moving average."""
     grad_checkpointing: bool = False
     """Recompute feature maps in the backward pass: much less memory, about a third more time."""
     precision: Literal["32", "bf16", "16"] = "32"
-    """Numbers of the forward pass: 32-bit, or bfloat16 / float16 mixed precision."""
+    """Precision of the forward pass: 32-bit floats, or mixed with bfloat16 or float16."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where to train."""
+    """Hardware to train on. auto: a GPU if there is one."""
     devices: int = 1
     """Devices (GPUs, or processes on the CPU) per node."""
     nodes: int = 1
-    """Machines."""
+    """Number of machines."""
     workers: int = 1
-    """Processes that read and augment views, per device. 0 reads in the training process itself."""
+    """Data-loading processes per device. 0 loads views in the training process itself."""
     seed: int = 0
-    """The batch of step t depends on this and on t alone."""
+    """Random seed. The batch of a step depends on the seed and the number of the step alone."""
     validation_fraction: float = 0.1
-    """Share of the scans held out of training; at least one."""
+    """Fraction of the scans held out for validation; at least one scan."""
     validation_sets: int = 4
-    """View sets per held-out scan; the same at every validation."""
+    """View sets per held-out scan, the same at every validation."""
     validate_every: int | None = None
-    """Steps between validations. By default a tenth of the run."""
+    """Steps between validations. By default a tenth of the steps."""
     log_every: int = 10
-    """Steps between lines of metrics.jsonl."""
+    """Steps between entries of metrics.jsonl."""
     pictures: bool = True
-    """Draw what the tasks show at every validation."""
+    """Draw the tasks' pictures at every validation."""
 
 
 @dataclass(frozen=True)
 class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
-    """Everything that `orienteer.pretrain` can be told. The resolved copy lies in the run folder as config.yaml."""
+    """Every setting of `orienteer.pretrain`; what is None is chosen for the scans (see `RunConfig`)."""
 
     scans: str | None = None
-    """Folder of scans: NIfTI, NRRD, MetaImage, DICOM series; subfolders too."""
+    """Folder of scans, searched with its subfolders: NIfTI, NRRD, MetaImage, DICOM series."""
     out: str | None = None
-    """Run folder to make. A folder that holds something else is never overwritten."""
+    """Run folder to create. A folder with other files in it is never overwritten."""
     views: int | None = None  # type: ignore[assignment]
-    """Views drawn from one scan at a time, V. By default what the method says."""
+    """Views per view set, all from one scan. By default as the method has it."""
     layout: Literal["free", "pairs", "block"] | None = None
-    """How the views of a set lie to each other. free: anywhere. pairs: every second view overlaps the one before. block:
-    eight neighbours, and one view among them. By default what the method says."""
+    """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before. block:
+    eight neighbours and one view among them. By default as the method has it."""
     distortion: dict[str, Any] = field(default_factory=dict)
-    """Changes to what the method hides or rearranges in views, for example {"mask_share": 0.6}."""
+    """Changes to how the method hides or rearranges parts of views, for example {"mask_share": 0.6}."""
     method: str = "default"
-    """What to learn: a named set of tasks."""
+    """Pretraining method: a named set of tasks."""
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Changes to the method's tasks, for example {"route": {"edges": "position", "weight": 0.5}}. Weight 0 removes one."""
+    """Changes to the method's tasks, for example {"route": {"edges": "position", "weight": 0.5}}. Weight 0 removes a task."""
     encoder: str = "auto"
-    """The network. auto: the method's choice where there is a GPU, tiny on a CPU."""
+    """Network to pretrain. auto: the method's choice on a GPU, tiny on a CPU."""
     encoder_arguments: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the network, for example {"init_filters": 32}."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    """Changes of intensity, drawn for each view on its own."""
+    """Intensity augmentation, drawn for each view independently."""
     unit_mm: float | None = None
-    """The length in mm that networks see as 1, the same for all scans. By default chosen from the scans' size."""
+    """Length in mm that networks see as 1, the same for all scans. By default chosen from the size of the scans."""
     store: str | None = None
-    """Folder for prepared scans, shared by runs. By default `store` beside the run folder."""
+    """Folder for prepared scans, shared by runs. By default `store` next to the run folder."""
     prepare_workers: int | None = None
-    """Processes that prepare scans. By default one per core."""
+    """Processes that prepare scans. By default one per CPU core."""
     weights: str | None = None
-    """Start from these weights: a run folder or an encoder.safetensors file. (To go on with a run, use resume.)"""
+    """Initial weights: a run folder or an encoder.safetensors file. (To continue a run, use resume.)"""
     probe: str | None = None
-    """A dataset.json with label maps: at every validation, measure how well frozen features tell its labels."""
+    """A dataset.json with label maps: at every validation, probe the frozen features with its labels."""
     resume: bool = False
-    """Go on with the run in `out` from its last checkpoint."""
+    """Resume the run in `out` from its last checkpoint."""
 
     def __post_init__(self) -> None:
-        # Each group looks after its own fields; the number of views may still be open.
+        # Each group checks its own fields; the number of views may not be chosen yet.
         self.part(Preparation)
         ViewPolicy(**{**_fields(ViewPolicy, self), "views": 1 if self.views is None else self.views})
         NOTHING.changed(self.distortion)
 
     def part(self, kind: type[PartT]) -> PartT:
-        """Returns the fields of one of the groups that this config is made of (``Preparation``, ``ViewPolicy`` ...)."""
+        """Returns one of the groups of settings that this config consists of (``Preparation``, ``ViewPolicy`` ...)."""
         return kind(**_fields(kind, self))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values, tuples as lists."""
-        return plain(self)
+        values: dict[str, Any] = plain(self)
+        return values
 
 
 def make_config(settings: Mapping[str, Any]) -> PretrainConfig:
-    """Returns a config from plain values (lists become tuples), as YAML, JSON or keyword arguments give them.
+    """Returns a config from plain values (lists become tuples), as they come from YAML, JSON or keyword arguments.
 
     Raises:
-        InputError: an unknown key, with the nearest known ones, or a value that cannot be right.
+        InputError: an unknown key, with the nearest known ones, or an invalid value.
     """
     config = make_settings(PretrainConfig, settings)
     check(config)
@@ -131,10 +132,10 @@ def make_config(settings: Mapping[str, Any]) -> PretrainConfig:
 
 
 def check(config: PretrainConfig) -> None:
-    """Stops before any work where a setting cannot be right.
+    """Checks the values of all settings.
 
     Raises:
-        InputError: naming the setting, what was wanted and what came.
+        InputError: an invalid value, with the name of the setting and what was wanted.
     """
     at_least_one = ("steps", "batch", "accumulate", "devices", "nodes", "validation_sets", "log_every")
     for name in at_least_one:

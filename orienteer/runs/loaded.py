@@ -1,7 +1,7 @@
-"""A run's network, encoder and tasks, loaded from its checkpoint and ready to say what it believes about views."""
+"""LoadedRun: the network of a finished run, loaded from a checkpoint, to predict with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from orienteer.devices import choose_device
+from orienteer.encoders.states import load_state
 from orienteer.errors import InputError
 from orienteer.runs.checkpoints import read_checkpoint
-from orienteer.runs.config import PretrainConfig
-from orienteer.runs.folder import check_prepared, read_config, read_split
 from orienteer.runs.network import Network, build_network
+from orienteer.runs.run_config import RunConfig, read_config
+from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
 from orienteer.tasks.base import Features
@@ -25,25 +27,25 @@ GAP_FIELDS = ("gaps", "edges")
 """Fields of a task's prediction that hold gaps from view i to view j, in units of ``unit_mm``."""
 
 VIEWS_AT_ONCE = 16
-"""Views that are encoded together, to bound memory."""
+"""Views that are encoded at once, to limit memory."""
 
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """What a run learned, and how it saw scans.
+    """A trained network and the settings it was trained with.
 
     Attributes:
         folder: the run folder.
-        config: its resolved settings.
+        config: the settings of the run.
         network: encoder and tasks, in eval mode, on ``device``.
         training: names of the scans that it was trained on, by key in its store.
         validation: names of the scans that were held out.
-        step: optimiser steps behind the weights.
-        device: where the network is.
+        step: optimiser steps that the weights were trained for.
+        device: device of the network.
     """
 
     folder: Path
-    config: PretrainConfig
+    config: RunConfig
     network: Network
     training: Mapping[str, str]
     validation: Mapping[str, str]
@@ -53,55 +55,54 @@ class LoadedRun:
     @property
     def unit_mm(self) -> float:
         """The length in mm that the network sees as 1."""
-        assert self.config.unit_mm is not None
         return self.config.unit_mm
 
     @property
     def policy(self) -> ViewPolicy:
-        """How the run drew views: their number, size and place."""
-        return self.config.part(ViewPolicy)
+        """How the run drew views: their number, size and placement."""
+        return self.config.view_policy
 
     @property
     def preparation(self) -> Preparation:
-        """How the run prepared scans: spacing and intensity rule. New scans must be prepared alike."""
-        return self.config.part(Preparation)
+        """How the run prepared scans: spacing and intensity rules. New scans must be prepared in the same way."""
+        return self.config.preparation
 
     def open_store(self) -> Store:
-        """Returns the store with the run's own scans.
+        """Returns the store with the scans of the run.
 
         Raises:
-            InputError: the store, or a scan of the run in it, is gone.
+            InputError: the store, or a scan of the run in it, is missing.
         """
-        store = Store.open(self.config.store or self.folder.resolve().parent / "store")
-        check_prepared(store, {**self.training, **self.validation}, self.config)
+        store = Store.open(self.config.store_folder(self.folder))
+        check_prepared(store, {**self.training, **self.validation}.items(), self.preparation)
         return store
 
     @torch.no_grad()
     def features(self, images: Images) -> Features:
-        """Returns the feature maps of all views, encoded a few sets at a time."""
+        """Returns the feature maps of all views, encoding a few view sets at a time."""
         sets = max(1, VIEWS_AT_ONCE // images.shape[1])
         parts = [self.network.features(part.to(self.device)) for part in images.split(sets)]
         return Features(tuple(torch.cat(maps) for maps in zip(*(part.levels for part in parts), strict=True)))
 
     @torch.no_grad()
     def predict(self, views: ViewBatch) -> dict[str, Any]:
-        """Returns each task's prediction, by the task's name; nothing is learned from it.
+        """Returns the prediction of each task, by the task's name, without gradients.
 
         Raises:
-            InputError: views of another size or spacing than the run's.
+            InputError: views of another size or spacing than those of the run.
         """
         self._check(views)
         features = self.features(views.images)
         return {name: task(features) for name, task in self.network.tasks.items()}
 
     def gaps_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
-        """Returns the gaps between views that the predictions hold, in mm, by task; from view i to view j."""
-        found: dict[str, Float[Tensor, "batch views views 3"]] = {}
+        """Returns the predicted gaps from view i to view j in mm, for each task that predicts gaps."""
+        gaps_mm: dict[str, Float[Tensor, "batch views views 3"]] = {}
         for name, prediction in predictions.items():
             for field in GAP_FIELDS:
                 if hasattr(prediction, field):
-                    found[name] = getattr(prediction, field).float() * self.unit_mm
-        return found
+                    gaps_mm[name] = getattr(prediction, field).float() * self.unit_mm
+        return gaps_mm
 
     def _check(self, views: ViewBatch) -> None:
         if views.size_vox != self.config.view_size:
@@ -125,15 +126,15 @@ def load_run(
 ) -> LoadedRun:
     """Returns a run's encoder and tasks with their trained weights, in eval mode.
 
-    Where the run kept a moving average of its weights, that is what is loaded: it is what was validated.
+    If the run kept a moving average of its weights, the average is loaded: it is what was validated.
 
     Args:
         run: a folder that `orienteer.pretrain` made.
         checkpoint: the last weights (those of encoder.safetensors), or those of the best validation.
-        device: where to put the network; ``auto`` takes a GPU where there is one.
+        device: where to put the network; ``auto`` takes a GPU if there is one.
 
     Raises:
-        InputError: the folder is not a run, the checkpoint is missing or damaged, or belongs to another network.
+        InputError: the folder is not a run folder, or the checkpoint is missing, damaged or of another network.
 
     Example:
         >>> import tempfile
@@ -141,63 +142,36 @@ def load_run(
         >>> from orienteer.pretraining.pretrain import pretrain
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
-        ...     small = {"method": "spatial", "encoder": "tiny", "steps": 2, "batch": 2, "workers": 0}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", **small)
+        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
+        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", method="spatial", **small)
         ...     loaded = load_run(f"{folder}/run", device="cpu")
         >>> loaded.step, sorted(loaded.network.tasks)
         (2, ['gap', 'route', 'similarity'])
     """
     folder = Path(run)
-    config = replace(read_config(folder), weights=None, grad_checkpointing=False)
-    path = folder / "checkpoints" / f"{checkpoint}.ckpt"
-    saved = read_checkpoint(path)
+    config, (training, validation) = read_config(folder), read_split(folder)
+    file = folder / "checkpoints" / f"{checkpoint}.ckpt"
+    content = read_checkpoint(file)
     network = build_network(config)
-    _load(network, saved, path)
-    training, validation = _split(folder)
-    place = torch.device(_device(device))
-    return LoadedRun(
-        folder,
-        config,
-        network.eval().requires_grad_(False).to(place),
-        training,
-        validation,
-        saved["global_step"],
-        place,
+    load_state(
+        network,
+        network_state(content["state_dict"]),
+        what=str(file),
+        wanted="a checkpoint of the network that config.yaml names",
+        do="restore the checkpoint and config.yaml of this run",
     )
+    target = choose_device(device, setting="device")
+    network = network.eval().requires_grad_(False).to(target)
+    return LoadedRun(folder, config, network, training, validation, content["global_step"], target)
 
 
-def _load(network: Network, saved: Mapping[str, Any], path: Path) -> None:
-    states = saved["state_dict"]
-    prefix = next((word for word in ("averaged.module.", "network.") if any(n.startswith(word) for n in states)), "")
-    state = {name.removeprefix(prefix): value for name, value in states.items() if name.startswith(prefix)}
-    own = network.state_dict()
-    other = [name for name in own if name not in state or state[name].shape != own[name].shape]
-    other += [name for name in state if name not in own]
-    if other:
-        raise InputError(
-            str(path),
-            wanted="a checkpoint of the network that config.yaml names",
-            got=f"one in which {len(other)} tensors do not fit, first {other[0]}",
-            do="put back the run's own checkpoint and config.yaml",
-        )
-    network.load_state_dict(state)
+def network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the weights of a `Network` out of a training's state dict: the moving average, if there is one.
 
-
-def _split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    try:
-        return read_split(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            str(folder),
-            wanted="a run folder with split.json",
-            got=f"none that can be read ({type(error).__name__})",
-            do="name a folder that `orienteer pretrain` made",
-        ) from error
-
-
-def _device(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device", wanted="a GPU that torch can use", got="none", do="use --device cpu")
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    Example:
+        >>> network_state({"network.a": torch.zeros(1), "averaged.module.a": torch.ones(1)})
+        {'a': tensor([1.])}
+    """
+    prefixes = ("averaged.module.", "network.")
+    prefix = next((prefix for prefix in prefixes if any(name.startswith(prefix) for name in state)), "")
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

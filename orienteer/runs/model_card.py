@@ -1,27 +1,28 @@
-"""The model card: a page beside the weights that says what was trained on what, how well, and how to load it."""
+"""MODEL_CARD.md: what was trained on which scans, how well it does on held-out scans, and how to load it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from orienteer.files import write_text
+from orienteer.runs.card import read_card
+from orienteer.runs.recipe import ct_window_of, mr_percentiles_of, spacing_of
 from orienteer.runs.summary import summary_table
-from orienteer.runs.weights import read_card
 
 MODEL_CARD_FILE = "MODEL_CARD.md"
 
 
 def write_model_card(folder: Path, summary: Mapping[str, Any]) -> None:
-    """Writes MODEL_CARD.md beside encoder.json, from that file and the run's summary."""
+    """Writes MODEL_CARD.md next to encoder.json, from that file and the run's summary."""
     write_text(folder / MODEL_CARD_FILE, model_card(read_card(folder), summary))
 
 
 def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """Returns the model card as Markdown: a head that model hubs read, then a page for people.
+    """Returns the model card as Markdown: metadata for model hubs, then the page.
 
     Args:
-        facts: what encoder.json says.
-        summary: what summary.json says.
+        facts: content of encoder.json.
+        summary: content of summary.json.
 
     Example:
         >>> facts = {"encoder": "tiny", "parameters": 1000, "method": "default", "steps": 600, "seed": 0,
@@ -35,7 +36,7 @@ def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         _head(facts),
         _what(facts),
         _data(facts, summary),
-        _figures(summary),
+        _results(summary),
         _input(facts),
         _load(facts),
         _limits(),
@@ -54,9 +55,9 @@ def _what(facts: Mapping[str, Any]) -> str:
     target = f" Its weights fit `{facts['target']}`." if facts["target"] else ""
     return (
         "# An encoder of 3D scans, pretrained without labels\n\n"
-        f"Network `{facts['encoder']}`, {facts['parameters'] / 1e6:.1f} million parameters.{target} Trained with the method "
-        f"`{facts['method']}` of orienteer for {facts['steps']} steps (seed {facts['seed']}): it learned how far and in which "
-        "direction it is from one piece of a scan to another. `config.yaml` of the run holds every setting.\n\n"
+        f"Network `{facts['encoder']}`, {facts['parameters'] / 1e6:.1f} million parameters.{target} Pretrained with the method "
+        f"`{facts['method']}` of orienteer for {facts['steps']} steps (seed {facts['seed']}). `config.yaml` of the run holds "
+        "every setting.\n\n"
         f"Licence of the weights: {facts['licence']}."
     )
 
@@ -64,28 +65,27 @@ def _what(facts: Mapping[str, Any]) -> str:
 def _data(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary["scans"].items())
     return (
-        f"## Scans\n\n{words}. `data_fingerprint` {facts['data_fingerprint']} is one hash of the content of all scans, "
-        "trained on and held out: the same scans give the same fingerprint. Which ones were held out is in `split.json`."
+        f"## Scans\n\n{words}. `data_fingerprint` {facts['data_fingerprint']} is a hash of the content of all training and "
+        "held-out scans: the same scans give the same fingerprint. `split.json` lists which ones were held out."
     )
 
 
-def _figures(summary: Mapping[str, Any]) -> str:
+def _results(summary: Mapping[str, Any]) -> str:
     return (
-        "## What it can do\n\nOn scans that were held out. *trivial* predicts without looking at the views; what is not "
-        f"clearly better than that has learned nothing.\n\n```text\n{summary_table(summary)}\n```"
+        "## Results on held-out scans\n\nThe baseline predicts without a network. A task that is not clearly better than its "
+        f"baseline has learned nothing.\n\n```text\n{summary_table(summary)}\n```"
     )
 
 
 def _input(facts: Mapping[str, Any]) -> str:
-    low, high = facts["intensity"]["CT"]["window_hu"]
-    lower, upper = facts["intensity"]["MR"]["percentiles_of_body"]
+    (low, high), (lower, upper) = ct_window_of(facts), mr_percentiles_of(facts)
     return (
-        "## What it expects\n\n"
-        f"- one channel, axes in the order and direction {facts['axes']} (right, front, head)\n"
-        f"- voxels of {_times(facts['spacing_mm'])} mm\n"
-        f"- CT: {low:g} to {high:g} HU become -1 to 1, clipped\n"
-        f"- MR: percentiles {lower:g} to {upper:g} of the body's voxels become -1 to 1, clipped\n"
-        f"- it was trained on pieces of {_times(facts['view_size'])} voxels; lengths were counted in {facts['unit_mm']:g} mm"
+        "## Input\n\n"
+        f"- one channel, axes in {facts['axes']} order: they grow to the right, to the front and to the head\n"
+        f"- voxels of {_times(spacing_of(facts))} mm\n"
+        f"- CT: {low:g} to {high:g} HU are mapped to -1 to 1 and clipped\n"
+        f"- MR: percentiles {lower:g} to {upper:g} of the body's voxels are mapped to -1 to 1 and clipped\n"
+        f"- it was trained on views of {_times(facts['view_size'])} voxels; the unit of length was {facts['unit_mm']:g} mm"
     )
 
 
@@ -101,8 +101,8 @@ def _load(facts: Mapping[str, Any]) -> str:
 
 def _limits() -> str:
     return (
-        "## Limits\n\nThe encoder knows what its scans showed, and nothing else: other organs, another modality or other "
-        "resolutions are not covered by the figures above. It is for research and not a medical device."
+        "## Limits\n\nThe results above hold for scans like those it was trained on, not for other organs, modalities or "
+        "resolutions. For research only; not a medical device."
     )
 
 

@@ -1,8 +1,7 @@
-"""What is trained and handed over: an encoder, and the tasks that look at its feature maps."""
+"""The network that is trained: an encoder, and the tasks that work on its feature maps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -14,7 +13,7 @@ from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.methods import resolve_method, task_config
 from orienteer.runs.config import PretrainConfig
-from orienteer.runs.weights import WEIGHTS_FILE, load_strictly, read_card
+from orienteer.runs.run_config import RunConfig
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.types import Images
@@ -23,23 +22,31 @@ from orienteer.views.batch import ViewBatch
 
 @dataclass(frozen=True)
 class Answer:
-    """What one task makes of a batch: the truth, and what its heads say."""
+    """Truth and prediction of one task for a batch.
 
-    task: Task
+    Attributes:
+        task: the task.
+        targets: the truth, as the task computes it from the views.
+        prediction: the output of the task's heads.
+    """
+
+    task: Task[Any, Any]
     targets: Any
     prediction: Any
 
 
 class Network(nn.Module):
-    """What is trained: an encoder and the tasks that look at its feature maps.
+    """An encoder and the tasks that work on its feature maps.
 
     Args:
-        encoder: gives the maps.
+        encoder: computes the feature maps.
         tasks: by name.
-        pulls: share of each task's gradient that reaches the encoder; all of it where nothing is said.
+        pulls: by task, the fraction of its gradient that reaches the encoder; all of it by default.
     """
 
-    def __init__(self, encoder: Encoder, tasks: Mapping[str, Task], pulls: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, encoder: Encoder, tasks: Mapping[str, Task[Any, Any]], pulls: Mapping[str, float] | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.tasks = nn.ModuleDict(tasks)
@@ -48,8 +55,8 @@ class Network(nn.Module):
     def features(self, images: Images, teacher: nn.Module | None = None) -> Features:
         """Returns the feature maps of all views, from one call of the encoder.
 
-        With a teacher, view 0 is encoded by the student and the others, without gradient, by the teacher: views are drawn
-        alike, so that it does not matter which one the student sees.
+        With a teacher, view 0 is encoded by the student and the others, without gradient, by the teacher. All views are
+        drawn from the same distribution, so it does not matter which one the student encodes.
         """
         if teacher is None:
             return Features(_encode(self.encoder, images))
@@ -59,24 +66,24 @@ class Network(nn.Module):
         return Features(tuple(torch.cat(pair, dim=1) for pair in zip(student, others, strict=True)))
 
     def answers(self, views: ViewBatch, teacher: nn.Module | None = None) -> dict[str, Answer]:
-        """Returns every task's truth and prediction for a batch."""
+        """Returns truth and prediction of every task for a batch."""
         return self.answers_to(views, self.features(views.images, teacher))
 
     def answers_to(self, views: ViewBatch, features: Features) -> dict[str, Answer]:
-        """Returns the same from the batch's feature maps."""
-        tasks = cast(dict[str, Task], dict(self.tasks.items()))
+        """Returns truth and prediction of every task, given the feature maps of the batch."""
+        tasks = cast(dict[str, Task[Any, Any]], dict(self.tasks.items()))
         return {
             name: Answer(task, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))
             for name, task in tasks.items()
         }
 
 
-def build_network(config: PretrainConfig) -> Network:
-    """Returns the encoder and the tasks of a resolved config, initial weights drawn from its seed alone."""
-    assert config.view_size is not None
-    assert config.spacing_mm is not None
-    assert config.unit_mm is not None
-    assert config.views is not None
+def build_network(config: RunConfig) -> Network:
+    """Returns the encoder and the tasks of a run. The initial weights depend on the seed alone.
+
+    Raises:
+        InputError: an unknown encoder, method or task, or a view size that the network cannot take.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         encoder = build_encoder(
@@ -86,22 +93,16 @@ def build_network(config: PretrainConfig) -> Network:
         shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
         method = resolve_method(config.method, config.tasks)
         tasks = {name: TASKS[name](task_config(name, use), specs, shape) for name, use in method.tasks.items()}
-    network = Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
-    if config.weights is not None:
-        source = Path(config.weights)
-        folder = source if source.is_dir() else source.parent
-        read_card(folder)
-        load_strictly(encoder, folder / WEIGHTS_FILE)
-    return network
+    return Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
 
 
 def task_weights(config: PretrainConfig) -> dict[str, float]:
-    """Returns the weight of each task's losses in the sum."""
+    """Returns the weight of each task's losses in the total loss."""
     return {name: use.weight for name, use in resolve_method(config.method, config.tasks).tasks.items()}
 
 
 def pulled(features: Features, share: float) -> Features:
-    """Returns the same features, through which only a share of the gradient passes.
+    """Returns the same features; their gradient is multiplied by ``share`` on its way to the encoder.
 
     Example:
         >>> maps = torch.ones(1, 1, 1, 1, 1, 1, requires_grad=True)

@@ -1,4 +1,4 @@
-"""The recipe of a run, how scans must look before its encoder sees them, in the form that cards hold: written and read here."""
+"""The recipe of a run: how its scans were prepared, written to and read from cards (encoder.json, model.json)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from orienteer.settings import plain
 from orienteer.types import AXES_CODE, TripleMm
 
 Card = Mapping[str, Any]
-"""What an encoder.json or a model.json holds."""
+"""Content of an encoder.json or a model.json."""
 
 
 def recipe_facts(preparation: Preparation) -> dict[str, Any]:

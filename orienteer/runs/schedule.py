@@ -1,4 +1,4 @@
-"""The learning rate of pretraining and fine-tuning: a straight rise, then a cosine to zero (Loshchilov and Hutter, 2017)."""
+"""The learning-rate schedule of all trainings: a linear warm-up, then a cosine to zero (Loshchilov and Hutter, 2017)."""
 
 import math
 

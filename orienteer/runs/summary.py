@@ -1,9 +1,17 @@
-"""summary.json: what a run came to, and the same as a table for a person."""
+"""summary.json: the results of a run, and the table of them that is printed."""
 
+import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
+from orienteer.files import write_json
 from orienteer.runs.plateau import Hint
+
+SUMMARY_FILE = "summary.json"
+
+BASELINE = "trivial"
+"""How the keys of a baseline's metrics end: ``gap_error_mm_trivial`` is the baseline of ``gap_error_mm``."""
 
 
 def make_summary(
@@ -14,7 +22,16 @@ def make_summary(
     pace: Mapping[str, float],
     seconds: float,
 ) -> dict[str, Any]:
-    """Returns the summary of a run: held-out figures with their rivals, plateau, scans counted, steps, throughput."""
+    """Returns the content of summary.json.
+
+    Args:
+        heldout: metrics on the held-out scans, with those of the baselines.
+        hint: what the held-out loss did; None without a validation.
+        scans: how many were read, failed and left out.
+        steps: optimiser steps.
+        pace: throughput and memory.
+        seconds: duration of the training.
+    """
     return {
         "heldout": dict(sorted(heldout.items())),
         "plateau": hint.plain() if hint is not None else None,
@@ -25,31 +42,49 @@ def make_summary(
     }
 
 
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Writes summary.json."""
+    write_json(folder / SUMMARY_FILE, dict(summary))
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Returns the content of summary.json."""
+    summary: dict[str, Any] = json.loads((folder / SUMMARY_FILE).read_text())
+    return summary
+
+
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Returns the held-out figures as a table, each beside its trivial rivals.
+    """Returns the metrics on held-out scans as a table, next to those of the baselines.
 
     Example:
         >>> print(summary_table({"heldout": {"gap_error_mm": 40.0, "gap_error_mm_trivial": 150.0, "loss": 1.0}}))
-        on held-out scans                  model     trivial
+        on held-out scans                  model    baseline
         gap error (mm)                      40.0       150.0
     """
     heldout = summary["heldout"]
-    own = [
-        key for key in heldout if f"{key}_trivial" in heldout or (key.endswith("_mm") and not is_rival(key, heldout))
-    ]
-    rivals = sorted({key.removeprefix(f"{name}_") for name in own for key in heldout if key.startswith(f"{name}_")})
-    rivals.sort(key=lambda rival: rival != "trivial")
-    lines = [f"{'on held-out scans':<28}" + "".join(f"{column:>12}" for column in ("model", *rivals))]
-    for key in own:
-        name = _name(key)
-        cells = [_cell(key, heldout.get(column)) for column in (key, *(f"{key}_{rival}" for rival in rivals))]
-        lines.append(f"{name:<28}" + "".join(f"{cell:>12}" for cell in cells).rstrip())
+    rows = [key for key in heldout if _is_row(key, heldout)]
+    baselines = {key.removeprefix(f"{row}_") for row in rows for key in heldout if key.startswith(f"{row}_")}
+    columns = sorted(baselines, key=lambda name: (name != BASELINE, name))
+    titles = ["model", *("baseline" if name == BASELINE else name for name in columns)]
+    lines = [f"{'on held-out scans':<28}" + "".join(f"{title:>12}" for title in titles)]
+    for row in rows:
+        cells = [_cell(row, heldout.get(key)) for key in (row, *(f"{row}_{name}" for name in columns))]
+        lines.append(f"{_name(row):<28}" + "".join(f"{cell:>12}" for cell in cells).rstrip())
     return "\n".join(lines)
 
 
-def is_rival(key: str, heldout: Collection[str]) -> bool:
-    """Returns whether a figure is that of a trivial rival: another figure's name with the rival's behind it."""
-    return any(key.startswith(f"{other}_") for other in heldout)
+def is_baseline(key: str, keys: Collection[str]) -> bool:
+    """Returns whether a metric is that of a baseline: the name of another metric, followed by that of the baseline.
+
+    Example:
+        >>> [is_baseline(key, ["loss", "loss_trivial"]) for key in ("loss", "loss_trivial")]
+        [False, True]
+    """
+    return any(key.startswith(f"{other}_") for other in keys)
+
+
+def _is_row(key: str, heldout: Mapping[str, float]) -> bool:
+    return f"{key}_{BASELINE}" in heldout or (key.endswith("_mm") and not is_baseline(key, heldout))
 
 
 def _name(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs of any method hand over the same: exported, embedded, fine-tuned, with a decoder or without."""
+"""The weights of any method can be exported, embedded and fine-tuned, with a decoder or without."""
 
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,7 @@ from orienteer.encoders import ENCODERS
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.exports.export import export
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.runs.weights import load_encoder
 from orienteer.types import Triple
 from tests.helpers.saved_runs import SaveRun

@@ -11,7 +11,7 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.features.embed import embed
 from orienteer.features.pretrained import Pretrained, load
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.scans.store import Store
 
 

@@ -12,8 +12,8 @@ import torch
 from orienteer.errors import InputError, ScanError
 from orienteer.features.pretrained import Pretrained, load
 from orienteer.features.reading import read_body_views
-from orienteer.pretraining.pretrain import Run
-from orienteer.runs.folder import read_config
+from orienteer.runs.run import Run
+from orienteer.runs.run_config import read_config
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan

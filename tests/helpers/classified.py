@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orienteer.finetuning.finetune import finetune
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 
 QUICK: dict[str, Any] = {
     "task": "classification",

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from orienteer.finetuning.finetune import finetune
 from orienteer.labelled.cases import LabelledCase, prepare_cases
 from orienteer.labelled.datasets import read_dataset
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store

@@ -15,9 +15,9 @@ from orienteer.encoders.base import Encoder
 from orienteer.geometry.pairs import gap_matrix
 from orienteer.report.faults import Fault, apply_fault
 from orienteer.report.whole_scan import WholeScan
-from orienteer.runs.config import PretrainConfig
 from orienteer.runs.loaded import LoadedRun
 from orienteer.runs.network import Network
+from orienteer.runs.run_config import make_run_config
 from orienteer.scans.body import body_map
 from orienteer.scans.source import Scan
 from orienteer.tasks.base import Features, Task, ViewShape
@@ -118,6 +118,6 @@ def with_fault(scan: WholeScan, fault: Fault) -> WholeScan:
 
 def oracle_run(bend: float = 0.0) -> LoadedRun:
     """A loaded run whose network is the oracle."""
-    config = PretrainConfig(view_size=VIEW, views=4, spacing_mm=SPACING_MM, unit_mm=1.0)
+    config = make_run_config({"view_size": VIEW, "views": 4, "spacing_mm": SPACING_MM, "unit_mm": 1.0})
     network = Network(OracleEncoder(), {"oracle": OracleTask(bend)})
     return LoadedRun(Path("oracle"), config, network.eval(), {}, {}, 0, torch.device("cpu"))

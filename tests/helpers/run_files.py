@@ -1,4 +1,4 @@
-"""Reads what runs leave in their folders, to compare two of them."""
+"""Reads the files of run folders, to compare two runs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Encoders with made-up weights saved as a run saves them."""
+"""Encoders with random weights, saved as a run saves them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +28,12 @@ FACTS: dict[str, Any] = {
     "data_fingerprint": "0123456789abcdef",
     "licence": "CC-BY-4.0",
 }
-"""What encoder.json says beside the network."""
+"""What encoder.json holds besides the description of the network."""
 
 
 @pytest.fixture
 def save_run(tmp_path: Path) -> SaveRun:
-    """Returns a function that saves an encoder with made-up weights, norms too, as a finished run does."""
+    """Returns a function that saves an encoder with random weights, norms included, as a finished run does."""
 
     def save(name: str, view_size: Triple = (16, 16, 16), folder: str = "run", **arguments: Any) -> Path:
         with torch.random.fork_rng(devices=[]):
@@ -41,7 +41,7 @@ def save_run(tmp_path: Path) -> SaveRun:
             encoder = build_encoder(name, view_size, **arguments)
             with torch.no_grad():
                 for parameter in encoder.parameters():
-                    # Norms begin as one and zero: left so, nobody would see them swapped or lost.
+                    # Norms start as one and zero: without noise, swapped or lost ones would go unnoticed.
                     parameter.add_(0.1 * torch.randn_like(parameter))
         run = tmp_path / folder
         run.mkdir()

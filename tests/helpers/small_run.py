@@ -1,9 +1,12 @@
-"""A few small synthetic scans and a tiny network, so that whole runs take seconds. Shared by all folders of tests."""
+"""A few small synthetic scans and a tiny network, so that whole runs take seconds. All folders of tests share them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from orienteer.runs.run import Run
 
 SMALL: dict[str, Any] = {
     "method": "spatial",
@@ -19,8 +22,9 @@ SMALL: dict[str, Any] = {
     "workers": 0,
     "prepare_workers": 0,
     "accelerator": "cpu",
+    "pictures": False,
 }
-"""Settings of a run of a second or two."""
+"""Settings of a run of a second. Pictures would take most of the time: only the shared run `finished` draws them."""
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +44,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run that nothing disturbed. Read it, do not write into it."""
-    # here, not above: it takes seconds, and most tests never need it
+def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """A finished run with pictures. Read it, do not write into it."""
+    # imported here because it takes seconds, and most tests do not need it
     from orienteer.pretraining.pretrain import pretrain
 
-    return pretrain(torsos, tmp_path_factory.mktemp("runs") / "whole", store=str(store), **SMALL)
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return pretrain(torsos, folder, store=str(store), **{**SMALL, "pictures": True})

@@ -11,14 +11,16 @@ from orienteer.comparison.plan.measurements import resolve_measurements
 from orienteer.comparison.plan.parts import Parts
 from orienteer.comparison.plan.prints import Prints
 from orienteer.comparison.plan.study import Study
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import RunConfig, make_run_config
 
 PRINTS = Prints({"pretraining": "p"}, {"pretraining": "pl", "validation": "vl", "test": "tl"})
-PRETRAIN = PretrainConfig(view_size=(16, 16, 16), spacing_mm=(1.0, 1.0, 1.0), encoder="tiny", views=4, layout="free")
+PRETRAIN = make_run_config(
+    {"view_size": [16, 16, 16], "spacing_mm": [1.0, 1.0, 1.0], "encoder": "tiny", "views": 4, "unit_mm": 100.0}
+)
 SETTINGS: dict[str, Any] = {"fractions": [0.5, 1.0], "seeds": [0, 1]}
 
 
-def contender(name: str, method: str, config: CompareConfig, pretraining: PretrainConfig = PRETRAIN) -> Contender:
+def contender(name: str, method: str, config: CompareConfig, pretraining: RunConfig = PRETRAIN) -> Contender:
     return Contender(name, method, pretraining, {}, finetune_choices(config, {}))
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from orienteer.labelled.overlap import overlap_warning, pretraining_contents, seen_before
-from orienteer.runs.folder import write_config, write_split
+from orienteer.runs.folder import write_config
+from orienteer.runs.split import write_split
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare import prepare
 from orienteer.scans.source import Selection

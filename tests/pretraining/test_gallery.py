@@ -12,9 +12,10 @@ from torch import nn
 from orienteer.draw.figures import new_figure
 from orienteer.pretraining import gallery
 from orienteer.pretraining.gallery import MOST_SHARE, SCANS, Gallery
-from orienteer.pretraining.pretrain import Run, pretrain
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.report.curves import over_time
 from orienteer.runs.network import Network
+from orienteer.runs.run import Run
 from orienteer.views.batch import ViewBatch
 from tests.helpers.small_run import SMALL
 
@@ -102,6 +103,6 @@ def test_over_time_keeps_the_scans_of_the_gallery_apart(tmp_path: Path, clock: C
 
 
 def test_a_run_can_do_without_pictures(torsos: Path, store: Path, tmp_path: Path) -> None:
-    run = pretrain(torsos, tmp_path / "run", store=str(store), **{**SMALL, "steps": 1, "pictures": False})
+    run = pretrain(torsos, tmp_path / "run", store=str(store), **{**SMALL, "steps": 1})
     assert not (run.folder / "pictures").exists() or not drawn(run.folder)
     assert over_time(run.folder) == {}

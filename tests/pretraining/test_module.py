@@ -1,34 +1,48 @@
-"""How strongly a task pulls on the encoder, and that its heads learn in full all the same."""
+"""The training module: total loss, which weights are decayed, the teacher as a moving average."""
 
 import pytest
 import torch
 
-from orienteer.pretraining.module import named_losses
-from orienteer.runs.config import PretrainConfig
-from orienteer.runs.network import Network, build_network
+from orienteer.errors import TrainingStopped
+from orienteer.pretraining.module import Pretraining, total_loss
+from orienteer.runs.network import build_network, task_weights
 from orienteer.views.batch import ViewBatch
-
-SETTINGS = {"view_size": (16, 16, 16), "spacing_mm": (2.0, 2.0, 2.0), "unit_mm": 50.0, "views": 4, "encoder": "tiny"}
-
-
-def gradients(pull: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The gradient of the gap loss alone: on the encoder's first weights, and on the task's own."""
-    config = PretrainConfig(**SETTINGS, encoder_arguments={"stem_stride": 1}, tasks={"gap": {"pull": pull}})
-    network: Network = build_network(config)
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(2, 4, 1, 16, 16, 16, generator=generator)
-    centres_mm = 40 * torch.rand(2, 4, 3, generator=generator)
-    views = ViewBatch(images, centres_mm, ("a", "b"), SETTINGS["spacing_mm"])
-    losses = named_losses(network.answers(views))
-    sum(value for name, value in losses.items() if name.startswith("gap.")).backward()
-    first = next(network.encoder.parameters())
-    own = next(weight for weight in network.tasks["gap"].parameters() if weight.grad is not None)
-    return torch.zeros(()) if first.grad is None else first.grad, own.grad
+from tests.helpers.run_settings import run_config
 
 
-@pytest.mark.parametrize("pull", [0.0, 0.25])
-def test_a_share_of_the_gradient_reaches_the_encoder_and_all_of_it_the_head(pull: float) -> None:
-    (encoder, head), (full_encoder, full_head) = gradients(pull), gradients(1.0)
-    torch.testing.assert_close(head, full_head)
-    assert full_encoder.abs().max() > 0
-    torch.testing.assert_close(encoder.expand_as(full_encoder), pull * full_encoder, rtol=1e-3, atol=1e-7)
+def module(**changes: object) -> Pretraining:
+    config = run_config(**changes)
+    return Pretraining(build_network(config), task_weights(config), config, {"key": "scan.nii.gz"})
+
+
+def test_the_total_loss_is_the_weighted_sum() -> None:
+    losses = {"gap.distance": torch.tensor(2.0), "gap.direction": torch.tensor(1.0), "route.error": torch.tensor(4.0)}
+    assert float(total_loss({"gap": 0.5, "route": 2.0}, losses)) == 0.5 * 2 + 0.5 * 1 + 2 * 4
+    half = {"gap.distance": torch.tensor(60000.0, dtype=torch.float16)}
+    assert float(total_loss({"gap": 2.0}, half)) == 120000.0  # beyond float16
+
+
+def test_norms_and_biases_are_not_decayed() -> None:
+    made = module(weight_decay=0.1)
+    decayed, plain = made.configure_optimizers()["optimizer"].param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
+    assert all(parameter.ndim > 1 for parameter in decayed["params"])
+    assert all(parameter.ndim <= 1 for parameter in plain["params"])
+    assert len(decayed["params"]) + len(plain["params"]) == len(list(made.network.parameters()))
+
+
+def test_teacher_and_average_start_as_copies_and_are_not_trained() -> None:
+    made = module(teacher=True, weight_averaging=0.9)
+    assert made.teacher is not None
+    assert made.averaged is not None
+    torch.testing.assert_close(made.teacher.module.state_dict(), made.network.encoder.state_dict(), rtol=0, atol=0)
+    assert made.best_network is made.averaged.module
+    assert not any(parameter.requires_grad for part in (made.teacher, made.averaged) for parameter in part.parameters())
+    assert module().best_network is not None
+    assert module().teacher is None
+
+
+def test_a_loss_that_is_not_finite_names_its_scans() -> None:
+    views = ViewBatch(torch.zeros(1, 4, 1, 16, 16, 16), torch.zeros(1, 4, 3), ("key",), (2.0, 2.0, 3.0))
+    with pytest.raises(TrainingStopped, match=r"loss of step 1 is inf, on views of scan\.nii\.gz.*--learning-rate"):
+        module()._stop_if_not_finite(torch.tensor(torch.inf), views)

@@ -13,15 +13,16 @@ import yaml
 from orienteer import load_encoder
 from orienteer.errors import InputError, TrainingStopped
 from orienteer.pretraining import reporter
-from orienteer.pretraining.pretrain import Run, pretrain
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.runs.folder import locked
+from orienteer.runs.run import Run
 from tests.helpers.run_files import assert_same_run, lines, weights
 from tests.helpers.small_run import SMALL
 
 
 def test_run_folder_is_complete(finished: Run) -> None:
-    there = {path.name for path in finished.folder.iterdir()}
-    assert there >= {
+    names = {path.name for path in finished.folder.iterdir()}
+    assert names >= {
         "config.yaml",
         "environment.json",
         "metrics.jsonl",
@@ -34,7 +35,7 @@ def test_run_folder_is_complete(finished: Run) -> None:
         "failures.csv",
         "summary.json",
     }
-    assert not {name for name in there if name.startswith(".")}
+    assert not {name for name in names if name.startswith(".")}
     steps = [row["step"] for row in lines(finished.folder, "heldout")]
     assert steps == [3, 6]
     assert [row["step"] for row in lines(finished.folder, "train")] == [1, 3, 5]
@@ -65,11 +66,11 @@ def test_split_lists_every_scan_once(finished: Run) -> None:
 
 def test_the_resolved_config_runs_again_to_the_same_weights(finished: Run, tmp_path: Path) -> None:
     settings = yaml.safe_load((finished.folder / "config.yaml").read_text())
-    again = pretrain(**{**settings, "out": str(tmp_path / "again")})
+    again = pretrain(**{**settings, "out": str(tmp_path / "again"), "pictures": False})
     assert_same_run(finished.folder, again.folder)
 
 
-def test_the_handed_over_encoder_gives_the_features_of_training(finished: Run) -> None:
+def test_the_saved_encoder_gives_the_features_of_training(finished: Run) -> None:
     encoder, card = load_encoder(finished.folder)
     state = weights(finished.folder)
     for name, value in encoder.state_dict().items():
@@ -79,28 +80,28 @@ def test_the_handed_over_encoder_gives_the_features_of_training(finished: Run) -
 
 
 @pytest.mark.parametrize("options", [{}, {"teacher": True, "weight_averaging": 0.9, "accumulate": 2}])
-def test_a_run_cut_off_anywhere_goes_on_to_the_same_end(
+def test_a_run_that_is_killed_resumes_to_the_same_end(
     options: dict, torsos: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {**SMALL, **options, "store": str(store), "validate_every": 2}
+    settings = {**SMALL, **options, "store": str(store), "steps": 4, "validate_every": 2}
     whole = pretrain(torsos, tmp_path / "whole", **settings)
     real = reporter.Reporter.on_train_batch_end
 
-    def killed_at_step_5(self: Any, trainer: Any, module: Any, *args: Any) -> None:
+    def killed_at_step_3(self: Any, trainer: Any, module: Any, *args: Any) -> None:
         real(self, trainer, module, *args)
-        if trainer.global_step == 5:
+        if trainer.global_step == 3:
             raise MemoryError("killed")
 
-    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", killed_at_step_5)
+    monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", killed_at_step_3)
     with pytest.raises(MemoryError, match="killed"):
         pretrain(torsos, tmp_path / "cut", **settings)
-    assert [row["step"] for row in lines(tmp_path / "cut", "train")][-1] == 5
+    assert [row["step"] for row in lines(tmp_path / "cut", "train")][-1] == 3
     monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", real)
     resumed = pretrain(out=tmp_path / "cut", resume=True)
     assert_same_run(whole.folder, resumed.folder)
 
 
-def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
+def test_ctrl_c_saves_the_step_and_the_run_resumes_to_the_same_end(
     finished: Run,
     torsos: Path,
     store: Path,
@@ -120,9 +121,9 @@ def test_ctrl_c_saves_the_step_and_resume_goes_on_to_the_same_end(
     monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", asked_at_step_4)
     with pytest.raises(KeyboardInterrupt):
         pretrain(torsos, tmp_path / "cut", store=str(store), **SMALL)
-    said = capsys.readouterr().err
-    assert "stopped after step 4 of 6" in said
-    assert "--resume" in said
+    printed = capsys.readouterr().err
+    assert "stopped after step 4 of 6" in printed
+    assert "--resume" in printed
     monkeypatch.setattr(reporter.Reporter, "on_train_batch_end", real)
     resumed = pretrain(out=tmp_path / "cut", resume=True, workers=1)
     assert_same_run(finished.folder, resumed.folder)
@@ -152,7 +153,7 @@ def test_a_folder_that_another_process_trains_in_is_refused(finished: Run, tmp_p
         pretrain(out=folder, resume=True)
 
 
-def test_the_lock_file_of_a_killed_process_is_in_nobodys_way(finished: Run, tmp_path: Path) -> None:
+def test_the_lock_file_of_a_killed_process_is_ignored(finished: Run, tmp_path: Path) -> None:
     folder = shutil.copytree(finished.folder, tmp_path / "killed")
     (folder / ".lock").write_text("1")  # as versions before 0.2 wrote it; process 1 always lives
     assert pretrain(out=folder, resume=True).summary["steps"] == 6
@@ -160,12 +161,12 @@ def test_the_lock_file_of_a_killed_process_is_in_nobodys_way(finished: Run, tmp_
 
 
 def test_resume_refuses_other_settings_and_takes_faster_ones(finished: Run) -> None:
-    with pytest.raises(InputError, match="steps: wanted 6, as the run began, got 99"):
+    with pytest.raises(InputError, match="steps: wanted 6, the value that the run started with, got 99"):
         pretrain(out=finished.folder, resume=True, steps=99)
     pretrain(out=finished.folder, resume=True, workers=2)
 
 
-def test_resume_without_a_run_says_so(tmp_path: Path) -> None:
+def test_resume_needs_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="resume: wanted a run folder"):
         pretrain(out=tmp_path / "nothing", resume=True)
 
@@ -188,7 +189,7 @@ def test_a_checkpoint_of_another_encoder_is_named(finished: Run, torsos: Path, s
     other = pretrain(torsos, tmp_path / "other", **wider)
     folder = shutil.copytree(finished.folder, tmp_path / "mixed")
     shutil.copy(other.folder / "checkpoints" / "last.ckpt", folder / "checkpoints" / "last.ckpt")
-    with pytest.raises(InputError, match=r"one of encoder 'tiny' .*16.*tensors do not fit"):
+    with pytest.raises(InputError, match=r"one of encoder 'tiny' .*16.*of another shape"):
         pretrain(out=folder, resume=True)
     with pytest.raises(InputError, match=r"wanted the weights of encoder 'tiny'.*of another shape"):
         pretrain(torsos, tmp_path / "third", weights=str(other.folder), store=str(store), **SMALL)
@@ -223,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     assert all(torch.isfinite(value).all() for value in kept["state_dict"].values())
 
 
-def test_a_bad_scan_is_named_and_counted_and_the_run_goes_on(torsos: Path, tmp_path: Path) -> None:
+def test_a_bad_scan_is_named_and_counted_and_the_run_continues(torsos: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(torsos, tmp_path / "scans")
     good = next(iter(sorted(folder.rglob("SYNTHETIC*.nii.gz"))))
     (folder / "cut.nii.gz").write_bytes(good.read_bytes()[:2000])
@@ -273,3 +274,14 @@ def test_a_bad_setting_stops_before_any_work(settings: dict, message: str, torso
         pretrain(torsos, tmp_path / "run", **{**SMALL, **settings})
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "store").exists()
+
+
+def test_a_run_that_was_killed_before_its_summary_is_completed(finished: Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(finished.folder, tmp_path / "killed")
+    for name in ("summary.json", "encoder.safetensors", "encoder.json", "MODEL_CARD.md"):
+        (folder / name).unlink()
+    completed = pretrain(out=folder, resume=True)
+    assert completed.summary["heldout"] == finished.summary["heldout"]
+    assert completed.summary["plateau"] == finished.summary["plateau"]
+    assert (folder / "MODEL_CARD.md").is_file()
+    assert_same_run(finished.folder, folder)

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from orienteer.errors import InputError
-from orienteer.pretraining.pretrain import Run, pretrain
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.probing.online import OnlineProbe
 from orienteer.runs.config import PretrainConfig, make_config
+from orienteer.runs.run import Run
 from orienteer.runs.summary import summary_table
 from tests.helpers.labelled import write_dataset
 from tests.helpers.run_files import assert_same_run, lines, weights

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.pretraining.pretrain import Run
 from orienteer.probing.probe import probe
+from orienteer.runs.run import Run
 
 SMALL = {"workers": 0, "accelerator": "cpu", "voxels": 200, "test_voxels": 2000}
 

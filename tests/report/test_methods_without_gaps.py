@@ -8,9 +8,10 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.explorer.explorer import Explorer
 from orienteer.explorer.open_scan import open_scan
-from orienteer.pretraining.pretrain import Run, pretrain
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.report.observe import observe
 from orienteer.runs.loaded import load_run
+from orienteer.runs.run import Run
 from tests.helpers.html import Page
 from tests.helpers.small_run import SMALL
 

@@ -1,4 +1,4 @@
-"""A loaded run says what the run itself measured."""
+"""A loaded run reproduces what the run itself measured."""
 
 import shutil
 
@@ -9,20 +9,20 @@ import yaml
 from orienteer.errors import InputError
 from orienteer.pretraining.collapse import Embeddings
 from orienteer.pretraining.data import heldout_loader
-from orienteer.pretraining.evaluation import Figures, heldout_figures
+from orienteer.pretraining.evaluation import MetricSums, heldout_metrics
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.runs.loaded import load_run
 from tests.helpers.small_run import SMALL
 
 
-def test_it_reaches_the_held_out_figures_of_the_run(finished):
+def test_it_reproduces_the_metrics_of_the_run_on_held_out_scans(finished):
     loaded = load_run(finished.folder, device="cpu")
-    figures, embeddings = Figures(), Embeddings(list(loaded.validation), loaded.network.encoder.channels[-1])
+    sums, embeddings = MetricSums(), Embeddings(list(loaded.validation), loaded.network.encoder.channels[-1])
     weights = dict.fromkeys(loaded.network.tasks, 1.0)
     with loaded.open_store() as store:
         for views in heldout_loader(store, list(loaded.validation), loaded.config, 0, 1):
-            figures.add(heldout_figures(loaded.network, weights, views, True, embeddings), views.batch)
-    means = Figures.means(*figures.sums()) | embeddings.figures(embeddings.sums())
+            sums.add(heldout_metrics(loaded.network, weights, views, True, embeddings), views.batch)
+    means = MetricSums.means(*sums.sums()) | embeddings.metrics(embeddings.sums())
     for key, value in finished.summary["heldout"].items():
         assert means[key] == pytest.approx(value, rel=1e-4), key
 
@@ -43,10 +43,10 @@ def test_averaged_weights_are_taken_where_there_are_any(torsos, store, tmp_path)
     settings = {**SMALL, "steps": 2, "weight_averaging": 0.5, "pictures": False}
     run = pretrain(torsos, tmp_path / "run", store=str(store), **settings)
     saved = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    own = load_run(run.folder, device="cpu").network.state_dict()
-    name = next(name for name in own if name.endswith("weight"))
-    assert torch.equal(own[name], saved[f"averaged.module.{name}"])
-    assert not torch.equal(own[name], saved[f"network.{name}"])
+    loaded = load_run(run.folder, device="cpu").network.state_dict()
+    name = next(name for name in loaded if name.endswith("weight"))
+    assert torch.equal(loaded[name], saved[f"averaged.module.{name}"])
+    assert not torch.equal(loaded[name], saved[f"network.{name}"])
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -67,7 +67,7 @@ def test_a_checkpoint_of_another_network_is_refused(finished, tmp_path):
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["encoder_arguments"]["filters"] = [4, 8, 8, 16]
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(InputError, match="tensors do not fit"):
+    with pytest.raises(InputError, match="of another shape"):
         load_run(folder)
 
 

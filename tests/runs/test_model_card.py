@@ -1,31 +1,43 @@
-"""The card of a run for people: errors beside their baselines, and what a user of the weights must know."""
+"""MODEL_CARD.md: the recipe, the results and the licence of a run, for model hubs and for people."""
 
-from orienteer.pretraining.pretrain import Run
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orienteer.runs.card import encoder_facts, read_card
 from orienteer.runs.model_card import model_card, write_model_card
-from orienteer.runs.weights import read_card
-from tests.helpers.saved_runs import SaveRun
+from orienteer.runs.network import build_network
+from orienteer.runs.weights import save_encoder
+from tests.helpers.run_settings import run_config
+
+SUMMARY = {"heldout": {"gap_error_mm": 40.0, "gap_error_mm_trivial": 150.0}, "scans": {"read": 12, "too_small": 1}}
 
 
-def test_the_model_card_shows_errors_beside_their_baselines(finished: Run) -> None:
-    card = read_card(finished.folder)
-    text = model_card(card, finished.summary)
-    gap = finished.summary["heldout"]
-    row = next(line for line in text.splitlines() if line.startswith("gap error (mm)"))
-    assert row.split()[3:5] == [f"{gap['gap_error_mm']:.1f}", f"{gap['gap_error_mm_trivial']:.1f}"]
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    config = run_config(ct_window_hu=[-160.0, 240.0])
+    save_encoder(tmp_path, build_network(config).encoder, encoder_facts(config, "cb40"))
+    return tmp_path
+
+
+def test_it_is_written_from_the_card_and_the_summary(run: Path) -> None:
+    write_model_card(run, SUMMARY)
+    text = (run / "MODEL_CARD.md").read_text()
     for words in (
-        card["sha256"],
-        card["data_fingerprint"],
-        card["licence"],
-        "8 x 8 x 8 mm",
-        "-1000 to 1000 HU",
-        "tiny",
+        "voxels of 2 x 2 x 3 mm",
+        "CT: -160 to 240 HU",
+        "MR: percentiles 0.5 to 99.5",
+        "views of 16 x 16 x 16 voxels; the unit of length was 50 mm",
+        "12 read, 1 too small",
+        "gap error (mm)                      40.0       150.0",
+        "data_fingerprint` cb40",
     ):
         assert words in text, words
 
 
-def test_the_model_card_is_written_beside_the_weights(save_run: SaveRun) -> None:
-    run = save_run("tiny", (16, 16, 16), filters=[4, 8, 8])
-    write_model_card(run, {"heldout": {}, "scans": {"read": 3, "too_small": 1}})
-    text = (run / "MODEL_CARD.md").read_text()
-    assert text.startswith("---\nlibrary_name: orienteer\nlicense: cc-by-4.0\n")
-    assert "3 read, 1 too small" in text
+@pytest.mark.parametrize(("licence", "tag"), [("CC-BY-4.0", "cc-by-4.0"), ("unknown: set it", "other")])
+def test_model_hubs_read_the_licence(licence: str, tag: str, run: Path) -> None:
+    text = model_card({**read_card(run), "licence": licence}, SUMMARY)
+    head = yaml.safe_load(text.split("---")[1])
+    assert (head["license"], head["library_name"]) == (tag, "orienteer")

@@ -1,12 +1,12 @@
-"""When to stop: the rule on the held-out loss, and where a run says it."""
+"""When to stop: the rule on the held-out loss, and where a run records it."""
 
 import json
 import math
 
 import pytest
 
-from orienteer.pretraining.pretrain import Run
 from orienteer.runs.plateau import plateau
+from orienteer.runs.run import Run
 
 STEPS = list(range(100, 1000, 100))
 
@@ -33,14 +33,14 @@ def test_the_unit_of_the_loss_does_not_matter() -> None:
     assert plateau(STEPS, losses) == plateau(STEPS, [1000 * loss for loss in losses])
 
 
-def test_few_validations_say_nothing() -> None:
+def test_few_validations_are_too_few() -> None:
     hint = plateau([3, 6], [2.0, 1.0])
     assert hint is not None
     assert (hint.state, hint.best_step) == ("too short", 6)
     assert plateau([], []) is None
 
 
-def test_a_run_says_it_in_its_summary(finished: Run) -> None:
+def test_a_run_records_it_in_its_summary(finished: Run) -> None:
     summary = json.loads((finished.folder / "summary.json").read_text())
     rows = [json.loads(line) for line in (finished.folder / "metrics.jsonl").read_text().splitlines()]
     heldout = [row for row in rows if row["part"] == "heldout"]

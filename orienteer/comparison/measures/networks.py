@@ -6,8 +6,8 @@ import torch
 
 from orienteer.encoders import build_encoder
 from orienteer.features.pretrained import Pretrained, load
-from orienteer.pretraining.pretrain import encoder_facts
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.card import encoder_facts
+from orienteer.runs.run_config import RunConfig
 from orienteer.runs.weights import SCRATCH, save_encoder
 
 
@@ -16,9 +16,8 @@ def frozen_of(run: Path) -> Pretrained:
     return load(run, "auto").uncropped()
 
 
-def save_untrained(folder: Path, config: PretrainConfig) -> None:
+def save_untrained(folder: Path, config: RunConfig) -> None:
     """Writes the encoder that a fine-tuning from scratch with the config's seed starts from, in the form of a run."""
-    assert config.view_size is not None
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from orienteer.comparison.plan.measurements import FrozenSettings
 from orienteer.finetuning.config import FinetuneConfig
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import RunConfig
 from orienteer.scans.preparation import Preparation
 from orienteer.types import Triple
 
@@ -33,7 +33,7 @@ class Pretraining:
         trained: whether it is pretrained at all.
     """
 
-    config: PretrainConfig
+    config: RunConfig
     trained: bool
 
 

@@ -19,7 +19,7 @@ from orienteer.comparison.plan.prints import Prints
 from orienteer.comparison.plan.reserved import FINETUNE_IDLE
 from orienteer.comparison.plan.study import Study
 from orienteer.finetuning.config import FinetuneConfig
-from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import RunConfig
 from orienteer.scans.preparation import Preparation
 from orienteer.settings import plain
 
@@ -51,13 +51,12 @@ def plan_cells(study: Study, dice_of: Callable[[str], float | None]) -> list[Ent
     return entries
 
 
-def baseline_of(name: str, network: PretrainConfig) -> Baseline:
+def baseline_of(name: str, network: RunConfig) -> Baseline:
     """Returns a baseline that sees scans as the networks see them.
 
     Args:
         network: settings of a pretraining, complete.
     """
-    assert network.view_size is not None
     return Baseline(name, replace(network.part(Preparation), crop_to_body=False), network.view_size)
 
 

@@ -12,9 +12,9 @@ from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.config import make_config as make_finetune_config
 from orienteer.methods import METHODS, resolve_method, task_config
-from orienteer.pretraining.plan import plan_config
-from orienteer.runs.config import PretrainConfig
+from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import make_config as make_pretrain_config
+from orienteer.runs.run_config import RunConfig
 from orienteer.runs.weights import SCRATCH
 
 QUICK: dict[str, Any] = {"workers": 0, "prepare_workers": 0, "pictures": False}
@@ -36,7 +36,7 @@ class Contender:
 
     name: str
     method: str
-    config: PretrainConfig
+    config: RunConfig
     finetune: Mapping[str, Any]
     choices: tuple[FinetuneConfig, ...]
 
@@ -73,7 +73,7 @@ def resolve(config: CompareConfig, scans: str) -> list[Contender]:
     _refuse_reserved("finetune", config.finetune, FINETUNE_RESERVED)
     _refuse_reserved("select", config.select, FINETUNE_RESERVED)
     common = {**QUICK, **config.pretrain, "scans": scans}
-    base = plan_config(make_pretrain_config(common), shown=False).config
+    base = resolve_config(make_pretrain_config(common), shown=False).config
     shared = {key: getattr(base, key) for key in SHARED}
     names = [*config.methods, *config.define]
     if SCRATCH not in names:
@@ -116,7 +116,7 @@ def _contender(name: str, config: CompareConfig, common: Mapping[str, Any], shar
     choices = finetune_choices(config, finetune)
     settings = _pretrain_settings(method, changes, common, shared)
     try:
-        planned = plan_config(make_pretrain_config(settings), shown=False).config
+        planned = resolve_config(make_pretrain_config(settings), shown=False).config
     except InputError as error:
         what = error.what if name == method else f"define.{name}: {error.what}"
         raise InputError(what, wanted=error.wanted, got=error.got, do=error.do) from error

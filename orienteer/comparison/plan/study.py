@@ -10,7 +10,7 @@ from orienteer.comparison.plan.leaks import refuse_twins
 from orienteer.comparison.plan.measurements import FrozenSettings
 from orienteer.comparison.plan.parts import Parts
 from orienteer.comparison.plan.prints import Prints, part_prints
-from orienteer.runs.folder import fingerprint
+from orienteer.runs.records import fingerprint
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.starting_point import StartingPoint
 from orienteer.labelled.label_csv import read_label_csv
 from orienteer.labelled.labelled_scans import find_scans
-from orienteer.pretraining.plan import LEAST_VIEW_VOX, MOST_VIEW_VOX
+from orienteer.pretraining.resolve import LEAST_VIEW_VOX, MOST_VIEW_VOX
 from orienteer.progress import say
 from orienteer.scans.read import header
 from orienteer.scans.survey import survey_scans

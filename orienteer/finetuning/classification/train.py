@@ -27,9 +27,10 @@ from orienteer.finetuning.step_batches import step_batches
 from orienteer.finetuning.summary import settings_summary, start_words, training_summary
 from orienteer.labelled.failures import write_failures
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans, prepare_labelled
-from orienteer.pretraining.pretrain import Run
 from orienteer.progress import say
-from orienteer.runs.folder import write_config, write_summary
+from orienteer.runs.folder import write_config
+from orienteer.runs.run import Run
+from orienteer.runs.summary import write_summary
 from orienteer.scans.store import Store
 from orienteer.scoring.classification_results import majority_scores, scores_table
 

@@ -27,9 +27,10 @@ from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.failures import write_failures
 from orienteer.labelled.split import split_cases
-from orienteer.pretraining.pretrain import Run
 from orienteer.progress import say
-from orienteer.runs.folder import write_config, write_summary
+from orienteer.runs.folder import write_config
+from orienteer.runs.run import Run
+from orienteer.runs.summary import write_summary
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_results import results_table, write_results

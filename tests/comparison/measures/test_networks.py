@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from orienteer.comparison.measures.networks import frozen_of, save_untrained
-from orienteer.runs.weights import read_card
+from orienteer.runs.card import read_card
 from tests.helpers.small_study import PRETRAIN
 
 CONFIG = replace(PRETRAIN, unit_mm=100.0, encoder_arguments={"filters": [4, 8, 8], "stem_stride": 1})

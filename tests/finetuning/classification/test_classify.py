@@ -12,7 +12,7 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.finetuning.classification.classify import classify
 from orienteer.finetuning.predict import predict
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 
 
 def full(number: int) -> None:

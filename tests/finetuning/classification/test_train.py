@@ -15,7 +15,7 @@ from orienteer.errors import InputError
 from orienteer.finetuning.classification.model import load_classifier
 from orienteer.finetuning.finetune import finetune
 from orienteer.phantoms.torso import write_phantoms
-from orienteer.pretraining.pretrain import Run
+from orienteer.runs.run import Run
 from orienteer.runs.weights import load_encoder
 from tests.helpers.classified import QUICK, classify_torsos
 

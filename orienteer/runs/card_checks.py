@@ -1,4 +1,4 @@
-"""What the values of encoder.json and model.json must look like: people edit these files, and copies get damaged."""
+"""Checks of the values in encoder.json and model.json: people edit these files, and copies get damaged."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,25 +7,25 @@ from typing import Any
 from orienteer.errors import InputError
 
 
-def check_forms(file: Path, card: Mapping[str, Any]) -> None:
-    """Stops where a value that is there cannot be what its key says.
+def check_values(file: Path, card: Mapping[str, Any]) -> None:
+    """Checks the form of the values of a card; keys that it does not have are skipped.
 
     Raises:
-        InputError: names the key, what was wanted and what came.
+        InputError: a value of the wrong form, with its key and what was wanted.
 
     Example:
-        >>> check_forms(Path("encoder.json"), {"spacing_mm": [1, 1, 0]})
+        >>> check_values(Path("encoder.json"), {"spacing_mm": [1, 1, 0]})
         Traceback (most recent call last):
         orienteer.errors.InputError: spacing_mm in encoder.json: wanted three numbers above 0, got [1, 1, 0]. Do this: \
-mend it, or copy the file again from where it was written.
+correct it, or copy the file again from where it was written.
     """
-    for key, (wanted, holds) in _FORMS.items():
-        if key in card and not holds(card[key]):
+    for key, (wanted, is_right) in _FORMS.items():
+        if key in card and not is_right(card[key]):
             raise InputError(
                 f"{key} in {file}",
                 wanted=wanted,
                 got=str(card[key])[:80],
-                do="mend it, or copy the file again from where it was written",
+                do="correct it, or copy the file again from where it was written",
             )
 
 
@@ -37,7 +37,7 @@ def _three_lengths(value: Any) -> bool:
     return _numbers(value, 3) and min(value) > 0
 
 
-def _rules(value: Any) -> bool:
+def _intensity_rules(value: Any) -> bool:
     ranges = (("CT", "window_hu"), ("MR", "percentiles_of_body"))
     return isinstance(value, dict) and all(
         isinstance(value.get(kind), dict) and _numbers(value[kind].get(name), 2) for kind, name in ranges
@@ -59,5 +59,5 @@ _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "view_size": ("three whole numbers above 0", _three_sizes),
     "patch_size": ("three whole numbers above 0", _three_sizes),
     "spacing_mm": ("three numbers above 0", _three_lengths),
-    "intensity": ("CT with window_hu and MR with percentiles_of_body, two numbers each", _rules),
+    "intensity": ("CT with window_hu and MR with percentiles_of_body, two numbers each", _intensity_rules),
 }

@@ -1,0 +1,118 @@
+"""Training from a start to a finished run: the loop with its callbacks, then the results."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from orienteer.errors import TrainingStopped
+from orienteer.interrupts import stop_requests
+from orienteer.pretraining.data import RunScans, ViewData, baseline_batches, heldout_loader, open_scans, shown_views
+from orienteer.pretraining.evaluation import fit_baselines
+from orienteer.pretraining.gallery import SCANS, Gallery
+from orienteer.pretraining.launch import rank
+from orienteer.pretraining.memory import peak_memory_mb
+from orienteer.pretraining.module import Pretraining
+from orienteer.pretraining.pace import Pace
+from orienteer.pretraining.reporter import Reporter
+from orienteer.pretraining.saving import Interrupted, SaveLast
+from orienteer.pretraining.start import Start, last_checkpoint
+from orienteer.pretraining.trainer import build_trainer
+from orienteer.pretraining.validation import Probe, Validation
+from orienteer.progress import say
+from orienteer.runs.card import encoder_facts
+from orienteer.runs.checkpoints import check_fits
+from orienteer.runs.model_card import write_model_card
+from orienteer.runs.network import task_weights
+from orienteer.runs.plateau import plateau
+from orienteer.runs.records import fingerprint, read_counts, write_environment
+from orienteer.runs.run import Run
+from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
+from orienteer.runs.weights import save_encoder
+
+
+def train(start: Start) -> Run:
+    """Trains, validates, writes the encoder and the summary, and returns the finished run.
+
+    Raises:
+        InputError: scans or a checkpoint that do not belong to the run, or devices that this machine does not have.
+        TrainingStopped: a loss that is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: Ctrl-C; the last step is saved.
+    """
+    folder, config = start.folder, start.config
+    if start.step >= config.steps and (folder / SUMMARY_FILE).is_file():
+        say(f"the run in {folder} is already finished: {start.step} of {config.steps} steps")
+        return Run(folder, read_summary(folder))
+    began = time.monotonic()
+    scans = open_scans(folder, config)
+    facts = encoder_facts(config, fingerprint(scans.store.scan(key).content for key in scans.names))
+    module = _module(start, scans)
+    data = ViewData(scans.store, scans.training, config, start.step)
+    pace = Pace(lambda: data.waited_s, config.batch * config.views)
+    reporter = Reporter(folder, pace, config.log_every, start.step, shown=True)
+    validation = _validation(start, scans, facts, reporter, pace)
+    with stop_requests() as stop_requested:
+        saver = SaveLast(folder, config.validate_every, pace, stop_requested)
+        trainer = build_trainer(config, [pace, reporter, validation, saver])
+        if trainer.is_global_zero:
+            device = str(trainer.strategy.root_device)
+            write_environment(folder, config.seed, facts["data_fingerprint"], device)
+        _fit(trainer, module, data, reporter, start)
+    hint = plateau([step for step, _ in validation.losses], [loss for _, loss in validation.losses])
+    cost = {**pace.speed(), "peak_memory_mb": peak_memory_mb(torch.device("cpu"))}
+    seconds = time.monotonic() - began
+    summary = make_summary(validation.metrics, hint, read_counts(folder), trainer.global_step, cost, seconds)
+    if trainer.is_global_zero:
+        save_encoder(folder, module.best_network.encoder, facts)
+        write_summary(folder, summary)
+        write_model_card(folder, summary)
+        words = f"{hint.words}\n" if hint is not None else ""
+        say(f"\n{summary_table(summary)}\n\n{words}the encoder, metrics and pictures are in {folder}")
+    return Run(folder, summary)
+
+
+def _module(start: Start, scans: RunScans) -> Pretraining:
+    network, config = start.network, start.config
+    if start.checkpoint is None:  # before the module copies the network, buffers included, for moving averages
+        fit_baselines(network, baseline_batches(scans.store, scans.training, config))
+    module = Pretraining(network, task_weights(config), config, scans.names)
+    if start.checkpoint is not None:
+        check_fits(start.checkpoint, module, last_checkpoint(start.folder))
+    return module
+
+
+def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporter: Reporter, pace: Pace) -> Validation:
+    folder, config = start.folder, start.config
+    shown = shown_views(scans.store, scans.heldout, config, SCANS) if config.pictures else []
+    return Validation(
+        folder,
+        scans.heldout,
+        lambda rank, world: heldout_loader(scans.store, scans.heldout, config, rank, world),
+        config.validate_every,
+        reporter,
+        pace,
+        gallery=Gallery(folder, shown, reporter.picture) if config.pictures else None,
+        on_best=lambda trained: save_encoder(folder, trained.best_network.encoder, facts),
+        probe=_probe(start) if config.probe is not None and rank() == 0 else None,
+    )
+
+
+def _probe(start: Start) -> Probe:
+    from orienteer.probing.online import OnlineProbe  # here, because scikit-learn takes a second to load
+
+    return OnlineProbe(start.config, start.config.store_folder(start.folder))
+
+
+def _fit(trainer: pl.Trainer, module: Pretraining, data: ViewData, reporter: Reporter, start: Start) -> None:
+    resume = f"Resume with: orienteer pretrain --resume --out {start.folder}"
+    try:
+        trainer.fit(module, data, ckpt_path=last_checkpoint(start.folder) if start.checkpoint else None)
+    except Interrupted:
+        say(f"stopped after step {trainer.global_step} of {trainer.max_steps}. {resume}")
+        raise KeyboardInterrupt from None
+    except TrainingStopped as error:
+        raise TrainingStopped(f"{error} {resume}") from None
+    finally:
+        reporter.close()

@@ -1,0 +1,70 @@
+"""Which scans a run can use, and which of them it holds out."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orienteer.errors import InputError
+from orienteer.progress import tracked
+from orienteer.runs.run_config import RunConfig
+from orienteer.scans.store import Store
+from orienteer.views.sample import can_hold
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Scans that can hold a view, and those that cannot.
+
+    Attributes:
+        keys: keys of the scans that can.
+        too_small: the reason by key for those that cannot.
+    """
+
+    keys: tuple[str, ...]
+    too_small: dict[str, str]
+
+
+def usable_scans(store: Store, keys: Sequence[str], config: RunConfig, shown: bool = True) -> Usable:
+    """Returns which prepared scans can hold a view of the run's size with enough body in it.
+
+    Args:
+        store: where the scans are.
+        keys: the scans to check.
+        config: the settings of the run.
+        shown: show progress.
+    """
+    usable, too_small = [], {}
+    for key in tracked(keys, "checking scans", unit="scans", shown=shown):
+        shape_vox = store.scan(key).shape_vox
+        reason = can_hold(shape_vox, store.body(key), config.view_size, config.min_body_fraction)
+        if reason is None:
+            usable.append(key)
+        else:
+            too_small[key] = reason
+    return Usable(tuple(usable), too_small)
+
+
+def split(keys: Sequence[str], validation_fraction: float, seed: int) -> tuple[list[str], list[str]]:
+    """Returns training and held-out keys.
+
+    Scans are ordered by a hash of seed and key, so that a scan that is added later moves few others.
+
+    Raises:
+        InputError: fewer than two scans.
+
+    Example:
+        >>> training, validation = split(["a", "b", "c", "d"], validation_fraction=0.25, seed=0)
+        >>> len(training), len(validation)
+        (3, 1)
+    """
+    if len(keys) < 2:
+        raise InputError(
+            "scans",
+            wanted="at least 2 scans that can hold a view, one of them held out",
+            got=str(len(keys)),
+            do="add scans, or make views smaller with --view-size or --spacing-mm; `orienteer plan` shows the sizes",
+        )
+    ranked = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
+    held_out = min(len(keys) - 1, max(1, math.ceil(len(keys) * validation_fraction - 1e-9)))
+    return sorted(ranked[held_out:]), sorted(ranked[:held_out])

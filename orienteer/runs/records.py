@@ -1,0 +1,69 @@
+"""What a run folder records about its scans and its machine: scans.json, failures.csv, environment.json."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from orienteer.files import write_csv, write_json
+from orienteer.runs.folder import COUNTS_FILE, FAILURES_FILE
+from orienteer.scans.index import Failure
+
+ENVIRONMENT_FILE = "environment.json"
+
+_PACKAGES = ("orienteer", "torch", "monai", "pytorch-lightning", "SimpleITK", "blosc2", "numpy", "scikit-learn")
+
+
+def write_counts(folder: Path, counts: Mapping[str, int]) -> None:
+    """Writes scans.json: how many scans were read, failed and left out."""
+    write_json(folder / COUNTS_FILE, dict(counts), indent=None)
+
+
+def read_counts(folder: Path) -> dict[str, int]:
+    """Returns what `write_counts` wrote."""
+    counts: dict[str, int] = json.loads((folder / COUNTS_FILE).read_text())
+    return counts
+
+
+def write_failures(folder: Path, failures: Iterable[Failure], too_small: Mapping[str, str]) -> None:
+    """Writes failures.csv: every scan that is not used, with the step that failed, the reason and what to do.
+
+    Args:
+        folder: the run folder.
+        failures: scans that could not be prepared.
+        too_small: the reason by name for scans that cannot hold a view.
+    """
+    rows = [[failure.name, failure.step, failure.reason, failure.do] for failure in failures]
+    do = "make views smaller with --view-size or --spacing-mm, or leave the scan out with --exclude"
+    rows += [[name, "fit", reason, do] for name, reason in too_small.items()]
+    write_csv(folder / FAILURES_FILE, ["scan", "step", "reason", "what to do"], rows)
+
+
+def write_environment(folder: Path, seed: int, data_fingerprint: str, device: str) -> None:
+    """Writes environment.json: versions, seed, device, data fingerprint. Nothing that names a person or a machine."""
+    facts = {
+        "versions": {package: version(package) for package in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "device": device,
+        "seed": seed,
+        "data_fingerprint": data_fingerprint,
+    }
+    write_json(folder / ENVIRONMENT_FILE, facts)
+
+
+def fingerprint(contents: Iterable[str]) -> str:
+    """Returns one hash of a set of scans, independent of their names and order.
+
+    Args:
+        contents: a hash of the content of each scan.
+
+    Example:
+        >>> fingerprint(["b", "a"]) == fingerprint(["a", "b"])
+        True
+    """
+    return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()[:16]

@@ -1,0 +1,97 @@
+"""RunConfig: the settings of a run with everything chosen, as config.yaml holds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from orienteer.errors import InputError
+from orienteer.runs.config import PretrainConfig, make_config
+from orienteer.runs.folder import CONFIG_FILE, read_settings
+from orienteer.scans.preparation import Preparation
+from orienteer.types import Triple, TripleMm
+from orienteer.views.distort import NOTHING, Distortion
+from orienteer.views.policy import ViewPolicy
+
+MAY_CHANGE = {"workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"}
+"""Settings that may change when a run is resumed: they affect its speed and its extras, not its weights."""
+
+CHOSEN = ("spacing_mm", "view_size", "unit_mm", "views", "layout", "teacher", "validate_every")
+"""Settings that a user may leave open and a run has values for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(PretrainConfig):
+    """The settings of a run: those of `PretrainConfig`, and a value for each that the user left open.
+
+    `orienteer.pretraining.resolve.resolve_config` makes one for a folder of scans, `read_config` reads the one of a run.
+    """
+
+    spacing_mm: TripleMm = field()
+    view_size: Triple = field()
+    unit_mm: float = field()
+    views: int = field()
+    layout: Literal["free", "pairs", "block"] = field()
+    teacher: bool = field()
+    validate_every: int = field()
+
+    @property
+    def preparation(self) -> Preparation:
+        """How scans are prepared: spacing, intensity rules, crop."""
+        return self.part(Preparation)
+
+    @property
+    def view_policy(self) -> ViewPolicy:
+        """How views are drawn: their number, size and placement."""
+        return self.part(ViewPolicy)
+
+    @property
+    def view_distortion(self) -> Distortion:
+        """What is hidden or rearranged in views."""
+        return NOTHING.changed(self.distortion)
+
+    def store_folder(self, folder: Path) -> str:
+        """Returns the folder of the prepared scans: the one that was named, or ``store`` next to the run folder."""
+        return self.store or str(folder.resolve().parent / "store")
+
+
+def make_run_config(settings: Mapping[str, Any], source: str = CONFIG_FILE) -> RunConfig:
+    """Returns the settings of a run from plain values, as config.yaml holds them.
+
+    Settings that older versions did not have get the values that these versions worked with.
+
+    Args:
+        settings: plain values by name.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: an unknown or invalid setting, or one without a value.
+
+    Example:
+        >>> values = {"spacing_mm": [2.0, 2.0, 3.0], "view_size": [32, 32, 32], "unit_mm": 100.0, "views": 4, "steps": 50}
+        >>> config = make_run_config(values)
+        >>> config.layout, config.teacher, config.validate_every
+        ('free', False, 50)
+    """
+    config = make_config(settings)
+    values = dict(vars(config))
+    older = {"layout": "free", "teacher": False, "validate_every": config.steps}
+    values |= {name: value for name, value in older.items() if values[name] is None}
+    missing = [name for name in CHOSEN if values[name] is None]
+    if missing:
+        raise InputError(
+            source,
+            wanted=f"a value for each of {', '.join(CHOSEN)}",
+            got=f"none for {', '.join(missing)}",
+            do="restore the config.yaml that `orienteer pretrain` wrote",
+        )
+    return RunConfig(**values)
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Returns the settings of a pretraining run.
+
+    Raises:
+        InputError: the folder is not a run folder, or its config.yaml is damaged.
+    """
+    return make_run_config(read_settings(folder), str(folder / CONFIG_FILE))

@@ -1,0 +1,83 @@
+"""split.json: which scans a run was trained on and which were held out."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from orienteer.errors import InputError
+from orienteer.files import write_json
+from orienteer.runs.folder import SPLIT_FILE
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.store import Store
+
+PARTS = ("training", "validation")
+
+
+def write_split(
+    folder: Path, training: Mapping[str, str], validation: Mapping[str, str], contents: Mapping[str, str] | None = None
+) -> None:
+    """Writes split.json: key and name of every scan of each part.
+
+    Args:
+        folder: the run folder.
+        training: names of the scans to train on, by key in the store.
+        validation: names of the scans that are held out, by key.
+        contents: hash of each scan's files by key. With it a fine-tuning can check whether its test scans were seen.
+    """
+    hashes = contents or {}
+    rows = {
+        part: [
+            {"key": key, "name": name, **({"content": hashes[key]} if key in hashes else {})}
+            for key, name in scans.items()
+        ]
+        for part, scans in zip(PARTS, (training, validation), strict=True)
+    }
+    write_json(folder / SPLIT_FILE, rows, indent=1)
+
+
+def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the names of the training and of the held-out scans, by key.
+
+    Raises:
+        InputError: the folder has no split.json, or a damaged one.
+    """
+    try:
+        rows = json.loads((folder / SPLIT_FILE).read_text())
+        training, validation = ({row["key"]: row["name"] for row in rows[part]} for part in PARTS)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            str(folder),
+            wanted=f"a run folder with {SPLIT_FILE}",
+            got=f"no readable one ({type(error).__name__})",
+            do="name a folder that `orienteer pretrain` made",
+        ) from error
+    return training, validation
+
+
+def read_split_contents(folder: Path) -> dict[str, str | None]:
+    """Returns the content hash of every scan of the run by key; None in runs of versions that did not record it."""
+    rows = json.loads((folder / SPLIT_FILE).read_text())
+    return {row["key"]: row.get("content") for part in PARTS for row in rows[part]}
+
+
+def check_prepared(store: Store, names: Iterable[tuple[str, str]], preparation: Preparation) -> None:
+    """Checks that all scans of a run are still in the store.
+
+    Args:
+        store: the store.
+        names: key and name of each scan.
+        preparation: how they were prepared.
+
+    Raises:
+        InputError: some are missing, with the name of the first.
+    """
+    names = list(names)
+    stored = set(store.keys(preparation.fingerprint()))
+    missing = [name for key, name in names if key not in stored]
+    if missing:
+        raise InputError(
+            f"store {store.folder}",
+            wanted=f"the {len(names)} prepared scans of this run",
+            got=f"{len(missing)} missing, first {missing[0]}",
+            do="restore the store, or start a new run in another --out from the scans",
+        )

@@ -1,0 +1,29 @@
+"""metrics.jsonl: what a resumed run keeps of it."""
+
+import json
+from pathlib import Path
+
+from orienteer.runs.metrics_log import append_line, cut_lines
+
+
+def test_later_steps_and_an_incomplete_line_are_removed(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    for step in range(1, 6):
+        append_line(file, step, "train", {"loss": step / 10})
+    with file.open("a") as log:
+        log.write('{"step": 2, "part": "tr')
+    cut_lines(file, after_step=3)
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert rows == [{"step": step, "part": "train", "loss": step / 10} for step in (1, 2, 3)]
+
+
+def test_a_complete_object_without_its_newline_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1}\n{"step": 2}')
+    cut_lines(file, after_step=9)
+    assert file.read_text() == '{"step": 1}\n'
+
+
+def test_a_run_without_metrics_has_nothing_to_cut(tmp_path: Path) -> None:
+    cut_lines(tmp_path / "metrics.jsonl", after_step=3)
+    assert not (tmp_path / "metrics.jsonl").exists()

@@ -1,0 +1,49 @@
+"""RunConfig: complete settings, written to config.yaml and read again, also those of earlier versions."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orienteer.errors import InputError
+from orienteer.runs.config import PretrainConfig
+from orienteer.runs.folder import write_config
+from orienteer.runs.run_config import CHOSEN, MAY_CHANGE, RunConfig, make_run_config, read_config
+from orienteer.views.distort import Distortion
+from tests.helpers.run_settings import PLAIN, run_config
+
+
+def test_config_yaml_holds_the_settings(tmp_path: Path) -> None:
+    config = run_config(layout="pairs", teacher=True, validate_every=7)
+    write_config(tmp_path, config.to_dict())
+    assert read_config(tmp_path) == config
+
+
+def test_settings_keep_their_names_and_their_order() -> None:
+    names = [item.name for item in fields(PretrainConfig)]
+    assert [item.name for item in fields(RunConfig)] == names
+    assert set(names) >= MAY_CHANGE | set(CHOSEN)
+
+
+def test_a_config_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """Version 0.1 had no layouts, no choice of a teacher by the method, and validated at the end by default."""
+    plain = run_config(steps=50).to_dict()
+    older = {
+        name: value for name, value in plain.items() if name not in ("layout", "distortion", "probe", "pair_shift")
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**older, "validate_every": None, "teacher": False}))
+    config = read_config(tmp_path)
+    assert (config.layout, config.teacher, config.validate_every) == ("free", False, 50)
+    assert config.view_distortion == Distortion()
+
+
+@pytest.mark.parametrize("name", ["spacing_mm", "view_size", "unit_mm", "views"])
+def test_a_config_that_leaves_something_open_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"got none for {name}"):
+        make_run_config({**PLAIN, name: None})
+
+
+def test_the_store_lies_next_to_the_run_unless_it_is_named(tmp_path: Path) -> None:
+    assert run_config().store_folder(tmp_path / "runs" / "a") == str(tmp_path / "runs" / "store")
+    assert run_config(store="elsewhere").store_folder(tmp_path) == "elsewhere"
