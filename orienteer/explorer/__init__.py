@@ -1,0 +1,1 @@
+"""The command explore: a page in the browser to point at places of a scan, and its server."""

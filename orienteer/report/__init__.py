@@ -1,0 +1,1 @@
+"""The command observe: report.html, errors per scan, and headers checked against the anatomy."""

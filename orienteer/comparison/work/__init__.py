@@ -1,0 +1,1 @@
+"""How a comparison is worked off: cells, their hashes, and the processes that run them."""
