@@ -12,7 +12,7 @@ import orienteer
 
 def main() -> None:
     """Prints the scans by their distance to the nearest other scan, largest first."""
-    orienteer.demo("runs/small", subjects=4, steps=2, workers=0, prepare_workers=0)
+    orienteer.demo("runs/small", subjects=6, steps=2, workers=0, prepare_workers=0)
     orienteer.write_phantoms("collection", count=5, seed=3, labels=False)
     upright = nibabel.load("collection/SYNTHETIC_torso_000.nii.gz")
     nibabel.save(upright.__class__(upright.dataobj[:, :, ::-1], upright.affine), "collection/turned.nii.gz")

@@ -17,7 +17,7 @@ import orienteer
 
 def main() -> None:
     """Prints the shape of the output for one scan."""
-    orienteer.demo("runs/small", subjects=4, steps=2, workers=0, prepare_workers=0)
+    orienteer.demo("runs/small", subjects=6, steps=2, workers=0, prepare_workers=0)
     folder = orienteer.export("runs/small", to="monai", classes=5).folder
 
     facts = json.loads((folder / "export.json").read_text())
