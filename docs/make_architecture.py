@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -136,7 +137,8 @@ def reachable(arrows: Mapping[str, set[str]], start: str) -> set[str]:
 def tables(parts: Sequence[Part]) -> str:
     """Returns the table of the parts, highest first, and the table of the commands, as Markdown."""
     rows = "".join(
-        f"| `{part.name}` | {part.about} | {part.lines:,} |\n" for part in sorted(parts, key=lambda p: (-p.layer, p.name))
+        f"| `{part.name}` | {part.about} | {part.lines:,} |\n"
+        for part in sorted(parts, key=lambda p: (-p.layer, p.name))
     )
     commands = "".join(
         f"| `orienteer {name}` | `{function.partition(':')[0].replace('.', '/')}.py` | `{function.partition(':')[2]}` |\n"
@@ -162,7 +164,8 @@ def draw(parts: Sequence[Part], arrows: Sequence[tuple[str, str]]) -> str:
         '<title>The packages of orienteer and their imports</title>\n'
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#7a869a"/></marker></defs>\n'
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n' + "\n".join([*bands(len(rows)), *lines, *boxes]) + "\n</svg>\n"
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n'
+        + "\n".join([*bands(len(rows)), *lines, *boxes, "</svg>\n"])
     )  # fmt: skip
 
 
@@ -179,7 +182,7 @@ def ordered_rows(parts: Sequence[Part], routes: Sequence[Route]) -> list[list[st
         rows[part.layer].append(part.name)
     joined: dict[str, set[str]] = defaultdict(set)
     for way in routes:
-        for above, below in zip(way, way[1:], strict=False):
+        for above, below in pairwise(way):
             joined[above].add(below)
             joined[below].add(above)
         for name in way[1:-1]:
@@ -219,7 +222,7 @@ def arrow(way: Route, places: Mapping[str, Position], height: int) -> str:
         y = height - 8 - ROW * (row + 0.5)
         points += [(x, y - BOX_HEIGHT / 2), (x, y + BOX_HEIGHT / 2)]
     path = f"M{points[1][0]:.0f} {points[1][1]:.0f}"
-    for (x0, y0), (x1, y1) in zip(points[1:-2], points[2:-1], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points[1:-1]):
         bend = (y1 - y0) / 2
         path += f" C{x0:.0f} {y0 + bend:.0f} {x1:.0f} {y1 - bend:.0f} {x1:.0f} {y1:.0f}"
     label = escape(f"{way[0]} imports {way[-1]}")

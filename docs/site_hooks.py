@@ -1,4 +1,4 @@
-"""Puts the pages that live at the root of the repository (CONTRIBUTING.md, CHANGELOG.md) into the site."""
+"""Puts CONTRIBUTING.md and CHANGELOG.md, which live at the root of the repository, into the site."""
 
 import re
 from pathlib import Path
@@ -6,26 +6,35 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-ROOT_PAGES = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
-"""Name of the page in the site, and of the file at the root."""
+ROOT_PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+"""The file at the root, and its name in the site."""
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Returns the files of the site with the pages from the root added."""
     root = Path(config.config_file_path).parent
-    for page, source in ROOT_PAGES.items():
-        files.append(File.generated(config, page, content=site_links((root / source).read_text())))
+    for source, page in ROOT_PAGES.items():
+        files.append(File.generated(config, page, content=(root / source).read_text()))
     return files
 
 
-def site_links(text: str) -> str:
-    """Returns the text with its links into ``docs/`` made relative to a page of the site.
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Returns the text of a page with its links as the site needs them."""
+    return site_links(markdown, page.file.src_uri)
+
+
+def site_links(text: str, page: str) -> str:
+    """Returns a page's text with links that hold in the repository changed into links that hold in the site.
 
     Example:
-        >>> site_links("[Settings](docs/settings.md#views), [changes](CHANGELOG.md)")
+        >>> site_links("[Settings](docs/settings.md#views), [changes](CHANGELOG.md)", "contributing.md")
         '[Settings](settings.md#views), [changes](changelog.md)'
+        >>> site_links("[Contributing](../../CONTRIBUTING.md)", "reference/contracts.md")
+        '[Contributing](../contributing.md)'
     """
-    text = re.sub(r"\]\(docs/", "](", text)
-    for page, source in ROOT_PAGES.items():
-        text = text.replace(f"]({source}", f"]({page}")
+    up = "../" * page.count("/")
+    if page in ROOT_PAGES.values():
+        text = text.replace("](docs/", "](")
+    for source, target in ROOT_PAGES.items():
+        text = re.sub(rf"\]\((\.\./)*{re.escape(source)}", f"]({up}{target}", text)
     return text
