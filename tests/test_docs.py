@@ -265,6 +265,14 @@ def test_links_between_the_pages_of_the_repository_resolve() -> None:
                 assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_of_the_repository_that_a_page_names_are_there(page: Path) -> None:
+    """Paths in code letters, from the root or from the package; NAME stands for a name to choose."""
+    named = re.findall(r"`((?:[\w]+/)+[\w.]*)`", page.read_text())
+    paths = [path for path in named if path.endswith(".py") and "NAME" not in path]
+    assert [path for path in paths if not any((home / path).exists() for home in (ROOT, ROOT / "orienteer"))] == []
+
+
 def test_the_changelog_has_the_usual_form() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     versions = re.findall(r"^## \[(.+)\]$", text, re.MULTILINE)
