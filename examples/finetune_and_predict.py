@@ -10,9 +10,9 @@ import orienteer
 def main() -> None:
     """Prints the mean Dice of both networks and the label maps that were written."""
     orienteer.demo("runs/small", subjects=6, steps=2, workers=0, prepare_workers=0)
-    data = orienteer.write_phantom_set("organs", count=4, seed=1)
+    data = orienteer.write_phantom_set("organs", count=3, seed=1)
 
-    small = {"data": str(data), "folds": 2, "steps": 2, "batch": 1, "workers": 0, "prepare_workers": 0}
+    small = {"data": str(data), "folds": 3, "steps": 2, "batch": 1, "workers": 0, "prepare_workers": 0}
     tuned = orienteer.finetune("runs/small", out="runs/tuned", **small)
     scratch = orienteer.finetune("runs/small", out="runs/scratch", start="scratch", **small)
     for name, result in (("pretrained", tuned), ("scratch", scratch)):
