@@ -1,1 +1,1 @@
-"""How a comparison is worked off: cells, their hashes, and the processes that run them."""
+"""Runs the cells of a comparison in processes, and keeps what each came to: records, logs, time and energy."""
