@@ -195,7 +195,7 @@ def _command(result: Result) -> str:
         f"Made with {versions}; fingerprint of the data `{result.about['data_fingerprint']}`. All settings are in "
         f"`benchmarks/results/{result.name}/compare.yaml`; OUT is the folder to make."
     )
-    return f"{_wrapped(text)}\n```bash no-run\n{result.about['command']}\n```\n"
+    return f"{_wrapped(text)}\n<!-- not run -->\n```bash\n{result.about['command']}\n```\n"
 
 
 def _wrapped(text: str) -> str:

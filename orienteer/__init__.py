@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orienteer.comparison.ablate import ablate as ablate
     from orienteer.comparison.compare import compare as compare
+    from orienteer.encoders.target import build_target as build_target
     from orienteer.explorer.explore import explore as explore
     from orienteer.exports.export import export as export
     from orienteer.features.embed import embed as embed
@@ -13,16 +14,20 @@ if TYPE_CHECKING:
     from orienteer.finetuning.classification.classify import classify as classify
     from orienteer.finetuning.finetune import finetune as finetune
     from orienteer.finetuning.predict import predict as predict
+    from orienteer.phantoms.dataset import write_phantom_set as write_phantom_set
+    from orienteer.phantoms.torso import write_phantoms as write_phantoms
     from orienteer.pretraining.demo import demo as demo
     from orienteer.pretraining.plan import plan as plan
     from orienteer.pretraining.pretrain import pretrain as pretrain
     from orienteer.probing.probe import probe as probe
     from orienteer.report.observe import observe as observe
     from orienteer.runs.weights import load_encoder as load_encoder
+    from orienteer.scans.prepare import prepare as prepare
 
 _PUBLIC = {
     "demo": "orienteer.pretraining.demo",
     "plan": "orienteer.pretraining.plan",
+    "prepare": "orienteer.scans.prepare",
     "pretrain": "orienteer.pretraining.pretrain",
     "observe": "orienteer.report.observe",
     "explore": "orienteer.explorer.explore",
@@ -36,6 +41,9 @@ _PUBLIC = {
     "classify": "orienteer.finetuning.classification.classify",
     "compare": "orienteer.comparison.compare",
     "ablate": "orienteer.comparison.ablate",
+    "build_target": "orienteer.encoders.target",
+    "write_phantoms": "orienteer.phantoms.torso",
+    "write_phantom_set": "orienteer.phantoms.dataset",
 }
 """The public functions, one per line, and where each lives. Imported when first used: torch takes seconds to load."""
 

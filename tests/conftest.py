@@ -10,6 +10,8 @@ _hook = install_import_hook("orienteer", "beartype.beartype")
 import torch  # noqa: E402
 
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
+from tests.helpers.small_demo import copied_demo as copied_demo  # noqa: E402
+from tests.helpers.small_demo import small_demo as small_demo  # noqa: E402
 from tests.helpers.small_run import finished as finished  # noqa: E402
 from tests.helpers.small_run import store as store  # noqa: E402
 from tests.helpers.small_run import torsos as torsos  # noqa: E402

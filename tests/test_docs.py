@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,15 @@ from orienteer.methods import METHODS, TaskUse
 from orienteer.runs.config import PretrainConfig
 from orienteer.tasks import TASKS
 from orienteer.views.augment import Augmentation
-from tests.helpers.docs_blocks import Block, blocks, commands, run_page
+from tests.helpers.docs_blocks import NOT_RUN, Block, blocks, commands, run_page
+from tests.helpers.site import Page, read_site
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+ROOT_PAGES = {"contributing.md": ROOT / "CONTRIBUTING.md", "changelog.md": ROOT / "CHANGELOG.md"}
+"""Pages of the site that live at the root of the repository."""
+
+PAGES = [ROOT / "README.md", *ROOT_PAGES.values(), *sorted(DOCS.rglob("*.md"))]
 RUNNABLE = [page for page in PAGES if any(block.runs for block in blocks(page))]
 
 
@@ -41,7 +47,9 @@ def restored() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: None) -> None:
+def test_the_code_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: None, small_demo: None
+) -> None:
     monkeypatch.chdir(tmp_path)
     names = run_page(page, tmp_path)
     if page.name == "run-folder.md":
@@ -74,9 +82,20 @@ def test_a_failing_block_fails(tmp_path: Path) -> None:
 
 def test_blocks_are_found_with_their_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("```python\nx = 1\n```\n```bash no-run\nls\n```\n```text\nx\n```\n````\n```python\n```\n````\n")
-    found = [(block.line, block.language, block.runs) for block in blocks(page)]
-    assert found == [(2, "python", True), (5, "bash", False), (8, "text", False), (11, "", False)]
+    page.write_text(
+        f"```python\nx = 1\n```\n{NOT_RUN}\n```bash\nls\n```\n```text\nx\n```\n{NOT_RUN}\n\n````\n```python\n```\n````\n"
+    )
+    marks = [(block.line, block.language, block.runs) for block in blocks(page)]
+    assert marks == [(2, "python", True), (6, "bash", False), (9, "text", False), (14, "", False)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_marks_are_the_only_words_about_running(page: Path) -> None:
+    """A word after the language would break the block in renderers that do not know it; a stray mark marks nothing."""
+    assert [block.line for block in blocks(page) if len(block.language.split()) > 1] == []
+    marks = re.findall(f"^{re.escape(NOT_RUN)}$", page.read_text(), re.MULTILINE)
+    languages = [block.language for block in blocks(page) if block.language in ("python", "bash") and not block.runs]
+    assert len(marks) == len(languages)
 
 
 every_call = pytest.mark.parametrize(
@@ -112,12 +131,12 @@ def table_rows(page: Path, columns: int) -> Iterator[list[str]]:
 
 
 def defaults(kind: type, prefix: str = "") -> dict[str, Any]:
-    found = {}
+    result = {}
     for field in dataclasses.fields(kind):
         value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
         if not dataclasses.is_dataclass(value):
-            found[f"`{prefix}{field.name}`"] = json.loads(json.dumps(value))
-    return found
+            result[f"`{prefix}{field.name}`"] = json.loads(json.dumps(value))
+    return result
 
 
 def test_the_settings_page_names_every_setting_with_its_default() -> None:
@@ -146,7 +165,7 @@ def test_the_settings_page_names_every_method() -> None:
         )
 
 
-def test_every_method_has_a_section_with_all_that_it_must_tell() -> None:
+def test_every_method_has_a_complete_section() -> None:
     sections = dict(re.findall(r"^## `([^`]+)`\n(.*?)(?=^## |\Z)", (DOCS / "methods.md").read_text(), re.M | re.S))
     assert list(sections) == list(METHODS)
     for name, text in sections.items():
@@ -157,8 +176,8 @@ def test_every_method_has_a_section_with_all_that_it_must_tell() -> None:
 
 
 def task_words(name: str, use: TaskUse) -> str:
-    said = [f"{key} {value:g}" for key, value in (("weight", use.weight), ("pull", use.pull)) if value != 1]
-    return f"`{name}` ({', '.join(said)})" if said else f"`{name}`"
+    changes = [f"{key} {value:g}" for key, value in (("weight", use.weight), ("pull", use.pull)) if value != 1]
+    return f"`{name}` ({', '.join(changes)})" if changes else f"`{name}`"
 
 
 def test_the_settings_of_the_compare_page_can_be_given_and_all_are_explained() -> None:
@@ -180,17 +199,100 @@ def test_the_settings_page_names_every_encoder_with_its_divisor() -> None:
         assert rows[name] == ", ".join(str(edge) for edge in view_divisor(name))
 
 
-def test_the_site_builds_strictly(tmp_path: Path) -> None:
+def test_the_site_is_built_as_written(tmp_path: Path) -> None:
+    """The strict build passes, and on every page fences became blocks, links resolve and nothing comes from elsewhere."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    built = {path.parent.name for path in (tmp_path / "site").rglob("index.html")}
-    assert {page.stem for page in DOCS.glob("*.md")} - {"index"} <= built
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    finished = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    site = read_site(tmp_path / "site")
+    sources = {str(page.relative_to(DOCS)): page for page in DOCS.rglob("*.md")} | ROOT_PAGES
+    assert {address_of(name) for name in sources} <= set(site)
+    for name, source in sources.items():
+        assert_blocks_became_blocks(source, site[address_of(name)])
+    for page in site.values():
+        assert [line for line in page.text.splitlines() if "```" in line] == [], page.address
+        assert page.external_sources == [], page.address
+        assert [link for link in page.links if not resolves(link, page, site, tmp_path / "site")] == [], page.address
+
+
+def address_of(name: str) -> str:
+    """Returns where a page of the documentation lies in the site."""
+    return "index.html" if name == "index.md" else f"{name.removesuffix('.md')}/index.html"
+
+
+def assert_blocks_became_blocks(source: Path, page: Page) -> None:
+    """Asserts that every fenced block of the source is one code block of the page with the same code, and in its order."""
+    written = ["\n".join(line.rstrip() for line in block.code.strip().splitlines()) for block in blocks(source)]
+    built = ["\n".join(line.rstrip() for line in code.strip().splitlines()) for code in page.code_blocks]
+    assert [code for code in written if code not in built] == [], source.name
+    assert len(built) >= len(written)
+
+
+def resolves(link: str, page: Page, site: dict[str, Page], folder: Path) -> bool:
+    """Returns whether a link inside the site leads to a file and, if it names one, to an element of it."""
+    path, _, anchor = link.partition("#")
+    target = os.path.normpath(folder / page.address if not path else folder / Path(page.address).parent / path)
+    file = Path(target) / "index.html" if Path(target).is_dir() else Path(target)
+    if not file.is_file():
+        return False
+    return not anchor or file.suffix != ".html" or anchor in site[str(file.relative_to(folder))].anchors
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    navigation = [next(iter(entry.values())) for entry in yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]]
-    assert sorted(navigation) == sorted(page.name for page in DOCS.glob("*.md"))
+    def pages(entries: list[Any]) -> Iterator[str]:
+        for entry in entries:
+            (value,) = entry.values()
+            yield from [value] if isinstance(value, str) else pages(value)
+
+    sources = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
+    assert sorted(pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])) == sorted([*sources, *ROOT_PAGES])
+
+
+def test_the_readme_is_short() -> None:
+    words = re.sub(r"[|`*#>-]+", " ", (ROOT / "README.md").read_text()).split()
+    assert len(words) < 900
+
+
+def test_links_between_the_pages_of_the_repository_resolve() -> None:
+    """As a reader of the repository follows them, without the site."""
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_of_the_repository_that_a_page_names_are_there(page: Path) -> None:
+    """Paths in code letters, from the root or from the package; NAME stands for a name to choose."""
+    named = re.findall(r"`((?:[\w]+/)+[\w.]*)`", page.read_text())
+    paths = [path for path in named if path.endswith(".py") and "NAME" not in path]
+    assert [path for path in paths if not any((home / path).exists() for home in (ROOT, ROOT / "orienteer"))] == []
+
+
+def test_the_changelog_has_the_usual_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    versions = re.findall(r"^## \[(.+)\]$", text, re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    assert version("orienteer") in versions
+    assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= {
+        "Added",
+        "Changed",
+        "Deprecated",
+        "Removed",
+        "Fixed",
+        "Security",
+    }
+
+
+def test_the_citation_names_the_version_and_the_paper() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == version("orienteer")
+    assert citation["license"] == "Apache-2.0"
+    assert [reference["url"] for reference in citation["references"]] == ["https://arxiv.org/abs/2509.05967"]
 
 
 def test_the_licence_is_the_whole_apache_licence() -> None:

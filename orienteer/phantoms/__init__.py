@@ -1,0 +1,1 @@
+"""Synthetic anatomy: torso CTs with label maps, from a seed."""

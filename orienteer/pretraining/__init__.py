@@ -1,0 +1,1 @@
+"""The commands pretrain, plan and demo: the training loop, its data, callbacks and evaluation."""

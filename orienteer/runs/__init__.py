@@ -1,0 +1,1 @@
+"""What a run hands over: folder, settings, card, weights, checkpoints, and the recipe to prepare scans."""

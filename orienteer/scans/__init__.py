@@ -1,0 +1,1 @@
+"""Scans of any format: find, read, bring to one form, and keep in a store."""

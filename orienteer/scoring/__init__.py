@@ -1,0 +1,1 @@
+"""Scores of predictions: Dice, Hausdorff distance, AUC, bootstrap intervals and tables of results."""

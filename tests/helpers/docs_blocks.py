@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
+NOT_RUN = "<!-- not run -->"
+"""The line before a block that cannot run in the tests. A comment, so that no renderer shows or misreads it."""
+
+FENCE = re.compile(
+    rf"(?P<not_run>^{re.escape(NOT_RUN)}\n)?^(?P<fence>`{{3,}})(?P<info>[^`\n]*)\n(?P<code>.*?)^(?P=fence)[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
 RUN_SECONDS = 300
 
 
@@ -17,10 +23,10 @@ class Block:
     """One fenced block.
 
     Attributes:
-        page: the file that it stands in.
+        page: the file that holds it.
         line: number of its first line of code, from 1.
-        language: first word after the fence.
-        runs: whether it is run: Python and bash are, unless marked ``no-run``.
+        language: the word after the fence.
+        runs: whether it is run: Python and bash are, unless the line before the fence is ``NOT_RUN``.
         code: what is between the fences.
     """
 
@@ -34,14 +40,13 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """Returns the fenced blocks of a page, in order."""
     text = page.read_text()
-    found = []
+    result = []
     for match in FENCE.finditer(text):
-        words = match["info"].split()
-        language = words[0] if words else ""
+        language = match["info"].strip()
         line = text.count("\n", 0, match.start("code")) + 1
-        runs = language in ("python", "bash") and "no-run" not in words
-        found.append(Block(page, line, language, runs, match["code"]))
-    return found
+        runs = language in ("python", "bash") and match["not_run"] is None
+        result.append(Block(page, line, language, runs, match["code"]))
+    return result
 
 
 def run_page(page: Path, folder: Path) -> dict[str, Any]:
@@ -59,11 +64,11 @@ def run_page(page: Path, folder: Path) -> dict[str, Any]:
 
 
 def commands(block: Block) -> list[list[str]]:
-    """Returns the words after ``orienteer`` of each call in a bash block, options only up to the next shell word."""
+    """Returns the words after ``orienteer`` of each call in a bash block, up to a comment."""
     calls = []
     for line in block.code.replace("\\\n", " ").splitlines():
         words = line.partition(" #")[0].split()
-        at = next((place for place, word in enumerate(words) if re.fullmatch(r"(.*/)?orienteer", word)), None)
+        at = next((index for index, word in enumerate(words) if re.fullmatch(r"(.*/)?orienteer", word)), None)
         if at is not None and at + 1 < len(words):
             calls.append(words[at + 1 :])
     return calls
@@ -71,7 +76,7 @@ def commands(block: Block) -> list[list[str]]:
 
 def _run_bash(block: Block, folder: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
+    finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.code],
         cwd=folder,
         env={"OMP_NUM_THREADS": "1", **environment},
@@ -80,6 +85,6 @@ def _run_bash(block: Block, folder: Path) -> None:
         timeout=RUN_SECONDS,
         check=False,
     )
-    if done.returncode:
+    if finished.returncode:
         place = f"{block.page.name}, line {block.line}"
-        raise AssertionError(f"{place}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(f"{place}: exit code {finished.returncode}\n{finished.stdout}\n{finished.stderr}")

@@ -1,0 +1,1 @@
+"""What a comparison measures of an encoder, one file each."""

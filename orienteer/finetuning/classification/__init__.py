@@ -1,0 +1,1 @@
+"""Fine-tuning for the classification of whole scans."""

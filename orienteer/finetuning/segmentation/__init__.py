@@ -1,0 +1,1 @@
+"""Fine-tuning for segmentation: patches, loss, sliding windows and label maps."""
