@@ -24,7 +24,7 @@ from orienteer.files import write_bytes
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Index, entry_of
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store, array_path
@@ -89,7 +89,7 @@ def _write_scan(path: Path, edge: int, seed: int) -> None:
 def _store(folder: Path, count: int) -> None:
     """Makes a store of ``count`` entries: the first hundred have arrays of their own, the others only rows."""
     store = folder / str(count)
-    report = prepare(folder / "small", store, preparation=SETTINGS, workers=0, progress=False)
+    report = prepare_folder(folder / "small", store, preparation=SETTINGS, workers=0, progress=False)
     with Index.for_writing(store) as index:
         scan, checksum = index.find(report.keys[0])  # type: ignore[misc]
         content = array_path(store, scan.key).read_bytes()

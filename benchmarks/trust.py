@@ -30,7 +30,7 @@ from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.discover import discover
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.scans.store import Store
 
@@ -99,7 +99,7 @@ def _copies(
         for source in sources:
             write_faulty_copies(source, [fault], f"{folder}/scans", selection)
         found = discover(f"{folder}/scans", selection, progress=False)
-        report = prepare(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
+        report = prepare_folder(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
         with Store.open(f"{folder}/store") as store:
             for key in usable_scans(store, report.keys, loaded.policy, shown=False).keys:
                 timing = timed(lambda key=key: measure_scan(loaded, read_whole(store, key), sets))

@@ -23,7 +23,7 @@ from benchmarks.timing import in_turns, timed
 from orienteer.scans.index import StoredScan
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.store import Store
 
 REAL_SCANS = Path(__file__).parents[2] / "shared" / "data" / "scans"
@@ -57,7 +57,7 @@ def measure(folder: Path) -> dict[str, Any]:
     """Returns all numbers of the benchmark as JSON values."""
     origin = _write_scans(folder / "scans")
     settings = Preparation(spacing_mm=(1.0, 1.0, 1.0), crop_to_body=False)
-    report = prepare(folder / "scans", folder / "store", preparation=settings, workers=0, progress=False)
+    report = prepare_folder(folder / "scans", folder / "store", preparation=settings, workers=0, progress=False)
     with Store.open(folder / "store") as store:
         scans = [store.scan(key) for key in report.keys]
         maps = _memory_maps(store, scans, folder / "maps")

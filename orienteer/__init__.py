@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from orienteer.phantoms.torso import write_phantoms as write_phantoms
     from orienteer.pretraining.demo import demo as demo
     from orienteer.pretraining.plan import plan as plan
+    from orienteer.pretraining.prepare import prepare as prepare
     from orienteer.pretraining.pretrain import pretrain as pretrain
     from orienteer.probing.probe import probe as probe
     from orienteer.report.observe import observe as observe
     from orienteer.runs.weights import load_encoder as load_encoder
-    from orienteer.scans.prepare import prepare as prepare
 
 _PUBLIC = {
     "demo": "orienteer.pretraining.demo",
     "plan": "orienteer.pretraining.plan",
-    "prepare": "orienteer.scans.prepare",
+    "prepare": "orienteer.pretraining.prepare",
     "pretrain": "orienteer.pretraining.pretrain",
     "observe": "orienteer.report.observe",
     "explore": "orienteer.explorer.explore",

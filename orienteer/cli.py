@@ -24,6 +24,14 @@ COMMANDS = {
         group=START,
         prints=True,
     ),
+    "prepare": Command(
+        "orienteer.pretraining.prepare:prepare",
+        "orienteer.pretraining.prepare:PrepareSettings",
+        "scans",
+        about="prepare a folder of scans into a store that runs share (pretrain does it by itself)",
+        group=START,
+        prints=True,
+    ),
     "pretrain": Command(
         "orienteer.pretraining.pretrain:pretrain",
         "orienteer.runs.config:PretrainConfig",

@@ -4,12 +4,13 @@ import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from orienteer.comparison.compare import Comparison, compare
 from orienteer.comparison.config import CompareConfig, make_config
+from orienteer.comparison.keywords import CompareKeywords
 from orienteer.comparison.plan.contenders import QUICK
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
@@ -41,7 +42,7 @@ def ablate(
     out: str | Path | None = None,
     method: str = "spatial",
     questions: tuple[Question, ...] = ("tasks", "choices", "teacher", "views", "view_size"),
-    **settings: Any,
+    **settings: Unpack[CompareKeywords],
 ) -> Comparison:
     """Compares a method with variants of itself, each changed in one thing; table and page are those of `compare`.
 
@@ -72,9 +73,11 @@ def ablate(
     for question in questions:
         variants |= _VARIANTS[question](resolved, plan)
     names = [name for name in config.methods if name not in (SCRATCH, method)] if "methods" in settings else []
-    given = {**settings, **named, "methods": [SCRATCH, method, *names]}
     defined = {name: {"method": method, **changes} for name, changes in variants.items()}
-    return compare(**{"against": [SCRATCH, method], **given, "define": {**defined, **config.define}})
+    settings.setdefault("against", [SCRATCH, method])
+    settings["methods"] = [SCRATCH, method, *names]
+    settings["define"] = {**defined, **config.define}
+    return compare(data, out, **settings)
 
 
 def each_task(method: Method, plan: PretrainConfig) -> Changes:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import yaml
 
 from orienteer.comparison.config import CONFIG_FILE, CompareConfig, make_config
+from orienteer.comparison.keywords import CompareKeywords
 from orienteer.comparison.plan.bench import Bench, prepare_all, set_up
 from orienteer.comparison.plan.cell import Entry
 from orienteer.comparison.plan.cells import plan_cells
@@ -52,7 +53,9 @@ class Comparison:
         return f"{self.done} cells done{failed}. Table: {self.table}, page: {self.page}"
 
 
-def compare(data: str | Path | None = None, out: str | Path | None = None, **settings: Any) -> Comparison:
+def compare(
+    data: str | Path | None = None, out: str | Path | None = None, **settings: Unpack[CompareKeywords]
+) -> Comparison:
     """Compares pretraining methods on equal terms and returns where table and page are.
 
     Finished cells in ``out`` do not run again: the same command resumes a comparison that was stopped.

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 from jaxtyping import Float32
 
 from orienteer.errors import InputError
+from orienteer.features.keywords import EmbedKeywords
 from orienteer.features.pictures import feature_colours, map_of_scans
 from orienteer.features.pretrained import Pretrained, ViewVectors, load
 from orienteer.features.vectors import VectorTable, check_vector_path, write_vectors
@@ -65,7 +66,10 @@ class Embedding:
 
 
 def embed(
-    run: str | Path | None = None, scans: str | Path | None = None, out: str | Path | None = None, **settings: Any
+    run: str | Path | None = None,
+    scans: str | Path | None = None,
+    out: str | Path | None = None,
+    **settings: Unpack[EmbedKeywords],
 ) -> Embedding:
     """Writes one feature vector per scan, or per view with its place in mm, and returns them.
 

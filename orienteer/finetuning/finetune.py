@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from orienteer.errors import InputError
 from orienteer.finetuning.config import MAY_CHANGE_ON_RESUME, FinetuneConfig, make_config
+from orienteer.finetuning.keywords import FinetuneKeywords
 from orienteer.runs.folder import check_unchanged, opened, read_settings
 from orienteer.runs.run import Run
 
@@ -15,7 +16,7 @@ def finetune(
     run: str | Path | None = None,
     data: str | Path | None = None,
     out: str | Path | None = None,
-    **settings: Any,
+    **settings: Unpack[FinetuneKeywords],
 ) -> Run:
     """Trains a network on labelled scans, starting from a run's encoder or from scratch, and scores it on test cases.
 

@@ -7,7 +7,7 @@ from orienteer.labelled.failures import require_usable
 from orienteer.scans.content import contents
 from orienteer.scans.index import Failure, FileState, Index
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare, scan_key
+from orienteer.scans.prepare import prepare_folder, scan_key
 from orienteer.scans.source import Discovery, Selection
 
 
@@ -40,7 +40,7 @@ def prepare_named(
         InputError: no scan at all can be used.
     """
     selection = selection or Selection()
-    report = prepare(discovery, store, selection, preparation, workers, progress=shown)
+    report = prepare_folder(discovery, store, selection, preparation, workers, progress=shown)
     ready, failed = set(report.keys), {failure.name for failure in report.failures}
     keys = {}
     with Index.for_reading(Path(store)) as index:

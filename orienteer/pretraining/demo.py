@@ -1,12 +1,13 @@
 """The command `demo`: pretraining on synthetic torso scans, in the same way as on any folder of scans."""
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
 from orienteer.runs.folder import CONFIG_FILE
+from orienteer.runs.keywords import DemoKeywords
 from orienteer.runs.run import Run
 
 DEMO_SUBJECTS, DEMO_STEPS = 120, 500
@@ -21,7 +22,7 @@ def demo(
     steps: int = DEMO_STEPS,
     seed: int = 0,
     learning_rate: float = DEMO_LEARNING_RATE,
-    **settings: Any,
+    **settings: Unpack[DemoKeywords],
 ) -> Run:
     """Writes synthetic torso CTs, pretrains a small encoder on them and returns the run.
 
@@ -48,6 +49,5 @@ def demo(
     images = folder.with_name(f"{folder.name}_scans")
     say(f"writing {subjects} synthetic torso CTs to {images}")
     write_phantoms(images, count=subjects, seed=seed)
-    return pretrain(
-        images, folder, steps=steps, seed=seed, learning_rate=learning_rate, **{"encoder": "tiny", **settings}
-    )
+    settings.setdefault("encoder", "tiny")
+    return pretrain(images, folder, steps=steps, seed=seed, learning_rate=learning_rate, **settings)

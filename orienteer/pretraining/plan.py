@@ -1,12 +1,15 @@
 """The command `plan`: what `pretrain` would do with a folder of scans, and what it would cost."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
 
 from orienteer.methods import resolve_method
 from orienteer.pretraining.dry_run import Cost, measure_step
 from orienteer.pretraining.resolve import on_gpu, resolve_config
 from orienteer.progress import clock
 from orienteer.runs.config import make_config
+from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.source import Discovery, ScanHeader
 from orienteer.scans.survey import Survey, headers_table
@@ -50,7 +53,7 @@ class Plan:
         return "\n".join([headers_table(self.headers), "", *_unused_lines(self), "", *_setting_lines(self), *costs])
 
 
-def plan(scans: str | None = None, dry_run: bool = True, **settings: object) -> Plan:
+def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpack[PretrainKeywords]) -> Plan:
     """Returns what `pretrain` would do with a folder, each choice with its reason, and what it would cost. Writes nothing.
 
     Args:

@@ -1,7 +1,7 @@
 """The command `pretrain`: from a folder of scans to an encoder."""
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from orienteer.errors import InputError
 from orienteer.pretraining import launch
@@ -9,13 +9,14 @@ from orienteer.pretraining.start import joined_run, new_run, resumed_run
 from orienteer.pretraining.train import train
 from orienteer.runs.config import make_config
 from orienteer.runs.folder import opened
+from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run import Run
 
 
 def pretrain(
     scans: str | Path | None = None,
     out: str | Path | None = None,
-    **settings: Any,
+    **settings: Unpack[PretrainKeywords],
 ) -> Run:
     """Trains an encoder on a folder of unlabelled scans and returns the run, with its metrics on held-out scans.
 

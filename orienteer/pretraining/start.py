@@ -17,7 +17,7 @@ from orienteer.runs.records import write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, RunConfig, read_config
 from orienteer.runs.split import write_split
 from orienteer.runs.weights import start_from
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.prepare_report import PrepareReport
 from orienteer.scans.source import Discovery, Selection
 from orienteer.scans.store import Store
@@ -105,7 +105,7 @@ def _print_choices(made: Resolved) -> None:
 
 def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     """Prepares the scans and writes which of them are trained on, held out or not used."""
-    report = prepare(
+    report = prepare_folder(
         discovery,
         config.store_folder(folder),
         selection=config.part(Selection),

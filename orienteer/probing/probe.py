@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from orienteer.errors import InputError
 from orienteer.features.embed import default_store
@@ -16,6 +16,7 @@ from orienteer.labelled.failures import failures_text
 from orienteer.labelled.labelled_scans import prepare_labelled
 from orienteer.labelled.overlap import overlap_warning, seen_before
 from orienteer.labelled.split import limit_cases, split_cases
+from orienteer.probing.keywords import ProbeKeywords
 from orienteer.probing.outcome import FEATURES, RANDOM, ProbeOutcome, bars_table, dice_bars, dice_picture, dice_table
 from orienteer.probing.scans import ScanProbe
 from orienteer.probing.voxels import VoxelProbe
@@ -76,7 +77,10 @@ class Probe:
 
 
 def probe(
-    run: str | Path | None = None, data: str | Path | None = None, out: str | Path | None = None, **settings: Any
+    run: str | Path | None = None,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    **settings: Unpack[ProbeKeywords],
 ) -> Probe:
     """Fits a simple model on frozen features of labelled scans and scores it, beside random weights and a baseline.
 

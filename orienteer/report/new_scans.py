@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orienteer.pretraining.usable import usable_scans
 from orienteer.runs.loaded import LoadedRun
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.read import header
 from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.scans.store import Store
@@ -50,7 +50,7 @@ def prepare_new(
     left_out = {item.name: item.reason for item in discovery.left_out}
     if not discovery.sources:
         return NewScans(Path(folder), (), {}, {}, left_out)
-    report = prepare(discovery, folder, selection, loaded.preparation, workers)
+    report = prepare_folder(discovery, folder, selection, loaded.preparation, workers)
     left_out |= {failure.name: f"{failure.step}: {failure.reason}" for failure in report.failures}
     left_out |= {copy.name: f"the same scan as {copy.original}" for copy in report.duplicates}
     spacing_mm = _spacing_mm(loaded)

@@ -1,4 +1,7 @@
-"""Keyword arguments of `pretrain`, `plan` and `demo`, typed so that editors complete them. `PretrainConfig` describes each."""
+"""Keyword arguments of `pretrain`, `plan`, `demo` and `prepare`, typed so that editors complete them.
+
+`orienteer.runs.config.PretrainConfig` and `orienteer.pretraining.prepare.PrepareSettings` describe each.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
@@ -64,3 +67,20 @@ class PretrainKeywords(DemoKeywords, total=False):
     steps: int
     learning_rate: float
     seed: int
+
+
+class PrepareKeywords(TypedDict, total=False):
+    """What `prepare` takes beside ``scans`` and ``store``: the fields of `PrepareSettings`."""
+
+    include: Sequence[str]
+    exclude: Sequence[str]
+    frame: int | None
+    modality: Literal["auto", "CT", "MR"]
+    spacing_mm: Sequence[float] | None
+    ct_window_hu: Sequence[float]
+    mr_percentiles: Sequence[float]
+    crop_to_body: bool
+    margin_mm: float
+    encoder: str
+    accelerator: Literal["auto", "cpu", "gpu"]
+    workers: int | None

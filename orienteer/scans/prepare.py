@@ -24,7 +24,7 @@ from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
 
 
-def prepare(
+def prepare_folder(
     scans: str | Path | Discovery,
     store: str | Path,
     selection: Selection | None = None,
@@ -61,7 +61,7 @@ def prepare(
         ...     sitk.WriteImage(sitk.GetImageFromArray(values), f"{folder}/a.nii.gz")
         ...     _ = Path(folder, "b.nii.gz").write_bytes(Path(folder, "a.nii.gz").read_bytes())
         ...     settings = Preparation(spacing_mm=(2.0, 2.0, 2.0))
-        ...     report = prepare(folder, f"{folder}/store", preparation=settings, workers=0)
+        ...     report = prepare_folder(folder, f"{folder}/store", preparation=settings, workers=0)
         >>> report.prepared, report.failures, report.duplicates
         (1, (), (Duplicate(name='b.nii.gz', original='a.nii.gz'),))
     """
@@ -93,7 +93,7 @@ def prepare(
 
 
 class _Run:
-    """One run of `prepare`: decides what each scan needs, and records the outcome."""
+    """One run of `prepare_folder`: decides what each scan needs, and records the outcome."""
 
     def __init__(self, folder: Path, index: Index, selection: Selection, preparation: Preparation) -> None:
         self.folder, self.index, self.selection, self.preparation = folder, index, selection, preparation

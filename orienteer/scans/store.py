@@ -27,12 +27,12 @@ class Store:
         >>> import tempfile
         >>> import SimpleITK as sitk
         >>> from orienteer.scans.preparation import Preparation
-        >>> from orienteer.scans.prepare import prepare
+        >>> from orienteer.scans.prepare import prepare_folder
         >>> settings = Preparation(spacing_mm=(2.0, 2.0, 2.0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     values = np.random.default_rng(0).integers(0, 500, (40, 40, 40)).astype(np.int16)
         ...     sitk.WriteImage(sitk.GetImageFromArray(values), f"{folder}/a.nii.gz")
-        ...     report = prepare(folder, f"{folder}/store", preparation=settings, workers=0)
+        ...     report = prepare_folder(folder, f"{folder}/store", preparation=settings, workers=0)
         ...     with Store.open(f"{folder}/store") as store:
         ...         (key,) = store.keys(settings.fingerprint())
         ...         view = store.read(key, (2, 0, 4), (16, 8, 16))

@@ -15,15 +15,17 @@ from orienteer.features.embed import EmbedSettings
 from orienteer.features.keywords import EmbedKeywords
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.keywords import FinetuneKeywords
+from orienteer.pretraining.prepare import PrepareSettings
 from orienteer.probing.keywords import ProbeKeywords
 from orienteer.probing.probe import ProbeSettings
 from orienteer.runs.config import PretrainConfig
-from orienteer.runs.keywords import PretrainKeywords
+from orienteer.runs.keywords import PrepareKeywords, PretrainKeywords
 
 PAIRS = [
     (PretrainConfig, PretrainKeywords, {"scans", "out"}),
     (FinetuneConfig, FinetuneKeywords, {"run", "data", "out"}),
     (CompareConfig, CompareKeywords, {"data", "out"}),
+    (PrepareSettings, PrepareKeywords, set[str]()),
     (EmbedSettings, EmbedKeywords, set[str]()),
     (ProbeSettings, ProbeKeywords, set[str]()),
 ]

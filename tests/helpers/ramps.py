@@ -9,7 +9,7 @@ from torch import nn
 from orienteer.encoders.base import Encoder
 from orienteer.features.pretrained import Pretrained
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.types import Triple
@@ -26,7 +26,9 @@ def ramp_store(folder: Path, shape_vox: Triple) -> tuple[Store, str, np.ndarray]
     (folder / "scans").mkdir()
     sitk.WriteImage(image, str(folder / "scans" / "ramp.nii.gz"))
     settings = Preparation((1.0, 1.0, 1.0), crop_to_body=False)
-    report = prepare(folder / "scans", folder / "store", Selection(modality="CT"), settings, workers=0, progress=False)
+    report = prepare_folder(
+        folder / "scans", folder / "store", Selection(modality="CT"), settings, workers=0, progress=False
+    )
     reader = Store.open(folder / "store")
     return reader, report.keys[0], reader.read(report.keys[0], (0, 0, 0), shape_vox)
 

@@ -10,7 +10,7 @@ from orienteer.scans.arrays import checksum, packed
 from orienteer.scans.body import body_map
 from orienteer.scans.index import FILE_NAME, Index, StoredScan, entry_of
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.prepare_report import PrepareReport
 from orienteer.scans.store import array_path
 
@@ -27,7 +27,7 @@ def tissue(seed=0, shape=(24, 20, 22)) -> np.ndarray:
 
 def prepare_here(scans, store, settings=SETTINGS, **options) -> PrepareReport:
     """Prepares scans in this process, without progress."""
-    return prepare(scans, store, preparation=settings, progress=False, **({"workers": 0} | options))
+    return prepare_folder(scans, store, preparation=settings, progress=False, **({"workers": 0} | options))
 
 
 def delete_row(store: Path, key: str) -> None:

@@ -9,7 +9,7 @@ from orienteer.labelled.overlap import overlap_warning, pretraining_contents, se
 from orienteer.runs.folder import write_config
 from orienteer.runs.split import write_split
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from tests.helpers.files import noise, write
@@ -41,7 +41,7 @@ def test_scratch_saw_nothing_and_lone_weights_cannot_be_determined(tmp_path: Pat
 def test_a_run_of_an_older_version_is_looked_up_in_its_store(tmp_path: Path) -> None:
     write(tmp_path / "scans" / "a.nii", noise((20, 20, 20)), spacing=(1.0, 1.0, 1.0))
     preparation = Preparation((2.0, 2.0, 2.0))
-    report = prepare(
+    report = prepare_folder(
         tmp_path / "scans", tmp_path / "store", Selection(modality="MR"), preparation, workers=0, progress=False
     )
     (key,) = report.keys

@@ -231,7 +231,7 @@ def test_a_killed_run_is_completed_by_the_next(folder, tmp_path):
         "    os.kill(os.getpid(), 9)\n"
         "index.Index.add_scan = once\n"
         "settings = prepare.Preparation(spacing_mm=(1.0, 1.0, 1.0))\n"
-        "prepare.prepare(sys.argv[1], sys.argv[2], preparation=settings, workers=0)\n"
+        "prepare.prepare_folder(sys.argv[1], sys.argv[2], preparation=settings, workers=0)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(folder), str(store)], timeout=60, cwd=Path.cwd())
     assert killed.returncode == -9

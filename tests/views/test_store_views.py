@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from orienteer.errors import ScanError
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.views.augment import Augmentation
@@ -42,7 +42,7 @@ def prepared(tmp_path_factory) -> tuple[Path, tuple[str, ...]]:
     folder = tmp_path_factory.mktemp("scans")
     for index in range(3):
         write_ramp(folder / f"ramp{index}.mha", (40 + 3 * index, 36, 30), (-20.0 - index, -35.0, 10.0))
-    report = prepare(
+    report = prepare_folder(
         folder,
         folder / "store",
         selection=Selection(modality="CT"),

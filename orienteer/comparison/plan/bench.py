@@ -16,7 +16,7 @@ from orienteer.progress import say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 
@@ -106,7 +106,7 @@ def prepare_all(
         whole = replace(preparation, crop_to_body=False)
         prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, workers, given_spacing=True)
         bench.prepared[whole.fingerprint()] = prepared
-        prepare(discover(bench.links), bench.store, selection, preparation, workers)
+        prepare_folder(discover(bench.links), bench.store, selection, preparation, workers)
         every.append(prepared)
         failures |= {failure.name: failure for failure in prepared.failures}
     if failures:

@@ -1,0 +1,66 @@
+"""The command `prepare`: prepares a folder of scans as `pretrain` would, before any training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
+
+from orienteer.devices import Accelerator
+from orienteer.errors import InputError
+from orienteer.pretraining.resolve import resolve_config
+from orienteer.runs.config import make_config
+from orienteer.runs.keywords import PrepareKeywords
+from orienteer.scans.preparation import Preparation
+from orienteer.scans.prepare import prepare_folder
+from orienteer.scans.prepare_report import PrepareReport
+from orienteer.scans.source import Selection
+from orienteer.settings import make_settings, plain
+
+
+@dataclass(frozen=True)
+class PrepareSettings(Preparation, Selection):
+    """Everything that `orienteer.prepare` can be told, beside the two folders."""
+
+    encoder: str = "auto"
+    """The network that will be trained: where no spacing is given, it is chosen so that this network's views fit."""
+    accelerator: Accelerator = "auto"
+    """Where training will run: larger views, and with them finer voxels, are chosen where there is a GPU."""
+    workers: int | None = None
+    """Processes that prepare scans. By default one per core. 0 works in this process."""
+
+
+def prepare(
+    scans: str | Path | None = None, store: str | Path | None = None, **settings: Unpack[PrepareKeywords]
+) -> PrepareReport:
+    """Prepares a folder of scans into a store that runs can share, and returns how that went.
+
+    Pretraining does this by itself. Prepared beforehand, on one machine for many runs or for a cluster, the scans are not
+    prepared again: give `pretrain` the same store, and the same of the settings below.
+
+    Args:
+        scans: folder of NIfTI, NRRD, MetaImage files or DICOM series; subfolders too.
+        store: folder to make or to add to.
+        **settings: any field of `PrepareSettings`, as on the command line.
+
+    Raises:
+        InputError: no folder, no readable scan, a full disk, or a store that another process is writing.
+        KeyboardInterrupt: Ctrl-C; finished scans are kept, and the next call continues.
+
+    Example:
+        >>> import tempfile
+        >>> from orienteer.phantoms.torso import write_phantoms
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_phantoms(f"{folder}/scans", count=2, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
+        ...     report = prepare(f"{folder}/scans", f"{folder}/store", workers=0)
+        >>> report.prepared, len(report.keys)
+        (2, 2)
+    """
+    chosen = make_settings(PrepareSettings, settings)
+    if scans is None or store is None:
+        missing, wanted = ("scans", "a folder of scans") if scans is None else ("store", "a folder for prepared scans")
+        do = "name both: orienteer prepare SCANS --store STORE"
+        raise InputError(missing, wanted=wanted, got="none", do=do)
+    known = {key: value for key, value in plain(chosen).items() if key != "workers"}
+    resolved = resolve_config(make_config({**known, "scans": str(scans)}))
+    return prepare_folder(
+        resolved.discovery, store, resolved.config.part(Selection), resolved.config.preparation, chosen.workers
+    )
