@@ -12,7 +12,15 @@ def main() -> None:
     orienteer.demo("runs/small", subjects=6, steps=2, workers=0, prepare_workers=0)
     data = orienteer.write_phantom_set("organs", count=3, seed=1)
 
-    small = {"data": str(data), "folds": 3, "steps": 2, "batch": 1, "workers": 0, "prepare_workers": 0}
+    small = {
+        "data": str(data),
+        "folds": 3,
+        "steps": 1,
+        "batch": 1,
+        "workers": 0,
+        "prepare_workers": 0,
+        "pictures": False,
+    }
     tuned = orienteer.finetune("runs/small", out="runs/tuned", **small)
     scratch = orienteer.finetune("runs/small", out="runs/scratch", start="scratch", **small)
     for name, result in (("pretrained", tuned), ("scratch", scratch)):
