@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from orienteer.comparison.ablate import ablate as ablate
     from orienteer.comparison.compare import compare as compare
     from orienteer.encoders.target import build_target as build_target
+    from orienteer.errors import InputError as InputError
     from orienteer.explorer.explore import explore as explore
     from orienteer.exports.export import export as export
     from orienteer.features.embed import embed as embed
@@ -41,6 +42,7 @@ _PUBLIC = {
     "classify": "orienteer.finetuning.classification.classify",
     "compare": "orienteer.comparison.compare",
     "ablate": "orienteer.comparison.ablate",
+    "InputError": "orienteer.errors",
     "build_target": "orienteer.encoders.target",
     "write_phantoms": "orienteer.phantoms.torso",
     "write_phantom_set": "orienteer.phantoms.dataset",

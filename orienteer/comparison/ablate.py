@@ -139,6 +139,7 @@ def other_view_sizes(method: Method, plan: RunConfig) -> Changes:
     """Returns the method with smaller and larger views.
 
     Example:
+        >>> from orienteer.runs.run_config import make_run_config
         >>> sizes = {"view_size": [32, 32, 32], "spacing_mm": [5.0, 5.0, 5.0], "unit_mm": 100.0, "views": 4}
         >>> list(other_view_sizes(resolve_method("spatial"), make_run_config({"encoder": "tiny", **sizes})))
         ['views of 48 x 48 x 48']

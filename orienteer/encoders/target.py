@@ -23,7 +23,7 @@ TARGETS = (
 download and unpickle files, as some other networks do when they are built: hence full names, not prefixes."""
 
 
-def build_target(target: str, arguments: Mapping[str, Any], **changes: Any) -> nn.Module:
+def build_target(target: str, arguments: Mapping[str, Any], **changes: object) -> nn.Module:
     """Returns the target network with new weights.
 
     Args:
