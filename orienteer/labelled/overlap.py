@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.runs.run_config import read_config
+from orienteer.runs.folder import read_settings
 from orienteer.runs.split import read_split_contents
 from orienteer.runs.weights import SCRATCH
 from orienteer.scans.store import Store
@@ -29,7 +29,7 @@ def pretraining_contents(start: str | None) -> set[str] | None:
         known = {content for content in contents.values() if content is not None}
         unknown = [key for key, content in contents.items() if content is None]
         if unknown:
-            with Store.open(read_config(folder).store or "") as store:
+            with Store.open(read_settings(folder).get("store") or "") as store:
                 known |= {store.scan(key).content for key in unknown}
         return known
     except (OSError, ValueError, KeyError, InputError):

@@ -11,8 +11,8 @@ import torch
 from orienteer.errors import InputError
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.probing.online import OnlineProbe
-from orienteer.runs.config import PretrainConfig, make_config
 from orienteer.runs.run import Run
+from orienteer.runs.run_config import RunConfig, make_run_config
 from orienteer.runs.summary import summary_table
 from tests.helpers.labelled import write_dataset
 from tests.helpers.run_files import assert_same_run, lines, weights
@@ -26,13 +26,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def config(dataset: Path, store: Path) -> PretrainConfig:
+def config(dataset: Path) -> RunConfig:
     plain: dict[str, Any] = {"view_size": [16, 16, 16], "spacing_mm": [2.0, 2.0, 3.0], "prepare_workers": 0}
-    return make_config({**plain, "store": str(store), "probe": str(dataset)})
+    return make_run_config({**plain, "views": 2, "unit_mm": 50.0, "probe": str(dataset)})
 
 
-def test_features_that_hold_the_label_beat_the_baseline_and_others_do_not(config: PretrainConfig) -> None:
-    probe = OnlineProbe(config)
+def test_features_that_hold_the_label_beat_the_baseline_and_others_do_not(config: RunConfig, store: Path) -> None:
+    probe = OnlineProbe(config, store)
     informative, constant = (probe(VoxelEncoder(factor)) for factor in (1.0, 0.0))
     assert informative["probe_knn_dice"] > informative["probe_knn_dice_trivial"] + 0.1
     assert informative["probe_knn_dice"] > constant["probe_knn_dice"] + 0.3
@@ -77,7 +77,7 @@ def test_a_probed_run_that_was_cut_off_resumes_to_the_same_end(
 @pytest.mark.parametrize(
     ("probe", "word"), [("nowhere/dataset.json", "dataset.json"), ("one", "two labelled scans or more")]
 )
-def test_bad_input_stops_before_training(probe: str, word: str, config: PretrainConfig, tmp_path: Path) -> None:
+def test_bad_input_stops_before_training(probe: str, word: str, config: RunConfig, store: Path, tmp_path: Path) -> None:
     path = str(write_dataset(tmp_path, cases=1)) if probe == "one" else probe
     with pytest.raises(InputError, match=word):
-        OnlineProbe(replace(config, probe=path))
+        OnlineProbe(replace(config, probe=path), store)
