@@ -9,8 +9,8 @@ from typing import Any, Literal, TypedDict
 from orienteer.views.augment import Augmentation
 
 
-class DemoKeywords(TypedDict, total=False):
-    """What `demo` takes beside the settings that it has defaults of its own for."""
+class _ScanKeywords(TypedDict, total=False):
+    """Which scans are used, and how they are prepared."""
 
     include: Sequence[str]
     exclude: Sequence[str]
@@ -21,6 +21,11 @@ class DemoKeywords(TypedDict, total=False):
     mr_percentiles: Sequence[float]
     crop_to_body: bool
     margin_mm: float
+
+
+class DemoKeywords(_ScanKeywords, total=False):
+    """What `demo` takes beside the settings that it has defaults of its own for."""
+
     views: int | None
     view_size: Sequence[int] | None
     min_body_fraction: float
@@ -69,18 +74,9 @@ class PretrainKeywords(DemoKeywords, total=False):
     seed: int
 
 
-class PrepareKeywords(TypedDict, total=False):
+class PrepareKeywords(_ScanKeywords, total=False):
     """What `prepare` takes beside ``scans`` and ``store``: the fields of `PrepareSettings`."""
 
-    include: Sequence[str]
-    exclude: Sequence[str]
-    frame: int | None
-    modality: Literal["auto", "CT", "MR"]
-    spacing_mm: Sequence[float] | None
-    ct_window_hu: Sequence[float]
-    mr_percentiles: Sequence[float]
-    crop_to_body: bool
-    margin_mm: float
     encoder: str
     accelerator: Literal["auto", "cpu", "gpu"]
     workers: int | None
