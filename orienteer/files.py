@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, reading our own JSON, and the one lock of a folder that several processes share."""
+"""Files: written whole or not at all, inside their output folder, under a lock that several processes respect."""
 
 import csv
 import io
@@ -136,10 +136,10 @@ Do this: rename the scan, or list it by a path inside its data set.
 
 
 def safe_names(names: Sequence[str]) -> dict[str, str]:
-    """Returns a relative path for every name, each another, that stays inside any folder that it is put into.
+    """Returns a unique relative path for every name, which stays inside any folder that it is joined to.
 
-    A name that is one already is kept. Absolute paths and paths through ``..`` lose what leads out; where two would become
-    the same, a number tells them apart.
+    A name that is one already is kept. Absolute paths and paths through ``..`` lose the parts that lead out; a number is
+    added where two names would become the same.
 
     Example:
         >>> safe_names(["ct/a", "../b", "/data/x/b", "../../b"])
@@ -169,8 +169,8 @@ def is_leftover(path: Path) -> bool:
 class Lock:
     """A lock on a folder that the operating system frees when its holder dies, however it dies.
 
-    It says who holds it, waits if it is told to, and never waits for the process that started this one, which may itself
-    be waiting.
+    Its error names the holder. It can wait for another process, but never for the one that started this process, which may
+    itself be waiting.
 
     Args:
         path: the lock file. A second file beside it, ending in ``.holder``, names the process.
@@ -202,7 +202,7 @@ class Lock:
             InputError: what ``busy`` makes of the holder, once the patience is at an end.
             OSError: the lock file cannot be written.
         """
-        began, said = time.monotonic(), False
+        began, announced = time.monotonic(), False
         while True:
             try:
                 self._lock.acquire(timeout=0)
@@ -213,9 +213,9 @@ class Lock:
                     continue
                 if waited >= self._patience_s or holder == process_words(os.getppid()):
                     raise self._busy(holder) from None
-                if self._waiting and not said and waited > 2:
+                if self._waiting and not announced and waited > 2:
                     say(f"{self._waiting} ({holder})")
-                    said = True
+                    announced = True
                 time.sleep(0.1)
         self._holder_file.write_text(process_words(os.getpid()))
 

@@ -18,7 +18,7 @@ from orienteer.settings import make_settings, plain
 
 @dataclass(frozen=True)
 class PrepareSettings(Preparation, Selection):
-    """Everything that `orienteer.prepare` can be told, beside the two folders."""
+    """The settings of `orienteer.prepare`, beside its two folders."""
 
     encoder: str = "auto"
     """The network that will be trained: where no spacing is given, it is chosen so that this network's views fit."""
@@ -31,7 +31,7 @@ class PrepareSettings(Preparation, Selection):
 def prepare(
     scans: str | Path | None = None, store: str | Path | None = None, **settings: Unpack[PrepareKeywords]
 ) -> PrepareReport:
-    """Prepares a folder of scans into a store that runs can share, and returns how that went.
+    """Prepares a folder of scans into a store that runs can share, and returns a report.
 
     Pretraining does this by itself. Prepared beforehand, on one machine for many runs or for a cluster, the scans are not
     prepared again: give `pretrain` the same store, and the same of the settings below.
