@@ -16,11 +16,17 @@ from orienteer.comparison.ablate import (
 )
 from orienteer.methods import METHODS, Method, TaskUse, resolve_method
 from orienteer.runs.config import PretrainConfig
+from orienteer.runs.run_config import make_run_config
 
 THREE = Method(
     "three granularities", {"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "pair"})}
 )
-PLAN = PretrainConfig(method="paper", encoder="tiny", view_size=(32, 32, 32), views=4, layout="free")
+PLAN = make_run_config(
+    {
+        **{"method": "paper", "encoder": "tiny", "view_size": [32, 32, 32], "views": 4},
+        **{"spacing_mm": [5.0, 5.0, 5.0], "unit_mm": 100.0},
+    }
+)
 
 
 def test_each_task_alone_and_each_pair():
@@ -62,7 +68,7 @@ def test_teacher_views_and_sizes_differ_from_what_is_there():
 
 def test_an_ablation_asks_compare_for_the_method_its_changes_and_both_differences(compared, tmp_path, monkeypatch):
     asked = {}
-    monkeypatch.setattr(ablating, "compare", lambda **settings: asked.update(settings) or compared.result)
+    monkeypatch.setattr(ablating, "compare", lambda data, out, **settings: asked.update(settings) or compared.result)
     rest = {key: value for key, value in compared.settings.items() if key not in ("methods", "define")}
     ablate(compared.data, tmp_path / "out", method="paper", questions=("tasks", "teacher"), **rest)
     assert asked["methods"] == ["scratch", "paper"]
