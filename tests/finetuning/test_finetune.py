@@ -43,7 +43,7 @@ def test_ctrl_c_saves_the_step_and_resume_ends_as_if_nothing_had_happened(
 
 
 def test_resume_refuses_other_settings(segmented, labelled_data):
-    with pytest.raises(InputError, match="seed: wanted 0, as the run began, got 3"):
+    with pytest.raises(InputError, match="seed: wanted 0, the value that the run started with, got 3"):
         finetune(out=segmented.folder, resume=True, seed=3)
 
 
