@@ -1,6 +1,7 @@
 """Label maps in files: class numbers in file order, on the voxels of their scan."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import SimpleITK as sitk
@@ -8,9 +9,12 @@ from jaxtyping import UInt8
 
 from orienteer.errors import InputError, ScanError
 from orienteer.labelled.dataset_json import MOST_CLASSES, check_class_values
-from orienteer.labelled.datasets import Case
+from orienteer.labelled.datasets import Case, ending_of
 from orienteer.labelled.grids import Geometry, axis_order, differs, file_geometry, source_geometry
 from orienteer.progress import Progress
+from orienteer.scans.discover import SUFFIXES
+from orienteer.scans.raw_header import check_raw_header, check_whole
+from orienteer.scans.refuse import quiet_itk
 
 ROUNDING = 1e-4
 """A share: how far a label value may be from a whole number. Slopes are 32-bit numbers, which are 6e-8 off."""
@@ -78,44 +82,42 @@ def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
     Raises:
         InputError: a file that is not a label map, or label maps that hold nothing but 0.
     """
-    cases, values = list(cases), {0}
+    cases, values, first = list(cases), {0}, None
     with Progress("collecting classes", len(cases), unit="cases", shown=shown) as progress:
         for case in cases:
             try:
                 image = _label_image(case)  # kept: the view below does not keep it alive
-            except ScanError:
-                continue  # it fails again, and is reported, when it is prepared
-            values |= _class_values(case, np.unique(whole_values(sitk.GetArrayViewFromImage(image))))
+                values |= _class_values(case, np.unique(whole_values(sitk.GetArrayViewFromImage(image))))
+            except ScanError as error:  # it fails again, and is reported, when it is prepared
+                first = first or error
             progress.advance()
     if len(values) < 2:
         wanted = "at least one class above background"
-        raise InputError("labels", wanted=wanted, got="only 0", do="check the label maps")
+        raise first or InputError("labels", wanted=wanted, got="only 0", do="check the label maps")
     check_class_values("labels", sorted(values))
     return {value: "background" if value == 0 else f"class {value}" for value in sorted(values)}
 
 
 def _class_values(case: Case, values: np.ndarray) -> set[int]:
     if values.size > MOST_CLASSES or not np.array_equal(values, np.rint(values)) or (values < 0).any():
-        raise InputError(
-            str(case.labels),
+        raise ScanError(
+            case.name,
+            step="read",
             wanted="whole numbers from 0, one per class",
-            got=f"{values.size} values from {values.min():g} to {values.max():g}",
+            got=f"{values.size} values from {values.min():g} to {values.max():g} in {case.labels.name}",
             do="check that it is a label map",
         )
     return {int(value) for value in values}
 
 
 def _label_image(case: Case) -> sitk.Image:
-    warnings_shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
+    file_format = SUFFIXES.get(ending_of(case.labels.name).lower())
+    if file_format is not None:  # SimpleITK fills what is missing from a file that is cut short with background
+        with _named_file(case):
+            check_raw_header(case.name, case.labels, file_format)
+            check_whole(case.name, case.labels, file_format)
+    with _named_file(case), quiet_itk():
         image = sitk.ReadImage(str(case.labels))
-    except RuntimeError:
-        got = f"{case.labels.name}, which cannot be read"
-        do = "copy or download it again"
-        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_shown)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
     complex_values = "complex" in image.GetPixelIDTypeAsString()
@@ -125,3 +127,16 @@ def _label_image(case: Case) -> sitk.Image:
         do = "save one whole number per voxel"
         raise ScanError(case.name, step="read", wanted="a 3D label map", got=got, do=do)
     return image
+
+
+@contextmanager
+def _named_file(case: Case) -> Iterator[None]:
+    """Turns the errors of reading a label map into one that names its file."""
+    try:
+        yield
+    except ScanError as error:
+        got = f"{error.got} (label map {case.labels.name})"
+        raise ScanError(case.name, step="read", wanted=error.wanted, got=got, do=error.do) from None
+    except (RuntimeError, OSError):
+        got, do = f"{case.labels.name}, which cannot be read", "copy or download it again"
+        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
