@@ -158,10 +158,10 @@ def _classes(path: Path, labels: Any) -> dict[int, str]:
         raise malformed(path, "labels without a class to ignore", "`ignore`")
     if min(by_value, default=-1) != 0 or len(by_value) < 2:
         raise malformed(path, "`labels` with background as 0 and at least one class above it", str(labels)[:80])
-    for words, given in (("value", [value for value, _ in pairs]), ("name", list(by_value.values()))):
+    for words, given in (("value", [str(value) for value, _ in pairs]), ("name", list(by_value.values()))):
         if len(set(given)) < len(given):
             twice = next(item for item in given if given.count(item) > 1)
-            raise malformed(path, f"`labels` with another {words} for each class", f"{twice!r} twice")
+            raise malformed(path, f"`labels` with another {words} for each class", f"'{twice}' twice")
     check_class_values(str(path), by_value)
     return by_value
 

@@ -118,7 +118,10 @@ def test_a_dataset_file_is_read_in_every_encoding(tmp_path: Path, encoding: str)
         ('{\n"labels": {},\n}', "a comma before the closing bracket, line 2"),
         ('{\n"labels": {"background": 0,\n"liver": 1, "liver": 2}}', "the key 'liver' twice in one table"),
         ("{'labels': 1}", "double quotes, line 1"),
-        ('{"name": "x"}', "with `labels`, and `training`, `dataset` or files in imagesTr and labelsTr, got one with name"),
+        (
+            '{"name": "x"}',
+            "with `labels`, and `training`, `dataset` or files in imagesTr and labelsTr, got one with name",
+        ),
     ],
 )
 def test_a_damaged_dataset_file_is_named_with_the_line(tmp_path: Path, text: str, words: str) -> None:
@@ -133,8 +136,8 @@ def test_a_damaged_dataset_file_is_named_with_the_line(tmp_path: Path, text: str
         ({"background": 0, "liver": 1.5}, "one whole number per class, got 1.5 for 'liver'"),
         ({"background": 0, "liver": True}, "one whole number per class, got True for 'liver'"),
         ({"0": "background", "1": "liver", "2": "liver"}, "another name for each class, got 'liver' twice"),
-        ({"0": "background", "1": "liver", "01": "spleen"}, "another value for each class, got 1 twice"),
-        ({"background": 0, "liver": 1, "spleen": 1}, "another value for each class, got 1 twice"),
+        ({"0": "background", "1": "liver", "01": "spleen"}, "another value for each class, got '1' twice"),
+        ({"background": 0, "liver": 1, "spleen": 1}, "another value for each class, got '1' twice"),
         ({"background": 0, "liver": 70_000}, "at most 256 classes with values up to 65535"),
         ({"background": 0, **{str(n) + "x": n for n in range(1, 300)}}, "got 300 classes"),
         (["background", "liver"], "`labels` as a table of names and values, got a list"),
