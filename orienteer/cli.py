@@ -111,15 +111,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     # step took 5 s instead of 0.2 s. OpenMP reads this when torch is loaded, hence here, and the user's choice goes first.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from orienteer.errors import InputError, TrainingStopped
+    from orienteer.progress import say
+    from orienteer.text import printable
 
     try:
         command, settings = parse("orienteer", ABOUT, COMMANDS, sys.argv[1:] if argv is None else argv)
         result = command.load()(**settings)
     except InputError as error:
-        print(f"orienteer: {error}", file=sys.stderr)
+        say(f"orienteer: {error}")
         return 2
     except TrainingStopped as error:
-        print(f"orienteer: {error}", file=sys.stderr)
+        say(f"orienteer: {error}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -127,13 +129,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"orienteer: the disk is full{where}. Do this: free some space, then give the command again",
-            file=sys.stderr,
-        )
+        say(f"orienteer: the disk is full{where}. Do this: free some space, then give the command again")
         return 1
     if command.prints:
-        print(result)
+        print(printable(str(result), keep="\n\t"))
     return 0
 
 

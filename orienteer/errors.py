@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from orienteer.text import printable
+
 
 class InputError(ValueError):
     """A setting, file or folder of the user that cannot be used.
@@ -12,6 +14,8 @@ class InputError(ValueError):
         got: what came instead.
         do: the next thing to try.
 
+    The message is one line: control characters, such as those of a file's name, are written out.
+
     Example:
         >>> raise InputError("view_size", wanted="a multiple of 16", got="(30, 30, 30)", do="use (32, 32, 32)")
         Traceback (most recent call last):
@@ -20,7 +24,7 @@ class InputError(ValueError):
 
     def __init__(self, what: str, *, wanted: str, got: str, do: str) -> None:
         self.what, self.wanted, self.got, self.do = what, wanted, got, do
-        super().__init__(f"{what}: wanted {wanted}, got {got}. Do this: {do.rstrip('.')}.")
+        super().__init__(printable(f"{what}: wanted {wanted}, got {got}. Do this: {do.rstrip('.')}."))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An error raised in a worker process travels by pickle, which knows positional arguments only.

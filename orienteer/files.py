@@ -1,9 +1,10 @@
-"""Files: written whole or not at all, inside their output folder, under a lock that several processes respect."""
+"""Writing files whole or not at all, reading JSON and CSV, and the one lock of a folder that several processes share."""
 
 import csv
 import io
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -16,10 +17,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from orienteer.errors import InputError
+from orienteer.forms import misfit
+from orienteer.output_names import inside as inside
+from orienteer.output_names import safe_names as safe_names
 from orienteer.progress import say
+from orienteer.text import decoded
 
 TEMPORARY = ".part"
 """How the name of a file ends that is not whole yet. A killed process may leave one behind; nothing ever reads it."""
+
+LONGEST_TEMPORARY = 100
+"""Bytes of a file's name that the name of its temporary file repeats: file systems take 255 in all."""
 
 _numbers = count()
 
@@ -49,8 +57,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a text file in UTF-8, whole or not at all; see `write_bytes`."""
-    write_bytes(path, text.encode())
+    """Writes a text file in UTF-8, whole or not at all; see `write_bytes`. Bytes of names that are no text are written out."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = 2) -> None:
@@ -66,15 +74,96 @@ def write_csv(path: str | Path, head: Sequence[str], rows: Iterable[Sequence[Any
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     r"""Returns a table as CSV text, lines ending with a newline.
 
+    A text that a spreadsheet would run as a formula gets a ``'`` in front, which `csv_rows` takes away again.
+
     Example:
-        >>> csv_text(["scan", "dice"], [["a, b", 0.5]])
-        'scan,dice\n"a, b",0.5\n'
+        >>> csv_text(["scan", "dice"], [["a, b", 0.5], ["=1+1", -0.5]])
+        'scan,dice\n"a, b",0.5\n\'=1+1,-0.5\n'
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    for row in (head, *rows):
+        writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in row])
     return text.getvalue()
+
+
+def csv_rows(path: str | Path) -> list[dict[str, str]]:
+    """Returns the rows of a table that `write_csv` wrote, by the names of its columns.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(decoded(Path(path).read_bytes()), newline=""), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise _unreadable(path, "a CSV file", _reason(error), "restore it, or make it again") from error
+    head, *rows = [[re.sub(r"^'(?='*[=+\-@\t\r])", "", cell) for cell in line] for line in lines] or [[]]
+    return [dict(zip(head, row, strict=False)) for row in rows]
+
+
+def read_json(path: str | Path, form: Any = dict[str, Any], *, wanted: str = "a JSON file", do: str = "") -> Any:
+    """Returns what a JSON file holds, whatever text encoding it is in.
+
+    Args:
+        path: the file.
+        form: a type hint of what it must hold, checked at any depth.
+        wanted: which file was wanted, for the message.
+        do: what to do where it cannot be read.
+
+    Raises:
+        InputError: it cannot be opened, is no JSON (with the line), names a key twice, or has another form (with the key).
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_json(f"{folder}/a.json", {"steps": 3})
+        ...     read_json(f"{folder}/a.json", dict[str, int])
+        {'steps': 3}
+    """
+    do = do or "restore it, or copy it again from where it was written"
+    try:
+        value = json.loads(decoded(Path(path).read_bytes()), object_pairs_hook=_each_key_once)
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, wanted, _reason(error), do) from error
+    if problem := misfit(value, form):
+        where = f"{problem.where} in {path}" if problem.where else str(path)
+        raise InputError(where, wanted=problem.wanted, got=problem.got, do=do)
+    return value
+
+
+def _no_formula(cell: str) -> str:
+    if not re.match(r"'*[=+\-@\t\r]", cell):
+        return cell
+    with suppress(ValueError):
+        float(cell)
+        return cell
+    return f"'{cell}"
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice in one table")
+    return table
+
+
+def _unreadable(path: str | Path, wanted: str, reason: str, do: str) -> InputError:
+    return InputError(str(path), wanted=wanted, got=f"none that can be read ({reason})", do=do)
+
+
+def _reason(error: Exception) -> str:
+    """Returns why a text file cannot be read, with the line where there is one."""
+    if isinstance(error, json.JSONDecodeError):
+        before = error.doc[: error.pos].rstrip()
+        if before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("]", "}"):
+            return f"a comma before the closing bracket, line {before.count(chr(10)) + 1}"
+        return f"{error.msg[0].lower()}{error.msg[1:]}, line {error.lineno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not {error.encoding.upper()} text"
+    if isinstance(error, RecursionError):
+        return "tables nested too deeply"
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
 
 
 @contextmanager
@@ -90,9 +179,8 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(
-        f".{path.name}.{os.getpid()}-{threading.get_ident()}-{next(_numbers)}{TEMPORARY}{suffix}"
-    )
+    name = path.name.encode("utf-8", "ignore")[:LONGEST_TEMPORARY].decode("utf-8", "ignore")
+    temporary = path.with_name(f".{name}.{os.getpid()}-{threading.get_ident()}-{next(_numbers)}{TEMPORARY}{suffix}")
     try:
         yield temporary
         _flush(temporary, os.O_RDWR)
@@ -101,64 +189,6 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
     if os.name == "posix":  # elsewhere a folder cannot be flushed
         _flush(path.parent, os.O_RDONLY)
-
-
-def inside(folder: str | Path, name: str | Path) -> Path:
-    """Returns the path of an output file, and refuses one that would lie outside its folder.
-
-    Names of cases and scans come from files of the user. Every output path that is made from such a name goes through here.
-
-    Args:
-        folder: the output folder.
-        name: path of the file in it.
-
-    Raises:
-        InputError: the path is absolute, leads out of the folder by ``..`` or through a link, or is the folder itself.
-
-    Example:
-        >>> inside("out", "imagesTr/a.nii.gz").as_posix()
-        'out/imagesTr/a.nii.gz'
-        >>> inside("out", "../a.nii.gz")
-        Traceback (most recent call last):
-        orienteer.errors.InputError: output file ../a.nii.gz: wanted a place inside out, got one outside. \
-Do this: rename the scan, or list it by a path inside its data set.
-    """
-    root = Path(folder).resolve()
-    place = (root / name).resolve()
-    if place == root or not place.is_relative_to(root):
-        raise InputError(
-            f"output file {name}",
-            wanted=f"a place inside {folder}",
-            got="one outside",
-            do="rename the scan, or list it by a path inside its data set",
-        )
-    return Path(folder) / name
-
-
-def safe_names(names: Sequence[str]) -> dict[str, str]:
-    """Returns a unique relative path for every name, which stays inside any folder that it is joined to.
-
-    A name that is one already is kept. Absolute paths and paths through ``..`` lose the parts that lead out; a number is
-    added where two names would become the same.
-
-    Example:
-        >>> safe_names(["ct/a", "../b", "/data/x/b", "../../b"])
-        {'ct/a': 'ct/a', '../b': 'b', '/data/x/b': 'data/x/b', '../../b': 'b-2'}
-    """
-    kept = {name: _inner(name) for name in names}
-    taken = {name for name, inner in kept.items() if name == inner}
-    for name, inner in kept.items():
-        if name == inner:
-            continue
-        numbered = (inner, *(f"{inner}-{number}" for number in range(2, len(kept) + 2)))
-        kept[name] = next(candidate for candidate in numbered if candidate not in taken)
-        taken.add(kept[name])
-    return kept
-
-
-def _inner(name: str) -> str:
-    parts = name.replace("\\", "/").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", "..")) or "unnamed"
 
 
 def is_leftover(path: Path) -> bool:

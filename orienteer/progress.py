@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from orienteer.text import printable
+
 ItemT = TypeVar("ItemT")
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -92,8 +94,8 @@ def tracked(items: Sequence[ItemT], what: str, unit: str = "it", shown: bool = T
 
 
 def say(text: object) -> None:
-    """Prints a message to stderr; stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    """Prints a message to stderr; stdout is for results. Control characters of names are written out, except line ends."""
+    print(printable(str(text), keep="\n\t"), file=sys.stderr, flush=True)
 
 
 def in_words(metrics: Mapping[str, float]) -> str:

@@ -3,9 +3,11 @@
 import dataclasses
 import difflib
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from pathlib import PurePath
+from typing import Any, TypeVar, get_type_hints
 
 from orienteer.errors import InputError
+from orienteer.forms import misfit
 
 SettingsT = TypeVar("SettingsT")
 
@@ -14,9 +16,10 @@ def make_settings(kind: type[SettingsT], values: Mapping[str, Any]) -> SettingsT
     """Returns settings from plain values; lists become tuples, tables become the dataclass that their field names.
 
     Raises:
-        InputError: an unknown key, with the nearest known ones; or a value that is none of the choices.
+        InputError: an unknown key, with the nearest known ones; or a value of another kind than the field's.
 
     Example:
+        >>> from typing import Literal
         >>> @dataclasses.dataclass(frozen=True)
         ... class Cut:
         ...     plane: Literal["axial", "coronal"] = "axial"
@@ -82,7 +85,8 @@ def plain(value: Any) -> Any:
 def _converted(key: str, value: Any, hint: Any) -> Any:
     if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
         return make_settings(hint, value)  # type: ignore[arg-type]
-    if get_origin(hint) is Literal:
-        choices = get_args(hint)
-        require(value in choices, key, f"one of {', '.join(map(str, choices))}", value)
+    if problem := misfit(value, hint):
+        require(False, f"{key} ({problem.where})" if problem.where else key, problem.wanted, problem.got)
+    if isinstance(value, PurePath):
+        return str(value)
     return tuple(value) if isinstance(value, list) else value

@@ -17,11 +17,11 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.files import (
     Lock,
+    csv_rows,
     csv_text,
-    inside,
     is_leftover,
+    read_json,
     replacing,
-    safe_names,
     write_bytes,
     write_csv,
     write_json,
@@ -187,25 +187,70 @@ def test_a_process_does_not_wait_for_the_one_that_started_it(tmp_path: Path) -> 
     assert json.loads(child.stdout).startswith(f"process {os.getpid()} on ")
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../a", "b/../../a", ".", "", "b/..", "link/a"])
-def test_an_output_outside_its_folder_is_refused(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
-    (folder / "link").symlink_to(tmp_path)
-    with pytest.raises(InputError, match="wanted a place inside"):
-        inside(folder, name)
+def test_a_formula_in_a_table_is_text_and_comes_back(tmp_path: Path) -> None:
+    cells = [
+        "=cmd|' /C calc'!A0",
+        "+1+1",
+        "-2+3",
+        "@SUM(A1)",
+        "\tx",
+        "'=x",
+        "''+y",
+        "'quoted",
+        "-1.5",
+        "-inf",
+        "a=b",
+        "",
+        "é",
+    ]
+    write_csv(tmp_path / "a.csv", ["=head", "number"], [[cell, -1.5] for cell in cells])
+    text = (tmp_path / "a.csv").read_text()
+    assert not any(line.lstrip('"').startswith(("=", "+", "@", "\t")) for line in text.splitlines())
+    assert "\n-1.5,-1.5\n" in text
+    assert csv_rows(tmp_path / "a.csv") == [{"=head": cell, "number": "-1.5"} for cell in cells]
 
 
-@pytest.mark.parametrize("name", ["a.nii.gz", "imagesTr/a", "b/../a", "..a", "a..b/c"])
-def test_an_output_inside_its_folder_is_kept_as_it_is(name: str, tmp_path: Path) -> None:
-    assert inside(tmp_path, name) == tmp_path / name
+def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a,b\n\xff,1\n")
+    with pytest.raises(InputError, match=r"a\.csv: wanted a CSV file, got none that can be read \(byte 4 is not UTF-8"):
+        csv_rows(tmp_path / "a.csv")
 
 
-def test_safe_names_are_unique_and_stay_inside(tmp_path: Path) -> None:
-    names = ["a", "../a", "/a", "b/../a", "..\\a", "", "..", "/tmp/x/a", "a/b", "./a/b"]
-    safe = safe_names(names)
-    assert len(set(safe.values())) == len(names)
-    assert safe["a"] == "a"
-    assert safe["a/b"] == "a/b"
-    for name in safe.values():
-        inside(tmp_path, name)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": 1,\n "b": 2,\n}', "a comma before the closing bracket, line 2"),
+        (b'{"a": [1, 2,]}', "a comma before the closing bracket, line 1"),
+        (b"{'a': 1}", "property name enclosed in double quotes, line 1"),
+        (b"", "expecting value, line 1"),
+        (b"\xff\x00\x01", "is not UTF-8"),
+        (b'{"a": 1, "a": 2}', "the key 'a' twice in one table"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[1]", "wanted a table of whole numbers, got .1."),
+        (b'{"a": "b"}', "a in .*: wanted a whole number, got b"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "4300 digits"),
+    ],
+)
+def test_a_json_file_that_cannot_be_used_is_refused_with_the_place(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_json(tmp_path / "a.json", dict[str, int])
+
+
+def test_a_json_file_is_read_in_every_encoding_and_its_absence_named(tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le"):
+        (tmp_path / "a.json").write_bytes('{"ü": 1}'.encode(encoding))
+        assert read_json(tmp_path / "a.json") == {"ü": 1}
+    with pytest.raises(InputError, match="wanted a dataset, got none that can be read .no such file"):
+        read_json(tmp_path / "b.json", wanted="a dataset")
+
+
+def test_a_file_with_the_longest_name_that_disks_take_can_be_written(tmp_path: Path) -> None:
+    for name in ("x" * 250 + ".json", "é" * 120 + ".json"):
+        write_text(tmp_path / name, "whole")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_bytes_of_a_name_that_are_no_text_do_not_stop_a_table(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", ["scan"], [["m\udcfcller"]])
+    assert (tmp_path / "a.csv").read_text() == "scan\nm\\udcfcller\n"

@@ -1,29 +1,31 @@
 """The command `predict`: label maps of new scans in each scan's geometry, or their classes, from a fine-tuned model."""
 
-import json
+import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orienteer.devices import choose_device
-from orienteer.errors import InputError, ScanError
-from orienteer.files import inside, write_json
+from orienteer.errors import ScanError
 from orienteer.finetuning.classification.classify import CLASSES_FILE, Classes, classify
 from orienteer.finetuning.model_files import read_model_card
+from orienteer.finetuning.predictions_record import PredictionsRecord
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel, load_segmentation
 from orienteer.labelled.datasets import case_name
+from orienteer.labelled.failures import failure_of
 from orienteer.labelled.grids import grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
+from orienteer.output_names import inside, safe_names
 from orienteer.progress import Progress, say
+from orienteer.runs.folder import locked
+from orienteer.scans.content import data_files, file_hash
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
 from orienteer.scans.prepare_scan import prepare_scan
-from orienteer.scans.source import ScanSource
-
-RECORD_FILE = "predictions.json"
+from orienteer.scans.source import Discovery, ScanSource
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
     """Writes a label map for every scan of a folder, in the scan's geometry; or, with a classifier, a table of classes.
 
     A scan that cannot be used is named and counted; the others are predicted. The same command given again resumes where
-    it was stopped.
+    it was stopped; a scan that has changed since is predicted again.
 
     Args:
         model: folder that `orienteer finetune` wrote.
@@ -60,25 +62,8 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
         return classify(model, scans, Path(to) / CLASSES_FILE)
     segmenter, folder = load_segmentation(model, choose_device()), Path(to)
     discovery = discover(scans, segmenter.selection)
-    done = _open_folder(folder, segmenter.sha256)
-    names = file_names([source.name for source in discovery.sources])
-    failures = [Failure(item.name, "discover", item.reason, "check the file") for item in discovery.left_out]
-    with Progress("predicting", len(discovery.sources), unit="scans") as progress:
-        for source in discovery.sources:
-            name = names[source.name]
-            if done.get(source.name) != name or not (folder / name).is_file():
-                try:
-                    _predict_file(segmenter, source, inside(folder, name))
-                    done[source.name] = name
-                except ScanError as error:
-                    say(f"set aside: {error}")
-                    reason = f"wanted {error.wanted}, got {error.got}"
-                    failures.append(Failure(source.name, error.step, reason, error.do))
-                _write_record(folder, segmenter.sha256, done, failures)
-            progress.advance()
-    _write_record(folder, segmenter.sha256, done, failures)
-    say(f"{len(done)} label maps in {folder}; {len(failures)} files could not be used")
-    return Predictions(folder, done, tuple(failures))
+    with locked(folder):
+        return _predict_all(segmenter, discovery, folder)
 
 
 def file_names(scans: Sequence[str]) -> dict[str, str]:
@@ -90,8 +75,53 @@ def file_names(scans: Sequence[str]) -> dict[str, str]:
         >>> file_names(["a.nrrd", "a.mha"])
         {'a.nrrd': 'a.nrrd.nii.gz', 'a.mha': 'a.mha.nii.gz'}
     """
-    short = [case_name(scan) for scan in scans]
-    return {scan: f"{scan if short.count(name) > 1 else name}.nii.gz" for scan, name in zip(scans, short, strict=True)}
+    names = {scan: case_name(scan) for scan in scans}
+    for _ in range(2):  # twice: `a.nrrd.nii.gz` may be there beside `a.nrrd` and `a.mha`
+        counts = Counter(names.values())
+        names = {scan: scan if counts[name] > 1 else name for scan, name in names.items()}
+    safe = safe_names(list(names.values()), ".nii.gz")
+    return {scan: safe[name] for scan, name in names.items()}
+
+
+def _predict_all(model: SegmentationModel, discovery: Discovery, folder: Path) -> Predictions:
+    record = PredictionsRecord.opened(folder, model.sha256)
+    names = file_names([source.name for source in discovery.sources])
+    failures = [Failure(item.name, "discover", item.reason, "check the file") for item in discovery.left_out]
+    failed = set()
+    with Progress("predicting", len(discovery.sources), unit="scans") as progress:
+        for source in discovery.sources:
+            path = inside(folder, names[source.name])
+            try:
+                content = _content(source)
+                if not record.holds(source.name, content, path):
+                    record.remove(source.name, path)
+                    _predict_file(model, source, path)
+                    record.add(source.name, content, path)
+                    record.write(failures)
+            except ScanError as error:
+                say(f"set aside: {error}")
+                failures.append(failure_of(source.name, error))
+                failed.add(source.name)
+                record.write(failures)
+            progress.advance()
+    record.write(failures)
+    files = {source.name: names[source.name] for source in discovery.sources if source.name not in failed}
+    say(f"{len(files)} label maps in {folder}; {len(failures)} files could not be used")
+    return Predictions(folder, files, tuple(failures))
+
+
+def _content(source: ScanSource) -> str:
+    """Returns one hash for all files of a scan.
+
+    Raises:
+        ScanError: one of them cannot be read.
+    """
+    try:
+        hashes = [file_hash(path) for path in data_files(source)]
+    except OSError as error:
+        got, do = error.strerror or str(error), "check that it is still there and may be read"
+        raise ScanError(source.name, step="read", wanted="a file that can be opened", got=got, do=do) from error
+    return hashlib.blake2b("\n".join(hashes).encode(), digest_size=16).hexdigest()
 
 
 def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> None:
@@ -101,38 +131,3 @@ def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> N
     geometry = source_geometry(source)
     class_numbers = segment(model, to_values(arrays.voxels), grid, geometry)
     write_labels(path, label_values(class_numbers, list(model.classes)), geometry, source)
-
-
-def _open_folder(folder: Path, sha256: str) -> dict[str, str]:
-    """Returns the files that were predicted into the folder before; refuses a folder of something else."""
-    record = _read_record(folder / RECORD_FILE)
-    if record is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        got = f"{folder}, which holds other files"
-        raise InputError("to", wanted="a new or empty folder", got=got, do="choose another --to")
-    if record is not None and record.get("model") != sha256:
-        got = f"{folder}, with predictions of another model"
-        wanted = "a new folder, or one with predictions of this model"
-        raise InputError("to", wanted=wanted, got=got, do="choose another --to")
-    folder.mkdir(parents=True, exist_ok=True)
-    return dict(record["files"]) if record else {}
-
-
-def _read_record(file: Path) -> dict[str, Any] | None:
-    """Returns predictions.json; None where there is none, nothing in it where it is malformed."""
-    if not file.is_file():
-        return None
-    try:
-        record = json.loads(file.read_text())
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) and isinstance(record.get("files"), dict) else {}
-
-
-def _write_record(folder: Path, sha256: str, files: dict[str, str], failures: Sequence[Failure]) -> None:
-    rows = [{"scan": item.name, "step": item.step, "reason": item.reason, "do": item.do} for item in failures]
-    record = {"model": sha256, "files": files, "failures": rows}
-    try:
-        write_json(folder / RECORD_FILE, record, indent=1)
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError(str(folder), wanted="room for predictions", got=got, do="free some disk space") from error

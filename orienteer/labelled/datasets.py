@@ -1,17 +1,16 @@
 """Which scan belongs to which label map: a dataset.json (Decathlon or nnU-Net), or two folders with equal names."""
 
-import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any, Literal
 
 from orienteer.errors import InputError
+from orienteer.labelled.dataset_json import Entry, Modality, on_disk, other_channel, read_dataset_json
 from orienteer.scans.discover import SUFFIXES, discover
 from orienteer.scans.index import Failure
 from orienteer.scans.source import ScanSource
-
-Modality = Literal["auto", "CT", "MR"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +21,13 @@ class Case:
         name: the scan's path without the ending; its name in tables.
         source: the scan.
         labels: file of the label map; it may be missing.
+        group: patient or other group, where the data set names it.
     """
 
     name: str
     source: ScanSource
     labels: Path
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def read_dataset(data: str | None, images: str | None, labels: str | None) -> La
     complete: dict[str, Case] = {}
     failures = list(listed.failures)
     for case in listed.cases:
-        if not case.labels.is_file():
+        if not os.path.isfile(case.labels):
             do = "add it, or remove the scan from the data set"
             failures.append(Failure(case.name, "read", f"no label map {case.labels.name}", do))
         elif case.name in complete:
@@ -89,118 +90,102 @@ def case_name(name: str) -> str:
         >>> case_name("imagesTr/la_003.nii.gz"), case_name("imagesTr/la_003_0000.nii.gz")
         ('imagesTr/la_003', 'imagesTr/la_003')
     """
-    suffix = max((end for end in SUFFIXES if name.lower().endswith(end)), key=len, default="")
-    return name.removesuffix(name[len(name) - len(suffix) :] if suffix else "").removesuffix("_0000")
+    return name[: len(name) - len(ending_of(name))].removesuffix("_0000")
+
+
+def ending_of(name: str) -> str:
+    """Returns the ending of a scan's format, as the name has it; an empty text where it has none.
+
+    Example:
+        >>> ending_of("A.NII.GZ"), ending_of("notes.txt")
+        ('.NII.GZ', '')
+    """
+    length = max((len(end) for end in SUFFIXES if name.lower().endswith(end)), default=0)
+    return name[len(name) - length :]
 
 
 def _from_json(path: Path) -> LabelledData:
     path = path / "dataset.json" if path.is_dir() else path
-    content = _read_json(path)
-    channels = content.get("channel_names", content.get("modality", {}))
-    if not isinstance(channels, dict) or "labels" not in content:
-        raise _malformed(path, _OBJECT, "another")
-    if len(channels) > 1:
-        raise _malformed(path, "scans of one channel", f"{len(channels)}: {', '.join(map(str, channels.values()))}")
-    pairs = _listed(path, content["training"]) if "training" in content else _nnunet_pairs(path, content)
-    cases, missing = [], []
-    for image, labels in pairs:
-        file, name = path.parent / image, Path(image).as_posix()
-        case = Case(case_name(name), _file_source(file, name), path.parent / labels)
-        if file.is_file():
-            cases.append(case)
-        else:
-            missing.append(Failure(case.name, "read", "no such scan", "add it, or remove it from dataset.json"))
-    modality = _modality(next(iter(channels.values()), ""))
-    return LabelledData(_sorted(cases), _classes(path, content["labels"]), modality, tuple(missing))
+    description = read_dataset_json(path)
+    names = _case_names(path.parent, description.entries)
+    files = [on_disk(path.parent, entry.images[0]) for entry in description.entries]
+    cases, failures = [], []
+    for entry, name, file in zip(description.entries, names, files, strict=True):
+        problem = _problem(entry, file, files)
+        if problem or file is None:
+            failures.append(Failure(name, "read", *problem))
+            continue
+        labels = on_disk(path.parent, entry.labels) or path.parent / entry.labels
+        source = ScanSource(f"{name}{ending_of(file.name)}", SUFFIXES[ending_of(file.name).lower()], (file,))
+        cases.append(Case(name, source, labels, entry.group))
+    return LabelledData(_sorted(cases), description.classes, description.modality, tuple(failures))
 
 
-_OBJECT = "a JSON object with `labels`, and `training` or files in imagesTr and labelsTr"
+def _problem(entry: Entry, file: Path | None, listed: Sequence[Path | None]) -> tuple[str, ...]:
+    """Returns why the scan of an entry cannot be used and what to do; nothing where it can."""
+    if file is None:
+        return "no such scan", "add it, or remove it from dataset.json"
+    if len(entry.images) > 1:
+        return f"{len(entry.images)} images", "list one of them: only scans of one channel are used"
+    second = other_channel(file)
+    if second is not None and second not in listed:  # where it is listed, the numbers are those of cases
+        return f"{second.name} beside {file.name}, a second channel", "keep one: only scans of one channel are used"
+    if not ending_of(file.name):
+        return f"{file.name} does not end in {', '.join(SUFFIXES)}", "convert it"
+    return ()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        got = f"none that can be read ({type(error).__name__})"
-        raise InputError(str(path), wanted="a dataset.json", got=got, do="check the path") from error
-    if not isinstance(content, dict):
-        raise _malformed(path, _OBJECT, "another")
-    return content
+def _case_names(folder: Path, entries: Sequence[Entry]) -> list[str]:
+    """Returns the name of each case: its own, or its scan's path inside the data set.
 
-
-def _listed(path: Path, rows: Any) -> list[tuple[str, str]]:
-    """Returns the pairs that the Decathlon's dataset.json lists."""
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"image", "label"} <= set(row) for row in rows):
-        raise _malformed(path, "`training` as a list of objects with `image` and `label`", "another")
-    return [(_plain(row["image"]), _plain(row["label"])) for row in rows]
-
-
-def _nnunet_pairs(path: Path, content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Returns the pairs with nnU-Net's names: imagesTr/CASE_0000.END and labelsTr/CASE.END."""
-    end = str(content.get("file_ending", ".nii.gz"))
-    images = sorted(path.parent.joinpath("imagesTr").glob(f"*_0000{end}"))
-    return [(f"imagesTr/{image.name}", f"labelsTr/{image.name.removesuffix(f'_0000{end}')}{end}") for image in images]
+    A name identifies a case in tables. For scans outside the data set it begins below the folder that they have in common,
+    so that no path of this computer is in it.
+    """
+    root = os.path.abspath(folder)
+    places = [os.path.normpath(os.path.join(root, entry.images[0].replace("\\", "/"))) for entry in entries]
+    outside = {place for place in places if not Path(place).is_relative_to(root)}
+    shared = os.path.commonpath([os.path.dirname(place) for place in outside]) if outside else root
+    names: dict[tuple[str | None, str], str] = {}
+    taken = set[str]()
+    for key in sorted(
+        {(entry.name, place) for entry, place in zip(entries, places, strict=True)},
+        key=lambda key: (key[0] is None, key[1] in outside, key[1]),
+    ):
+        name, place = key
+        inner = os.path.relpath(place, shared if place in outside else root).replace(os.sep, "/")
+        wanted = case_name(inner) if name is None else name
+        numbered = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+        names[key] = next(free for free in numbered if free not in taken)
+        taken.add(names[key])
+    return [names[entry.name, place] for entry, place in zip(entries, places, strict=True)]
 
 
 def _from_folders(images: Path, labels: Path) -> LabelledData:
     if not labels.is_dir():
         raise InputError("labels", wanted="a folder of label maps", got=str(labels), do="check the path")
     scans = discover(images)
-    by_name: dict[str, Path] = {}
+    by_name: dict[str, list[Path]] = {}
     for path in sorted(labels.rglob("*")):
-        if path.is_file() and path.name.lower().endswith(tuple(SUFFIXES)):
-            by_name.setdefault(case_name(path.relative_to(labels).as_posix()), path)
-    missing = labels / "missing"
-    cases = [Case(case_name(item.name), item, by_name.get(case_name(item.name), missing)) for item in scans.sources]
-    named = [
-        Case(case.name, case.source, labels / f"{case.name}.*") if case.labels == missing else case for case in cases
-    ]
+        if ending_of(path.name) and os.path.isfile(path):
+            by_name.setdefault(case_name(path.relative_to(labels).as_posix()), []).append(path)
     inside = labels.resolve()  # the folder of label maps may be inside that of the scans
-    failures = tuple(
+    failures = [
         Failure(item.name, "discover", item.reason, "check the file")
         for item in scans.left_out
         if not (images / item.name).resolve().is_relative_to(inside)
-    )
-    return LabelledData(_sorted(named), None, "auto", failures)
-
-
-def _classes(path: Path, labels: Any) -> dict[int, str]:
-    """Returns name by value, from ``{"0": "background"}`` as from ``{"background": 0}``."""
-    try:
-        names = {int(key): str(value) for key, value in labels.items()}
-    except (ValueError, TypeError, AttributeError):
-        try:
-            names = {int(value): str(key) for key, value in labels.items()}
-        except (ValueError, TypeError, AttributeError):
-            raise _malformed(path, "`labels` with one whole number per class", str(labels)) from None
-    if "ignore" in names.values():
-        raise _malformed(path, "labels without a class to ignore", "`ignore`")
-    if min(names, default=-1) != 0 or len(names) < 2:
-        raise _malformed(path, "`labels` with background as 0 and at least one class above it", str(labels))
-    return dict(sorted(names.items()))
-
-
-def _modality(declared: object) -> Modality:
-    word = str(declared).upper()
-    if word.startswith("CT"):
-        return "CT"
-    return "MR" if "MR" in word or word in ("T1", "T2", "FLAIR") else "auto"
-
-
-def _file_source(file: Path, name: str) -> ScanSource:
-    kind = next((kind for end, kind in SUFFIXES.items() if file.name.lower().endswith(end)), None)
-    if kind is None:
-        raise InputError(name, wanted=f"a scan that ends in {', '.join(SUFFIXES)}", got=file.name, do="convert it")
-    return ScanSource(name, kind, (file,))
+    ]
+    cases = []
+    for source in scans.sources:
+        name = case_name(source.name)
+        maps = by_name.get(name, [labels / f"{name}.*"])
+        maps = [path for path in maps if path == labels / source.name] or maps
+        if len(maps) > 1:
+            reason = f"two label maps, {maps[0].name} and {maps[1].name}"
+            failures.append(Failure(name, "read", reason, "keep one of them"))
+        else:
+            cases.append(Case(name, source, maps[0]))
+    return LabelledData(_sorted(cases), None, "auto", tuple(failures))
 
 
 def _sorted(cases: Sequence[Case]) -> tuple[Case, ...]:
     return tuple(sorted(cases, key=lambda case: case.name))
-
-
-def _plain(path: Any) -> str:
-    return str(path[0] if isinstance(path, list) else path).removeprefix("./")
-
-
-def _malformed(path: Path, wanted: str, got: str) -> InputError:
-    return InputError(str(path), wanted=wanted, got=got, do="use a form that docs/finetune.md describes")

@@ -1,6 +1,7 @@
 """Grids of voxels: of a file, of a scan, of a prepared scan, and whether two of them are the same."""
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import SimpleITK as sitk
@@ -86,18 +87,71 @@ def source_geometry(source: ScanSource) -> Geometry:
     return _geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
 
 
+@dataclass(frozen=True)
+class AxisOrder:
+    """How the voxels of one file are put into the order of another one that holds the same places.
+
+    Attributes:
+        order: for each axis of the result, the axis of the file that it is.
+        reversed: for each axis of the result, whether it runs the other way.
+    """
+
+    order: Triple
+    reversed: tuple[bool, bool, bool]
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Returns values in file order, ``(file2, file1, file0)``, in the other order. No value is changed."""
+        turned = values.transpose(*(2 - self.order[2 - axis] for axis in range(3)))
+        return turned[tuple(slice(None, None, -1 if self.reversed[2 - axis] else 1) for axis in range(3))]
+
+    def apply_to(self, grid: Geometry) -> Geometry:
+        """Returns a grid with its axes in the other order; its voxels stay where they are."""
+        directions = np.array(grid.direction_lps).reshape(3, 3)[:, list(self.order)]
+        spacing_mm = [grid.spacing_mm[axis] for axis in self.order]
+        size = [grid.size[axis] for axis in self.order]
+        origin = np.array(grid.origin_lps_mm)
+        for axis in range(3):
+            if self.reversed[axis]:
+                origin = origin + directions[:, axis] * spacing_mm[axis] * (size[axis] - 1)
+                directions[:, axis] *= -1
+        left, back, head = origin.tolist()
+        return Geometry(
+            (size[0], size[1], size[2]),
+            (spacing_mm[0], spacing_mm[1], spacing_mm[2]),
+            (left, back, head),
+            tuple(directions.reshape(-1).tolist()),
+        )
+
+
+def axis_order(file: Geometry, wanted: Geometry) -> AxisOrder:
+    """Returns the order of a file's axes in which they run as nearly as possible like those of another grid.
+
+    Example:
+        >>> grid = grid_geometry((4, 5, 6), (1.0, 1.0, 2.0), (10.0, 20.0, 30.0))
+        >>> axis_order(grid, grid)
+        AxisOrder(order=(0, 1, 2), reversed=(False, False, False))
+    """
+    turn = np.array(wanted.direction_lps).reshape(3, 3).T @ np.array(file.direction_lps).reshape(3, 3)  # wanted file
+    best = max(permutations(range(3)), key=lambda order: sum(abs(turn[axis, order[axis]]) for axis in range(3)))
+    first, second, third = (bool(turn[axis, best[axis]] < 0) for axis in range(3))
+    return AxisOrder((best[0], best[1], best[2]), (first, second, third))
+
+
 def differs(labels: Geometry, image: Geometry) -> str | None:
-    """Returns how the grid of a label map differs from that of its image, in words; None if it does not.
+    """Returns how the places of a label map differ from those of its image, in words; None if they do not.
+
+    In which order the axes lie in the files does not matter.
 
     Example:
         >>> image = grid_geometry((4, 5, 6), (1.0, 1.0, 2.0), (10.0, 20.0, 30.0))
         >>> differs(grid_geometry((4, 5, 6), (1.0, 1.0, 2.0), (10.0, 25.0, 30.0)), image)
         'up to 5 mm away'
     """
-    if labels.size != image.size:
+    turned = axis_order(labels, image).apply_to(labels)
+    if turned.size != image.size:
         return f"{_by(labels.size)} voxels where the image has {_by(image.size)}"
-    apart = float(np.linalg.norm(labels.corners_mm() - image.corners_mm(), axis=1).max())
-    if apart > SAME_PLACE * min(image.spacing_mm):
+    apart = float(np.linalg.norm(turned.corners_mm() - image.corners_mm(), axis=1).max())
+    if not apart <= SAME_PLACE * min(image.spacing_mm):
         return f"up to {apart:.3g} mm away"
     return None
 

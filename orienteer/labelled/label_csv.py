@@ -1,15 +1,16 @@
 """Labels of scans from a CSV file, and the scans that its rows name."""
 
-import csv
 import difflib
-import io
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.scans.discover import SUFFIXES
+from orienteer.labelled.csv_table import TableRow, read_table
+from orienteer.labelled.dataset_json import GROUPS
+from orienteer.labelled.datasets import ending_of
 from orienteer.scans.source import ScanSource
 
 SPLITS = ("train", "test")
@@ -23,10 +24,12 @@ class LabelTable:
     Attributes:
         labels: class by scan, in the order of the file.
         splits: ``train`` or ``test`` by scan; None without such a column.
+        groups: patient or other group by scan, where the table names one.
     """
 
     labels: dict[str, str]
     splits: dict[str, str] | None
+    groups: dict[str, str] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
@@ -35,7 +38,7 @@ class LabelTable:
 
 
 def read_label_csv(path: str | Path) -> LabelTable:
-    """Returns the labels of a CSV with the columns ``scan``, ``label`` and, optionally, ``split`` (train or test).
+    """Returns the labels of a CSV with the columns ``scan``, ``label`` and, optionally, ``split`` and ``patient``.
 
     Raises:
         InputError: a missing column, an empty value, a scan in two rows, a split other than train or test, fewer than two
@@ -49,18 +52,25 @@ def read_label_csv(path: str | Path) -> LabelTable:
         ...     read_label_csv(path).labels
         {'a.nii.gz': 'ill', 'b.nii.gz': 'well'}
     """
-    rows = _rows(Path(path))
-    scans = [row["scan"] for row in rows]
+    rows = read_table(Path(path), ("scan", "label"), ("split", *GROUPS))
+    if not rows:
+        raise InputError(str(path), wanted="a row for each scan", got="no rows", do="add rows below the first line")
+    for row in rows:
+        _check_row(path, row)
+    scans = [row.values["scan"] for row in rows]
     repeated = [scan for scan, count in Counter(scans).items() if count > 1]
     if repeated:
-        lines = [str(number + 2) for number, scan in enumerate(scans) if scan == repeated[0]]
+        lines = [str(row.line) for row in rows if row.values["scan"] == repeated[0]]
         more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
         got = f"{repeated[0]!r} in lines {', '.join(lines)}{more}"
         raise InputError(str(path), wanted="each scan in one row", got=got, do="remove the rows that repeat a scan")
+    groups = {row.values["scan"]: row.values[name] for row in rows for name in GROUPS if row.values.get(name)}
     labels = LabelTable(
-        {row["scan"]: row["label"] for row in rows},
-        {row["scan"]: row["split"] for row in rows} if "split" in rows[0] else None,
+        {row.values["scan"]: row.values["label"] for row in rows},
+        {row.values["scan"]: row.values["split"].lower() for row in rows} if "split" in rows[0].values else None,
+        groups,
     )
+    _check_spelling(path, labels.classes)
     if len(labels.classes) < 2:
         wanted, got = "at least two classes in column label", f"one, {labels.classes[0]!r}"
         raise InputError(str(path), wanted=wanted, got=got, do="add scans of another class")
@@ -104,11 +114,11 @@ def match_scans(what: str, wanted: Iterable[str], sources: Sequence[ScanSource],
     """
     known: dict[str, list[ScanSource]] = {}
     for source in sources:
-        for name in {source.name, _without_ending(source.name)}:
+        for name in {_place(source.name), _place(_without_ending(source.name))}:
             known.setdefault(name, []).append(source)
     scans, unknown = {}, []
     for name in wanted:
-        matches = known.get(name, [])
+        matches = known.get(_place(name), [])
         if len(matches) > 1:
             got = f"{name!r}, which is {' and '.join(item.name for item in matches[:3])}"
             raise InputError(what, wanted="names of one scan each", got=got, do="write the name with its ending")
@@ -127,46 +137,39 @@ def match_scans(what: str, wanted: Iterable[str], sources: Sequence[ScanSource],
     return scans
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        got = f"none that can be read ({type(error).__name__})"
-        raise InputError(str(path), wanted="a CSV file", got=got, do="check the path") from error
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    columns = [name.strip() for name in reader.fieldnames or []]
-    missing = [name for name in ("scan", "label") if name not in columns]
-    if missing:
-        got = f"no column {' and no column '.join(missing)} among {', '.join(columns) or 'nothing'}"
-        raise InputError(
-            str(path),
-            wanted="a CSV with the columns scan, label and, optionally, split",
-            got=got,
-            do="name the columns in the first line",
-        )
-    reader.fieldnames = columns
-    rows = []
-    for number, row in enumerate(reader, start=2):
-        rows.append(_checked(path, number, {name: (row[name] or "").strip() for name in columns if name in _COLUMNS}))
-    if not rows:
-        raise InputError(str(path), wanted="a row for each scan", got="no rows", do="add rows below the first line")
-    return rows
-
-
-_COLUMNS = ("scan", "label", "split")
-
-
-def _checked(path: Path, line: int, row: dict[str, str]) -> dict[str, str]:
-    empty = [name for name in ("scan", "label") if not row[name]]
+def _check_row(path: str | Path, row: TableRow) -> None:
+    empty = [name for name in ("scan", "label") if not row.values[name]]
     if empty:
         do = "fill it in, or remove the row"
-        raise InputError(f"{path}, line {line}", wanted=f"a value for {empty[0]}", got="none", do=do)
-    if "split" in row and row["split"] not in SPLITS:
+        raise InputError(f"{path}, line {row.line}", wanted=f"a value for {empty[0]}", got="none", do=do)
+    split = row.values.get("split")
+    if split is not None and split.lower() not in SPLITS:
         wanted = f"split {' or '.join(SPLITS)}"
-        raise InputError(f"{path}, line {line}", wanted=wanted, got=repr(row["split"]), do="use one of these")
-    return row
+        raise InputError(f"{path}, line {row.line}", wanted=wanted, got=repr(split), do="use one of these")
+
+
+def _check_spelling(path: str | Path, classes: Iterable[str]) -> None:
+    """Stops where two classes are the same word or number in two spellings, which a spreadsheet makes of one."""
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(_meaning(name), name)
+        if other != name:
+            got = f"{other!r} and {name!r}"
+            do = "write them alike, or give the classes names that differ"
+            raise InputError(str(path), wanted="one spelling of each class in column label", got=got, do=do)
+
+
+def _meaning(label: str) -> str:
+    try:
+        return str(float(label.replace(",", ".")))
+    except ValueError:
+        return " ".join(label.casefold().split())
+
+
+def _place(name: str) -> str:
+    """Returns the path of a scan in one form, whichever system wrote it."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))
 
 
 def _without_ending(name: str) -> str:
-    ending = max((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), key=len, default="")
-    return name[: len(name) - len(ending)] if ending else name
+    return name[: len(name) - len(ending_of(name))]

@@ -1,22 +1,29 @@
 """Label maps in files: class numbers in file order, on the voxels of their scan."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import UInt8
 
 from orienteer.errors import InputError, ScanError
-from orienteer.labelled.datasets import Case
-from orienteer.labelled.grids import Geometry, differs, file_geometry, source_geometry
+from orienteer.labelled.dataset_json import MOST_CLASSES, check_class_values
+from orienteer.labelled.datasets import Case, ending_of
+from orienteer.labelled.grids import Geometry, axis_order, differs, file_geometry, source_geometry
 from orienteer.progress import Progress
+from orienteer.scans.discover import SUFFIXES
+from orienteer.scans.raw_header import check_raw_header, check_whole
+from orienteer.scans.refuse import quiet_itk
 
-MOST_CLASSES = 256
-"""Values of a label map; more are an image."""
+ROUNDING = 1e-4
+"""A share: how far a label value may be from a whole number. Slopes are 32-bit numbers, which are 6e-8 off."""
 
 
 def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray, "file2 file1 file0"], Geometry]:
-    """Returns class numbers 0, 1, ... in file order, and the grid of the file.
+    """Returns class numbers 0, 1, ... in the order of the scan's file, and the grid of that file.
+
+    A label map whose axes lie in another order or run the other way at the same places is turned, voxel by voxel.
 
     Args:
         values: the label values of the classes, in any order; the lowest becomes class 0.
@@ -25,8 +32,8 @@ def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray,
         ScanError: a label map that cannot be read, is on another grid than its scan, or holds a value that is no class.
     """
     image = _label_image(case)
-    grid = file_geometry(image)
-    difference = differs(grid, source_geometry(case.source))
+    grid, scan_grid = file_geometry(image), source_geometry(case.source)
+    difference = differs(grid, scan_grid)
     if difference:
         raise ScanError(
             case.name,
@@ -35,7 +42,7 @@ def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray,
             got=f"{case.labels.name}: {difference}",
             do="check that the two belong together, or resample the labels onto the scan",
         )
-    array = sitk.GetArrayViewFromImage(image)
+    array = whole_values(sitk.GetArrayViewFromImage(image))
     known = np.array(sorted(values))
     unknown = [value for value in np.unique(array).tolist() if value not in known]
     if unknown:
@@ -43,10 +50,30 @@ def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray,
             case.name,
             step="read",
             wanted=f"label values among {', '.join(str(value) for value in known)}",
-            got=f"{', '.join(f'{value:g}' for value in unknown[:5])} in {case.labels.name}",
-            do="name the class under `labels` in dataset.json, or correct the label map",
+            got=f"{', '.join(f'{value:.7g}' for value in unknown[:5])} in {case.labels.name}",
+            do=_what_to_do(unknown),
         )
-    return np.searchsorted(known, array).astype(np.uint8), grid
+    numbers = axis_order(grid, scan_grid).apply(np.searchsorted(known, array).astype(np.uint8))
+    return np.ascontiguousarray(numbers), scan_grid
+
+
+def whole_values(values: np.ndarray) -> np.ndarray:
+    """Returns label values as whole numbers where they are whole but for rounding, as after a NIfTI's ``scl_slope``.
+
+    Example:
+        >>> whole_values(np.array([0.0, 1.0000001, 0.5])).tolist()
+        [0.0, 1.0, 0.5]
+    """
+    if values.dtype.kind != "f":
+        return values
+    nearest = np.rint(values)
+    return np.where(np.abs(values - nearest) <= ROUNDING * np.maximum(1, np.abs(nearest)), nearest, values)
+
+
+def _what_to_do(unknown: list[int | float]) -> str:
+    if all(float(value).is_integer() for value in unknown):
+        return "name the class under `labels` in dataset.json, or correct the label map"
+    return "save whole numbers: these may be probabilities, or labels that were resampled by interpolation"
 
 
 def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
@@ -55,47 +82,61 @@ def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
     Raises:
         InputError: a file that is not a label map, or label maps that hold nothing but 0.
     """
-    cases, values = list(cases), {0}
+    cases, values, first = list(cases), {0}, None
     with Progress("collecting classes", len(cases), unit="cases", shown=shown) as progress:
         for case in cases:
             try:
                 image = _label_image(case)  # kept: the view below does not keep it alive
-            except ScanError:
-                continue  # it fails again, and is reported, when it is prepared
-            values |= _whole_values(case, np.unique(sitk.GetArrayViewFromImage(image)))
+                values |= _class_values(case, np.unique(whole_values(sitk.GetArrayViewFromImage(image))))
+            except ScanError as error:  # it fails again, and is reported, when it is prepared
+                first = first or error
             progress.advance()
     if len(values) < 2:
         wanted = "at least one class above background"
-        raise InputError("labels", wanted=wanted, got="only 0", do="check the label maps")
+        raise first or InputError("labels", wanted=wanted, got="only 0", do="check the label maps")
+    check_class_values("labels", sorted(values))
     return {value: "background" if value == 0 else f"class {value}" for value in sorted(values)}
 
 
-def _whole_values(case: Case, values: np.ndarray) -> set[int]:
-    if values.size > MOST_CLASSES or (values < 0).any() or (values != np.rint(values)).any():
-        raise InputError(
-            str(case.labels),
+def _class_values(case: Case, values: np.ndarray) -> set[int]:
+    if values.size > MOST_CLASSES or not np.array_equal(values, np.rint(values)) or (values < 0).any():
+        raise ScanError(
+            case.name,
+            step="read",
             wanted="whole numbers from 0, one per class",
-            got=f"{values.size} values from {values.min():g} to {values.max():g}",
+            got=f"{values.size} values from {values.min():g} to {values.max():g} in {case.labels.name}",
             do="check that it is a label map",
         )
     return {int(value) for value in values}
 
 
 def _label_image(case: Case) -> sitk.Image:
-    warnings_shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
+    file_format = SUFFIXES.get(ending_of(case.labels.name).lower())
+    if file_format is not None:  # SimpleITK fills what is missing from a file that is cut short with background
+        with _named_file(case):
+            check_raw_header(case.name, case.labels, file_format)
+            check_whole(case.name, case.labels, file_format)
+    with _named_file(case), quiet_itk():
         image = sitk.ReadImage(str(case.labels))
-    except RuntimeError:
-        got = f"{case.labels.name}, which cannot be read"
-        do = "copy or download it again"
-        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_shown)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        got = f"{image.GetDimension()} axes, {image.GetNumberOfComponentsPerPixel()} values per voxel"
+    complex_values = "complex" in image.GetPixelIDTypeAsString()
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1 or complex_values:
+        per_voxel = "a complex number" if complex_values else f"{image.GetNumberOfComponentsPerPixel()} values"
+        got = f"{image.GetDimension()} axes, {per_voxel} per voxel"
         do = "save one whole number per voxel"
         raise ScanError(case.name, step="read", wanted="a 3D label map", got=got, do=do)
     return image
+
+
+@contextmanager
+def _named_file(case: Case) -> Iterator[None]:
+    """Turns the errors of reading a label map into one that names its file."""
+    try:
+        yield
+    except ScanError as error:
+        got = f"{error.got} (label map {case.labels.name})"
+        raise ScanError(case.name, step="read", wanted=error.wanted, got=got, do=error.do) from None
+    except (RuntimeError, OSError):
+        got, do = f"{case.labels.name}, which cannot be read", "copy or download it again"
+        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None

@@ -20,6 +20,7 @@ FileOrder = UInt8[np.ndarray, "file2 file1 file0"] | UInt16[np.ndarray, "file2 f
 """Labels in the order of a file, its first axis last, as SimpleITK orders arrays."""
 
 HEADER_BYTES, DATA_BEGINS = 348, 352
+GZIP = b"\x1f\x8b"
 PLACING_BYTES = ((0, 4), (38, 40), (76, 92), (123, 124), (252, 328))
 """Bytes of a NIfTI-1 header that place the voxels: pixdim 0 to 3, units, qform and sform; the first range identifies the
 format. Nothing else is copied, since the rest may name a person."""
@@ -75,9 +76,10 @@ def _source_header(source: ScanSource | None) -> bytes | None:
     """Returns the first bytes of a NIfTI-1 file; None for any other."""
     if source is None or source.format != NIFTI:
         return None
-    path = source.files[0]
-    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
+    with source.files[0].open("rb") as raw:  # the ending may lie: many tools write plain files under .nii.gz
+        packed = raw.peek(2)[:2] == GZIP
+        with gzip.open(raw) if packed else raw as file:
+            header = file.read(HEADER_BYTES)
     complete = len(header) == HEADER_BYTES and header[:4] in (struct.pack("<i", 348), struct.pack(">i", 348))
     return header if complete and header[344:348] in (b"n+1\0", b"ni1\0") else None
 

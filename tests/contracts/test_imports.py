@@ -9,7 +9,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "orienteer"
 
 LAYERS = (
-    {"types", "errors", "progress"},
+    {"text"},
+    {"types", "errors", "progress", "forms"},
+    {"output_names"},
     {"files", "settings", "arguments", "devices", "interrupts", "executor"},
     {"geometry"},
     {"draw", "scans", "phantoms"},

@@ -115,9 +115,13 @@ def test_other_peoples_folders_and_other_models_predictions_are_left_alone(tmp_p
     (tmp_path / "other/predictions.json").write_text(json.dumps({"model": "another", "files": {}}))
     with pytest.raises(InputError, match="predictions of another model"):
         predict(segmentation_folder, tmp_path / "scans", tmp_path / "other")
-    for cut in ('{"model": ', "[]", '{"model": "x", "files": [1]}'):
+    for cut, words in (
+        ('{"model": ', "expecting value, line 1"),
+        ("[]", "wanted a table"),
+        ('{"model": "x", "files": [1]}', r"files in .*predictions\.json: wanted a table of texts"),
+    ):
         (tmp_path / "other/predictions.json").write_text(cut)
-        with pytest.raises(InputError, match="predictions of another model"):
+        with pytest.raises(InputError, match=f"{words}.*choose another --to"):
             predict(segmentation_folder, tmp_path / "scans", tmp_path / "other")
 
 
@@ -130,7 +134,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, segmentation_folder, 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match="room for a prediction, got No space left on device"):
         predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
     monkeypatch.undo()
     assert predict(segmentation_folder, tmp_path / "scans", tmp_path / "out").files == {"a.nii.gz": "a.nii.gz"}
 

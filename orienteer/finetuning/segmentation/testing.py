@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from orienteer.files import inside, safe_names
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel
 from orienteer.labelled.cases import LabelledCase
 from orienteer.labelled.label_maps import read_label_map
 from orienteer.labelled.nifti import write_labels
 from orienteer.labelled.resampling import labels_on_grid
+from orienteer.output_names import output_paths
 from orienteer.progress import Progress
 from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import CaseScores, score_case
@@ -30,13 +30,12 @@ def score_cases(
         InputError: a prediction that cannot be written, for example because the disk is full.
     """
     values, scores = list(model.classes), {}
-    names = safe_names([case.name for case in cases])
+    paths = prediction_paths(folder, [case.name for case in cases])
     with store, Progress("testing", len(cases), unit="cases") as progress:
         for case in cases:
             predicted = _predict(model, store, case)
             truth, geometry = read_label_map(case.case, values)
-            path = inside(folder / PREDICTIONS_FOLDER, f"{names[case.name]}.nii.gz")
-            write_labels(path, label_values(predicted, values), case.file_grid, case.case.source)
+            write_labels(paths[case.name], label_values(predicted, values), case.file_grid, case.case.source)
             step0, step1, step2 = geometry.spacing_mm
             scores[case.name] = score_case(predicted, truth, len(values), (step2, step1, step0))
             progress.advance(1, {"dice": scores[case.name].dice_mean})
@@ -45,6 +44,11 @@ def score_cases(
             for rank, name in chosen_cases(scores).items():
                 _draw(folder, model, store, by_name[name], rank, scores[name])
     return scores
+
+
+def prediction_paths(folder: Path, cases: Sequence[str]) -> dict[str, Path]:
+    """Returns where the prediction of each case lies in the folder of a fine-tuning."""
+    return output_paths(folder, cases, ".nii.gz", below=PREDICTIONS_FOLDER)
 
 
 def _predict(model: SegmentationModel, store: Store, case: LabelledCase) -> UInt8[np.ndarray, "file2 file1 file0"]:

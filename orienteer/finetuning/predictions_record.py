@@ -1,0 +1,92 @@
+"""predictions.json: which scans of which content were predicted into a folder, written before the first label map."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from orienteer.errors import InputError
+from orienteer.files import is_leftover, read_json, write_json
+from orienteer.runs.folder import LOCK_FILE
+from orienteer.scans.index import Failure
+
+RECORD_FILE = "predictions.json"
+
+
+class _Record(TypedDict):
+    model: str
+    files: dict[str, str]
+    contents: NotRequired[dict[str, str]]
+    failures: NotRequired[list[dict[str, Any]]]
+
+
+class PredictionsRecord:
+    """The predictions that a folder holds, as predictions.json says.
+
+    Attributes:
+        files: name of the label map in the folder, by name of the scan.
+        contents: hash of the files of the scan that it was made from, by name of the scan. Records of older versions
+            have none; their scans are predicted again.
+    """
+
+    def __init__(self, folder: Path, sha256: str) -> None:
+        self._folder, self._sha256 = folder, sha256
+        self.files: dict[str, str] = {}
+        self.contents: dict[str, str] = {}
+
+    @classmethod
+    def opened(cls, folder: Path, sha256: str) -> "PredictionsRecord":
+        """Returns the record of a folder; a new one is written at once, so that a killed command can be given again.
+
+        Args:
+            folder: exists, and is locked by this process.
+            sha256: of the model's weights.
+
+        Raises:
+            InputError: the folder holds something else, predictions of another model, or a damaged record.
+        """
+        record, file = cls(folder, sha256), folder / RECORD_FILE
+        if not file.is_file():
+            if any(not (path.name.startswith(LOCK_FILE) or is_leftover(path)) for path in folder.iterdir()):
+                got = f"{folder}, which holds other files"
+                raise InputError("to", wanted="a new or empty folder", got=got, do="choose another --to")
+            record.write(())
+            return record
+        do = "choose another --to; the label maps in this folder can stay"
+        content = read_json(file, _Record, wanted="the predictions of this model", do=do)
+        if content["model"] != sha256:
+            got = f"{folder}, with predictions of another model"
+            wanted = "a new folder, or one with predictions of this model"
+            raise InputError("to", wanted=wanted, got=got, do="choose another --to")
+        record.files, record.contents = content["files"], content.get("contents", {})
+        return record
+
+    def holds(self, scan: str, content: str, file: Path) -> bool:
+        """Returns whether the label map of a scan of this content is there."""
+        name = file.relative_to(self._folder).as_posix()
+        return self.files.get(scan) == name and self.contents.get(scan) == content and file.is_file()
+
+    def add(self, scan: str, content: str, file: Path) -> None:
+        """Adds a label map that has been written."""
+        self.files[scan], self.contents[scan] = file.relative_to(self._folder).as_posix(), content
+
+    def remove(self, scan: str, file: Path) -> None:
+        """Removes the label map of a scan that has changed since, so that it is not taken for that of the new one."""
+        if self.files.get(scan) == file.relative_to(self._folder).as_posix():
+            file.unlink(missing_ok=True)
+        self.files.pop(scan, None)
+        self.contents.pop(scan, None)
+
+    def write(self, failures: Sequence[Failure]) -> None:
+        """Writes predictions.json, whole or not at all.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        rows = [{"scan": item.name, "step": item.step, "reason": item.reason, "do": item.do} for item in failures]
+        record = {"model": self._sha256, "files": self.files, "contents": self.contents, "failures": rows}
+        try:
+            write_json(self._folder / RECORD_FILE, record, indent=1)
+        except OSError as error:
+            got = error.strerror or str(error)
+            do = "free some disk space, then run the same command again"
+            raise InputError(str(self._folder), wanted="room for a prediction", got=got, do=do) from error
