@@ -10,6 +10,8 @@ from orienteer.errors import InputError, ScanError
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, differs, file_geometry, source_geometry
 from orienteer.progress import Progress
+from orienteer.scans.file_content import image_reader
+from orienteer.scans.refuse import quiet_itk
 
 MOST_CLASSES = 256
 """Values of a label map; more are an image."""
@@ -82,16 +84,13 @@ def _whole_values(case: Case, values: np.ndarray) -> set[int]:
 
 
 def _label_image(case: Case) -> sitk.Image:
-    warnings_shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        image = sitk.ReadImage(str(case.labels))
-    except RuntimeError:
+        with quiet_itk(), image_reader(case.labels) as reader:
+            image: sitk.Image = reader.Execute()
+    except (RuntimeError, OSError):
         got = f"{case.labels.name}, which cannot be read"
         do = "copy or download it again"
         raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_shown)
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:

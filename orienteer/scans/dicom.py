@@ -9,7 +9,7 @@ import struct
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pydicom
@@ -120,11 +120,14 @@ class NotASlice(NamedTuple):
     """A file that is no DICOM slice, with the reason.
 
     Attributes:
-        dicom: whether it claims to be DICOM: by the mark at its start, or by its ending.
+        kind: whether it is something else than DICOM, a DICOM file that is no image, or one that cannot be read.
     """
 
     reason: str
-    dicom: bool
+    kind: Literal["other", "document", "broken"]
+
+
+NOT_DICOM = NotASlice("not a DICOM file", "other")
 
 
 def read_slice_header(path: Path) -> SliceHeader | NotASlice:
@@ -140,20 +143,22 @@ def read_slice_header(path: Path) -> SliceHeader | NotASlice:
         start = file.read(132)
     marked, named = start[128:] == b"DICM", path.suffix.lower() in (".dcm", ".ima")
     if not (marked or named or _begins_with_element(start)):
-        return NotASlice("not a DICOM file", False)
+        return NOT_DICOM
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns about every unusual tag; the tags used here are checked below
         try:
             data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=not marked)
-            known = sum(1 for tag in _TAGS if tag in data)
+            sop_class = str(data.file_meta.get("MediaStorageSOPClassUID", ""))
+            known = any(tag in data for tag in _TAGS)
         except OSError:
             raise
         except Exception as error:  # pydicom raises errors of many kinds for damaged files
             words = f"a DICOM file whose header cannot be read ({type(error).__name__})"
-            return NotASlice(words if marked else "not a DICOM file", marked or named)
+            return NotASlice(words, "broken") if marked else NOT_DICOM
+        if sop_class == DIRECTORY:
+            return NotASlice("a DICOM directory file, not an image", "document")
         if not known:
-            words = "a DICOM file without any of the fields of an image" if marked else "not a DICOM file"
-            return NotASlice(words, marked or named)
+            return NotASlice("a DICOM file without the fields of an image", "document") if marked else NOT_DICOM
         return _slice_header(path, data)
 
 

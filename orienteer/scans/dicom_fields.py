@@ -43,7 +43,7 @@ class Fields:
 
     def whole(self, tag: str, default: int) -> int:
         """Returns a field as one whole number."""
-        return int(self.number(tag, default))
+        return int(self.number(tag, float(default)))
 
     def numbers(self, tag: str, count: int) -> tuple[float, ...] | None:
         """Returns the numbers of a field; None if it is missing, empty, or at fault."""

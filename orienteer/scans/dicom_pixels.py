@@ -19,9 +19,10 @@ from orienteer.scans.dicom import SliceHeader
 
 INVERTED = "MONOCHROME1"
 
-AS_STORED = "MONOCHROME1 (low values shown white): the values are taken as stored, by slope and intercept, as pydicom does"
+AS_STORED = (
+    "MONOCHROME1 (low values shown white): the values are taken as stored, by slope and intercept, as pydicom does"
+)
 TURNED_ROUND = "MONOCHROME1 (low values shown white): the values are inverted, so that air is dark, as ITK does"
-NO_SERIES = "slices without a SeriesInstanceUID: those of this folder are taken as one series"
 
 
 def read_slices(
@@ -46,7 +47,7 @@ def read_slices(
         reader.SetOutputPixelType(sitk.sitkFloat32)
         reader.SetFileNames([str(path) for path in paths])
         values = sitk.GetArrayFromImage(reader.Execute())
-    notes = [] if slices[0].series else [NO_SERIES]
+    notes = []
     if modality == "CT":
         units = sorted({item.rescale_type for item in slices} - {"", "HU", "US"})
         notes += [f"RescaleType {' and '.join(units)}: the values are taken as HU all the same"] if units else []

@@ -102,7 +102,9 @@ def _check_places(name: str, slices: tuple[SliceHeader, ...]) -> None:
     sizes = sorted({item.size_px for item in slices})
     if len(sizes) > 1:
         refuse(name, "slices of one size", f"sizes {sizes}", "keep one size a series")
-    turned = [item for item in slices if np.abs(np.subtract((item.row, item.column), (first.row, first.column))).max() > 1e-3]
+    turned = [
+        item for item in slices if np.abs(np.subtract((item.row, item.column), (first.row, first.column))).max() > 1e-3
+    ]
     if turned:
         got = f"{len(turned)} of {len(slices)} turned differently, the first in {turned[0].path.name}"
         refuse(name, "slices of one direction", got, "keep one direction a series")
@@ -122,15 +124,15 @@ def _check_pixel_spacing(name: str, slices: tuple[SliceHeader, ...]) -> None:
     moved_vox = np.abs(spacings / usual - 1) * np.array(slices[0].size_px)  # at the border of a slice
     odd = [item for item, shift in zip(slices, moved_vox.max(axis=1), strict=True) if shift > SAME_PIXELS_VOX]
     if odd:
-        (column_mm, row_mm), (odd_column_mm, odd_row_mm) = usual, odd[0].pixel_mm
-        got = f"{odd_column_mm:g} x {odd_row_mm:g} mm in {_files(odd, slices)}, where the others have {column_mm:g} x {row_mm:g} mm"
+        words = [f"{column_mm:g} x {row_mm:g} mm" for column_mm, row_mm in (odd[0].pixel_mm, usual)]
+        got = f"{words[0]} in {_files(odd, slices)}, where the others have {words[1]}"
         refuse(name, "one pixel spacing", got, "keep one pixel spacing a series, or correct the header")
 
 
 def _check_one(name: str, slices: tuple[SliceHeader, ...], wanted: str, of: Callable[[SliceHeader], str]) -> None:
-    (usual, count), *others = Counter(of(item) for item in slices).most_common()
-    if others:
-        odd = [item for item in slices if of(item) != usual]
+    usual = Counter(of(item) for item in slices).most_common(1)[0][0]
+    odd = [item for item in slices if of(item) != usual]
+    if odd:
         got = f"{of(odd[0])} in {_files(odd, slices)}, where the others have {usual}"
         refuse(name, wanted, got, "keep slices of one kind in a series")
 

@@ -54,6 +54,16 @@ def format_of(path: Path) -> str | None:
     return METAIMAGE if start.lstrip().startswith((b"ObjectType", b"NDims")) and b"=" in start else None
 
 
+def is_pair_header(path: Path) -> bool:
+    """Returns whether a .hdr file is the header of a NIfTI or Analyze image, and not that of another program."""
+    try:
+        with opened(path) as file:
+            start = file.read(4)
+    except EOFError:
+        return False
+    return 348 in (int.from_bytes(start, "little"), int.from_bytes(start, "big"))
+
+
 @contextmanager
 def image_reader(path: Path, file_format: str | None = None) -> Iterator[sitk.ImageFileReader]:
     """Gives a SimpleITK reader of a file. A NIfTI file whose ending is wrong about gzip is read as what it is.

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int16
 
 from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap, body_map, body_mask, bounding_box
-from orienteer.scans.label_maps import MOST_LABELS, are_labels
+from orienteer.scans.label_maps import MOST_LABELS, are_labels, whole_numbers
 from orienteer.scans.normalise import check_contrast, check_range, intensity_range, to_stored
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan
@@ -134,10 +134,9 @@ def scan_step(
 def _refuse_labels(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     """Refuses label maps saved as floats. Files of integers are checked when a folder is searched for scans."""
     step = max(1, int((voxels.size / 100_000) ** (1 / 3)))
-    sample = np.unique(voxels[::step, ::step, ::step])
-    if sample.size > MOST_LABELS or not np.array_equal(sample, np.rint(sample)):
-        return
-    if np.array_equal(voxels, np.rint(voxels)) and are_labels(voxels.astype(np.int32)):
+    sample = whole_numbers(voxels[::step, ::step, ::step])
+    sample = None if sample is None else np.unique(sample)
+    if sample is not None and sample.size <= MOST_LABELS and are_labels(voxels):
         got = f"few whole values in even patches ({sample.size} different ones), as in a label map"
         refuse(name, "a scan", got, "leave it out with --exclude")
 

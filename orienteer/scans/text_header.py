@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 from orienteer.scans.file_content import opened
 
-MOST_BYTES = 1 << 20
-"""No header is longer."""
+USUAL_BYTES, MOST_BYTES = 1 << 14, 1 << 20
+"""Most headers end within the first; none that is read is longer than the second."""
 
 METAIMAGE_DATA = ("ElementDataFile",)
 """The field that ends a MetaImage header."""
 
 NRRD_DATA = ("data file", "datafile")
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", flags=re.IGNORECASE)
 
 
 class TextHeader(NamedTuple):
@@ -39,7 +41,9 @@ def read_text_header(path: Path) -> TextHeader:
         OSError: the file cannot be opened.
     """
     with opened(path) as file:
-        content = file.read(MOST_BYTES)
+        content = file.read(USUAL_BYTES)
+        if len(content) == USUAL_BYTES and b"\n\n" not in content and b"ElementDataFile" not in content:
+            content += file.read(MOST_BYTES - USUAL_BYTES)
     return _nrrd(content) if content[:4] == b"NRRD" else _metaimage(content)
 
 
@@ -50,8 +54,9 @@ def _metaimage(content: bytes) -> TextHeader:
         end = content.find(b"\n", place) + 1 or len(content)
         line = content[place:end].decode("latin-1")
         place = end
-        key, equals, value = line.partition("=")
-        if not equals:
+        key, *values = re.split(r"[=:]", line, maxsplit=1)
+        value = values[0] if values else ""
+        if not values:
             if line.strip():
                 break  # a line that is no field: the voxels, or another kind of file
             continue
@@ -85,10 +90,8 @@ def numbers(value: str) -> tuple[float, ...] | None:
         >>> numbers("1 2.5 nan"), numbers("1.0-2 1"), numbers("0,9 0,9")
         ((1.0, 2.5, nan), None, None)
     """
-    try:
-        return tuple(float(word) for word in value.split())
-    except ValueError:
-        return None
+    words = value.split()
+    return tuple(float(word) for word in words) if all(_NUMBER.fullmatch(word) for word in words) else None
 
 
 def vectors(value: str) -> list[tuple[float, ...] | None] | None:
