@@ -73,9 +73,9 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
         else:
             sources.append(series)
     if not sources:
-        raise _nothing(root, walked.count, left_out)
+        raise _nothing(root, walked.found, left_out)
     found = sorted(sources, key=lambda item: item.name)
-    return Discovery(tuple(found), _merged(left_out), dict(sorted(others.items())), walked.count)
+    return Discovery(tuple(found), _merged(left_out), dict(sorted(others.items())), walked.found)
 
 
 def _companions_of(files: Sequence[Path]) -> Mapping[Path, tuple[Path, ...]]:

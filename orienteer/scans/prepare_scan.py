@@ -28,6 +28,7 @@ class PreparedArrays:
         voxels: normalised values times 1000.
         origin_mm: position of the centre of voxel 0 in the body frame.
         value_range: the values of the scan that became -1 and 1.
+        warnings: what is odd about its file and how it was decided, if anything.
     """
 
     name: str
@@ -38,6 +39,7 @@ class PreparedArrays:
     modality: str
     format: str
     value_range: tuple[float, float]
+    warnings: tuple[str, ...] = ()
 
 
 def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparation) -> PreparedArrays:
@@ -74,7 +76,7 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
         _refuse_labels(name, scan.voxels)
     with scan_step(name, "resample"):
         grid = onto_grid(scan, spacing_mm)
-        modality, file_format = scan.modality, scan.format
+        modality, file_format, warnings = scan.modality, scan.format, scan.warnings
         del scan  # the largest array in memory, no longer needed
         _refuse_non_finite(name, grid.voxels)
     with scan_step(name, "crop"):
@@ -99,6 +101,7 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
         modality=modality,
         format=file_format,
         value_range=(low, high),
+        warnings=warnings,
     )
 
 

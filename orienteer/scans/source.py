@@ -75,8 +75,9 @@ class Discovery:
         files: how many files were found.
 
     Example:
-        >>> Discovery((), (LeftOut("a.nii", "an empty file"),), {".txt": 3}, files=4).reasons()
-        {'an empty file': 1, 'not a scan (.txt)': 3}
+        >>> discovery = Discovery((), (LeftOut("a.nii", "an empty file"),), {".txt": 3}, files=4)
+        >>> reasons(discovery.with_others())
+        {'not a scan (.txt)': 3, 'an empty file': 1}
     """
 
     sources: tuple[ScanSource, ...]
@@ -84,9 +85,10 @@ class Discovery:
     others: Mapping[str, int] = field(default_factory=dict)
     files: int = 0
 
-    def reasons(self) -> dict[str, int]:
-        """Returns how many files are not used, by reason; files that are no scans by the ending of their names."""
-        return reasons(self.left_out) | {f"not a scan ({ending})": count for ending, count in self.others.items()}
+    def with_others(self) -> tuple[LeftOut, ...]:
+        """Returns what was left out, and the files that are no scans as one item for each ending of their names."""
+        others = tuple(LeftOut(f"*{end}", f"not a scan ({end})", count) for end, count in self.others.items())
+        return self.left_out + others
 
 
 def reasons(left_out: tuple[LeftOut, ...]) -> dict[str, int]:

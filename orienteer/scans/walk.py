@@ -22,7 +22,7 @@ class Walked(NamedTuple):
     left_out: list[LeftOut]
 
     @property
-    def count(self) -> int:
+    def found(self) -> int:
         """How many files were found."""
         return len(self.files) + sum(item.files for item in self.left_out)
 
