@@ -158,7 +158,7 @@ def read_slice_header(path: Path) -> SliceHeader | NotASlice:
         if sop_class == DIRECTORY:
             return NotASlice("a DICOM directory file, not an image", "document")
         if not known:
-            return NotASlice("a DICOM file without the fields of an image", "document") if marked else NOT_DICOM
+            return NotASlice("a DICOM file that ends before the fields of an image", "broken") if marked else NOT_DICOM
         return _slice_header(path, data)
 
 

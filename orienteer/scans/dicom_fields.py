@@ -1,5 +1,7 @@
 """Single fields of a DICOM header, and what is wrong with those that cannot be read."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pydicom
 
@@ -15,7 +17,7 @@ class Fields:
         >>> data.PixelSpacing = [0.9, 0.8]
         >>> fields = Fields(data)
         >>> fields.numbers("PixelSpacing", 2), fields.numbers("PixelSpacing", 3), fields.fault
-        ((0.9, 0.8), None, "PixelSpacing '[0.9, 0.8]' has 2 numbers instead of 3")
+        ((0.9, 0.8), None, "PixelSpacing '0.9\\\\0.8' has 2 of 3 numbers")
     """
 
     def __init__(self, data: pydicom.Dataset) -> None:
@@ -56,7 +58,7 @@ class Fields:
             self._note(tag, "is not a number" if count == 1 else f"is not {count} numbers")
             return None
         if len(values) != count:
-            self._note(tag, f"has {len(values)} numbers instead of {count}")
+            self._note(tag, f"has {len(values)} of {count} numbers")
             return None
         if not np.isfinite(values).all():
             self._note(tag, "is not finite")
@@ -65,6 +67,10 @@ class Fields:
 
     def _note(self, tag: str, words: str) -> None:
         value = getattr(self._data.get_item(tag), "value", b"") if tag in self._data else b""
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if isinstance(value, bytes):
+            text = value.decode("latin-1")
+        else:
+            several = isinstance(value, Iterable) and not isinstance(value, str)
+            text = "\\".join(map(str, value)) if several else str(value)
         shown = "".join(letter if letter.isprintable() else "?" for letter in text.strip()[:40])
         self.fault = self.fault or f"{tag} '{shown}' {words}"

@@ -145,7 +145,8 @@ def _files(odd: Sequence[SliceHeader], slices: Sequence[SliceHeader]) -> str:
 def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
     """Returns the slice distance in mm; refuses stacks with missing or duplicated slices, naming where."""
     gaps = np.diff(heights)
-    typical = float(np.median(gaps[gaps > SAME_PLACE * gaps.max()])) if gaps.max() > 0 else 0.0
+    wider = gaps[gaps > SAME_PLACE * gaps.max()]
+    typical = float(np.percentile(wider, 50, method="lower")) if gaps.max() > 0 else 0.0  # lower: holes are wide
     double = np.flatnonzero(gaps <= SAME_PLACE * typical)
     if double.size:
         got = f"{double.size} of {heights.size} slices at a place that has one already, {_where(heights, double)}"

@@ -30,8 +30,6 @@ OTHER_IMAGES = {
     **dict.fromkeys((".ics", ".ids"), "an ICS image"),
     **dict.fromkeys((".nii.bz2", ".nii.xz", ".nii.zst", ".nii.lz4", ".nii.zip"), _COMPRESSED),
     **dict.fromkeys((".dcm.gz", ".dcm.bz2", ".dcm.xz", ".dcm.zip"), "a compressed DICOM file"),
-    ".img": "a file of voxels without its header (.hdr)",
-    ".img.gz": "a file of voxels without its header (.hdr)",
 }
 """Images that are not read, by the ending of a file name."""
 
@@ -62,6 +60,8 @@ def other_image(path: Path) -> str | None:
         'a FreeSurfer image (.mgz), which is not read; convert it to NIfTI'
     """
     name = path.name.lower()
+    if name.endswith((".img", ".img.gz")):
+        return "voxels without their header (.hdr)"
     kind = max((ending for ending in OTHER_IMAGES if name.endswith(ending)), key=len, default=None)
     return f"{OTHER_IMAGES[kind]} ({kind}), which is not read; convert it to NIfTI" if kind else None
 
