@@ -10,8 +10,10 @@ from orienteer.errors import InputError, ScanError
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, differs, file_geometry, source_geometry
 from orienteer.progress import Progress
-from orienteer.scans.file_content import image_reader
+from orienteer.scans.file_content import format_of, image_reader
+from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
+from orienteer.scans.whole_file import check_whole
 
 MOST_CLASSES = 256
 """Values of a label map; more are an image."""
@@ -84,13 +86,19 @@ def _whole_values(case: Case, values: np.ndarray) -> set[int]:
 
 
 def _label_image(case: Case) -> sitk.Image:
+    file_format = format_of(case.labels)
+    if file_format is None:
+        raise _unreadable(case)
     try:
-        with quiet_itk(), image_reader(case.labels) as reader:
+        check_raw_header(case.name, case.labels, file_format)
+        check_whole(case.name, case.labels, file_format)  # ITK reads a truncated NIfTI as zeros
+        with quiet_itk(), image_reader(case.labels, file_format) as reader:
             image: sitk.Image = reader.Execute()
+    except ScanError as error:
+        got = f"{error.got} in {case.labels.name}"
+        raise ScanError(case.name, step="read", wanted=error.wanted, got=got, do=error.do) from None
     except (RuntimeError, OSError):
-        got = f"{case.labels.name}, which cannot be read"
-        do = "copy or download it again"
-        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
+        raise _unreadable(case) from None
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
@@ -98,3 +106,8 @@ def _label_image(case: Case) -> sitk.Image:
         do = "save one whole number per voxel"
         raise ScanError(case.name, step="read", wanted="a 3D label map", got=got, do=do)
     return image
+
+
+def _unreadable(case: Case) -> ScanError:
+    got = f"{case.labels.name}, which cannot be read"
+    return ScanError(case.name, step="read", wanted="a label map", got=got, do="copy or download it again")
