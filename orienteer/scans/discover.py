@@ -131,6 +131,8 @@ def _classified(
             return LeftOut(name, "looks like a label map: few whole values in even patches", files)
     except OSError as error:
         return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}", files)
+    except Exception as error:  # a damaged file may bring out anything; it must not stop the others
+        return LeftOut(name, f"damaged in a way that is not known ({type(error).__name__})", files)
     return ScanSource(name, file_format, (path,), selection.frame, voxels)
 
 

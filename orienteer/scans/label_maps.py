@@ -19,6 +19,7 @@ from orienteer.scans.companions import companions
 from orienteer.scans.file_content import LARGEST_RATIO, format_of, image_reader
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
+from orienteer.scans.whole_file import check_whole
 
 FOLDER = re.compile(r"(labels|segmentation|masks).*|label|seg|segs|mask", flags=re.IGNORECASE)
 """Names of folders that hold label maps: labels, labelsTr, segmentations, masks, ..."""
@@ -64,19 +65,17 @@ def looks_like_labels(path: Path, file_format: str | None = None) -> bool:
     with quiet_itk(), suppress(RuntimeError, OSError, EOFError, zlib.error, ScanError):
         check_raw_header(path.name, path, file_format)  # ITK is not given what crashes it
         with image_reader(path, file_format) as reader:
-            return _reader_looks_like_labels(path, reader)
+            reader.ReadImageInformation()
+            kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
+            real = kind.endswith(("integer", "float")) and reader.GetNumberOfComponents() == 1
+            if not real or reader.GetDimension() != 3:
+                return False
+            if _surely_image(path, math.prod(reader.GetSize()), int(kind.split("-")[0]) // 8):
+                return False
+            check_whole(path.name, path, file_format)
+            image = reader.Execute()  # a reference must be held: the view below does not keep it alive
+            return are_labels(sitk.GetArrayViewFromImage(image))
     return False
-
-
-def _reader_looks_like_labels(path: Path, reader: sitk.ImageFileReader) -> bool:
-    reader.ReadImageInformation()
-    kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
-    if not kind.endswith(("integer", "float")) or reader.GetNumberOfComponents() != 1 or reader.GetDimension() != 3:
-        return False
-    if _surely_image(path, math.prod(reader.GetSize()), int(kind.split("-")[0]) // 8):
-        return False
-    image = reader.Execute()  # a reference must be held: the view below does not keep it alive
-    return are_labels(sitk.GetArrayViewFromImage(image))
 
 
 def are_labels(values: Shaped[np.ndarray, "size0 size1 size2"]) -> bool:

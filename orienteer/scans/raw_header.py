@@ -13,7 +13,7 @@ from orienteer.scans.companions import companions, inside_folder, named_files
 from orienteer.scans.nifti_header import check_nifti_header, check_spacing, read_nifti_header
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
-from orienteer.scans.text_header import METAIMAGE_DATA, TextHeader, numbers, read_text_header, vectors
+from orienteer.scans.text_header import METAIMAGE_BYTES, METAIMAGE_DATA, TextHeader, numbers, read_text_header, vectors
 
 MOST_AXES = {METAIMAGE: 10, NRRD: 16}
 """More crash the readers."""
@@ -63,8 +63,12 @@ def _check_metaimage(name: str, text: TextHeader) -> tuple[str, ...]:
     fields = text.fields
     if not {"NDims", "DimSize"} <= set(fields) or not set(METAIMAGE_DATA) & set(fields):
         refuse(name, "a whole MetaImage file", "a file that does not begin like one", "check what the file holds")
+    if fields.get("ElementType") not in METAIMAGE_BYTES:
+        got = f"ElementType {fields.get('ElementType', '')[:40]}"
+        refuse(name, "a type of one value, such as MET_SHORT", got, "save it with another type, such as MET_SHORT")
     axes = _axes(name, fields["NDims"], "NDims", METAIMAGE)
     _check_sizes(name, fields["DimSize"], "DimSize", axes)
+    _check_sizes(name, fields.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels", 1)
     spacing = next((key for key in ("ElementSpacing", "ElementSize") if key in fields), None)
     if spacing is None:
         _refuse_no_spacing(name, "neither ElementSpacing nor ElementSize")

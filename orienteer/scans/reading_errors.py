@@ -15,7 +15,7 @@ class Unusable(Exception):
 
 @contextmanager
 def failures_in_words(source: ScanSource) -> Iterator[None]:
-    """Turns errors of the file system and of SimpleITK into one short ScanError, and suppresses ITK's warnings."""
+    """Turns errors of any kind into one short ScanError, and suppresses ITK's warnings."""
     try:
         with quiet_itk():
             yield
@@ -30,6 +30,11 @@ def failures_in_words(source: ScanSource) -> Iterator[None]:
         refuse(source.name, "a file that can be opened", error.strerror or str(error), "check that it is still there")
     except RuntimeError as error:
         refuse(source.name, *_complaint(source.format, str(error)))
+    except Exception as error:  # a damaged file may bring out anything; it must not stop the others
+        got = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        refuse(
+            source.name, f"a whole {source.format} file", got, "copy or download it again; if it is whole, report this"
+        )
 
 
 def _complaint(file_format: str, message: str) -> tuple[str, str, str]:

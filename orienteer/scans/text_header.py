@@ -15,6 +15,12 @@ USUAL_BYTES, MOST_BYTES = 1 << 14, 1 << 20
 METAIMAGE_DATA = ("ElementDataFile",)
 """The field that ends a MetaImage header."""
 
+METAIMAGE_BYTES = {
+    **{"MET_CHAR": 1, "MET_UCHAR": 1, "MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4},
+    **{"MET_LONG": 4, "MET_ULONG": 4, "MET_LONG_LONG": 8, "MET_ULONG_LONG": 8, "MET_FLOAT": 4, "MET_DOUBLE": 8},
+}
+"""Bytes per value of MetaImage's types."""
+
 NRRD_DATA = ("data file", "datafile")
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", flags=re.IGNORECASE)

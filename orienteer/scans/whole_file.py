@@ -19,16 +19,12 @@ from orienteer.scans.file_content import LARGEST_RATIO, is_gzip, opened
 from orienteer.scans.nifti_header import NiftiHeader, read_nifti_header
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI
-from orienteer.scans.text_header import TextHeader, read_text_header
+from orienteer.scans.text_header import METAIMAGE_BYTES, TextHeader, read_text_header
 
 CHUNK_BYTES = 1 << 20
 
-_BYTES = {
-    **{"MET_CHAR": 1, "MET_UCHAR": 1, "MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4},
-    **{"MET_LONG": 4, "MET_ULONG": 4, "MET_LONG_LONG": 8, "MET_ULONG_LONG": 8, "MET_FLOAT": 4, "MET_DOUBLE": 8},
-    **{"char": 1, "short": 2, "int": 4, "float": 4, "double": 8, "longlong": 8},
-}
-"""Bytes per value by the names of MetaImage, and by the words of NRRD without signs."""
+NRRD_BYTES = {"char": 1, "short": 2, "int": 4, "float": 4, "double": 8, "longlong": 8}
+"""Bytes per value by the words of NRRD, without signs."""
 
 
 def check_whole(name: str, path: Path, file_format: str) -> tuple[str, ...]:
@@ -85,7 +81,7 @@ def _check_nifti(name: str, path: Path) -> tuple[str, ...]:
 def _check_metaimage(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:
     fields = text.fields
     files = companions(path)
-    value = _BYTES.get(fields.get("ElementType", ""))
+    value = METAIMAGE_BYTES.get(fields.get("ElementType", ""))
     if value is None or len(files) > 1 or fields.get("HeaderSize", "0") != "0":
         return ()
     sizes = [int(word) for word in fields["DimSize"].split()]
@@ -116,7 +112,7 @@ def _nrrd_bytes(words: str) -> int | None:
     if match:
         return int(match[1]) // 8
     plain = re.sub(r"\b(un)?signed\b|\bint$(?<!^int)", "", words).strip().lstrip("u")
-    return _BYTES.get(plain.replace(" ", ""))
+    return NRRD_BYTES.get(plain.replace(" ", ""))
 
 
 def _check_stream(name: str, path: Path, skip: int, sizes_bytes: list[int], compressed: bool) -> tuple[str, ...]:

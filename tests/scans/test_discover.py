@@ -231,6 +231,13 @@ def test_a_slice_that_may_not_be_opened(tmp_path, monkeypatch):
     assert reasons(discover(tmp_path)) == {"IM1": "cannot be opened: permission denied"}
 
 
+def test_a_file_that_brings_out_an_error_of_its_own_does_not_stop_the_search(tmp_path, monkeypatch):
+    write(tmp_path / "a.nii.gz", noise())
+    (tmp_path / "IM1").write_bytes(b"x")
+    monkeypatch.setattr(discover_module, "read_slice_header", lambda path: 1 / 0)
+    assert reasons(discover(tmp_path)) == {"IM1": "damaged in a way that is not known (ZeroDivisionError)"}
+
+
 def test_a_folder_that_may_not_be_opened(tmp_path, monkeypatch):
     write(tmp_path / "a.nii.gz", noise())
     (tmp_path / "closed").mkdir()
