@@ -7,11 +7,9 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float64
 
-from orienteer.errors import ScanError
-from orienteer.scans.dicom import read_slice_header
-from orienteer.scans.dicom_stack import stack
 from orienteer.scans.orient import LPS_TO_RAS
-from orienteer.scans.source import DICOM, ScanSource
+from orienteer.scans.read import file_grid
+from orienteer.scans.source import ScanSource
 from orienteer.types import Triple, TripleMm
 
 SAME_PLACE = 0.1
@@ -73,18 +71,9 @@ def source_geometry(source: ScanSource) -> Geometry:
     Raises:
         ScanError: a header that cannot be read.
     """
-    if source.format == DICOM:
-        slices = [read_slice_header(path) for path in source.files]
-        series = stack(source.name, tuple(item for item in slices if item is not None))
-        direction = tuple(np.asarray(series.direction_lps).reshape(-1).tolist())
-        return Geometry(series.shape_vox, series.spacing_mm, series.origin_lps_mm, direction)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(source.files[0]))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise _unreadable(source.name, error) from None
-    return _geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+    grid = file_grid(source)
+    direction = tuple(np.asarray(grid.direction_lps).reshape(-1).tolist())
+    return Geometry(grid.shape_vox, grid.spacing_mm, grid.origin_lps_mm, direction)
 
 
 @dataclass(frozen=True)
@@ -169,8 +158,3 @@ def _geometry(
 
 def _by(values: tuple[int, ...]) -> str:
     return " x ".join(str(value) for value in values)
-
-
-def _unreadable(name: str, error: RuntimeError) -> ScanError:
-    last = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
-    return ScanError(name, step="read", wanted="a whole file", got=last[-120:], do="copy or download it again")

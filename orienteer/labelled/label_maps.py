@@ -1,7 +1,6 @@
 """Label maps in files: class numbers in file order, on the voxels of their scan."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import numpy as np
 import SimpleITK as sitk
@@ -9,12 +8,13 @@ from jaxtyping import UInt8
 
 from orienteer.errors import InputError, ScanError
 from orienteer.labelled.dataset_json import MOST_CLASSES, check_class_values
-from orienteer.labelled.datasets import Case, ending_of
+from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, axis_order, differs, file_geometry, source_geometry
 from orienteer.progress import Progress
-from orienteer.scans.discover import SUFFIXES
-from orienteer.scans.raw_header import check_raw_header, check_whole
+from orienteer.scans.file_content import format_of, image_reader
+from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
+from orienteer.scans.whole_file import check_whole
 
 ROUNDING = 1e-4
 """A share: how far a label value may be from a whole number. Slopes are 32-bit numbers, which are 6e-8 off."""
@@ -111,13 +111,19 @@ def _class_values(case: Case, values: np.ndarray) -> set[int]:
 
 
 def _label_image(case: Case) -> sitk.Image:
-    file_format = SUFFIXES.get(ending_of(case.labels.name).lower())
-    if file_format is not None:  # SimpleITK fills what is missing from a file that is cut short with background
-        with _named_file(case):
-            check_raw_header(case.name, case.labels, file_format)
-            check_whole(case.name, case.labels, file_format)
-    with _named_file(case), quiet_itk():
-        image = sitk.ReadImage(str(case.labels))
+    file_format = format_of(case.labels)
+    if file_format is None:
+        raise _unreadable(case)
+    try:
+        check_raw_header(case.name, case.labels, file_format)
+        check_whole(case.name, case.labels, file_format)  # ITK reads a truncated NIfTI as zeros
+        with quiet_itk(), image_reader(case.labels, file_format) as reader:
+            image: sitk.Image = reader.Execute()
+    except ScanError as error:
+        got = f"{error.got} in {case.labels.name}"
+        raise ScanError(case.name, step="read", wanted=error.wanted, got=got, do=error.do) from None
+    except (RuntimeError, OSError):
+        raise _unreadable(case) from None
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
     complex_values = "complex" in image.GetPixelIDTypeAsString()
@@ -129,14 +135,6 @@ def _label_image(case: Case) -> sitk.Image:
     return image
 
 
-@contextmanager
-def _named_file(case: Case) -> Iterator[None]:
-    """Turns the errors of reading a label map into one that names its file."""
-    try:
-        yield
-    except ScanError as error:
-        got = f"{error.got} (label map {case.labels.name})"
-        raise ScanError(case.name, step="read", wanted=error.wanted, got=got, do=error.do) from None
-    except (RuntimeError, OSError):
-        got, do = f"{case.labels.name}, which cannot be read", "copy or download it again"
-        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
+def _unreadable(case: Case) -> ScanError:
+    got = f"{case.labels.name}, which cannot be read"
+    return ScanError(case.name, step="read", wanted="a label map", got=got, do="copy or download it again")

@@ -14,6 +14,7 @@ from jaxtyping import UInt8, UInt16
 from orienteer.errors import InputError
 from orienteer.files import write_bytes
 from orienteer.labelled.grids import Geometry
+from orienteer.scans.file_content import opened
 from orienteer.scans.source import NIFTI, ScanSource
 
 FileOrder = UInt8[np.ndarray, "file2 file1 file0"] | UInt16[np.ndarray, "file2 file1 file0"]
@@ -76,10 +77,9 @@ def _source_header(source: ScanSource | None) -> bytes | None:
     """Returns the first bytes of a NIfTI-1 file; None for any other."""
     if source is None or source.format != NIFTI:
         return None
-    with source.files[0].open("rb") as raw:  # the ending may lie: many tools write plain files under .nii.gz
-        packed = raw.peek(2)[:2] == GZIP
-        with gzip.open(raw) if packed else raw as file:
-            header = file.read(HEADER_BYTES)
+    path = source.files[0]
+    with opened(path) as file:
+        header = file.read(HEADER_BYTES)
     complete = len(header) == HEADER_BYTES and header[:4] in (struct.pack("<i", 348), struct.pack(">i", 348))
     return header if complete and header[344:348] in (b"n+1\0", b"ni1\0") else None
 

@@ -80,15 +80,18 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
 
 def _unused_lines(made: Plan) -> list[str]:
     lines = []
+    warnings = {header.name: "; ".join(header.warnings) for header in made.headers if header.warnings}
     for title, reasons in (
         ("left out", {item.name: item.reason for item in made.discovery.left_out}),
         ("unreadable", made.unreadable),
+        ("used with a warning", warnings),
         ("too small for a view", made.scans.too_small),
     ):
         lines.append(f"{title}: {len(reasons)}")
         lines += [f"  {name}: {reason}" for name, reason in list(reasons.items())[:MOST_LISTED]]
         lines += [f"  ... and {len(reasons) - MOST_LISTED} more"] if len(reasons) > MOST_LISTED else []
-    return lines
+    others = ", ".join(f"{count} {end}" for end, count in made.discovery.others.items())
+    return [*lines, f"not a scan: {others}"] if others else lines
 
 
 def _setting_lines(made: Plan) -> list[str]:

@@ -19,7 +19,7 @@ from orienteer.runs.split import write_split
 from orienteer.runs.weights import start_from
 from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.prepare_report import PrepareReport
-from orienteer.scans.source import Discovery, Selection
+from orienteer.scans.source import Discovery, Selection, reasons
 from orienteer.scans.store import Store
 
 
@@ -99,7 +99,7 @@ def _start(folder: Path, config: RunConfig, network: Network, resume: bool) -> S
 def _print_choices(made: Resolved) -> None:
     for name, choice in made.scans.choices.items():
         say(f"{name} = {choice.value}: {choice.why}")
-    for reason, count in Counter(item.reason for item in made.discovery.left_out).items():
+    for reason, count in reasons(made.discovery.with_others()).items():
         say(f"left out {count} {'file' if count == 1 else 'files'}: {reason}")
 
 
@@ -135,4 +135,5 @@ def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, i
         "too_small": too_small,
         "duplicates": len(report.duplicates),
         "left_out": left_out,
+        "with_warnings": len({oddity.name for oddity in report.warnings}),
     }

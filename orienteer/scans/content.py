@@ -1,7 +1,6 @@
 """Hashes of the content of scan files: the same content has the same hash wherever it lies, whatever its name."""
 
 import hashlib
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from orienteer.scans.companions import companions
 from orienteer.scans.index import FileState, Index
 from orienteer.scans.source import ScanSource
 
 AHEAD = 4
 """How many scans are hashed ahead of preparing: few enough that their files are still in memory when they are read."""
-
-HEADER_BYTES = 1 << 16
-_HEADERS = (".mhd", ".nhdr")
 
 Hash: TypeAlias = "str | Future[str]"
 """Known already, or being computed."""
@@ -68,11 +65,10 @@ def contents(sources: Iterable[ScanSource], index: Index) -> Iterator[tuple[Scan
 
 
 def data_files(source: ScanSource) -> list[Path]:
-    """Returns all files that hold part of a scan, with those that an .mhd or .nhdr header names."""
+    """Returns all files that hold part of a scan, with those beside a header that hold its voxels."""
     files = list(source.files)
     for path in source.files:
-        if path.suffix.lower() in _HEADERS:
-            files += sorted(_detached(path) - set(files))
+        files += [file for file in companions(path) if file not in files]
     return files
 
 
@@ -107,18 +103,3 @@ def _finished(
         return source, problem
     together = hashlib.blake2b("\n".join(known.values()).encode(), digest_size=16).hexdigest()
     return source, Content(together, states)
-
-
-def _detached(header: Path) -> set[Path]:
-    """Returns the files that a header names: one, a list of them, or a pattern such as ``slice%03d.raw``."""
-    with header.open("rb") as file:
-        text = file.read(HEADER_BYTES).decode("latin-1")
-    files: set[Path] = set()
-    for line in text.splitlines():
-        value = re.split(r"[=:]", line, maxsplit=1)[-1].strip()
-        for word in {value, *value.split()}:
-            if "%" in word:
-                files.update(header.parent.glob(re.sub(r"%\d*d", "*", word)))
-            elif word and (header.parent / word).is_file():
-                files.add(header.parent / word)
-    return files

@@ -5,19 +5,31 @@ that could identify a patient is kept: a series is known by a hash of its UID.
 """
 
 import hashlib
+import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pydicom
 from jaxtyping import Float
-from pydicom.errors import InvalidDicomError
+
+from orienteer.scans.dicom_fields import Fields
 
 NOT_IMAGES = frozenset(
     {"SR", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "DOC", "REG", "FID", "SMR", "AU", "ECG"}
 )
 """Modalities that carry reports, contours, plans or label maps instead of a scan."""
+
+DIRECTORY = "1.2.840.10008.1.3.10"
+"""SOP class of the table of contents of a disc (DICOMDIR)."""
+
+FARTHEST_MM = 1e5
+"""A position further away than this is no position."""
+
+_NUMBERS = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+"""The tags that place a slice, and how many numbers each holds."""
 
 _TAGS = [
     "SOPClassUID",
@@ -25,12 +37,15 @@ _TAGS = [
     "Modality",
     "ImageType",
     "NumberOfFrames",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
     "Rows",
     "Columns",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "ModalityLUTSequence",
+    *_NUMBERS,
 ]
 
 
@@ -40,7 +55,7 @@ class SliceHeader:
 
     Attributes:
         path: the file.
-        series: eight hexadecimal digits made from the SeriesInstanceUID.
+        series: eight hexadecimal digits made from the SeriesInstanceUID; empty if it is missing.
         modality: the Modality tag (``CT``, ``MR``, ``SR``, ...), empty if missing.
         localizer: whether it is a scout image for planning.
         frames: number of frames in the file; 1 for a classic slice.
@@ -48,6 +63,11 @@ class SliceHeader:
         size_px: columns, rows.
         place: position (3), row and column direction (6), column and row distance (2), mm towards left, back, head;
             None where the header lacks any of them.
+        sop_class: what kind of object it is, a UID of the standard.
+        photometric: how the values are meant to be shown, ``MONOCHROME2`` unless it says otherwise.
+        rescale: slope and intercept that make HU of the values stored.
+        rescale_type: the unit that slope and intercept lead to, where the header names it.
+        fault: what is wrong with the header, in words; None if nothing is.
     """
 
     path: Path
@@ -58,6 +78,11 @@ class SliceHeader:
     channels: int
     size_px: tuple[int, int]
     place: tuple[float, ...] | None
+    sop_class: str = ""
+    photometric: str = "MONOCHROME2"
+    rescale: tuple[float, float] = (1.0, 0.0)
+    rescale_type: str = ""
+    fault: str | None = None
 
     @property
     def position(self) -> Float[np.ndarray, "3"]:
@@ -91,26 +116,50 @@ class SliceHeader:
         return self.place
 
 
-def read_slice_header(path: Path) -> SliceHeader | None:
-    """Returns the header of a file, or None if it is not a DICOM image or document.
+class NotASlice(NamedTuple):
+    """A file that is no DICOM slice, with the reason.
 
-    A file without the DICOM mark at its start is tried only when its name ends in .dcm or .ima. Pixels are not read.
+    Attributes:
+        kind: whether it is something else than DICOM, a DICOM file that is no image, or one that cannot be read.
+    """
+
+    reason: str
+    kind: Literal["other", "document", "broken"]
+
+
+NOT_DICOM = NotASlice("not a DICOM file", "other")
+
+
+def read_slice_header(path: Path) -> SliceHeader | NotASlice:
+    """Returns the header of a DICOM image or document, or why a file is none. Pixels are not read.
+
+    A file without the DICOM mark at its start is tried where its name ends in .dcm or .ima, or where it begins with an
+    element of a DICOM header. A header with values that cannot be read still gives its series; ``fault`` says what is wrong.
 
     Raises:
         OSError: the file cannot be opened.
     """
-    named = path.suffix.lower() in (".dcm", ".ima")
-    if not named and not _has_mark(path):
-        return None
+    with path.open("rb") as file:
+        start = file.read(132)
+    marked, named = start[128:] == b"DICM", path.suffix.lower() in (".dcm", ".ima")
+    if not (marked or named or _begins_with_element(start)):
+        return NOT_DICOM
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns about every unusual tag; the tags used here are checked below
         try:
-            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=named)
-            return _slice_header(path, data) if "SeriesInstanceUID" in data else None
+            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=not marked)
+            sop_class = str(data.file_meta.get("MediaStorageSOPClassUID", ""))
+            known = any(tag in data for tag in _TAGS)
         except OSError:
             raise
-        except (InvalidDicomError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, EOFError):
-            return None
+        except Exception as error:  # pydicom raises errors of many kinds for damaged files
+            words = f"a DICOM file whose header cannot be read ({type(error).__name__})"
+            return NotASlice(words, "broken") if marked else NOT_DICOM
+        if sop_class == DIRECTORY:
+            return NotASlice("a DICOM directory file, not an image", "document")
+        if not known:
+            return NotASlice("a DICOM file that ends before the fields of an image", "broken") if marked else NOT_DICOM
+        return _slice_header(path, data)
 
 
 def in_order(slices: tuple[SliceHeader, ...]) -> tuple[SliceHeader, ...]:
@@ -123,26 +172,50 @@ def in_order(slices: tuple[SliceHeader, ...]) -> tuple[SliceHeader, ...]:
     return (*placed, *sorted(unplaced, key=lambda item: item.path.name))
 
 
-def _has_mark(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+def _begins_with_element(start: bytes) -> bool:
+    """Returns whether a file without preamble begins like DICOM: with an early element of group 0002 or 0008."""
+    if len(start) < 8:
+        return False
+    for order in "<>":
+        group, element = struct.unpack_from(f"{order}2H", start)
+        (length,) = struct.unpack_from(f"{order}I", start, 4)
+        if group in (0x0002, 0x0008) and element < 0x0100 and (start[4:6].isalpha() or length <= 64):
+            return True
+    return False
 
 
 def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
-    parts = [data.get(tag) for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")]
-    place: tuple[float, ...] | None = None
-    if all(part is not None for part in parts) and [len(part) for part in parts] == [3, 6, 2]:
-        position, orientation, (row_mm, column_mm) = parts
-        # DICOM gives the distance between rows first; arrays here count columns first.
-        place = tuple(float(value) for value in (*position, *orientation, column_mm, row_mm))
-    kinds = data.get("ImageType") or []
-    return SliceHeader(
+    fields = Fields(data)
+    uid = fields.text("SeriesInstanceUID")
+    slope, intercept = fields.number("RescaleSlope", 1.0), fields.number("RescaleIntercept", 0.0)
+    header = SliceHeader(
         path=path,
-        series=hashlib.sha256(str(data.SeriesInstanceUID).encode()).hexdigest()[:8],
-        modality=str(data.get("Modality") or ""),
-        localizer="LOCALIZER" in ([kinds] if isinstance(kinds, str) else [str(kind).upper() for kind in kinds]),
-        frames=int(data.get("NumberOfFrames") or 1),
-        channels=int(data.get("SamplesPerPixel") or 1),
-        size_px=(int(data.get("Columns") or 0), int(data.get("Rows") or 0)),
-        place=place,
+        series=hashlib.sha256(uid.encode()).hexdigest()[:8] if uid else "",
+        modality=fields.text("Modality"),
+        localizer="LOCALIZER" in [word.upper() for word in fields.words("ImageType")],
+        frames=fields.whole("NumberOfFrames", 1),
+        channels=fields.whole("SamplesPerPixel", 1),
+        size_px=(fields.whole("Columns", 0), fields.whole("Rows", 0)),
+        place=_place(fields),
+        sop_class=fields.text("SOPClassUID"),
+        photometric=fields.text("PhotometricInterpretation") or "MONOCHROME2",
+        rescale=(slope, intercept),
+        rescale_type=fields.text("RescaleType"),
+        fault=fields.fault,
     )
+    if header.fault is None and "ModalityLUTSequence" in data:
+        return replace(header, fault="ModalityLUTSequence: values by a table, which is not read")
+    if header.fault is None and slope == 0:
+        return replace(header, fault="RescaleSlope is 0")
+    return header
+
+
+def _place(fields: Fields) -> tuple[float, ...] | None:
+    position, orientation, pixel_mm = (fields.numbers(tag, count) for tag, count in _NUMBERS.items())
+    if position is None or orientation is None or pixel_mm is None:
+        return None
+    if max(abs(coordinate) for coordinate in position) > FARTHEST_MM:
+        fields.fault = fields.fault or f"ImagePositionPatient {position} lies further away than {FARTHEST_MM:g} mm"
+        return None
+    row_mm, column_mm = pixel_mm  # DICOM gives the distance between rows first; arrays here count columns first
+    return (*position, *orientation, column_mm, row_mm)

@@ -4,6 +4,8 @@ The rules are those of DICOM PS3.3 C.7.6.2 (Image Plane Module): mm towards left
 triplet points along a row.
 """
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,12 @@ EVEN_TOLERANCE = 0.1
 """How far a slice may lie from its place in an even stack, as a share of the slice distance. Some scanners round
 positions to 0.1 mm, which moves slices of 0.6 mm by 8 %; a missing slice moves its neighbours by 100 %."""
 
+GREY = ("MONOCHROME1", "MONOCHROME2")
+"""PhotometricInterpretations with one value per pixel."""
+
+SAME_PIXELS_VOX = 0.1
+"""Pixel spacings may differ by rounding: by what moves the border of a slice by this many pixels."""
+
 SAME_PLACE = 0.01
 """Two slices nearer than this share of the slice distance lie at one place."""
 
@@ -25,11 +33,16 @@ SAME_PLACE = 0.01
 class Stack(NamedTuple):
     """A series in order along its slice normal, and where its voxels lie in SimpleITK's frame (left, back, head)."""
 
-    files: tuple[Path, ...]
+    slices: tuple[SliceHeader, ...]
     shape_vox: Triple
     spacing_mm: TripleMm
     origin_lps_mm: TripleMm
     direction_lps: Float[np.ndarray, "3 3"]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files in the order of the slices."""
+        return tuple(item.path for item in self.slices)
 
 
 def stack(name: str, slices: tuple[SliceHeader, ...]) -> Stack:
@@ -47,11 +60,9 @@ def stack(name: str, slices: tuple[SliceHeader, ...]) -> Stack:
     gap = _check_even(name, heights)
     _check_upright(name, positions, normal, gap)
     column_mm, row_mm = ordered[0].pixel_mm
-    if not (column_mm > 0 and row_mm > 0):
-        refuse(name, "pixel spacings above zero", f"{column_mm} x {row_mm} mm", "correct the header")
     directions = np.column_stack([ordered[0].row, ordered[0].column, normal])
     return Stack(
-        files=tuple(item.path for item in ordered),
+        slices=ordered,
         shape_vox=(*ordered[0].size_px, len(ordered)),
         spacing_mm=(column_mm, row_mm, gap),
         origin_lps_mm=(float(positions[0, 0]), float(positions[0, 1]), float(positions[0, 2])),
@@ -61,36 +72,81 @@ def stack(name: str, slices: tuple[SliceHeader, ...]) -> Stack:
 
 def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
     """Refuses series whose slices cannot form one block, whatever their positions."""
-    first = slices[0]
+    faulty = [item for item in slices if item.fault is not None]
+    if faulty:
+        got = f"{_files(faulty, slices)}: {faulty[0].fault}"
+        refuse(name, "slices with headers that can be read", got, "correct the header, or export the series again")
     if any(item.frames > 1 for item in slices):
         refuse(
             name, "one slice a file", f"a file with {max(item.frames for item in slices)} frames", "convert to NIfTI"
         )
     if any(item.channels > 1 for item in slices):
-        refuse(name, "one value per voxel", f"{first.channels} (colour)", "leave colour images out with --exclude")
-    unplaced = sum(item.place is None for item in slices)
+        got = f"{max(item.channels for item in slices)} (colour)"
+        refuse(name, "one value per voxel", got, "leave colour images out with --exclude")
+    _check_one(name, slices, "one modality", lambda item: item.modality or "none")
+    _check_one(name, slices, "one PhotometricInterpretation", lambda item: item.photometric)
+    if slices[0].photometric not in GREY:
+        got = f"{slices[0].photometric} (colour)"
+        refuse(name, "one value per voxel", got, "leave colour images out with --exclude")
+    _check_places(name, slices)
+
+
+def _check_places(name: str, slices: tuple[SliceHeader, ...]) -> None:
+    first = slices[0]
+    unplaced = [item for item in slices if item.place is None]
     if unplaced:
-        refuse(name, "a position in every slice", f"{unplaced} of {len(slices)} slices without", "export it again")
+        got = f"{len(unplaced)} of {len(slices)} slices without, the first in {unplaced[0].path.name}"
+        refuse(name, "a position in every slice", got, "export it again")
     if len(slices) == 1:
         refuse(name, "a series of slices", "a single slice", "check that the whole series was copied")
     sizes = sorted({item.size_px for item in slices})
     if len(sizes) > 1:
         refuse(name, "slices of one size", f"sizes {sizes}", "keep one size a series")
-    tilts = [np.abs(np.subtract((item.row, item.column), (first.row, first.column))).max() for item in slices]
-    if max(tilts) > 1e-3:
-        odd = sum(tilt > 1e-3 for tilt in tilts)
-        refuse(
-            name, "slices of one direction", f"{odd} of {len(slices)} turned differently", "keep one direction a series"
-        )
+    turned = [
+        item for item in slices if np.abs(np.subtract((item.row, item.column), (first.row, first.column))).max() > 1e-3
+    ]
+    if turned:
+        got = f"{len(turned)} of {len(slices)} turned differently, the first in {turned[0].path.name}"
+        refuse(name, "slices of one direction", got, "keep one direction a series")
     row, column = first.row, first.column
     if abs(row @ column) > 1e-3 or abs(row @ row - 1) > 1e-3 or abs(column @ column - 1) > 1e-3:
         refuse(name, "row and column directions at right angles", "directions that are not", "export it again")
+    _check_pixel_spacing(name, slices)
+
+
+def _check_pixel_spacing(name: str, slices: tuple[SliceHeader, ...]) -> None:
+    """Refuses series whose slices have pixels of different sizes, by which the border of a slice would move visibly."""
+    spacings = np.array([item.pixel_mm for item in slices])  # (slices, 2)
+    if not (spacings > 0).all():
+        column_mm, row_mm = next(item.pixel_mm for item in slices if min(item.pixel_mm) <= 0)
+        refuse(name, "pixel spacings above zero", f"{column_mm} x {row_mm} mm", "correct the header")
+    usual = np.median(spacings, axis=0)
+    moved_vox = np.abs(spacings / usual - 1) * np.array(slices[0].size_px)  # at the border of a slice
+    odd = [item for item, shift in zip(slices, moved_vox.max(axis=1), strict=True) if shift > SAME_PIXELS_VOX]
+    if odd:
+        words = [f"{column_mm:g} x {row_mm:g} mm" for column_mm, row_mm in (odd[0].pixel_mm, usual)]
+        got = f"{words[0]} in {_files(odd, slices)}, where the others have {words[1]}"
+        refuse(name, "one pixel spacing", got, "keep one pixel spacing a series, or correct the header")
+
+
+def _check_one(name: str, slices: tuple[SliceHeader, ...], wanted: str, of: Callable[[SliceHeader], str]) -> None:
+    usual = Counter(of(item) for item in slices).most_common(1)[0][0]
+    odd = [item for item in slices if of(item) != usual]
+    if odd:
+        got = f"{of(odd[0])} in {_files(odd, slices)}, where the others have {usual}"
+        refuse(name, wanted, got, "keep slices of one kind in a series")
+
+
+def _files(odd: Sequence[SliceHeader], slices: Sequence[SliceHeader]) -> str:
+    """Returns the name of the first of some files, and how many they are."""
+    return odd[0].path.name if len(odd) == 1 else f"{odd[0].path.name} and {len(odd) - 1} more of {len(slices)} slices"
 
 
 def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
     """Returns the slice distance in mm; refuses stacks with missing or duplicated slices, naming where."""
     gaps = np.diff(heights)
-    typical = float(np.median(gaps[gaps > SAME_PLACE * gaps.max()])) if gaps.max() > 0 else 0.0
+    wider = gaps[gaps > SAME_PLACE * gaps.max()]
+    typical = float(np.percentile(wider, 50, method="lower")) if gaps.max() > 0 else 0.0  # lower: holes are wide
     double = np.flatnonzero(gaps <= SAME_PLACE * typical)
     if double.size:
         got = f"{double.size} of {heights.size} slices at a place that has one already, {_where(heights, double)}"

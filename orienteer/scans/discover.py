@@ -1,59 +1,31 @@
-"""Finds the scans in a folder from headers alone, and lists what is left out with the reason."""
+"""Finds the scans in a folder from headers alone, and lists what is left out with the reason.
 
-import os
-from collections import defaultdict
-from collections.abc import Iterator
+Every file that is found ends up in a scan, in what is left out, or in the count of files that are no scans.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.progress import tracked
+from orienteer.scans.companions import HEADERS, companions
 from orienteer.scans.dicom import NOT_IMAGES, SliceHeader, in_order, read_slice_header
+from orienteer.scans.dicom_series import parted
+from orienteer.scans.file_content import format_of, is_pair_header
+from orienteer.scans.kinds import DICOM_NAMES, LOOKED_FOR, NEVER_DICOM, ending, format_named, other_image
+from orienteer.scans.kinds import SUFFIXES as SUFFIXES
 from orienteer.scans.label_maps import in_label_folder, looks_like_labels
-from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD, Discovery, LeftOut, ScanSource, Selection
-
-SUFFIXES = {
-    ".nii": NIFTI,
-    ".nii.gz": NIFTI,
-    ".nrrd": NRRD,
-    ".nhdr": NRRD,
-    ".mha": METAIMAGE,
-    ".mhd": METAIMAGE,
-}
-"""Formats by the ending of a file name. DICOM is recognised by its content."""
-
-NEVER_DICOM = (
-    *(
-        ".json",
-        ".b2nd",
-        ".sqlite",
-        ".txt",
-        ".csv",
-        ".tsv",
-        ".md",
-        ".pdf",
-        ".xml",
-        ".html",
-        ".yaml",
-        ".yml",
-        ".log",
-        ".ini",
-        ".xls",
-        ".xlsx",
-    ),
-    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".zip", ".gz", ".tar", ".7z", ".raw", ".zraw", ".lnk"),
-    *(".py", ".ipynb", ".npy", ".npz", ".pkl", ".pt", ".pth", ".ckpt", ".h5", ".doc", ".docx", ".bval", ".bvec"),
-)
-"""Endings of file names that are not opened to look for DICOM."""
-
-LOOKED_FOR = "scans: " + ", ".join(SUFFIXES) + " files or DICOM series, in any subfolder"
+from orienteer.scans.source import DICOM, Discovery, LeftOut, ScanSource, Selection
+from orienteer.scans.walk import walk
 
 
 def discover(folder: str | Path, selection: Selection | None = None, progress: bool = True) -> Discovery:
     """Returns the scans in a folder and all its subfolders, sorted by name, and what was left out with the reason.
 
-    Label maps, hidden and empty files, DICOM documents and scout images are left out. A DICOM series is one scan,
-    several series in one folder are several scans. Other files are ignored.
+    Label maps, hidden and empty files, images of other formats, DICOM documents and scout images are left out. A DICOM
+    series is one scan, several series in one folder are several scans. Files of other kinds are counted.
 
     Args:
         folder: the folder, or one file.
@@ -72,98 +44,131 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
         ...         sitk.WriteImage(image, f"{folder}/{name}")
         ...     discovery = discover(folder)
         >>> [source.name for source in discovery.sources], discovery.left_out
-        (['a.nii.gz', 'b.mha'], (LeftOut(name='._a.nii.gz', reason='a hidden file'),))
+        (['a.nii.gz', 'b.mha'], (LeftOut(name='._a.nii.gz', reason='a hidden file', files=1),))
     """
     selection = selection or Selection()
     root = Path(folder)
-    left_out: list[LeftOut] = []
-    paths = list(_files(root, left_out))
+    base = root if root.is_dir() else root.parent
+    walked = walk(root)
+    companions_of = _companions_of(walked.files)
+    held = {file for files in companions_of.values() for file in files}
+    left_out, others = list(walked.left_out), Counter[str]()
     sources: list[ScanSource] = []
     slices: list[SliceHeader] = []
-    for path in tracked(paths, "looking for scans", "files", progress):
-        item = _classified(path, path.relative_to(_base(root)), selection)
+    for path in tracked(walked.files, "looking for scans", "files", progress):
+        if path in held:
+            continue  # it belongs to its header
+        item = _classified(path, path.relative_to(base), selection, companions_of.get(path, ()))
         if isinstance(item, LeftOut):
             left_out.append(item)
         elif isinstance(item, ScanSource):
             sources.append(item)
-        elif item is not None:
+        elif isinstance(item, SliceHeader):
             slices.append(item)
-    for series in _series(slices, _base(root), selection):
+        else:
+            others[item] += 1
+    for series in _series(slices, base, selection):
         if isinstance(series, LeftOut):
             left_out.append(series)
         else:
             sources.append(series)
     if not sources:
-        raise _nothing(root, len(paths), left_out)
-    return Discovery(tuple(sorted(sources, key=_by_name)), tuple(sorted(left_out, key=_by_name)))
+        raise _nothing(root, walked.found, left_out)
+    found = sorted(sources, key=lambda item: item.name)
+    return Discovery(tuple(found), _merged(left_out), dict(sorted(others.items())), walked.found)
 
 
-def _base(root: Path) -> Path:
-    return root if root.is_dir() else root.parent
+def _companions_of(files: Sequence[Path]) -> Mapping[Path, tuple[Path, ...]]:
+    """Returns for each header the files of its voxels, none for two headers."""
+    free, owned = set(files), {}
+    for path in files:
+        if path.name.lower().endswith(HEADERS):
+            try:
+                names = companions(path)
+            except OSError:  # named when it is read
+                continue
+            owned[path] = tuple(file for file in names if file in free and file != path)
+            free -= set(owned[path])
+    return owned
 
 
-def _by_name(item: ScanSource | LeftOut) -> str:
-    return item.name
+def _merged(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
+    """Returns what was left out sorted by name, files of one folder and reason as one item where they go by its name."""
+    files: Counter[tuple[str, str]] = Counter()
+    for item in left_out:
+        files[item.name, item.reason] += item.files
+    return tuple(LeftOut(name, reason, count) for (name, reason), count in sorted(files.items()))
 
 
-def _files(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
-    """Yields all files. Links to folders are followed, and each folder is entered once, so that loops of links end."""
-    if not root.exists():
-        raise InputError(str(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
-    if root.is_file():
-        yield root
-        return
+def _classified(
+    path: Path, relative: Path, selection: Selection, voxels: tuple[Path, ...]
+) -> ScanSource | LeftOut | SliceHeader | str:
+    """Returns a file as a scan, a slice of one, or something left out; the ending by which it is counted if it is none.
 
-    def unreadable(error: OSError) -> None:
-        name = Path(error.filename).relative_to(root).as_posix()
-        left_out.append(LeftOut(name, f"the folder cannot be opened: {(error.strerror or str(error)).lower()}"))
-
-    entered: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(root, followlinks=True, onerror=unreadable):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in entered:
-            below.clear()
-            continue
-        entered.add((status.st_dev, status.st_ino))
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names))
-
-
-def _classified(path: Path, relative: Path, selection: Selection) -> ScanSource | LeftOut | SliceHeader | None:
-    """Returns a file as a scan, a slice of one, or something left out; None if it has nothing to do with scans."""
-    name = relative.as_posix()
-    file_format = next((kind for suffix, kind in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
+    Args:
+        voxels: the files beside a header that hold its voxels.
+    """
+    name, files, file_format = relative.as_posix(), 1 + len(voxels), format_named(path)
     if file_format is None and (path.suffix.lower() in NEVER_DICOM or path.name.startswith(".")):
-        return None
+        return ending(path)
     if path.name.startswith("."):
-        return LeftOut(name, "a hidden file")
+        return LeftOut(name, "a hidden file", files)
     excluded = next((glob for glob in selection.exclude if _matches(glob, [name])), None)
     if excluded is not None:
-        return LeftOut(name, f"excluded by {excluded!r}") if file_format else None
+        whole_folder = file_format is None and relative.parent != Path(".")  # where a series lies, its folder is named
+        return LeftOut(relative.parent.as_posix() if whole_folder else name, f"excluded by {excluded!r}", files)
     try:
         if path.stat().st_size == 0:
-            return LeftOut(name, "an empty file") if file_format else None
+            return LeftOut(name, "an empty file", files)
         if file_format is None:
-            return _dicom_file(path, relative)
+            return _unnamed_format(path, relative, selection)
+        if path.name.lower().endswith((".hdr", ".hdr.gz")) and not is_pair_header(path):
+            return ending(path)
+        not_wanted = _not_wanted([name], relative, selection)
+        if not_wanted is not None:
+            return LeftOut(name, not_wanted, files)
+        if looks_like_labels(path, file_format):
+            return LeftOut(name, "looks like a label map: few whole values in even patches", files)
     except OSError as error:
-        return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}")
-    if selection.include and not any(_matches(glob, [name]) for glob in selection.include):
-        return LeftOut(name, "not included")
-    if label_folder := in_label_folder(relative):
-        return LeftOut(name, f"in a folder of label maps ({label_folder})")
-    if looks_like_labels(path):
-        return LeftOut(name, "looks like a label map: few whole values in even patches")
-    return ScanSource(name, file_format, (path,), selection.frame)
+        return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}", files)
+    except Exception as error:  # a damaged file may bring out anything; it must not stop the others
+        return LeftOut(name, f"damaged in a way that is not known ({type(error).__name__})", files)
+    return ScanSource(name, file_format, (path,), selection.frame, voxels)
 
 
-def _dicom_file(path: Path, relative: Path) -> SliceHeader | LeftOut | None:
+def _not_wanted(names: list[str], relative: Path, selection: Selection) -> str | None:
+    if selection.include and not any(_matches(glob, names) for glob in selection.include):
+        return "not included"
+    label_folder = in_label_folder(relative)
+    return f"in a folder of label maps ({label_folder})" if label_folder else None
+
+
+def _unnamed_format(path: Path, relative: Path, selection: Selection) -> ScanSource | LeftOut | SliceHeader | str:
+    """Returns what a file is whose name does not say it."""
+    name = relative.as_posix()
     if path.name.upper() == "DICOMDIR":
-        return LeftOut(relative.as_posix(), "a DICOM directory file, not an image")
-    return read_slice_header(path)
+        return LeftOut(name, "a DICOM directory file, not an image")
+    item = read_slice_header(path)
+    if isinstance(item, SliceHeader):
+        return item
+    if item.kind == "broken":
+        not_wanted = _not_wanted([name], relative, selection)
+        return LeftOut(name, not_wanted) if not_wanted else ScanSource(name, DICOM, (path,), selection.frame)
+    if item.kind == "document":
+        return LeftOut(name, item.reason)
+    if path.suffix.lower() in DICOM_NAMES:
+        return LeftOut(name, f"named {path.suffix}, but not a DICOM file")
+    image = other_image(path)
+    if image is not None:
+        return LeftOut(name, image)
+    file_format = format_of(path)
+    if file_format is not None:
+        return LeftOut(name, f"a {file_format} image whose name does not end like one; rename it")
+    return ending(path)
 
 
 def _series(slices: list[SliceHeader], base: Path, selection: Selection) -> Iterator[ScanSource | LeftOut]:
-    """Groups slices by folder and series, and yields one scan or one reason for each group."""
+    """Groups slices by folder and series, and yields one scan or one reason for each group, and files beside its stack."""
     groups: dict[Path, dict[str, list[SliceHeader]]] = defaultdict(lambda: defaultdict(list))
     for item in slices:
         groups[item.path.parent][item.series].append(item)
@@ -171,27 +176,30 @@ def _series(slices: list[SliceHeader], base: Path, selection: Selection) -> Iter
         relative = folder.relative_to(base)
         for series, items in by_series.items():
             alone = len(by_series) == 1 and relative != Path(".")
-            name = relative.as_posix() if alone else (relative / f"series-{series}").as_posix()
+            name = relative.as_posix() if alone else (relative / f"series-{series or 'unnamed'}").as_posix()
             names = [name, *(item.path.relative_to(base).as_posix() for item in items)]
-            reason = _why_not(names, relative, items, selection)
+            stack, odd = parted(tuple(items))
+            reason = _why_not(names, relative, stack, selection)
             if reason:
-                yield LeftOut(name, reason)
-            else:
-                yield ScanSource(name, DICOM, tuple(item.path for item in in_order(tuple(items))), selection.frame)
+                yield LeftOut(name, reason, len(items))
+                continue
+            yield ScanSource(name, DICOM, tuple(item.path for item in in_order(stack)), selection.frame)
+            yield from (LeftOut(item.path.relative_to(base).as_posix(), why) for item, why in odd)
 
 
-def _why_not(names: list[str], relative: Path, items: list[SliceHeader], selection: Selection) -> str | None:
+def _why_not(names: list[str], relative: Path, items: tuple[SliceHeader, ...], selection: Selection) -> str | None:
     """Returns the reason to leave a DICOM series out; None if it is a scan to use."""
     modality = items[0].modality
     excluded = next((glob for glob in selection.exclude if _matches(glob, names)), None)
     if excluded is not None:
         return f"excluded by {excluded!r}"
-    if selection.include and not any(_matches(glob, names) for glob in selection.include):
-        return "not included"
-    if label_folder := in_label_folder(relative / "slice"):
-        return f"in a folder of label maps ({label_folder})"
+    not_wanted = _not_wanted(names, relative / "slice", selection)
+    if not_wanted is not None:
+        return not_wanted
     if modality in NOT_IMAGES:
         return f"no image (DICOM modality {modality})"
+    if all(item.fault is None and 0 in item.size_px for item in items):
+        return "DICOM files without pixels"
     if modality not in ("CT", "MR") and selection.modality == "auto":
         return f"neither CT nor MR (DICOM modality {modality or 'missing'}); --modality CT or MR takes it"
     if all(item.localizer for item in items):

@@ -41,6 +41,7 @@ class StoredScan:
         origin_mm: position of the centre of voxel 0 in the body frame.
         content: hash of the scan's file or files.
         nbytes: bytes on disk.
+        warnings: what was odd about its files and how it was decided; none in entries of versions before 0.2.
     """
 
     key: str
@@ -52,6 +53,7 @@ class StoredScan:
     content: str
     format: str
     nbytes: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,17 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.step}): {self.reason}. Do this: {self.do.rstrip('.')}."
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """A scan that is used although something about its files is odd: what it is, and how it was decided."""
+
+    name: str
+    warning: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.warning}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ def entry_of(scan: StoredScan) -> dict[str, Any]:
 def scan_of(entry: dict[str, Any], nbytes: int) -> StoredScan:
     """Returns the stored scan that an entry describes."""
     names = {field.name for field in dataclasses.fields(StoredScan)} - {"nbytes"}
+    entry = {"warnings": [], **entry}
     values: dict[str, Any] = {
         name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in names
     }

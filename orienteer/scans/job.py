@@ -79,6 +79,7 @@ def _write(folder: Path, job: ScanJob, arrays: PreparedArrays) -> StoredArray:
         content=job.content.hash,
         format=arrays.format,
         nbytes=0,
+        warnings=arrays.warnings,
     )
     content = packed(arrays.voxels, arrays.body, entry_of(scan) | {"value_range": list(arrays.value_range)})
     free = free_bytes(folder)

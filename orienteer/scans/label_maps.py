@@ -4,7 +4,9 @@ A label map among the scans would be trained on as if it were an image. Reading 
 preparing it, so cheap checks come first and only suspects are read.
 """
 
+import math
 import re
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +14,12 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Shaped
 
+from orienteer.errors import ScanError
+from orienteer.scans.companions import companions
+from orienteer.scans.file_content import LARGEST_RATIO, format_of, image_reader
+from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
+from orienteer.scans.whole_file import check_whole
 
 FOLDER = re.compile(r"(labels|segmentation|masks).*|label|seg|segs|mask", flags=re.IGNORECASE)
 """Names of folders that hold label maps: labels, labelsTr, segmentations, masks, ..."""
@@ -23,6 +30,9 @@ MOST_LABELS = 256
 SAME_NEIGHBOUR = 0.5
 """Least share of neighbouring voxels with the same value in a label map, background aside. Noise keeps it low in scans:
 below 0.1 in real ones, 8-bit scans included, against 0.7 and more in label maps."""
+
+ROUNDING = 1e-3
+"""How far a label may lie from a whole number. A slope and an intercept in the header move it by less."""
 
 BYTES_PER_VOXEL = 0.5
 """Any compression makes a label map far smaller than this, but not an image with noise."""
@@ -40,23 +50,31 @@ def in_label_folder(relative: Path) -> str | None:
     return next((part for part in relative.parts[:-1] if FOLDER.fullmatch(part)), None)
 
 
-def looks_like_labels(path: Path) -> bool:
+def looks_like_labels(path: Path, file_format: str | None = None) -> bool:
     """Returns whether a NIfTI, NRRD or MetaImage file holds a label map.
 
     Whole numbers saved as floats count too, as some tools write label maps so. For colour images and files that cannot be
-    read it returns False: reading them names what is wrong.
+    used it returns False: reading them names what is wrong.
+
+    Args:
+        file_format: by default what the content says.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    with quiet_itk(), suppress(RuntimeError, OSError):
-        reader.ReadImageInformation()
-        kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
-        if not kind.endswith(("integer", "float")) or reader.GetNumberOfComponents() != 1 or reader.GetDimension() != 3:
-            return False
-        if _surely_image(path, int(np.prod(reader.GetSize())), int(kind.split("-")[0]) // 8):
-            return False
-        image = reader.Execute()  # a reference must be held: the view below does not keep it alive
-        return are_labels(sitk.GetArrayViewFromImage(image))
+    file_format = file_format or format_of(path)
+    if file_format is None:
+        return False
+    with quiet_itk(), suppress(RuntimeError, OSError, EOFError, zlib.error, ScanError):
+        check_raw_header(path.name, path, file_format)  # ITK is not given what crashes it
+        with image_reader(path, file_format) as reader:
+            reader.ReadImageInformation()
+            kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
+            real = kind.endswith(("integer", "float")) and reader.GetNumberOfComponents() == 1
+            if not real or reader.GetDimension() != 3:
+                return False
+            if _surely_image(path, math.prod(reader.GetSize()), int(kind.split("-")[0]) // 8):
+                return False
+            check_whole(path.name, path, file_format)
+            image = reader.Execute()  # a reference must be held: the view below does not keep it alive
+            return are_labels(sitk.GetArrayViewFromImage(image))
     return False
 
 
@@ -69,11 +87,29 @@ def are_labels(values: Shaped[np.ndarray, "size0 size1 size2"]) -> bool:
         (True, False)
     """
     lowest, highest = values.min(), values.max()
-    if values.dtype.kind == "f" and not (np.isfinite([lowest, highest]).all() and (values == np.rint(values)).all()):
-        return False
+    if values.dtype.kind == "f":
+        whole = whole_numbers(values)
+        if whole is None:
+            return False
+        values, lowest, highest = whole, whole.min(), whole.max()
     if lowest < 0 or lowest == highest or (highest > MOST_LABELS and np.unique(values).size > MOST_LABELS):
         return False
     return any(_same_neighbour(values, axis) >= SAME_NEIGHBOUR for axis in range(values.ndim))
+
+
+def whole_numbers(values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."] | None:
+    """Returns numbers as whole ones if they are that but for rounding, as by a slope in the header; None if they are not.
+
+    Example:
+        >>> whole_numbers(np.array([0.0, 1.0000001, 2.0])), whole_numbers(np.array([0.5]))
+        (array([0, 1, 2], dtype=int32), None)
+    """
+    if values.dtype.kind != "f":
+        return values
+    if not np.isfinite([values.min(), values.max()]).all() or np.abs([values.min(), values.max()]).max() >= 1 << 31:
+        return None
+    nearest = np.rint(values)
+    return nearest.astype(np.int32) if np.abs(values - nearest).max() <= ROUNDING else None
 
 
 def _same_neighbour(values: Shaped[np.ndarray, "size0 size1 size2"], axis: int) -> float:
@@ -85,12 +121,19 @@ def _same_neighbour(values: Shaped[np.ndarray, "size0 size1 size2"], axis: int) 
 
 
 def _surely_image(path: Path, voxels: int, bytes_per_value: int) -> bool:
-    """Returns whether the size of a file, or a sample of its values if they are not compressed, shows an image."""
-    size = path.stat().st_size
-    if size < voxels * bytes_per_value:  # compressed, or the voxels lie in another file
-        return size > BYTES_PER_VOXEL * voxels
+    """Returns whether the size of a file, or a sample of its values if they are not compressed, shows an image.
+
+    So does a file too small for what its header promises: reading it in full would ask for that memory.
+    """
+    beside = companions(path)
+    data = beside[0] if len(beside) == 1 else path
+    size, promised = sum(file.stat().st_size for file in beside or (path,)), voxels * bytes_per_value
+    if size < promised:  # compressed
+        return size > BYTES_PER_VOXEL * voxels or promised > size * LARGEST_RATIO
+    if data.stat().st_size < promised:  # in several files
+        return False
     values = np.memmap(
-        path, mode="r", dtype=f"u{bytes_per_value}", offset=size - voxels * bytes_per_value, shape=(voxels,)
+        data, mode="r", dtype=f"u{bytes_per_value}", offset=data.stat().st_size - promised, shape=(voxels,)
     )
     # The byte order may be the other one: distinct values are as many either way.
     return np.unique(values[:: max(1, voxels // 100_000)]).size > MOST_LABELS

@@ -15,7 +15,7 @@ from orienteer.progress import Progress
 from orienteer.scans.content import Content, contents
 from orienteer.scans.discover import discover
 from orienteer.scans.disk import RESERVE_BYTES, disk_full, estimated_bytes, free_bytes
-from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
+from orienteer.scans.index import Duplicate, Failure, Index, Oddity, StoredScan
 from orienteer.scans.job import ScanJob, ScanWork, StoredArray
 from orienteer.scans.lock import only_writer
 from orienteer.scans.preparation import Preparation
@@ -73,7 +73,7 @@ def prepare_folder(
     left_out: tuple[LeftOut, ...] = ()
     if not isinstance(scans, Discovery):
         scans = discover(scans, selection, progress)
-        left_out = scans.left_out
+        left_out = scans.with_others()
     if not scans.sources:
         raise InputError("scans", wanted="at least one scan", got="none", do="look at what was left out, and why")
     with only_writer(folder), Index.for_writing(folder) as index:
@@ -130,7 +130,13 @@ class _Run:
             keys=tuple(sorted(self.scans)),
             nbytes=sum(scan.nbytes for scan in self.scans.values()),
             seconds=seconds,
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> tuple[Oddity, ...]:
+        """Returns the warnings of all scans, under the names that they have in this run."""
+        named = [(self.names[key], scan.warnings) for key, scan in self.scans.items()]
+        return tuple(Oddity(name, warning) for name, warnings in sorted(named) for warning in warnings)
 
     def _submit_all(
         self, sources: Sequence[ScanSource], executor: Executor[ScanJob, StoredArray], bar: Progress

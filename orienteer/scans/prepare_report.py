@@ -1,14 +1,13 @@
 """The result of preparing a folder of scans, in words and as failures.csv."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orienteer.files import write_csv
 from orienteer.progress import clock
-from orienteer.scans.index import Duplicate, Failure
-from orienteer.scans.source import LeftOut
+from orienteer.scans.index import Duplicate, Failure, Oddity
+from orienteer.scans.source import LeftOut, reasons
 
 FAILURES_NAME = "failures.csv"
 
@@ -30,6 +29,7 @@ class PrepareReport:
         keys: the folder's scans in the store, sorted: what to train on.
         nbytes: bytes on disk of these scans.
         seconds: time it took.
+        warnings: scans that are used although something about their files is odd, prepared now or before.
 
     Example:
         >>> failures = (Failure("a.nii", "read", "wanted an image, got 7 in every voxel", "check the file"),)
@@ -50,6 +50,7 @@ class PrepareReport:
     keys: tuple[str, ...]
     nbytes: int
     seconds: float
+    warnings: tuple[Oddity, ...] = ()
 
     @property
     def failures_file(self) -> Path:
@@ -58,8 +59,8 @@ class PrepareReport:
 
     def __str__(self) -> str:
         counts = f"{len(self.failures)} failed, {len(self.duplicates)} duplicates"
-        counts += f", {len(self.left_out)} left out" if self.left_out else ""
-        reasons = Counter(item.reason for item in self.left_out).most_common()
+        counts += f", {sum(item.files for item in self.left_out)} left out" if self.left_out else ""
+        counts += f", {len({oddity.name for oddity in self.warnings})} with warnings" if self.warnings else ""
         first = (
             f"{len(self.keys)} scans ready in {self.store} ({self.prepared} prepared now, {self.reused} reused), "
             f"{self.nbytes / 1e6:.1f} MB, in {clock(self.seconds)}; {counts}"
@@ -67,10 +68,9 @@ class PrepareReport:
         last = [f"  all failures, with reasons: {self.failures_file}"] if self.failures else []
         lines = [
             *_lines("failed", self.failures),
+            *_lines("warning", self.warnings),
             *_lines("duplicate", self.duplicates),
-            *_lines(
-                "left out", [f"{count} {'file' if count == 1 else 'files'}: {reason}" for reason, count in reasons]
-            ),
+            *_lines("left out", [_files(count, reason) for reason, count in reasons(self.left_out).items()]),
         ]
         return "\n".join([first, *lines, *last])
 
@@ -79,6 +79,10 @@ def write_failures(store: Path, failures: Sequence[Failure]) -> None:
     """Writes the scans that could not be prepared, with step, reason and what to do, into the store's failures.csv."""
     rows = [[failure.name, failure.step, failure.reason, failure.do] for failure in failures]
     write_csv(store / FAILURES_NAME, ["file", "step", "reason", "what to do"], rows)
+
+
+def _files(count: int, reason: str) -> str:
+    return f"{count} {'file' if count == 1 else 'files'}: {reason}"
 
 
 def _lines(what: str, items: Sequence[object]) -> list[str]:

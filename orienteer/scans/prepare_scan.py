@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int16
 
 from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap, body_map, body_mask, bounding_box
-from orienteer.scans.label_maps import MOST_LABELS, are_labels
+from orienteer.scans.label_maps import MOST_LABELS, are_labels, whole_numbers
 from orienteer.scans.normalise import check_contrast, check_range, intensity_range, to_stored
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan
@@ -28,6 +28,7 @@ class PreparedArrays:
         voxels: normalised values times 1000.
         origin_mm: position of the centre of voxel 0 in the body frame.
         value_range: the values of the scan that became -1 and 1.
+        warnings: what is odd about its file and how it was decided, if anything.
     """
 
     name: str
@@ -38,6 +39,7 @@ class PreparedArrays:
     modality: str
     format: str
     value_range: tuple[float, float]
+    warnings: tuple[str, ...] = ()
 
 
 def prepare_scan(source: ScanSource, selection: Selection, preparation: Preparation) -> PreparedArrays:
@@ -74,7 +76,7 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
         _refuse_labels(name, scan.voxels)
     with scan_step(name, "resample"):
         grid = onto_grid(scan, spacing_mm)
-        modality, file_format = scan.modality, scan.format
+        modality, file_format, warnings = scan.modality, scan.format, scan.warnings
         del scan  # the largest array in memory, no longer needed
         _refuse_non_finite(name, grid.voxels)
     with scan_step(name, "crop"):
@@ -99,6 +101,7 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
         modality=modality,
         format=file_format,
         value_range=(low, high),
+        warnings=warnings,
     )
 
 
@@ -134,10 +137,9 @@ def scan_step(
 def _refuse_labels(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     """Refuses label maps saved as floats. Files of integers are checked when a folder is searched for scans."""
     step = max(1, int((voxels.size / 100_000) ** (1 / 3)))
-    sample = np.unique(voxels[::step, ::step, ::step])
-    if sample.size > MOST_LABELS or not np.array_equal(sample, np.rint(sample)):
-        return
-    if np.array_equal(voxels, np.rint(voxels)) and are_labels(voxels.astype(np.int32)):
+    sample = whole_numbers(voxels[::step, ::step, ::step])
+    sample = None if sample is None else np.unique(sample)
+    if sample is not None and sample.size <= MOST_LABELS and are_labels(voxels):
         got = f"few whole values in even patches ({sample.size} different ones), as in a label map"
         refuse(name, "a scan", got, "leave it out with --exclude")
 

@@ -1,163 +1,170 @@
-"""Checks of a raw file for errors that SimpleITK corrects silently.
+"""Checks of a raw header for what SimpleITK corrects, ignores or invents without a word.
 
-SimpleITK reads a truncated NIfTI as zeros and NaN as 0, turns a spacing of 0 into 1 and a negative one into its
-absolute value, and uses one of two contradicting spacings with only a warning on the terminal. Each would give a scan
-with wrong values or wrong mm.
+It turns a spacing of 0 into 1 and a negative one into its absolute value, takes a missing one for 1 mm and any unit of
+NRRD and MetaImage for mm. Each would give a scan with wrong values or wrong mm.
 """
 
-import gzip
+import math
 import re
-import struct
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import NoReturn
 
-import numpy as np
-
+from orienteer.scans.companions import companions, inside_folder, named_files
+from orienteer.scans.nifti_header import check_nifti_header, check_spacing, read_nifti_header
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
+from orienteer.scans.text_header import METAIMAGE_BYTES, METAIMAGE_DATA, TextHeader, numbers, read_text_header, vectors
 
-CHUNK_BYTES = 1 << 20
-SPACING_TOLERANCE = 0.01
-"""A share. Two spacings in one header may differ by rounding only: 1 % is 5 mm over half a metre."""
+MOST_AXES = {METAIMAGE: 10, NRRD: 16}
+"""More crash the readers."""
+
+MM = frozenset(("mm", "millimeter", "millimeters", "millimetre", "millimetres"))
+NO_LENGTH = frozenset(("", "none", "s", "sec", "second", "seconds", "ms", "???"))
+"""Units of other axes, such as time, and units left open."""
+
+KNOWN_SPACES = re.compile(
+    r"(left|right)-(anterior|posterior)-(superior|inferior)(-time)?|[LR][AP][SI]T?", flags=re.IGNORECASE
+)
+
+_DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")
+_POSITIONS = ("Offset", "Position", "Origin")
 
 
-def check_raw_header(name: str, path: Path, file_format: str) -> None:
-    """Refuses a file that SimpleITK would read with wrong values or wrong mm. Reads a few hundred bytes.
+def check_raw_header(name: str, path: Path, file_format: str) -> tuple[str, ...]:
+    """Refuses a file that SimpleITK would read with wrong values or wrong mm, and returns what is odd but can be decided.
 
     Raises:
-        ScanError: not of its format, a spacing that is zero or negative, or two spacings that contradict each other.
+        ScanError: not of its format; sizes, spacings, units or directions that are missing, impossible, or contradict each
+            other; a file of voxels that is missing or lies outside the header's folder.
     """
     if file_format == NIFTI:
-        _check_nifti_spacing(name, _nifti(name, path))
-    elif file_format in (METAIMAGE, NRRD):
-        _check_text_spacing(name, path)
+        return _check_nifti(name, path)
+    text = read_text_header(path)
+    notes = _check_metaimage(name, text) if file_format == METAIMAGE else _check_nrrd(name, text)
+    for file in named_files(path):
+        if not inside_folder(file):
+            got = f"{file[-80:]}, which lies elsewhere"
+            refuse(name, "voxels in the header's folder", got, "copy them there and name them in the header")
+        if not (path.parent / file).is_file():
+            got = f"one without its voxels in {file[-80:]}"
+            refuse(name, f"a whole {file_format} file", got, "copy all its files, under the names in the header")
+    return notes
 
 
-def check_whole(name: str, path: Path, file_format: str) -> None:
-    """Refuses a NIfTI file that is truncated or damaged, or holds NaN. The readers of the other formats notice.
-
-    A compressed file is decompressed once, in pieces and with its checksum: nothing cheaper finds damage inside it.
-
-    Raises:
-        ScanError: fewer bytes than the header promises, a broken gzip stream, or voxels that are not finite.
-    """
-    if file_format != NIFTI:
-        return
-    fields = _nifti(name, path)
-    count, not_finite, damage = _scanned(path, fields)
-    if damage or count < fields.bytes_promised:
-        got = f"{count} bytes" + (f" and then a broken gzip stream ({damage})" if damage else "")
-        wanted = f"the {fields.bytes_promised} bytes that its header promises"
-        refuse(name, wanted, got, "copy or download the file again; it is cut short or damaged")
-    if not_finite:
-        refuse_not_finite(name, not_finite, int(np.prod(fields.sizes)))
+def _check_nifti(name: str, path: Path) -> tuple[str, ...]:
+    header = read_nifti_header(name, path)
+    if header.pair and not companions(path):
+        wanted, got = "a file with the voxels beside the header", f"{path.name} without its .img"
+        refuse(name, wanted, got, "copy both files of the pair, under one name")
+    return check_nifti_header(name, header)
 
 
-def refuse_not_finite(name: str, count: int, voxels: int) -> NoReturn:
-    """Refuses a scan with voxels that are NaN or infinite.
+def _check_metaimage(name: str, text: TextHeader) -> tuple[str, ...]:
+    fields = text.fields
+    if not {"NDims", "DimSize"} <= set(fields) or not set(METAIMAGE_DATA) & set(fields):
+        refuse(name, "a whole MetaImage file", "a file that does not begin like one", "check what the file holds")
+    if fields.get("ElementType") not in METAIMAGE_BYTES:
+        got = f"ElementType {fields.get('ElementType', '')[:40]}"
+        refuse(name, "a type of one value, such as MET_SHORT", got, "save it with another type, such as MET_SHORT")
+    axes = _axes(name, fields["NDims"], "NDims", METAIMAGE)
+    _check_sizes(name, fields["DimSize"], "DimSize", axes)
+    _check_sizes(name, fields.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels", 1)
+    spacing = next((key for key in ("ElementSpacing", "ElementSize") if key in fields), None)
+    if spacing is None:
+        _refuse_no_spacing(name, "neither ElementSpacing nor ElementSize")
+    check_spacing(name, _numbers(name, fields[spacing], spacing, axes), spacing)
+    for key, count in [*((key, axes * axes) for key in _DIRECTIONS), *((key, axes) for key in _POSITIONS)]:
+        if key in fields:
+            _check_finite(name, _numbers(name, fields[key], key, count), key)
+    _check_units(name, fields.get("DistanceUnits", ""), "DistanceUnits")
+    slope = _numbers(name, fields.get("ElementToIntensityFunctionSlope", "1"), "ElementToIntensityFunctionSlope", 1)
+    offset = _numbers(name, fields.get("ElementToIntensityFunctionOffset", "0"), "ElementToIntensityFunctionOffset", 1)
+    if (*slope, *offset) != (1.0, 0.0):
+        got = f"ElementToIntensityFunction with slope {slope[0]:g} and offset {offset[0]:g}, which readers ignore"
+        refuse(name, "values as they are stored", got, "apply it, and save the file without it")
+    return ()
 
-    Raises:
-        ScanError: always.
-    """
-    got = f"{count} of {voxels} voxels that are NaN or infinite"
-    refuse(name, "finite values", got, "find out why, then replace them with the value of air")
+
+def _check_nrrd(name: str, text: TextHeader) -> tuple[str, ...]:
+    fields = text.fields
+    if not {"dimension", "sizes"} <= set(fields):
+        refuse(name, "a whole NRRD file", "a file that does not begin like one", "check what the file holds")
+    axes = _axes(name, fields["dimension"], "dimension", NRRD)
+    _check_sizes(name, fields["sizes"], "sizes", axes)
+    if "space directions" in fields:
+        _check_space_directions(name, fields["space directions"], axes)
+    elif "spacings" in fields:
+        spacing = _numbers(name, fields["spacings"], "spacings", axes)
+        # An axis that is not one of space may have nan.
+        known = tuple(length for length in spacing if not math.isnan(length))
+        check_spacing(name, known if len(known) >= min(axes, 3) else spacing, "spacings")
+    else:
+        _refuse_no_spacing(name, "neither `space directions` nor `spacings`")
+    if "space origin" in fields:
+        origin = vectors(fields["space origin"])
+        if origin is None or len(origin) != 1 or origin[0] is None:
+            _refuse_field(name, "space origin", fields["space origin"])
+        _check_finite(name, origin[0], "space origin")
+    for key in ("space units", "units"):
+        for unit in re.findall(r'"([^"]*)"', fields.get(key, "")):
+            _check_units(name, unit, key)
+    space = fields.get("space", "")
+    if not KNOWN_SPACES.fullmatch(space):
+        words = f"space {space}, which does not say" if space else "no `space`, which would say"
+        return (f"{words} where left is: its axes are taken to run to the left, back and head, as ITK does",)
+    return ()
 
 
-class _Nifti(NamedTuple):
-    sizes: tuple[int, ...]
-    bytes_promised: int
-    offset: int
-    floats: np.dtype[Any] | None  # the type of the values, if it can hold NaN
-    pixdim: tuple[float, ...]
-    sform_mm: tuple[float, ...] | None  # lengths of the sform's columns, where it is in use
+def _check_space_directions(name: str, value: str, axes: int) -> None:
+    directions = vectors(value)
+    if directions is None or len(directions) != axes:
+        _refuse_field(name, "space directions", value)
+    known = [vector for vector in directions if vector is not None]
+    if len(known) < min(axes, 3):
+        _refuse_no_spacing(name, f"`space directions` for {len(known)} axes")
+    for vector in known:
+        _check_finite(name, vector, "space directions")
+    check_spacing(name, tuple(math.hypot(*vector) for vector in known), "space directions")
 
 
-def _nifti(name: str, path: Path) -> _Nifti:
-    """Returns the header fields that are checked here; layout as in nifti1.h."""
-    raw = _first_bytes(name, path)
-    order = next((mark for mark in "<>" if struct.unpack_from(f"{mark}i", raw)[0] == 348), None)
-    if order is None or raw[344:347] != b"n+1":
-        second = raw[4:7] == b"n+2"
-        got = "a NIfTI-2 file, which SimpleITK does not read" if second else "a file that does not begin like one"
-        refuse(name, "a NIfTI file", got, "save it as NIfTI-1" if second else "check what the file holds")
+def _axes(name: str, value: str, field: str, file_format: str) -> int:
+    axes = int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
+    if not 1 <= axes <= MOST_AXES[file_format]:
+        refuse(name, f"1 to {MOST_AXES[file_format]} axes", f"{field} {value[:40]}", "check what the file holds")
+    return axes
 
-    def field(letters: str, place: int) -> tuple[Any, ...]:
-        return struct.unpack_from(order + letters, raw, place)
 
-    sizes, (kind,), (bits,), pixdim = field("8h", 40), field("h", 70), field("h", 72), field("8f", 76)
-    (offset,), (sform,), rows = field("f", 108), field("h", 254), field("12f", 280)
-    used = tuple(max(1, size) for size in sizes[1 : 1 + min(7, max(0, sizes[0]))])
-    columns_mm = tuple(float(length) for length in np.linalg.norm(np.reshape(rows, (3, 4))[:, :3], axis=0))
-    return _Nifti(
-        sizes=used,
-        bytes_promised=int(offset) + int(np.prod(used, dtype=np.int64)) * bits // 8,
-        offset=int(offset),
-        floats={16: np.dtype(f"{order}f4"), 64: np.dtype(f"{order}f8")}.get(kind),
-        pixdim=tuple(pixdim[1:4][: len(used)]),
-        sform_mm=columns_mm[: len(used)] if sform > 0 else None,
+def _check_sizes(name: str, value: str, field: str, axes: int) -> None:
+    words = value.split()
+    if len(words) != axes or not all(word.isascii() and word.isdigit() and 0 < int(word) < 1 << 31 for word in words):
+        got = f"{field} {value[:60]}"
+        refuse(name, f"{axes} sizes of one voxel or more", got, "correct the header, or export the scan again")
+
+
+def _numbers(name: str, value: str, field: str, count: int) -> tuple[float, ...]:
+    values = numbers(value)
+    if values is None or len(values) != count:
+        refuse(name, f"{count} numbers in {field}", repr(value[:60]), "correct the header, or export the scan again")
+    return values
+
+
+def _check_finite(name: str, values: tuple[float, ...], field: str) -> None:
+    if not all(math.isfinite(value) for value in values):
+        refuse(name, f"finite numbers in {field}", " ".join(f"{value:g}" for value in values), "correct the header")
+
+
+def _check_units(name: str, unit: str, field: str) -> None:
+    """Refuses lengths in another unit than mm, since the readers of these formats take any unit for mm."""
+    if unit.lower() not in MM | NO_LENGTH:
+        got = f"{unit[:20]} in {field}, which readers take for mm"
+        refuse(name, "lengths in mm", got, "write the file with lengths in mm")
+
+
+def _refuse_no_spacing(name: str, got: str) -> NoReturn:
+    refuse(name, "a voxel size in the header", got, "write it into the header; without it positions in mm are unknown")
+
+
+def _refuse_field(name: str, field: str, value: str) -> NoReturn:
+    refuse(
+        name, f"vectors such as (1,0,0) in {field}", repr(value[:60]), "correct the header, or export the scan again"
     )
-
-
-def _check_nifti_spacing(name: str, header: _Nifti) -> None:
-    _check_spacing(name, header.pixdim, "pixdim")
-    if header.sform_mm is not None and not np.allclose(header.sform_mm, header.pixdim, rtol=SPACING_TOLERANCE, atol=0):
-        sform, pixdim = (tuple(round(length, 4) for length in pair) for pair in (header.sform_mm, header.pixdim))
-        got = f"{pixdim} in pixdim and {sform} in the sform"
-        refuse(name, "one voxel spacing in the header", got, "find out which is right and write the file again")
-
-
-def _check_text_spacing(name: str, path: Path) -> None:
-    text = _first_bytes(name, path, 1 << 14).decode("latin-1")
-    match = re.search(r"^(ElementSpacing|ElementSize|spacings)\s*[=:]\s*([^\r\n]+)", text, flags=re.MULTILINE)
-    if not match:
-        return
-    numbers = tuple(float(word) for word in match[2].split() if re.fullmatch(r"[-+0-9.eE]+", word))
-    _check_spacing(name, numbers, match[1])
-
-
-def _check_spacing(name: str, spacing: tuple[float, ...], field: str) -> None:
-    if not all(np.isfinite(length) and length > 0 for length in spacing[:3]):
-        got = f"{tuple(round(length, 4) for length in spacing)} in {field}"
-        refuse(name, "voxel spacings above zero", got, "correct the header; without it positions in mm are unknown")
-
-
-def _first_bytes(name: str, path: Path, count: int = 540) -> bytes:
-    """Returns the first bytes, decompressed if need be, padded with zeros if there are fewer."""
-    try:
-        with _opened(path) as file:
-            return file.read(count).ljust(count, b"\0")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        refuse(name, "a whole gzip file", f"a broken one ({error})", "copy or download it again")
-
-
-def _scanned(path: Path, fields: _Nifti) -> tuple[int, int, str]:
-    """Returns the number of bytes after decompressing, of values that are not finite, and the damage in words, if any.
-
-    SimpleITK's NIfTI reader turns NaN and infinity into 0 silently, so they must be found here.
-    """
-    if fields.floats is None and not _is_gzip(path):
-        return path.stat().st_size, 0, ""
-    count = not_finite = 0
-    try:
-        with _opened(path) as file:
-            count = len(file.read(fields.offset))
-            while piece := file.read(CHUNK_BYTES):
-                values = piece[: max(0, fields.bytes_promised - count)]
-                count += len(piece)
-                if fields.floats is not None:
-                    whole = len(values) // fields.floats.itemsize
-                    finite = np.isfinite(np.frombuffer(values, dtype=fields.floats, count=whole))
-                    not_finite += whole - int(np.count_nonzero(finite))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return count, not_finite, str(error).split(":")[-1].strip().rstrip(".")[:80]
-    return count, not_finite, ""
-
-
-def _opened(path: Path) -> gzip.GzipFile | BinaryIO:
-    return gzip.open(path) if _is_gzip(path) else path.open("rb")
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"

@@ -1,52 +1,51 @@
 """Reads one scan of any format into the body frame: RAS axis order, mm, values as the file gives them.
 
-SimpleITK reads all formats. Errors that it accepts silently are checked here and in raw_header, and its long messages
-are shortened. A scan that cannot be used raises ScanError, and the caller continues with the next one.
+SimpleITK reads all formats. Errors that it accepts silently are checked here, in raw_header and in whole_file, and its
+long messages are shortened. A scan that cannot be used raises ScanError, and the caller continues with the next one.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float, Float32
 
-from orienteer.errors import ScanError
-from orienteer.scans.dicom import read_slice_header
+from orienteer.scans.dicom import SliceHeader, read_slice_header
+from orienteer.scans.dicom_pixels import read_slices
 from orienteer.scans.dicom_stack import Stack, stack
-from orienteer.scans.modality import guess_modality
+from orienteer.scans.file_content import image_reader
+from orienteer.scans.modality import check_hounsfield, guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
-from orienteer.scans.raw_header import check_raw_header, check_whole, refuse_not_finite
-from orienteer.scans.refuse import quiet_itk, refuse
-from orienteer.scans.source import (
-    DICOM,
-    METAIMAGE,
-    NIFTI,
-    NRRD,
-    Scan,
-    ScanHeader,
-    ScanSource,
-    Selection,
-)
-from orienteer.types import TripleMm
+from orienteer.scans.raw_header import check_raw_header
+from orienteer.scans.reading_errors import Unusable, failures_in_words
+from orienteer.scans.refuse import refuse
+from orienteer.scans.source import DICOM, Scan, ScanHeader, ScanSource, Selection
+from orienteer.scans.whole_file import check_whole, refuse_not_finite
+from orienteer.types import Triple, TripleMm
 
 DIRECTION_TOLERANCE = 1e-3
 """How far three directions may deviate from right angles and length one. Headers written with four digits stay below."""
 
+FARTHEST_MM = 1e5
+"""A scan further away than this from the origin has a damaged header."""
 
-@runtime_checkable
-class _Geometry(Protocol):
-    """An image, or a reader that has read its header."""
-
-    def GetSize(self) -> tuple[int, ...]: ...
-    def GetSpacing(self) -> tuple[float, ...]: ...
-    def GetOrigin(self) -> tuple[float, ...]: ...
-    def GetDirection(self) -> tuple[float, ...]: ...
+EXTENT_MM = (1.0, 5000.0)
+"""The longest edge of a scan lies between these, or its lengths are in another unit than the header says."""
 
 
-_IMAGE_IO = {NIFTI: "NiftiImageIO", NRRD: "NrrdImageIO", METAIMAGE: "MetaImageIO"}
+NO_SERIES = "slices without a SeriesInstanceUID: those of one folder are taken as one series"
+
+
+class FileGrid(NamedTuple):
+    """Where the voxels of a file lie, in the order of its own axes, in SimpleITK's frame (left, back, head)."""
+
+    shape_vox: Triple
+    spacing_mm: TripleMm
+    origin_lps_mm: TripleMm
+    direction_lps: Float[np.ndarray, "3 3"]
+    warnings: tuple[str, ...] = ()
 
 
 def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
@@ -58,7 +57,7 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
 
     Raises:
         ScanError: the scan cannot be used (step ``read``): damaged, not 3D, in colour, with impossible spacings or
-            directions, with missing slices, with values that are not finite, or constant.
+            directions, with missing slices, with values that are not finite, constant, or no HU in a CT.
 
     Example:
         >>> import tempfile
@@ -72,23 +71,31 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
         ((4, 3, 2), (-3.0, -2.0, 0.0), 'MR')
     """
     selection = selection or Selection()
-    with _failures_in_words(source):
+    with failures_in_words(source):
         if source.format == DICOM:
-            image, modality = _read_dicom(source)
+            series = _dicom_stack(source)
+            grid, modality = _series_grid(series), _modality(selection, series)
+            values, notes = read_slices(series.slices, modality)
         else:
-            image, modality = _read_file(source, selection), None
-        turn, frame = _frame(image)
-        voxels = _voxels(image, turn)
+            modality = _modality(selection, None)
+            with _file_reader(source, selection) as (reader, grid):
+                notes = check_whole(source.name, source.files[0], source.format)
+                image = _executed(reader, source, selection)  # kept: the view below does not keep it alive
+                values = sitk.GetArrayViewFromImage(image)
+        turn, frame = _frame(grid)
+        # SimpleITK's buffer is (z, y, x).
+        voxels = np.ascontiguousarray(turn.apply(values.transpose(2, 1, 0)), dtype=np.float32)
     _check_values(source.name, voxels)
-    modality = modality if selection.modality == "auto" else selection.modality
+    modality = modality or guess_modality(voxels)
     return Scan(
         name=source.name,
         voxels=voxels,
         spacing_mm=frame.spacing_mm,
         origin_mm=frame.origin_mm,
         axes=frame.axes,
-        modality=modality or guess_modality(voxels),
+        modality=modality,
         format=source.format,
+        warnings=(*grid.warnings, *notes, *check_hounsfield(source.name, voxels, modality)),
     )
 
 
@@ -99,46 +106,78 @@ def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader
         ScanError: the header shows that the scan cannot be used (step ``read``).
     """
     selection = selection or Selection()
-    with _failures_in_words(source):
+    with failures_in_words(source):
         if source.format == DICOM:
-            series, modality = _dicom_stack(source)
-            _, frame = turn_to_ras(series.shape_vox, series.spacing_mm, series.origin_lps_mm, series.direction_lps)
+            series = _dicom_stack(source)
+            grid, modality = _series_grid(series), _modality(selection, series)
         else:
-            _, frame = _frame(_file_reader(source, selection))
-            modality = None
+            modality = _modality(selection, None)
+            with _file_reader(source, selection) as (_, grid):
+                pass
+        _, frame = _frame(grid)
     across, deep, high = (size * step for size, step in zip(frame.shape_vox, frame.spacing_mm, strict=True))
-    modality = modality if selection.modality == "auto" else selection.modality
-    return ScanHeader(source.name, source.format, frame.shape_vox, frame.spacing_mm, (across, deep, high), modality)
+    extent_mm = (across, deep, high)
+    return ScanHeader(source.name, source.format, frame.shape_vox, frame.spacing_mm, extent_mm, modality, grid.warnings)
 
 
-def _read_file(source: ScanSource, selection: Selection) -> sitk.Image:
-    reader = _file_reader(source, selection)
-    check_whole(source.name, source.files[0], source.format)
+def file_grid(source: ScanSource, selection: Selection | None = None) -> FileGrid:
+    """Returns where the voxels of a scan's own file or series lie, from its header alone.
+
+    Raises:
+        ScanError: the header shows that the scan cannot be used (step ``read``).
+    """
+    with failures_in_words(source):
+        if source.format == DICOM:
+            return _series_grid(_dicom_stack(source))
+        with _file_reader(source, selection or Selection()) as (_, grid):
+            return grid
+
+
+def _modality(selection: Selection, series: Stack | None) -> str | None:
+    """Returns the modality that the user or the header names; None if neither does."""
+    if selection.modality != "auto":
+        return selection.modality
+    named = series.slices[0].modality if series is not None else None
+    return named if named in ("CT", "MR") else None
+
+
+@contextmanager
+def _file_reader(source: ScanSource, selection: Selection) -> Iterator[tuple[sitk.ImageFileReader, FileGrid]]:
+    """Gives a reader that has read the header of a scan; refuses a scan whose header shows that it cannot be used."""
+    path = source.files[0]
+    notes = check_raw_header(source.name, path, source.format)
+    with image_reader(path, source.format) as reader:
+        reader.ReadImageInformation()
+        size = reader.GetSize()
+        if len(size) > 4:
+            got, do = f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own"
+            refuse(source.name, "a 3D scan", got, do)
+        if len(size) < 3 or 1 in size[:3]:
+            got = f"a 2D image or a single slice, {size} voxels"
+            refuse(source.name, "a 3D scan", got, "leave it out with --exclude")
+        if len(size) == 4:
+            _chosen_frame(source, selection, size[3])
+        _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
+        yield reader, _file_grid(reader, notes)
+
+
+def _file_grid(reader: sitk.ImageFileReader, notes: tuple[str, ...]) -> FileGrid:
+    """Returns the grid of a file whose header was read; of four axes the first three."""
+    axes = len(reader.GetSize())
+    width, depth, height = reader.GetSize()[:3]
+    step0, step1, step2 = reader.GetSpacing()[:3]
+    left, back, head = reader.GetOrigin()[:3]
+    direction = np.reshape(reader.GetDirection(), (axes, axes))[:3, :3]
+    return FileGrid((width, depth, height), (step0, step1, step2), (left, back, head), direction, notes)
+
+
+def _executed(reader: sitk.ImageFileReader, source: ScanSource, selection: Selection) -> sitk.Image:
     size = reader.GetSize()
     if len(size) == 4:
         reader.SetExtractIndex([0, 0, 0, _chosen_frame(source, selection, size[3])])
         reader.SetExtractSize([*size[:3], 0])
     image: sitk.Image = reader.Execute()
     return image
-
-
-def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileReader:
-    """Returns a reader that has read the header of a scan; refuses a scan whose header shows that it cannot be used."""
-    path = source.files[0]
-    check_raw_header(source.name, path, source.format)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO(_IMAGE_IO[source.format])
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    size = reader.GetSize()
-    if len(size) > 4:
-        refuse(source.name, "a 3D scan", f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own")
-    if len(size) < 3 or 1 in size[:3]:
-        refuse(source.name, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
-    if len(size) == 4:
-        _chosen_frame(source, selection, size[3])
-    _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
-    return reader
 
 
 def _chosen_frame(source: ScanSource, selection: Selection, frames: int) -> int:
@@ -154,45 +193,44 @@ def _chosen_frame(source: ScanSource, selection: Selection, frames: int) -> int:
     return chosen
 
 
-def _read_dicom(source: ScanSource) -> tuple[sitk.Image, str | None]:
-    series, modality = _dicom_stack(source)
-    reader = sitk.ImageSeriesReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames([str(path) for path in series.files])
-    image = reader.Execute()
-    _check_pixels(source, image.GetPixelIDValue(), image.GetNumberOfComponentsPerPixel())
-    # The reader takes spacing and direction from a few slices; these are from all slices, and checked.
-    image.SetSpacing(series.spacing_mm)
-    image.SetOrigin(series.origin_lps_mm)
-    image.SetDirection(series.direction_lps.ravel().tolist())
-    return image, modality
-
-
-def _dicom_stack(source: ScanSource) -> tuple[Stack, str | None]:
-    slices = [read_slice_header(path) for path in source.files]
-    known = tuple(item for item in slices if item is not None)
-    if len(known) < len(slices):
-        got = f"{len(slices) - len(known)} of {len(slices)} files that are no slices"
+def _dicom_stack(source: ScanSource) -> Stack:
+    slices: list[SliceHeader] = []
+    reasons = []
+    for path in source.files:
+        item = read_slice_header(path)
+        if isinstance(item, SliceHeader):
+            slices.append(item)
+        else:
+            reasons.append(f"{path.name}: {item.reason}")
+    if reasons:
+        got = f"{len(reasons)} of {len(source.files)} files that are no slices, {reasons[0]}"
         refuse(source.name, "DICOM slices", got, "copy the series again")
-    modality = known[0].modality
-    return stack(source.name, known), modality if modality in ("CT", "MR") else None
+    return stack(source.name, tuple(slices))
 
 
-def _frame(image: _Geometry) -> tuple[Turn, Frame]:
-    """Returns how to turn an image, or a reader that has read its header; of four axes the first three."""
-    dimensions = len(image.GetSize())
-    width, depth, height = image.GetSize()[:3]
-    step0, step1, step2 = image.GetSpacing()[:3]
-    place0, place1, place2 = image.GetOrigin()[:3]
-    direction = np.reshape(image.GetDirection(), (dimensions, dimensions))[:3, :3]
-    _check_geometry((step0, step1, step2), direction)
-    return turn_to_ras((width, depth, height), (step0, step1, step2), (place0, place1, place2), direction)
+def _series_grid(series: Stack) -> FileGrid:
+    notes = () if series.slices[0].series else (NO_SERIES,)
+    return FileGrid(series.shape_vox, series.spacing_mm, series.origin_lps_mm, series.direction_lps, notes)
 
 
-def _voxels(image: sitk.Image, turn: Turn) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Returns the values in RAS order, copied once from SimpleITK's (z, y, x) buffer."""
-    values = sitk.GetArrayViewFromImage(image).transpose(2, 1, 0)
-    return np.ascontiguousarray(turn.apply(values), dtype=np.float32)
+def _frame(grid: FileGrid) -> tuple[Turn, Frame]:
+    """Returns how to turn the voxels of a file to RAS, and where they lie then; refuses a grid that cannot be."""
+    spacing_mm, direction = grid.spacing_mm, grid.direction_lps
+    if not all(np.isfinite(step) and step > 0 for step in spacing_mm):
+        raise Unusable("voxel spacings above zero", f"{spacing_mm} mm", "correct the header")
+    skew = np.abs(direction.T @ direction - np.eye(3)).max()
+    if not skew <= DIRECTION_TOLERANCE:
+        wanted, got = "axis directions at right angles and of length one", f"directions that deviate by {skew:.2g}"
+        raise Unusable(wanted, got, "resample the scan to a rectangular grid")
+    if not max(abs(place) for place in grid.origin_lps_mm) <= FARTHEST_MM:
+        got = f"an origin at {grid.origin_lps_mm} mm"
+        raise Unusable("a position within 100 m", got, "correct the header")
+    edges = [size * step for size, step in zip(grid.shape_vox, spacing_mm, strict=True)]
+    if not EXTENT_MM[0] <= max(edges) <= EXTENT_MM[1]:
+        got = " x ".join(f"{edge:.4g}" for edge in edges) + " mm"
+        do = "correct the voxel size or its unit in the header"
+        raise Unusable(f"a scan with a longest edge of {EXTENT_MM[0]:g} to {EXTENT_MM[1]:g} mm", got, do)
+    return turn_to_ras(grid.shape_vox, spacing_mm, grid.origin_lps_mm, direction)
 
 
 def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
@@ -202,60 +240,9 @@ def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
                 "leave it out with --exclude, or save one channel as a scan")  # fmt: skip
 
 
-def _check_geometry(spacing_mm: TripleMm, direction: Float[np.ndarray, "3 3"]) -> None:
-    if not all(np.isfinite(step) and step > 0 for step in spacing_mm):
-        raise _Unusable("voxel spacings above zero", f"{spacing_mm} mm", "correct the header")
-    skew = np.abs(direction.T @ direction - np.eye(3)).max()
-    if not skew <= DIRECTION_TOLERANCE:
-        raise _Unusable(
-            "axis directions at right angles and of length one",
-            f"directions that deviate by {skew:.2g}",
-            "resample the scan to a rectangular grid",
-        )
-
-
 def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:
     finite = np.isfinite(voxels)
     if not finite.all():
         refuse_not_finite(name, voxels.size - int(np.count_nonzero(finite)), voxels.size)
     if voxels.min() == voxels.max():
         refuse(name, "an image", f"{voxels.flat[0]:g} in every voxel", "check how the file was written")
-
-
-class _Unusable(Exception):
-    """Wanted, got, do: raised where the name of the scan is not known."""
-
-
-@contextmanager
-def _failures_in_words(source: ScanSource) -> Iterator[None]:
-    """Turns errors of the file system and of SimpleITK into one short ScanError, and suppresses ITK's warnings."""
-    try:
-        with quiet_itk():
-            yield
-    except ScanError:
-        raise
-    except _Unusable as error:
-        wanted, got, do = error.args
-        raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
-    except PermissionError:
-        refuse(source.name, "a readable file", "permission denied", "change its permissions (chmod +r)")
-    except OSError as error:
-        refuse(source.name, "a file that can be opened", error.strerror or str(error), "check that it is still there")
-    except RuntimeError as error:
-        wanted, got, do = _reader_complaint(source.format, str(error))
-        raise ScanError(source.name, step="read", wanted=wanted, got=got, do=do) from None
-
-
-def _reader_complaint(file_format: str, message: str) -> tuple[str, str, str]:
-    """Returns wanted, got and do for the long message of an ITK exception. If ITK's texts change, the last case still holds."""
-    if "orthonormal" in message or "determinant" in message:
-        return (
-            "axis directions at right angles and of length one",
-            "a header with skewed or missing directions",
-            "resample the scan to a rectangular grid",
-        )
-    if "Zero-valued spacing" in message or "Negative spacing" in message:
-        return "voxel spacings above zero", "a spacing of zero or less", "correct the header"
-    last = [line.strip() for line in message.splitlines() if line.strip()][-1]
-    short = re.sub(r"^.*ERROR:\s*|\S*\(0x[0-9a-f]+\):\s*", "", last)[:120]
-    return f"a whole {file_format} file", f"one that cannot be read ({short})", "copy or download it again"

@@ -1,6 +1,8 @@
 """The small records that travel between finding, reading and preparing a scan."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -39,28 +41,62 @@ class ScanSource:
         format: ``NIfTI``, ``NRRD``, ``MetaImage`` or ``DICOM``.
         files: the file, or the files of a DICOM series in slice order.
         frame: which frame to take if the file has several; None if none was chosen.
+        companions: files beside the first that hold its voxels (``.raw`` of ``.mhd``, ``.img`` of ``.hdr``).
     """
 
     name: str
     format: str
     files: tuple[Path, ...]
     frame: int | None = None
+    companions: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or series that looks like a scan and is not used, with the reason in a few words."""
+    """A file or series that looks like a scan and is not used, with the reason in a few words.
+
+    Attributes:
+        files: how many files that are.
+    """
 
     name: str
     reason: str
+    files: int = 1
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """The scans of a folder, sorted by name, and what was left out."""
+    """The scans of a folder, sorted by name, and what was left out.
+
+    Every file is in one of the three: ``files`` is the sum of the files of ``sources``, ``left_out`` and ``others``.
+
+    Attributes:
+        others: how many files are no scans at all, by the ending of their names.
+        files: how many files were found.
+
+    Example:
+        >>> discovery = Discovery((), (LeftOut("a.nii", "an empty file"),), {".txt": 3}, files=4)
+        >>> reasons(discovery.with_others())
+        {'not a scan (.txt)': 3, 'an empty file': 1}
+    """
 
     sources: tuple[ScanSource, ...]
     left_out: tuple[LeftOut, ...]
+    others: Mapping[str, int] = field(default_factory=dict)
+    files: int = 0
+
+    def with_others(self) -> tuple[LeftOut, ...]:
+        """Returns what was left out, and the files that are no scans as one item for each ending of their names."""
+        others = tuple(LeftOut(f"*{end}", f"not a scan ({end})", count) for end, count in self.others.items())
+        return self.left_out + others
+
+
+def reasons(left_out: tuple[LeftOut, ...]) -> dict[str, int]:
+    """Returns how many files were left out for each reason, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for item in left_out:
+        counts[item.reason] += item.files
+    return dict(counts.most_common())
 
 
 @dataclass(frozen=True)
@@ -72,6 +108,7 @@ class ScanHeader:
         spacing_mm: distance between voxel centres along the same axes.
         extent_mm: length that the voxels cover along the same axes.
         modality: ``CT`` or ``MR`` if the file or the user names it; None if it must be guessed from the values.
+        warnings: what is odd about the file and how it was decided, if anything.
     """
 
     name: str
@@ -80,6 +117,7 @@ class ScanHeader:
     spacing_mm: TripleMm
     extent_mm: TripleMm
     modality: str | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +133,7 @@ class Scan:
         axes: column a is the direction of array axis a in the body frame, of length one; the identity unless oblique.
         modality: ``CT`` or ``MR``.
         format: ``NIfTI``, ``NRRD``, ``MetaImage`` or ``DICOM``.
+        warnings: what is odd about the file and how it was decided, if anything.
     """
 
     name: str
@@ -104,6 +143,7 @@ class Scan:
     axes: Float[np.ndarray, "3 3"]
     modality: str
     format: str
+    warnings: tuple[str, ...] = ()
 
     def position_mm(self, voxel: Float[np.ndarray, "*points 3"]) -> Float[np.ndarray, "*points 3"]:
         """Returns body-frame positions in mm of (fractional) voxel indices, ``(..., 3)``."""

@@ -18,6 +18,8 @@ PATIENT = "Nobody^Invented"
 FORMAT_OF = {
     ".nii": "NIfTI",
     ".nii.gz": "NIfTI",
+    ".hdr": "NIfTI",
+    ".hdr.gz": "NIfTI",
     ".nrrd": "NRRD",
     ".nhdr": "NRRD",
     ".mha": "MetaImage",

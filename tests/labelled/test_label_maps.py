@@ -1,5 +1,6 @@
 """Label maps in files: class numbers, and what is refused."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,10 @@ def test_an_image_is_no_label_map_and_empty_maps_have_no_classes(case: Case) -> 
     rewrite_labels(case.labels, np.zeros_like)
     with pytest.raises(InputError, match="at least one class above background, got only 0"):
         classes_in([case], shown=False)
+
+
+def test_a_truncated_label_map_is_refused_instead_of_being_filled_with_zeros(case: Case) -> None:
+    plain = case.labels.with_name("b.nii")
+    plain.write_bytes(gzip.decompress(case.labels.read_bytes())[:-500])
+    with pytest.raises(ScanError, match=r"a: wanted the \d+ bytes that its header promises, got \d+ bytes in b.nii"):
+        read_label_map(Case("a", case.source, plain), [0, 1, 2])

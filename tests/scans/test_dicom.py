@@ -1,13 +1,15 @@
 import shutil
+import struct
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 
 from orienteer.errors import ScanError
 from orienteer.scans.dicom import in_order, read_slice_header
 from orienteer.scans.discover import discover
-from orienteer.scans.read import read_scan
+from orienteer.scans.read import header, read_scan
 from tests.helpers.files import noise, only_scan, turned, write_dicom
 from tests.helpers.refusals import series_refused
 
@@ -95,8 +97,91 @@ def test_order_puts_slices_without_a_place_last(tmp_path):
 def test_text_is_no_slice(tmp_path):
     (tmp_path / "a.dcm").write_text("hello " * 100)
     (tmp_path / "b").write_text("hello " * 100)
-    assert read_slice_header(tmp_path / "a.dcm") is None
-    assert read_slice_header(tmp_path / "b") is None
+    assert read_slice_header(tmp_path / "a.dcm").reason == "not a DICOM file"
+    assert read_slice_header(tmp_path / "b").reason == "not a DICOM file"
+
+
+def rewritten(paths, **values):
+    """Sets numbers in the headers of slices to text that pydicom would not write."""
+    for path in paths:
+        content = path.read_bytes()
+        for tag, value in values.items():
+            number = pydicom.tag.Tag(tag)
+            begin = content.index(struct.pack("<2H", number.group, number.element) + b"DS") + 8
+            (length,) = struct.unpack_from("<H", content, begin - 2)
+            size = struct.pack("<H", len(value))
+            content = content[: begin - 2] + size + value + content[begin + length :]
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "words"),
+    [
+        ("PixelSpacing", b"0,9\\0,9 ", r"PixelSpacing '0,9\\0,9' is not 2 numbers"),
+        ("PixelSpacing", b"0.9 ", "PixelSpacing '0.9' has 1 of 2 numbers"),
+        ("ImagePositionPatient", b"0\\0\\inf ", "ImagePositionPatient .* is not finite"),
+        ("ImagePositionPatient", b"0\\0\\1e30", "ImagePositionPatient .* further away"),
+        ("ImageOrientationPatient", b"1\\0\\0\\0\\nan\\0 ", "ImageOrientationPatient .* is not finite"),
+        ("RescaleSlope", b"1,0 ", "RescaleSlope '1,0' is not a number"),
+        ("RescaleSlope", b"0 ", "RescaleSlope is 0"),
+        ("RescaleIntercept", b"garbage ", "RescaleIntercept 'garbage' is not a number"),
+    ],
+)
+def test_a_value_that_is_no_number_costs_the_series_and_is_named(tmp_path, tag, value, words):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 4)))
+    rewritten(paths[2:3], **{tag: value})
+    assert len(only_scan(tmp_path).files) == 4, "no slice vanishes"
+    series_refused(tmp_path, f"{paths[2].name}: {words}")
+
+
+def test_a_fault_in_every_slice_is_named_once(tmp_path):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 4)))
+    rewritten(paths, PixelSpacing=b"0,9\\0,9 ")
+    series_refused(tmp_path, r"_000 and 3 more of 4 slices: PixelSpacing '0,9\\0,9'")
+
+
+def test_values_that_are_not_used_may_be_anything(tmp_path):
+    values = noise((4, 5, 4))
+    rewritten(write_dicom(tmp_path / "s", values), SliceThickness=b"thin")
+    np.testing.assert_array_equal(read_scan(only_scan(tmp_path)).voxels, values[::-1, ::-1])
+
+
+@pytest.mark.parametrize("missing", [True, False], ids=["missing", "empty"])
+def test_slices_without_a_series_are_one_scan_with_a_warning(tmp_path, missing):
+    values = noise((4, 5, 4))
+    for path in write_dicom(tmp_path / "s", values):
+        data = pydicom.dcmread(path)
+        data.SeriesInstanceUID = ""
+        if missing:
+            del data.SeriesInstanceUID
+        data.save_as(path)
+    source = only_scan(tmp_path)
+    scan = read_scan(source)
+    np.testing.assert_array_equal(scan.voxels, values[::-1, ::-1])
+    assert "without a SeriesInstanceUID" in scan.warnings[0]
+    assert header(source).warnings == scan.warnings[:1]
+
+
+@pytest.mark.parametrize("ending", ["", ".dcm"])
+def test_slices_without_the_mark_are_known_by_their_first_element(tmp_path, ending):
+    values = noise((4, 5, 4))
+    for path in write_dicom(tmp_path / "s", values):
+        path.with_name(f"{path.name}{ending}").write_bytes(path.read_bytes()[132:])
+        if ending:
+            path.unlink()
+    np.testing.assert_array_equal(read_scan(only_scan(tmp_path)).voxels, values[::-1, ::-1])
+
+
+def test_a_header_that_ends_in_the_middle_is_a_scan_that_fails(tmp_path):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 4)))
+    paths[1].write_bytes(paths[1].read_bytes()[:250])
+    discovery = discover(tmp_path)
+    assert sum(len(source.files) for source in discovery.sources) + sum(i.files for i in discovery.left_out) == 4
+    for source in discovery.sources:
+        with pytest.raises(
+            ScanError, match="missing between|header cannot be read|fields of an image|no rows|a position"
+        ):
+            read_scan(source)
 
 
 def test_compressed_series_is_read(real_scans):

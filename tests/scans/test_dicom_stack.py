@@ -44,12 +44,6 @@ def test_double_slices(tmp_path):
     series_refused(tmp_path, r"1 of 6 slices at a place that has one already, after slice 1 \(3 mm\)")
 
 
-def test_a_copied_slice(tmp_path):
-    paths = write_dicom(tmp_path / "s", noise((4, 5, 6)))
-    shutil.copy(paths[2], tmp_path / "s" / "copy")
-    series_refused(tmp_path, "1 of 7 slices at a place that has one already")
-
-
 def test_two_phases_in_one_series(tmp_path):
     write_dicom(tmp_path / "s", noise((4, 5, 6)), heights_mm=[0.0, 0.0, 3.0, 3.0, 6.0, 6.0])
     series_refused(tmp_path, "3 of 6 slices at a place .* one phase")
@@ -80,20 +74,63 @@ def test_tilted_gantry(tmp_path):
     series_refused(tmp_path, "slides 5 mm sideways")
 
 
+def moved_into(tmp_path, odd, count):
+    """Puts some slices of another series into the folder and the series of the first."""
+    for index, path in enumerate(odd[-count:]):
+        data = pydicom.dcmread(path)
+        data.SeriesInstanceUID = "1.2.3.4"
+        data.save_as(tmp_path / "s" / f"odd{index}")
+    shutil.rmtree(tmp_path / "t")
+
+
 def test_slices_of_different_sizes(tmp_path):
     write_dicom(tmp_path / "s", noise((4, 5, 3)))
-    other = write_dicom(tmp_path / "t", noise((6, 5, 4)))
-    shutil.copy(other[3], tmp_path / "s" / "odd")
-    shutil.rmtree(tmp_path / "t")
+    moved_into(tmp_path, write_dicom(tmp_path / "t", noise((6, 5, 6))), 2)
     series_refused(tmp_path, r"sizes \[\(4, 5\), \(6, 5\)\]")
 
 
 def test_slices_of_different_directions(tmp_path):
     write_dicom(tmp_path / "s", noise((4, 5, 3)))
-    other = write_dicom(tmp_path / "t", noise((4, 5, 4)), direction=turned((90, 0, 0)))
-    shutil.copy(other[3], tmp_path / "s" / "odd")
-    shutil.rmtree(tmp_path / "t")
-    series_refused(tmp_path, "1 of 4 turned differently")
+    moved_into(tmp_path, write_dicom(tmp_path / "t", noise((4, 5, 4)), direction=turned((90, 0, 0))), 2)
+    series_refused(tmp_path, "of 5 turned differently, the first in")
+
+
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_one_slice_with_another_pixel_spacing_is_named(tmp_path, place):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 8)))
+    data = pydicom.dcmread(paths[place])
+    data.PixelSpacing = [2.5, 1.2]
+    data.save_as(paths[place])
+    words = f"one pixel spacing, got 1.2 x 2.5 mm in {paths[place].name}, where the others have 1 x 2 mm"
+    series_refused(tmp_path, words)
+
+
+def test_pixel_spacings_that_differ_by_rounding_are_one(tmp_path):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 8)))
+    data = pydicom.dcmread(paths[3])
+    data.PixelSpacing = [2.00001, 1.0]
+    data.save_as(paths[3])
+    assert read_scan(only_scan(tmp_path)).spacing_mm == (1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "words"),
+    [
+        ("PhotometricInterpretation", "MONOCHROME1", "one PhotometricInterpretation, got MONOCHROME1 in"),
+        ("Modality", "PT", "one modality, got PT in"),
+    ],
+)
+def test_one_slice_of_another_kind_is_named(tmp_path, tag, value, words):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 8)))
+    data = pydicom.dcmread(paths[3])
+    setattr(data, tag, value)
+    data.save_as(paths[3])
+    series_refused(tmp_path, f"{words} {paths[3].name}, where the others have")
+
+
+def test_palettes_are_colour(tmp_path):
+    write_dicom(tmp_path / "s", noise((4, 5, 3)), PhotometricInterpretation="PALETTE COLOR")
+    series_refused(tmp_path, "PALETTE COLOR")
 
 
 def test_single_slice(tmp_path):

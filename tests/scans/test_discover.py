@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orienteer.errors import InputError
+from orienteer.errors import InputError, ScanError
 from orienteer.scans import discover as discover_module
 from orienteer.scans import label_maps
 from orienteer.scans.discover import discover
+from orienteer.scans.read import read_scan
 from orienteer.scans.source import Discovery, Selection
 from tests.helpers.files import label_map, noise, write, write_dicom
+from tests.helpers.odd_files import write_odd_files
 
 
 def names(discovery: Discovery) -> list[str]:
@@ -139,7 +141,12 @@ def test_hidden_and_empty_files_are_left_out_with_the_reason(tmp_path):
     write(tmp_path / ".cache" / "d.nii.gz", noise())
     discovery = discover(tmp_path)
     assert names(discovery) == ["a.nii.gz"]
-    assert reasons(discovery) == {"._a.nii.gz": "a hidden file", "b.nii.gz": "an empty file"}
+    assert reasons(discovery) == {
+        "._a.nii.gz": "a hidden file",
+        ".cache": "a hidden folder",
+        "b.nii.gz": "an empty file",
+        "c.dcm": "an empty file",
+    }
 
 
 def test_dicom_that_is_no_scan(tmp_path):
@@ -224,6 +231,13 @@ def test_a_slice_that_may_not_be_opened(tmp_path, monkeypatch):
     assert reasons(discover(tmp_path)) == {"IM1": "cannot be opened: permission denied"}
 
 
+def test_a_file_that_brings_out_an_error_of_its_own_does_not_stop_the_search(tmp_path, monkeypatch):
+    write(tmp_path / "a.nii.gz", noise())
+    (tmp_path / "IM1").write_bytes(b"x")
+    monkeypatch.setattr(discover_module, "read_slice_header", lambda path: 1 / 0)
+    assert reasons(discover(tmp_path)) == {"IM1": "damaged in a way that is not known (ZeroDivisionError)"}
+
+
 def test_a_folder_that_may_not_be_opened(tmp_path, monkeypatch):
     write(tmp_path / "a.nii.gz", noise())
     (tmp_path / "closed").mkdir()
@@ -236,3 +250,90 @@ def test_a_folder_that_may_not_be_opened(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scandir)
     assert reasons(discover(tmp_path)) == {"closed": "the folder cannot be opened: permission denied"}
+
+
+# Every file is accounted for
+
+
+@pytest.fixture(scope="module")
+def odd_files(tmp_path_factory) -> tuple[Path, int]:
+    folder = tmp_path_factory.mktemp("odd") / "scans"
+    return folder, write_odd_files(folder)
+
+
+def test_every_file_is_read_left_out_or_failed(odd_files):
+    folder, count = odd_files
+    discovery = discover(folder, progress=False)
+    assert discovery.files == count
+    used, failed = [], []
+    for source in discovery.sources:
+        try:
+            read_scan(source)
+        except ScanError:
+            failed.append(source)
+        else:
+            used.append(source)
+    in_sources = [file for source in (*used, *failed) for file in (*source.files, *source.companions)]
+    assert len(set(in_sources)) == len(in_sources), "no file in two scans"
+    out = sum(item.files for item in discovery.left_out)
+    assert len(in_sources) + out + sum(discovery.others.values()) == count
+    assert sorted(source.name for source in used) == [
+        "broken/comment.mha",
+        "dicom/ct",
+        "dicom/mr",
+        "dicom/nameless",
+        "dicom/unmarked",
+        *(f"formats/{name}" for name in ("G.NII.GZ", "a.nii", "b.nii.gz", "c.nrrd", "d.nhdr", "e.mha", "f.mhd")),
+        *(f"formats/{name}" for name in ("pair.hdr", "plain.nii.gz", "zipped.nii")),
+    ]
+
+
+def test_what_is_left_out_has_a_reason_that_fits(odd_files):
+    found = reasons(discover(odd_files[0], progress=False))
+    for name, words in {
+        "broken/gone.nii": "cannot be opened",
+        "broken/loop": "a link to a folder that is searched already",
+        "broken/nothing": "an empty file",
+        "broken/nothing.nii.gz": "an empty file",
+        "broken/pipe.nii": "not a file with content",
+        "broken/scan-\\xff.nii": "not UTF-8",
+        "broken/socket": "not a file with content",
+        "dicom/DICOMDIR": "a DICOM directory",
+        "dicom/ct/copy": "the same slice as",
+        "dicom/ct/dose": "a secondary capture",
+        "dicom/ct/scout": "a localizer",
+        "dicom/pet": "neither CT nor MR",
+        "dicom/report": "no image",
+        "dicom/text.dcm": "named .dcm, but not a DICOM file",
+        "formats/._hidden.nii.gz": "a hidden file",
+        "formats/.cache": "a hidden folder",
+        "formats/a.nrrd.bak": "a NRRD image whose name does not end like one",
+        "formats/headless.img": "voxels without their header",
+        "formats/labelsTr/label.nii.gz": "in a folder of label maps",
+        "formats/mask.nii.gz": "looks like a label map",
+        "formats/nameless": "a NIfTI image whose name does not end like one",
+        "other/a.mnc": "a MINC image (.mnc), which is not read",
+        "other/a.nii.bz2": "a NIfTI image that is not compressed by gzip",
+        "other/orig.mgz": "a FreeSurfer image",
+    }.items():
+        assert words in found.pop(name)
+    assert not found
+
+
+def test_files_that_are_no_scans_are_counted_by_their_ending(odd_files):
+    others = discover(odd_files[0], progress=False).others
+    assert others == {".csv": 1, ".hdr": 1, ".raw": 1, ".txt": 2, "hidden": 1, "no ending": 2}
+
+
+def test_series_that_are_excluded_by_their_folder_are_counted(mixed):
+    discovery = discover(mixed, Selection(exclude=("series",)))
+    (item,) = discovery.left_out
+    assert (item.name, item.files) == ("series", 5)
+
+
+def test_one_of_two_headers_has_the_voxels(tmp_path):
+    write(tmp_path / "a.mhd", noise())
+    (tmp_path / "b.mhd").write_text((tmp_path / "a.mhd").read_text())
+    first, second = discover(tmp_path).sources
+    assert ([file.suffix for file in first.companions], second.companions) == ([".raw"], ())
+    np.testing.assert_array_equal(read_scan(first).voxels, read_scan(second).voxels)

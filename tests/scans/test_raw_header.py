@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from orienteer.scans.read import read_scan
+from orienteer.scans.read import header, read_scan
 from tests.helpers.files import noise, source_of, write
 from tests.helpers.refusals import refused
 
@@ -83,3 +83,119 @@ def test_nifti_with_two_spacings(tmp_path):
     image.header["qform_code"] = 0
     (tmp_path / "a.nii").write_bytes(image.to_bytes())
     refused(source_of(tmp_path / "a.nii"), r"\(1.0, 1.0, 1.0\) in pixdim and \(2.0, 2.0, 2.0\) in the sform")
+
+
+# MetaImage and NRRD: what SimpleITK invents or ignores
+
+META = "ObjectType = Image\nNDims = {}\nDimSize = {}\n{}ElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+NRRD = "NRRD0004\ntype: short\ndimension: 3\nsizes: 7 6 5\nendian: little\nencoding: raw\n{}\n"
+LPS = "space: left-posterior-superior\n"
+DIRECTIONS = "space directions: (1,0,0) (0,2,0) (0,0,3)\nspace origin: (1,2,3)\n"
+
+
+def metaimage(folder, fields, axes="3", sizes="7 6 5"):
+    (folder / "a.mha").write_bytes(META.format(axes, sizes, fields).encode() + noise().tobytes("F"))
+    return source_of(folder / "a.mha")
+
+
+def nrrd(folder, fields):
+    (folder / "a.nrrd").write_bytes(NRRD.format(fields).encode() + noise().tobytes("F"))
+    return source_of(folder / "a.nrrd")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("", "a voxel size in the header, got neither ElementSpacing nor ElementSize"),
+        ("ElementSpacing = 1.0-2 1\n", "3 numbers in ElementSpacing"),
+        ("ElementSpacing = 1.0-2\n", "3 numbers in ElementSpacing"),
+        ("ElementSpacing = 0,9 0,9 3\n", "3 numbers in ElementSpacing"),
+        ("ElementSpacing = 1 1\n", "3 numbers in ElementSpacing"),
+        ("ElementSpacing = 1 nan 1\n", "spacings above zero"),
+        ("ElementSpacing = 1 1 1\nOffset = 0 nan 0\n", "finite numbers in Offset"),
+        ("ElementSpacing = 1 1 1\nTransformMatrix = 1 0 0\n", "9 numbers in TransformMatrix"),
+        ("ElementSpacing = 1 1 1\nTransformMatrix = 1 0 0 0 1 0 0 0 inf\n", "finite numbers in TransformMatrix"),
+        ("ElementSpacing = 1 1 1\nDistanceUnits = um\n", "lengths in mm, got um in DistanceUnits"),
+        ("ElementSpacing = 1 1 1\nDistanceUnits = cm\n", "lengths in mm, got cm"),
+        ("ElementSpacing = 1 1 1\nElementToIntensityFunctionSlope = 2\n", "slope 2 and offset 0"),
+    ],
+)
+def test_metaimage_fields_that_cannot_be(tmp_path, fields, words):
+    refused(metaimage(tmp_path, fields), words)
+
+
+@pytest.mark.parametrize("fields", ["ElementSize = 1 2 3\n", "ElementSpacing = 1 2 3\nComment = 100 % %d %s %n\n"])
+def test_metaimage_fields_that_may_be(tmp_path, fields):
+    scan = read_scan(metaimage(tmp_path, fields))
+    np.testing.assert_array_equal(scan.voxels, noise()[::-1, ::-1])
+    assert (scan.spacing_mm, scan.warnings) == ((1.0, 2.0, 3.0), ())
+
+
+@pytest.mark.parametrize(
+    ("axes", "sizes", "words"),
+    [
+        ("30000", "1 " * 30000, "1 to 10 axes, got NDims 30000"),
+        ("-3", "7 6 5", "1 to 10 axes, got NDims -3"),
+        ("three", "7 6 5", "1 to 10 axes"),
+        ("3", "0 0 0", "3 sizes of one voxel or more, got DimSize 0 0 0"),
+        ("3", "7 6", "3 sizes of one voxel or more"),
+        ("3", "7 -6 5", "3 sizes of one voxel or more"),
+        ("3", "99999999999 1 1", "3 sizes of one voxel or more"),
+    ],
+)
+def test_metaimage_sizes_that_cannot_be(tmp_path, axes, sizes, words):
+    refused(metaimage(tmp_path, "ElementSpacing = 1 1 1\n", axes, sizes), words)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("", "a voxel size in the header, got neither `space directions` nor `spacings`"),
+        (LPS, "a voxel size in the header"),
+        ("thicknesses: 1 2 3\n", "a voxel size in the header"),
+        ("spacings: 1 2 nan\n", "spacings above zero"),
+        ("spacings: 1 2\n", "3 numbers in spacings"),
+        (f"{LPS}space directions: (1,0,0) (0,1,0) none\n", "a voxel size in the header, got .* for 2 axes"),
+        (f"{LPS}space directions: (1,0,0) (0,1,0)\n", "vectors such as"),
+        (f"{LPS}space directions: (1,0,0) (0,1,0) (0,0,nan)\n", "finite numbers in space directions"),
+        (f"{LPS}{DIRECTIONS}".replace("(1,2,3)", "(1,inf,3)"), "finite numbers in space origin"),
+        (f"{LPS}{DIRECTIONS}".replace("(1,2,3)", "1 2 3"), "vectors such as .* in space origin"),
+        (f'{LPS}{DIRECTIONS}space units: "um" "um" "um"\n', "lengths in mm, got um in space units"),
+        (f'{LPS}{DIRECTIONS}space units: "m" "m" "m"\n', "lengths in mm, got m in space units"),
+        (f'{LPS}{DIRECTIONS}space units: "mm" "mm" "cm"\n', "lengths in mm, got cm"),
+        ('spacings: 1 2 3\nunits: "microns" "microns" "microns"\n', "lengths in mm, got microns in units"),
+    ],
+)
+def test_nrrd_fields_that_cannot_be(tmp_path, fields, words):
+    refused(nrrd(tmp_path, fields), words)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("spacings: 1 2 3\n", "no `space`"),
+        (f"space dimension: 3\n{DIRECTIONS}", "no `space`"),
+        (f"space: scanner-xyz\n{DIRECTIONS}", "space scanner-xyz, which does not say where left is"),
+    ],
+)
+def test_nrrd_without_left_and_right_is_read_with_a_warning(tmp_path, fields, words):
+    scan = read_scan(nrrd(tmp_path, fields))
+    assert scan.spacing_mm == (1.0, 2.0, 3.0)
+    assert words in scan.warnings[0]
+    assert header(nrrd(tmp_path, fields)).warnings == scan.warnings
+
+
+@pytest.mark.parametrize("space", ["left-posterior-superior", "RAS", "right-anterior-superior", "LPS"])
+@pytest.mark.parametrize("units", ["", 'space units: "mm" "mm" "mm"\n', 'space units: "" "" ""\n'])
+def test_nrrd_that_says_all_draws_no_warning(tmp_path, space, units):
+    assert read_scan(nrrd(tmp_path, f"space: {space}\n{DIRECTIONS}{units}")).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["../voxels.raw", "/tmp/voxels.raw"])
+def test_voxels_outside_the_folder_are_not_read(tmp_path, name):
+    (tmp_path / "voxels.raw").write_bytes(noise().tobytes("F"))
+    (tmp_path / "s").mkdir()
+    source = metaimage(tmp_path / "s", "ElementSpacing = 1 1 1\n")
+    path = source.files[0]
+    path.write_bytes(path.read_bytes().replace(b"= LOCAL", f"= {name}".encode()))
+    refused(source, "voxels in the header's folder")

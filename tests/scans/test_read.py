@@ -329,6 +329,11 @@ def test_an_unknown_message_of_itk_is_shortened(tmp_path, monkeypatch):
     assert "0x55" not in str(error)
 
 
+def test_an_error_of_another_kind_is_named_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_module, "check_raw_header", lambda *_: 1 / 0)
+    refused(write(tmp_path / "a.nii.gz", noise()), "a whole NIfTI file, got ZeroDivisionError: division by zero")
+
+
 def test_warnings_of_itk_are_as_before_afterwards(tmp_path):
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     refused(write(tmp_path / "a.nii.gz", np.full((5, 6, 7), 40, np.int16)), "every voxel")

@@ -1,0 +1,196 @@
+"""Whether a file holds the voxels that its header promises: no fewer, no more, unharmed, and finite.
+
+SimpleITK reads a truncated NIfTI as zeros and NaN in it as 0, stops at the size that the header says however much
+follows, and accepts some damage inside a compressed file.
+"""
+
+import gzip
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from orienteer.scans.companions import companions
+from orienteer.scans.file_content import LARGEST_RATIO, is_gzip, opened
+from orienteer.scans.nifti_header import NiftiHeader, read_nifti_header
+from orienteer.scans.refuse import refuse
+from orienteer.scans.source import METAIMAGE, NIFTI
+from orienteer.scans.text_header import METAIMAGE_BYTES, TextHeader, read_text_header
+
+CHUNK_BYTES = 1 << 20
+
+NRRD_BYTES = {"char": 1, "short": 2, "int": 4, "float": 4, "double": 8, "longlong": 8}
+"""Bytes per value by the words of NRRD, without signs."""
+
+
+def check_whole(name: str, path: Path, file_format: str) -> tuple[str, ...]:
+    """Refuses a file that is truncated, damaged, too long or holds NaN, and returns what is odd but harmless.
+
+    A compressed file is decompressed once, in pieces and with its checksum: nothing cheaper finds damage inside it.
+
+    Raises:
+        ScanError: fewer bytes than the header promises or more by a slice, a broken stream, or voxels that are not finite.
+    """
+    if file_format == NIFTI:
+        return _check_nifti(name, path)
+    text = read_text_header(path)
+    return _check_metaimage(name, path, text) if file_format == METAIMAGE else _check_nrrd(name, path, text)
+
+
+def check_plausible(name: str, path: Path, promised: int) -> None:
+    """Refuses a compressed file that is far too small for what its header promises, before memory is asked for.
+
+    Raises:
+        ScanError: even the best compression could not make it so small.
+    """
+    size = path.stat().st_size
+    if promised > size * LARGEST_RATIO + CHUNK_BYTES:
+        got, do = f"{size} bytes, compressed", "copy or download it again; it is cut short or damaged"
+        refuse(name, f"the {promised} bytes that its header promises", got, do)
+
+
+def refuse_not_finite(name: str, count: int, voxels: int) -> NoReturn:
+    """Refuses a scan with voxels that are NaN or infinite.
+
+    Raises:
+        ScanError: always.
+    """
+    got = f"{count} of {voxels} voxels that are NaN or infinite"
+    refuse(name, "finite values", got, "find out why, then replace them with the value of air")
+
+
+def _check_nifti(name: str, path: Path) -> tuple[str, ...]:
+    header = read_nifti_header(name, path)
+    data = companions(path)[0] if header.pair else path
+    compressed = is_gzip(data)
+    if compressed:
+        check_plausible(name, data, header.bytes_promised)
+    if not compressed and header.kind.kind != "f":
+        return _compare(name, data.stat().st_size, header.bytes_promised, header.slice_bytes)
+    count, not_finite, damage = _scanned(data, header)
+    notes = _compare(name, count, header.bytes_promised, header.slice_bytes, damage)
+    if not_finite:
+        refuse_not_finite(name, not_finite, math.prod(header.sizes))
+    return notes
+
+
+def _check_metaimage(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:
+    fields = text.fields
+    files = companions(path)
+    value = METAIMAGE_BYTES.get(fields.get("ElementType", ""))
+    if value is None or len(files) > 1 or fields.get("HeaderSize", "0") != "0":
+        return ()
+    sizes = [int(word) for word in fields["DimSize"].split()]
+    value *= int(fields.get("ElementNumberOfChannels", "1"))
+    data, skip = (files[0], 0) if files else (path, text.length)
+    compressed = fields.get("CompressedData", "False").lower() in ("true", "1")
+    return _check_stream(
+        name, data, skip, [size * value if axis == 0 else size for axis, size in enumerate(sizes)], compressed
+    )
+
+
+def _check_nrrd(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:
+    fields = text.fields
+    files = companions(path)
+    encoding = fields.get("encoding", "").lower()
+    skips = {fields.get("line skip", fields.get("lineskip", "0")), fields.get("byte skip", fields.get("byteskip", "0"))}
+    value = _nrrd_bytes(fields.get("type", ""))
+    if value is None or len(files) > 1 or skips != {"0"} or encoding not in ("raw", "gzip", "gz"):
+        return ()
+    sizes = [int(word) for word in fields["sizes"].split()]
+    data, skip = (files[0], 0) if files else (path, text.length)
+    return _check_stream(name, data, skip, [sizes[0] * value, *sizes[1:]], encoding != "raw")
+
+
+def _nrrd_bytes(words: str) -> int | None:
+    """Returns the bytes of a value by its type in words: ``short``, ``unsigned short int``, ``uint16_t``."""
+    match = re.search(r"(8|16|32|64)(_t)?$", words)
+    if match:
+        return int(match[1]) // 8
+    plain = re.sub(r"\b(un)?signed\b|\bint$(?<!^int)", "", words).strip().lstrip("u")
+    return NRRD_BYTES.get(plain.replace(" ", ""))
+
+
+def _check_stream(name: str, path: Path, skip: int, sizes_bytes: list[int], compressed: bool) -> tuple[str, ...]:
+    """Compares the voxels in a file with what was promised.
+
+    Args:
+        skip: bytes before the voxels.
+        sizes_bytes: voxels along each axis, the first in bytes.
+    """
+    promised, one_slice = math.prod(sizes_bytes), math.prod(sizes_bytes[:2])
+    if not compressed:
+        return _compare(name, path.stat().st_size - skip, promised, one_slice)
+    check_plausible(name, path, promised)
+    count = 0
+    try:
+        for piece in _decompressed(path, skip):
+            count += len(piece)
+    except (EOFError, zlib.error) as error:
+        return _compare(name, count, promised, one_slice, _words(error))
+    return _compare(name, count, promised, one_slice)
+
+
+def _compare(name: str, count: int, promised: int, one_slice: int, damage: str = "") -> tuple[str, ...]:
+    if damage or count < promised:
+        got = f"{count} bytes" + (f" and then a broken stream ({damage})" if damage else "")
+        do = "copy or download the file again; it is cut short or damaged"
+        refuse(name, f"the {promised} bytes that its header promises", got, do)
+    more = count - promised
+    if more >= one_slice:
+        got = f"{count}, which is {more / one_slice:.4g} slices more"
+        refuse(
+            name,
+            f"the {promised} bytes that its header promises",
+            got,
+            "find out how many slices it has, and correct the header",
+        )
+    return (f"{more} bytes after the last voxel are ignored",) if more else ()
+
+
+def _scanned(path: Path, header: NiftiHeader) -> tuple[int, int, str]:
+    """Returns the number of bytes after decompressing, of values that are not finite, and the damage in words, if any."""
+    count = not_finite = 0
+    try:
+        with opened(path) as file:
+            count = len(file.read(header.offset))
+            while piece := file.read(CHUNK_BYTES):
+                values = piece[: max(0, header.bytes_promised - count)]
+                count += len(piece)
+                if header.kind.kind == "f":
+                    whole = len(values) // header.kind.itemsize
+                    finite = np.isfinite(np.frombuffer(values, dtype=header.kind, count=whole))
+                    not_finite += whole - int(np.count_nonzero(finite))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return count, not_finite, _words(error)
+    return count, not_finite, ""
+
+
+def _decompressed(path: Path, skip: int) -> Iterator[bytes]:
+    """Yields a zlib or gzip stream in pieces; its checksum is compared at its end.
+
+    Raises:
+        EOFError: it ends early.
+        zlib.error: it is damaged.
+    """
+    with path.open("rb") as file:
+        file.seek(skip)
+        stream, waiting = zlib.decompressobj(47), b""  # 47: zlib or gzip, whichever it is
+        while piece := (waiting or file.read(CHUNK_BYTES)):
+            yield stream.decompress(piece, CHUNK_BYTES)
+            waiting = stream.unconsumed_tail
+            if stream.eof:
+                if not stream.unused_data.startswith(b"\x1f\x8b"):
+                    return
+                stream, waiting = zlib.decompressobj(47), stream.unused_data
+        yield stream.flush()
+        if not stream.eof:
+            raise EOFError("the stream ends early")
+
+
+def _words(error: Exception) -> str:
+    return str(error).split(":")[-1].strip().rstrip(".")[:80]
