@@ -1,13 +1,16 @@
 """Finds the scans in a folder from headers alone, and lists what is left out with the reason."""
 
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from orienteer.errors import InputError
+from orienteer.errors import InputError, ScanError
+from orienteer.files import is_utf8, readable
 from orienteer.progress import tracked
+from orienteer.scans.apart import Reading, each_apart
 from orienteer.scans.dicom import NOT_IMAGES, SliceHeader, in_order, read_slice_header
 from orienteer.scans.label_maps import in_label_folder, looks_like_labels
 from orienteer.scans.source import DICOM, METAIMAGE, NIFTI, NRRD, Discovery, LeftOut, ScanSource, Selection
@@ -80,9 +83,15 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
     paths = list(_files(root, left_out))
     sources: list[ScanSource] = []
     slices: list[SliceHeader] = []
-    for path in tracked(paths, "looking for scans", "files", progress):
-        item = _classified(path, path.relative_to(_base(root)), selection)
-        if isinstance(item, LeftOut):
+    # Headers are read in another process: a damaged one can crash or stall the native readers.
+    names = [readable(path.relative_to(_base(root)).as_posix()) for path in paths]
+    readings = [Reading(name, (path,), (path, Path(name), selection)) for path, name in zip(paths, names, strict=True)]
+    items = each_apart(_classified, readings)
+    for name in tracked(names, "looking for scans", "files", progress):
+        item = next(items)
+        if isinstance(item, InputError | OSError):
+            left_out.append(LeftOut(name, f"cannot be read: {item.got if isinstance(item, ScanError) else item}"))
+        elif isinstance(item, LeftOut):
             left_out.append(item)
         elif isinstance(item, ScanSource):
             sources.append(item)
@@ -115,7 +124,7 @@ def _files(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
         return
 
     def unreadable(error: OSError) -> None:
-        name = Path(error.filename).relative_to(root).as_posix()
+        name = readable(Path(error.filename).relative_to(root).as_posix())
         left_out.append(LeftOut(name, f"the folder cannot be opened: {(error.strerror or str(error)).lower()}"))
 
     entered: set[tuple[int, int]] = set()
@@ -141,10 +150,15 @@ def _classified(path: Path, relative: Path, selection: Selection) -> ScanSource 
     if excluded is not None:
         return LeftOut(name, f"excluded by {excluded!r}") if file_format else None
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe waits for somebody to write to it
+            return LeftOut(name, "a pipe or device, not a file") if file_format else None
         if path.stat().st_size == 0:
             return LeftOut(name, "an empty file") if file_format else None
+        item = None if file_format else _dicom_file(path, relative)
+        if (file_format or item) and not is_utf8(path):
+            return LeftOut(name, "a path that is not UTF-8; rename it")
         if file_format is None:
-            return _dicom_file(path, relative)
+            return item
     except OSError as error:
         return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}")
     if selection.include and not any(_matches(glob, [name]) for glob in selection.include):
@@ -175,9 +189,11 @@ def _series(slices: list[SliceHeader], base: Path, selection: Selection) -> Iter
             names = [name, *(item.path.relative_to(base).as_posix() for item in items)]
             reason = _why_not(names, relative, items, selection)
             if reason:
-                yield LeftOut(name, reason)
+                yield LeftOut(readable(name), reason)
             else:
-                yield ScanSource(name, DICOM, tuple(item.path for item in in_order(tuple(items))), selection.frame)
+                yield ScanSource(
+                    readable(name), DICOM, tuple(item.path for item in in_order(tuple(items))), selection.frame
+                )
 
 
 def _why_not(names: list[str], relative: Path, items: list[SliceHeader], selection: Selection) -> str | None:

@@ -1,12 +1,13 @@
 """Disk space of a store: what scans will take, what is free, and the error where that is not enough."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.scans.read import header
-from orienteer.scans.source import ScanSource, Selection
+from orienteer.scans.headers import scan_headers
+from orienteer.scans.source import ScanHeader, ScanSource, Selection
 from orienteer.types import TripleMm
 
 BYTES_PER_VOXEL = 1.3
@@ -26,12 +27,10 @@ class DiskFull(InputError):
 def estimated_bytes(sources: Sequence[ScanSource], selection: Selection, spacing_mm: TripleMm) -> int:
     """Returns an estimate of the disk space that scans take in a store, from the headers of at most a hundred of them."""
     sizes = []
-    for source in sources[:: -(-len(sources) // MOST_HEADERS)]:
-        try:
-            extent0, extent1, extent2 = header(source, selection).extent_mm
-        except (InputError, OSError, RuntimeError):
-            continue  # preparing it fails too, and names the reason
-        sizes.append(extent0 * extent1 * extent2 / (spacing_mm[0] * spacing_mm[1] * spacing_mm[2]) * BYTES_PER_VOXEL)
+    for _, header in scan_headers(sources[:: -(-len(sources) // MOST_HEADERS)], selection):
+        if isinstance(header, ScanHeader):  # preparing the others fails too, and names the reason
+            voxels = math.prod(header.extent_mm) / math.prod(spacing_mm)
+            sizes.append(voxels * BYTES_PER_VOXEL)
     return int(sum(sizes) / len(sizes) * len(sources)) if sizes else 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Shaped
 
+from orienteer.files import readable
 from orienteer.scans.refuse import quiet_itk
 
 FOLDER = re.compile(r"(labels|segmentation|masks).*|label|seg|segs|mask", flags=re.IGNORECASE)
@@ -44,11 +45,11 @@ def looks_like_labels(path: Path) -> bool:
     """Returns whether a NIfTI, NRRD or MetaImage file holds a label map.
 
     Whole numbers saved as floats count too, as some tools write label maps so. For colour images and files that cannot be
-    read it returns False: reading them names what is wrong.
+    read it returns False: reading them names what is wrong. So it does for those that do not fit into memory.
     """
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    with quiet_itk(), suppress(RuntimeError, OSError):
+    reader.SetFileName(readable(path))
+    with quiet_itk(), suppress(Exception):
         reader.ReadImageInformation()
         kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())
         if not kind.endswith(("integer", "float")) or reader.GetNumberOfComponents() != 1 or reader.GetDimension() != 3:

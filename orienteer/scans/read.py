@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from jaxtyping import Float, Float32
 
 from orienteer.errors import ScanError
+from orienteer.files import readable
 from orienteer.scans.dicom import read_slice_header
 from orienteer.scans.dicom_stack import Stack, stack
 from orienteer.scans.modality import guess_modality
@@ -128,7 +129,7 @@ def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileRead
     check_raw_header(source.name, path, source.format)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_IMAGE_IO[source.format])
-    reader.SetFileName(str(path))
+    reader.SetFileName(readable(path))
     reader.ReadImageInformation()
     size = reader.GetSize()
     if len(size) > 4:
@@ -158,7 +159,7 @@ def _read_dicom(source: ScanSource) -> tuple[sitk.Image, str | None]:
     series, modality = _dicom_stack(source)
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames([str(path) for path in series.files])
+    reader.SetFileNames([readable(path) for path in series.files])
     image = reader.Execute()
     _check_pixels(source, image.GetPixelIDValue(), image.GetNumberOfComponentsPerPixel())
     # The reader takes spacing and direction from a few slices; these are from all slices, and checked.
