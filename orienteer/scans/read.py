@@ -15,8 +15,10 @@ from jaxtyping import Float, Float32
 
 from orienteer.errors import ScanError
 from orienteer.files import readable
+from orienteer.scans.compressed import check_compressed
 from orienteer.scans.dicom import read_slice_header
 from orienteer.scans.dicom_stack import Stack, stack
+from orienteer.scans.memory import check_size
 from orienteer.scans.modality import guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
 from orienteer.scans.raw_header import check_raw_header, check_whole, refuse_not_finite
@@ -115,6 +117,7 @@ def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader
 def _read_file(source: ScanSource, selection: Selection) -> sitk.Image:
     reader = _file_reader(source, selection)
     check_whole(source.name, source.files[0], source.format)
+    check_compressed(source.name, source.files[0], source.format)
     size = reader.GetSize()
     if len(size) == 4:
         reader.SetExtractIndex([0, 0, 0, _chosen_frame(source, selection, size[3])])
@@ -134,11 +137,12 @@ def _file_reader(source: ScanSource, selection: Selection) -> sitk.ImageFileRead
     size = reader.GetSize()
     if len(size) > 4:
         refuse(source.name, "a 3D scan", f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own")
-    if len(size) < 3 or 1 in size[:3]:
+    if len(size) < 3 or min(size[:3]) < 2:
         refuse(source.name, "a 3D scan", f"a 2D image or a single slice, {size} voxels", "leave it out with --exclude")
     if len(size) == 4:
         _chosen_frame(source, selection, size[3])
     _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
+    check_size(source.name, size[:3], reader.GetSpacing()[:3], step="read")
     return reader
 
 
