@@ -125,7 +125,7 @@ def _outcomes(function: Callable[..., Any], batch: Sequence[Reading], nbytes: in
     """Returns a result or an error for each, or the error of the process that was to read them."""
     bounds = Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
     try:
-        outcomes: list[Any] = _reader.call((function, batch), bounds)
+        outcomes: list[Any] = _reader.call(function, batch, bounds)
     except WorkerDied as error:
         do = "leave it out with --exclude, or copy it again if it may be damaged"
         return _error(batch[0].name, str(error), do)
@@ -141,27 +141,40 @@ class _Reader:
 
     def __init__(self) -> None:
         self._executor: Executor[Any, Any] | None = None
+        self._loaded: set[Callable[..., Any]] = set()
         self._process = 0
         self._turn = threading.Lock()
 
-    def call(self, job: Any, bounds: Bounds) -> Any:
+    def call(self, function: Callable[..., Any], readings: Sequence[Reading], bounds: Bounds) -> Any:
         with self._turn:
             if self._process != os.getpid():  # a forked process leaves its parent's alone
                 self._executor, self._process = None, os.getpid()
             if self._executor is None:
                 self._executor = Executor(_run, 1, threads=1, patience_s=0.0)
+                self._loaded.clear()
             try:
-                self._executor.submit(job, log=Path(os.devnull), bounds=bounds)
-                ((_, future),) = self._executor.finished(everything=True)
-            except BaseException:  # Ctrl-C: its reply would be taken for that of the next call
-                self.close()
+                if function not in self._loaded:  # importing its module may take longer than reading may
+                    self._ask((function, ()), Bounds())
+                    self._loaded.add(function)
+                return self._ask((function, readings), bounds)
+            except WorkerDied:
+                self._loaded.clear()
                 raise
-            return future.result()
 
     def close(self) -> None:
         if self._executor is not None and self._process == os.getpid():
             self._executor.close()
         self._executor = None
+
+    def _ask(self, job: tuple[Callable[..., Any], Sequence[Reading]], bounds: Bounds) -> Any:
+        assert self._executor is not None
+        try:
+            self._executor.submit(job, log=Path(os.devnull), bounds=bounds)
+            ((_, future),) = self._executor.finished(everything=True)
+        except BaseException:  # Ctrl-C: its reply would be taken for that of the next call
+            self.close()
+            raise
+        return future.result()
 
 
 _reader = _Reader()

@@ -50,7 +50,7 @@ def test_a_crash_is_named_and_costs_the_others_nothing():
 
 
 def test_a_file_that_takes_for_ever_is_named(monkeypatch):
-    monkeypatch.setattr(module, "LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.7)
     assert "hang.nii: wanted a file that can be read, got it was not finished after" in outcomes("hang")[0]
     assert outcomes("a") == ["a"]
 
