@@ -191,6 +191,25 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
         _flush(path.parent, os.O_RDONLY)
 
 
+def readable(path: str | Path) -> str:
+    r"""Returns a path as text that can be written in UTF-8, whatever its bytes and the locale; what is not UTF-8 as ``\xff``.
+
+    Example:
+        >>> readable(os.fsdecode(b"caf\xc3\xa9/b\xff.nii"))
+        'café/b\\xff.nii'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_utf8(path: str | Path) -> bool:
+    """Returns whether a path is UTF-8. Other paths can be opened, but not by all libraries, nor written into our files."""
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def is_leftover(path: Path) -> bool:
     """Returns whether a file is what a killed process left of a file that it was writing."""
     return path.name.startswith(".") and TEMPORARY in path.suffixes

@@ -1,4 +1,4 @@
-"""Shape aliases, and the conventions for axes, units and signs.
+"""Names of triples and axes, and the conventions for axes, units and signs.
 
 **Axes, units, signs.** Positions live in the *body frame*: millimetres, axes in the anatomical order RAS, so that axis 0
 grows from left to right, axis 1 from back to front, axis 2 from foot to head. Arrays are stored in the same order: voxel
@@ -8,9 +8,6 @@ grows from left to right, axis 1 from back to front, axis 2 from foot to head. A
 ``gap[i, j] = centre[j] - centre[i]`` goes *from i to j*. Networks see gaps divided by one length, ``unit_mm``; everything
 shown to a person is in mm. Sizes of views and boxes are in array order everywhere.
 """
-
-from jaxtyping import Float, Int
-from torch import Tensor
 
 AXES_CODE = "RAS"
 """The anatomical code of the body frame: the direction in which each array axis grows."""
@@ -23,18 +20,3 @@ Triple = tuple[int, int, int]
 
 TripleMm = tuple[float, float, float]
 """Three lengths in mm in array order (spacing, origin, extent)."""
-
-Images = Float[Tensor, "batch views 1 size0 size1 size2"]
-"""The voxels of ``batch`` view sets of ``views`` views each, normalised to about [-1, 1]."""
-
-CentresMm = Float[Tensor, "batch views 3"]
-"""Centres of views in mm in the body frame."""
-
-GapsMm = Float[Tensor, "batch views views 3"]
-"""``gaps[b, i, j]`` from view i to view j, mm."""
-
-FeatureMap = Float[Tensor, "batch views channels cells0 cells1 cells2"]
-"""One level of an encoder's feature maps, for every view."""
-
-RouteIndex = Int[Tensor, "routes steps"]
-"""Each row lists the views that a route passes through, in order."""

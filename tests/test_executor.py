@@ -1,5 +1,6 @@
 """Jobs in processes: none is lost, the one that ends its process is named, and everything they write goes to their log."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orienteer.errors import InputError, ScanError
-from orienteer.executor import Executor, WorkerDied, available_cores
+from orienteer.errors import ScanError
+from orienteer.executor import Bounds, Executor, NoProcess, WorkerDied, available_cores
 
 
 def square(number):
@@ -38,6 +39,16 @@ def talk(word):
     if word == "crash":
         os.abort()
     return word
+
+
+def take_memory(megabytes):
+    return bytes(megabytes << 20)[:3]
+
+
+def hang(seconds):
+    if seconds:
+        time.sleep(seconds)
+    return seconds
 
 
 def surroundings(_):
@@ -113,6 +124,27 @@ def test_every_job_has_a_result_when_one_kills_its_process_and_one_fails(workers
     assert isinstance(failed, ScanError)
     assert (failed.step, failed.do) == ("read", "take 6")
     assert "in square" in failed.__notes__[0]  # where it was raised
+
+
+def test_a_job_that_takes_too_long_is_killed_and_the_others_go_on():
+    begun = time.monotonic()
+    with Executor(hang, 1) as executor:
+        for seconds in (60, 0):
+            executor.submit(seconds, bounds=Bounds(seconds=0.2))
+        outcomes = {job: future.exception() for job, future in executor.finished(everything=True)}
+    assert str(outcomes[60]) == "it was not finished after 0 s, and its process was killed"
+    assert outcomes[0] is None
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory can be limited on Linux only")
+def test_a_job_that_takes_too_much_memory_fails_and_its_process_goes_on():
+    with Executor(take_memory, 1) as executor:
+        for megabytes in (500, 1, 501):
+            executor.submit(megabytes, bounds=Bounds(memory_bytes=None if megabytes == 501 else 300 << 20))
+        outcomes = {job: future.exception() for job, future in executor.finished(everything=True)}
+    assert isinstance(outcomes[500], MemoryError)
+    assert outcomes[1] is outcomes[501] is None
 
 
 def test_results_come_in_the_order_in_which_jobs_finish(tmp_path):
@@ -230,5 +262,14 @@ def test_a_script_needs_no_guard_to_start_processes(tmp_path):
 def test_processes_that_cannot_start_say_so(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
     (error,) = answers(square, (1,), 1).values()
-    assert isinstance(error, InputError)
+    assert isinstance(error, NoProcess)
     assert "workers: wanted a process that can start, got one that ended at once (exit code 1)" in str(error)
+
+
+def test_a_system_without_room_for_a_process_says_so(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    with Executor(square, 1) as executor, pytest.raises(NoProcess, match=r"got Resource temporarily .*ulimit"):
+        executor.submit(1)

@@ -7,8 +7,8 @@ from orienteer.explorer.scan import OpenScan, in_words
 from orienteer.explorer.view_geometry import spacing_mm, view_size
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.discover import discover
+from orienteer.scans.headers import scan_header
 from orienteer.scans.prepare_scan import prepare_scan
-from orienteer.scans.read import header
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.views.sample import can_hold
 
@@ -72,7 +72,7 @@ def _warnings(source: ScanSource, selection: Selection, modality: str, loaded: L
         warnings.append(
             f"This scan is {modality}; the model was trained on {trained} only. Its predictions may be wrong."
         )
-    scan_mm, run_mm = header(source, selection).spacing_mm, spacing_mm(loaded)
+    scan_mm, run_mm = scan_header(source, selection).spacing_mm, spacing_mm(loaded)
     if any(native > COARSER * wanted for native, wanted in zip(scan_mm, run_mm, strict=True)):
         warnings.append(
             f"This scan's voxels are {in_words(scan_mm)} mm, much coarser than the {in_words(run_mm)} mm that the model was "

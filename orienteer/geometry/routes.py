@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from orienteer.types import RouteIndex
+from orienteer.tensors import RouteIndex
 
 Edges = Float[Tensor, "batch views views 3"]
 

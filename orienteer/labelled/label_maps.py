@@ -10,7 +10,8 @@ from orienteer.errors import InputError, ScanError
 from orienteer.labelled.dataset_json import MOST_CLASSES, check_class_values
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, axis_order, differs, file_geometry, source_geometry
-from orienteer.progress import Progress
+from orienteer.progress import tracked
+from orienteer.scans.apart import Reading, each_apart
 from orienteer.scans.file_content import format_of, image_reader
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
@@ -83,19 +84,24 @@ def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
         InputError: a file that is not a label map, or label maps that hold nothing but 0.
     """
     cases, values, first = list(cases), {0}, None
-    with Progress("collecting classes", len(cases), unit="cases", shown=shown) as progress:
-        for case in cases:
-            try:
-                image = _label_image(case)  # kept: the view below does not keep it alive
-                values |= _class_values(case, np.unique(whole_values(sitk.GetArrayViewFromImage(image))))
-            except ScanError as error:  # it fails again, and is reported, when it is prepared
-                first = first or error
-            progress.advance()
+    readings = [Reading(case.name, (case.labels,), (case,)) for case in cases]
+    items = each_apart(_values_in, readings)
+    for _ in tracked(cases, "collecting classes", unit="cases", shown=shown):
+        found = next(items)
+        if isinstance(found, InputError | OSError):  # it fails again, and is reported, when it is prepared
+            first = first or found
+        else:
+            values |= found
     if len(values) < 2:
         wanted = "at least one class above background"
         raise first or InputError("labels", wanted=wanted, got="only 0", do="check the label maps")
     check_class_values("labels", sorted(values))
     return {value: "background" if value == 0 else f"class {value}" for value in sorted(values)}
+
+
+def _values_in(case: Case) -> set[int]:
+    image = _label_image(case)  # kept: the view below does not keep it alive
+    return _class_values(case, np.unique(whole_values(sitk.GetArrayViewFromImage(image))))
 
 
 def _class_values(case: Case, values: np.ndarray) -> set[int]:

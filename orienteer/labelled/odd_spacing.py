@@ -8,8 +8,8 @@ import numpy as np
 from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.failures import failure_of
+from orienteer.scans.headers import scan_headers
 from orienteer.scans.index import Failure
-from orienteer.scans.read import header
 from orienteer.scans.source import Selection
 from orienteer.types import TripleMm
 
@@ -25,11 +25,13 @@ def odd_spacing(cases: Iterable[Case], selection: Selection, spacing_mm: TripleM
     """
     failures: list[Failure] = []
     edges: dict[str, float] = {}
-    for case in cases:
-        try:
-            edges[case.name] = _edge(header(case.source, selection).spacing_mm)
-        except ScanError as error:
-            failures.append(failure_of(case.name, error))
+    cases = list(cases)
+    headers = scan_headers([case.source for case in cases], selection)
+    for case, (_, header) in zip(cases, headers, strict=True):
+        if isinstance(header, ScanError):
+            failures.append(failure_of(case.name, header))
+        else:
+            edges[case.name] = _edge(header.spacing_mm)
     usual = _edge(spacing_mm) if spacing_mm else float(np.median(list(edges.values()) or [math.nan]))
     for name, edge in edges.items():
         if not max(edge / usual, usual / edge) <= MOST_RATIO:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from orienteer.errors import ScanError
 from orienteer.labelled.failures import require_usable
 from orienteer.scans.content import contents
-from orienteer.scans.index import Failure, FileState, Index
+from orienteer.scans.index import Failure, Index, ReadOnlyIndex
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare import prepare_folder, scan_key
 from orienteer.scans.source import Discovery, Selection
@@ -43,22 +44,12 @@ def prepare_named(
     report = prepare_folder(discovery, store, selection, preparation, workers, progress=shown)
     ready, failed = set(report.keys), {failure.name for failure in report.failures}
     keys = {}
-    with Index.for_reading(Path(store)) as index:
-        for source, content in contents(discovery.sources, _ReadOnlyIndex(index)):
-            if source.name in failed or isinstance(content, OSError):
+    with Index.for_reading(Path(store)) as index:  # not to write: another process may prepare into the store
+        for source, content in contents(discovery.sources, ReadOnlyIndex(index)):
+            if source.name in failed or isinstance(content, ScanError):
                 continue
             key = scan_key(content.hash, source, selection, preparation.fingerprint())
             if key in ready:
                 keys[source.name] = key
     require_usable("scans", "at least one that can be used", keys, report.failures)
     return PreparedScans(dict(sorted(keys.items())), report.failures)
-
-
-class _ReadOnlyIndex(Index):
-    """An index that looks up hashes and records none."""
-
-    def __init__(self, index: Index) -> None:
-        super().__init__(index._connection)
-
-    def add_content(self, path: Path, state: FileState, content: str) -> None:
-        """Records nothing: another process may be writing to the store."""

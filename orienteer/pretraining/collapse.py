@@ -9,7 +9,7 @@ from einops import rearrange
 from jaxtyping import Float64
 from torch import Tensor
 
-from orienteer.types import FeatureMap
+from orienteer.tensors import FeatureMap
 
 LEAST_VIEWS = 8
 """With fewer held-out views than this no collapse can be detected."""

@@ -15,7 +15,7 @@ from orienteer.runs.config import PretrainConfig
 from orienteer.runs.network import Network, build_network
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.discover import discover
-from orienteer.scans.read import header
+from orienteer.scans.headers import scan_headers
 from orienteer.scans.source import Discovery, ScanHeader, Selection
 from orienteer.scans.survey import VIEW_SHARE_OF_EXTENT, Survey, survey_scans
 from orienteer.types import Triple
@@ -132,11 +132,13 @@ def _headers(
     discovery: Discovery, config: PretrainConfig, shown: bool
 ) -> tuple[tuple[ScanHeader, ...], dict[str, str]]:
     headers, unreadable = [], {}
+    items = scan_headers(discovery.sources, config.part(Selection))
     for source in tracked(discovery.sources, "reading headers", unit="scans", shown=shown):
-        try:
-            headers.append(header(source, config.part(Selection)))
-        except ScanError as error:
-            unreadable[source.name] = str(error)
+        _, header = next(items)
+        if isinstance(header, ScanError):
+            unreadable[source.name] = str(header)
+        else:
+            headers.append(header)
     if not headers:
         first = next(iter(unreadable.values()), "no scan in the folder")
         raise InputError(

@@ -14,7 +14,7 @@ from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.readings import READINGS, fit_readings, in_chunks, pair_gaps
 from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
 from orienteer.runs.loaded import LoadedRun
-from orienteer.types import GapsMm
+from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
 
 SMALLEST_CLOSURE_MM = 1e-3

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from orienteer.pretraining.usable import usable_scans
 from orienteer.runs.loaded import LoadedRun
+from orienteer.scans.headers import scan_header
 from orienteer.scans.prepare import prepare_folder
-from orienteer.scans.read import header
 from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.scans.store import Store
 from orienteer.types import TripleMm
@@ -69,7 +69,7 @@ def prepare_new(
 
 
 def _voxel_notes(source: ScanSource, selection: Selection, run_mm: TripleMm) -> tuple[str, ...]:
-    scan_mm = header(source, selection).spacing_mm
+    scan_mm = scan_header(source, selection).spacing_mm
     if not any(native > COARSER * wanted for native, wanted in zip(scan_mm, run_mm, strict=True)):
         return ()
     return (f"voxels of {_times(scan_mm)} mm, coarser than the {_times(run_mm)} mm of the run: detail is missing",)

@@ -12,7 +12,7 @@ from orienteer.report.measurement import Fit, Pairs
 from orienteer.report.undo_fault import moved_starts, undo_fault
 from orienteer.report.whole_scan import Starts, WholeScan, cut, draw_sets, view_size
 from orienteer.runs.loaded import VIEWS_AT_ONCE, LoadedRun
-from orienteer.types import GapsMm
+from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
 
 READINGS: tuple[Fault, ...] = (SOUND, *FAULTS, Fault(spacing_factor=0.5))

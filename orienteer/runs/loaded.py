@@ -19,7 +19,7 @@ from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.store import Store
 from orienteer.tasks.base import Features
-from orienteer.types import GapsMm, Images
+from orienteer.tensors import GapsMm, Images
 from orienteer.views.batch import ViewBatch
 from orienteer.views.policy import ViewPolicy
 

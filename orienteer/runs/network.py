@@ -16,7 +16,7 @@ from orienteer.runs.config import PretrainConfig
 from orienteer.runs.run_config import RunConfig
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.types import Images
+from orienteer.tensors import Images
 from orienteer.views.batch import ViewBatch
 
 

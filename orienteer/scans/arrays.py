@@ -31,7 +31,12 @@ KEPT_VOX = 1 << 22
 """Voxels of the largest box (160 along each edge, 8 MB) for which memory is kept from one view to the next."""
 
 
-ENTRY, BODY, INSIDE = "entry", "body", "inside"
+ENTRY, BODY, INSIDE, CONTENT = "entry", "body", "inside", "content"
+"""What a file holds beside the voxels: the scan's entry, its body map in two parts, and a checksum of all of that and the
+voxels, by which an array is known to be whole whose row in the index is lost."""
+
+_VERIFIED: set[int] = set()
+"""Hashes of the paths and states of files that this process, or the one that it was forked from, found whole."""
 
 
 class ArrayFile:
@@ -55,6 +60,15 @@ class ArrayFile:
         stop = tuple(low + size for low, size in zip(start_vox, size_vox, strict=True))
         self._array.get_slice_numpy(stored, (tuple(start_vox), stop))
         return to_values(stored)
+
+    def is_whole(self) -> bool:
+        """Returns whether voxels, body map and entry are those that were packed. False for arrays of older versions.
+
+        It decompresses everything. The checksum of the file, which the index keeps, is cheaper to check.
+        """
+        meta = self._array.schunk.vlmeta
+        parts = (self._array[:].tobytes(), meta[ENTRY].encode(), meta[BODY], meta[INSIDE])
+        return CONTENT in meta and meta[CONTENT] == checksum(*parts)
 
     def body(self) -> BodyMap:
         """Returns the scan's body map."""
@@ -86,12 +100,16 @@ def packed(voxels: Int16[np.ndarray, "size0 size1 size2"], body: BodyMap, entry:
     meta[ENTRY] = json.dumps(entry | {"blocks": list(body.body.shape), "cell_vox": body.cell_vox})
     meta[BODY] = body.body.tobytes()
     meta[INSIDE] = np.packbits(body.inside.reshape(-1)).tobytes()
+    meta[CONTENT] = checksum(voxels.tobytes(), meta[ENTRY].encode(), meta[BODY], meta[INSIDE])
     return bytes(array.to_cframe())
 
 
-def checksum(content: bytes) -> int:
-    """Returns a checksum that differs for nearly every damaged file (CRC-32)."""
-    return zlib.crc32(content)
+def checksum(*parts: bytes) -> int:
+    """Returns a checksum of some bytes that differs for nearly every damaged file (CRC-32)."""
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return value
 
 
 def file_checksum(path: Path) -> int:
@@ -101,6 +119,33 @@ def file_checksum(path: Path) -> int:
         while piece := file.read(1 << 20):
             value = zlib.crc32(piece, value)
     return value
+
+
+def what_is_wrong(path: Path, nbytes: int, checksum: int) -> str | None:
+    """Returns how a file differs from what was written, in words; None if it does not. Reads all of it."""
+    try:
+        state = _state(path)
+        if path.stat().st_size != nbytes:
+            return f"{path.stat().st_size} bytes where {nbytes} were written"
+        if file_checksum(path) != checksum:
+            return "not the bytes that were written"
+    except FileNotFoundError:
+        return "the array is missing"
+    _VERIFIED.add(state)
+    return None
+
+
+def is_verified(path: Path) -> bool:
+    """Returns whether this process found a file whole and it has not changed since. It costs a few microseconds."""
+    try:
+        return _state(path) in _VERIFIED
+    except OSError:
+        return False
+
+
+def _state(path: Path) -> int:
+    status = path.stat()
+    return hash((str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 def check_box(name: str, shape_vox: Triple, start_vox: Triple, size_vox: Triple) -> None:
@@ -119,13 +164,14 @@ def check_box(name: str, shape_vox: Triple, start_vox: Triple, size_vox: Triple)
             )
 
 
-def damaged(name: str, path: Path, error: Exception) -> ScanError:
-    """Returns the error for a stored scan that cannot be opened or decompressed."""
+def damaged(name: str, path: Path, why: str | Exception) -> ScanError:
+    """Returns the error for a stored scan that cannot be opened or decompressed, or is not what was written."""
     if not path.is_file():
-        got, do = f"no file {path}", "prepare the scans again, which restores what is missing"
+        got = f"no file {path}"
     else:
-        got = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        do = f"delete {path} and prepare the scans again"
+        words = why if isinstance(why, str) else f"{type(why).__name__}: {' '.join(str(why).split())}"
+        got = f"{path}, which is damaged ({words})"
+    do = "prepare the scans again, which replaces what is missing or damaged"
     return ScanError(name, step="read", wanted="a complete array in the store", got=got, do=do)
 
 

@@ -63,10 +63,10 @@ def _image_of(header: Path) -> tuple[Path, ...]:
 
 def _expanded(value: str) -> list[str]:
     """Returns the names that a pattern makes: ``slice%03d.raw 1 20 1`` (first, last, step)."""
-    match = re.fullmatch(r"(.*%0?(\d*)d\S*)((?:\s+-?\d+)*)\s*", value)
+    match = re.fullmatch(r"(.*%0?(\d{0,2})d\S*)((?:\s+-?\d+)*)\s*", value)
     numbers = [int(word) for word in match[3].split()] if match else []
     if not match or len(numbers) < 2:
         return [value]
     width, (first, last), step = int(match[2] or 0), numbers[:2], numbers[2] if len(numbers) > 2 else 1
     places = range(first, last + 1, max(1, step))[:MOST_FILES]
-    return [re.sub(r"%0?\d*d", f"{place:0{width}d}", match[1], count=1) for place in places]
+    return [re.sub(r"%0?\d{0,2}d", f"{place:0{width}d}", match[1], count=1) for place in places]

@@ -1,6 +1,7 @@
 """Finds the scans in a folder from headers alone, and lists what is left out with the reason.
 
-Every file that is found ends up in a scan, in what is left out, or in the count of files that are no scans.
+Every file that is found ends up in a scan, in what is left out, or in the count of files that are no scans. Files are read
+in another process: a damaged one can crash or stall the native readers.
 """
 
 from collections import Counter, defaultdict
@@ -9,7 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.files import readable
 from orienteer.progress import tracked
+from orienteer.scans.apart import Reading, each_apart
 from orienteer.scans.companions import HEADERS, companions
 from orienteer.scans.dicom import NOT_IMAGES, SliceHeader, in_order, read_slice_header
 from orienteer.scans.dicom_series import parted
@@ -55,11 +58,14 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
     left_out, others = list(walked.left_out), Counter[str]()
     sources: list[ScanSource] = []
     slices: list[SliceHeader] = []
-    for path in tracked(walked.files, "looking for scans", "files", progress):
-        if path in held:
-            continue  # it belongs to its header
-        item = _classified(path, path.relative_to(base), selection, companions_of.get(path, ()))
-        if isinstance(item, LeftOut):
+    files = [path for path in walked.files if path not in held]  # the others belong to their header
+    readings = [_reading(path, base, selection, companions_of.get(path, ())) for path in files]
+    items = each_apart(_classified, readings)
+    for reading in tracked(readings, "looking for scans", "files", progress):
+        item = next(items)
+        if isinstance(item, InputError | OSError):
+            left_out.append(LeftOut(reading.name, _unread(item), len(reading.files)))
+        elif isinstance(item, LeftOut):
             left_out.append(item)
         elif isinstance(item, ScanSource):
             sources.append(item)
@@ -81,15 +87,22 @@ def discover(folder: str | Path, selection: Selection | None = None, progress: b
 def _companions_of(files: Sequence[Path]) -> Mapping[Path, tuple[Path, ...]]:
     """Returns for each header the files of its voxels, none for two headers."""
     free, owned = set(files), {}
-    for path in files:
-        if path.name.lower().endswith(HEADERS):
-            try:
-                names = companions(path)
-            except OSError:  # named when it is read
-                continue
+    headers = [path for path in files if path.name.lower().endswith(HEADERS)]
+    readings = [Reading(readable(path.name), (), (path,)) for path in headers]  # their first kB only
+    for path, names in zip(headers, each_apart(companions, readings), strict=True):
+        if not isinstance(names, InputError | OSError):  # named when it is read
             owned[path] = tuple(file for file in names if file in free and file != path)
             free -= set(owned[path])
     return owned
+
+
+def _reading(path: Path, base: Path, selection: Selection, voxels: tuple[Path, ...]) -> Reading:
+    name = readable(path.relative_to(base).as_posix())
+    return Reading(name, (path, *voxels), (path, Path(name), selection, voxels))
+
+
+def _unread(error: InputError | OSError) -> str:
+    return f"cannot be read: {error.got if isinstance(error, InputError) else error}"
 
 
 def _merged(left_out: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
@@ -131,8 +144,6 @@ def _classified(
             return LeftOut(name, "looks like a label map: few whole values in even patches", files)
     except OSError as error:
         return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}", files)
-    except Exception as error:  # a damaged file may bring out anything; it must not stop the others
-        return LeftOut(name, f"damaged in a way that is not known ({type(error).__name__})", files)
     return ScanSource(name, file_format, (path,), selection.frame, voxels)
 
 
@@ -172,19 +183,26 @@ def _series(slices: list[SliceHeader], base: Path, selection: Selection) -> Iter
     groups: dict[Path, dict[str, list[SliceHeader]]] = defaultdict(lambda: defaultdict(list))
     for item in slices:
         groups[item.path.parent][item.series].append(item)
+    series: dict[str, list[SliceHeader]] = {}
     for folder, by_series in groups.items():
         relative = folder.relative_to(base)
-        for series, items in by_series.items():
+        for uid, items in by_series.items():
             alone = len(by_series) == 1 and relative != Path(".")
-            name = relative.as_posix() if alone else (relative / f"series-{series or 'unnamed'}").as_posix()
-            names = [name, *(item.path.relative_to(base).as_posix() for item in items)]
-            stack, odd = parted(tuple(items))
-            reason = _why_not(names, relative, stack, selection)
-            if reason:
-                yield LeftOut(name, reason, len(items))
-                continue
-            yield ScanSource(name, DICOM, tuple(item.path for item in in_order(stack)), selection.frame)
-            yield from (LeftOut(item.path.relative_to(base).as_posix(), why) for item, why in odd)
+            series[relative.as_posix() if alone else (relative / f"series-{uid or 'unnamed'}").as_posix()] = items
+    # Slices that seem to be copies are compared by their pixels.
+    readings = [Reading(name, tuple(item.path for item in items), (tuple(items),)) for name, items in series.items()]
+    for (name, items), parts in zip(series.items(), each_apart(parted, readings), strict=True):
+        if isinstance(parts, InputError | OSError):
+            yield LeftOut(readable(name), _unread(parts), len(items))
+            continue
+        relative = items[0].path.parent.relative_to(base)
+        names = [name, *(item.path.relative_to(base).as_posix() for item in items)]
+        reason = _why_not(names, relative, parts.slices, selection)
+        if reason:
+            yield LeftOut(readable(name), reason, len(items))
+            continue
+        yield ScanSource(readable(name), DICOM, tuple(item.path for item in in_order(parts.slices)), selection.frame)
+        yield from (LeftOut(readable(item.path.relative_to(base).as_posix()), why) for item, why in parts.odd)
 
 
 def _why_not(names: list[str], relative: Path, items: tuple[SliceHeader, ...], selection: Selection) -> str | None:

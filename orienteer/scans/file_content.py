@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import SimpleITK as sitk
 
+from orienteer.files import readable
 from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
 
 HEADER_BYTES = 540
@@ -76,7 +77,7 @@ def image_reader(path: Path, file_format: str | None = None) -> Iterator[sitk.Im
     if file_format is not None:
         reader.SetImageIO(_IMAGE_IO[file_format])
     if not path.name.lower().endswith(".nii") or not is_gzip(path):  # a plain file named .gz is read by zlib as it is
-        reader.SetFileName(str(path))
+        reader.SetFileName(readable(path))
         yield reader
         return
     with tempfile.TemporaryDirectory(prefix="orienteer-") as folder:
@@ -85,5 +86,5 @@ def image_reader(path: Path, file_format: str | None = None) -> Iterator[sitk.Im
             os.symlink(path.resolve(), link)
         except OSError:  # where links need a permission
             shutil.copyfile(path, link)
-        reader.SetFileName(str(link))
+        reader.SetFileName(readable(link))
         yield reader

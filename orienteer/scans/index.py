@@ -4,12 +4,14 @@ import dataclasses
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from orienteer.errors import InputError, ScanError
+from orienteer.files import readable
 from orienteer.types import Triple, TripleMm
 
 FILE_NAME = "index.sqlite"
@@ -28,7 +30,17 @@ CREATE TABLE duplicates (settings TEXT NOT NULL, path TEXT NOT NULL, name TEXT N
     PRIMARY KEY (settings, path));
 """
 
+_HASHES = "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, state TEXT NOT NULL, content TEXT NOT NULL)"
+"""Replaces the table ``files``, which older versions wrote and whose size and time were not enough to notice a change."""
+
 _OUTCOMES = ("failures", "duplicates")
+
+
+_CHECKSUM = "checksum"
+
+
+class DamagedRow(InputError):
+    """The row of a scan is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +113,49 @@ class Duplicate:
 
 
 class FileState(NamedTuple):
-    """Size and modification time: if both are the same, the file has not changed."""
+    """What a file system notes of a file. If all of it is the same, the file has not changed.
+
+    Size and time of modification are not enough: copying tools keep the times, and another scan of the same grid has the
+    same size. The time of the last change of any kind (ctime) cannot be set, and another file has another number.
+    """
 
     size: int
     mtime_ns: int
+    ctime_ns: int
+    number: int
 
 
 def entry_of(scan: StoredScan) -> dict[str, Any]:
     """Returns a stored scan as plain JSON values, without its size on disk."""
     return {name: value for name, value in dataclasses.asdict(scan).items() if name != "nbytes"}
+
+
+def row_of(scan: StoredScan) -> str:
+    """Returns a stored scan as the index keeps it: JSON with a checksum of itself."""
+    entry = entry_of(scan)
+    return json.dumps(entry | {_CHECKSUM: _checksum(entry)})
+
+
+def scan_of_row(row: str, nbytes: int) -> StoredScan:
+    """Returns the stored scan that a row of the index describes. Rows of older versions have no checksum.
+
+    Raises:
+        DamagedRow: it is not what was written.
+    """
+    try:
+        entry = json.loads(row)
+        if entry.pop(_CHECKSUM, None) not in (None, _checksum(entry)):
+            raise ValueError("another checksum")
+        return scan_of(entry, nbytes)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        do = "prepare the scans again, which restores it from the scan's array"
+        raise DamagedRow(
+            f"row of {FILE_NAME}", wanted="what was written", got=f"a damaged one ({error})", do=do
+        ) from error
+
+
+def _checksum(entry: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(entry, sort_keys=True).encode())
 
 
 def scan_of(entry: dict[str, Any], nbytes: int) -> StoredScan:
@@ -154,10 +200,15 @@ class Index:
             fresh = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
             if fresh:
                 connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        except sqlite3.OperationalError:
+            connection.close()
+            raise  # a full disk, say; see `prepare`
         except sqlite3.DatabaseError as error:
             connection.close()
             raise _not_an_index(folder, error) from error
-        return cls(_checked(connection, folder))
+        index = cls(_checked(connection, folder))
+        connection.execute(_HASHES)
+        return index
 
     def close(self) -> None:
         """Closes the file."""
@@ -175,15 +226,19 @@ class Index:
         return [key for (key,) in rows]
 
     def find(self, key: str) -> tuple[StoredScan, int] | None:
-        """Returns a scan's entry and checksum; None where the index has no such scan."""
+        """Returns a scan's entry and checksum; None where the index has no such scan.
+
+        Raises:
+            DamagedRow: its row is not what was written.
+        """
         row = self._connection.execute("SELECT entry, nbytes, checksum FROM scans WHERE key = ?", (key,)).fetchone()
-        return (scan_of(json.loads(row[0]), row[1]), row[2]) if row else None
+        return (scan_of_row(row[0], row[1]), row[2]) if row else None
 
     def entries(self, settings: str | None = None) -> Iterator[tuple[StoredScan, int]]:
         """Yields entries and checksums, sorted by key; of all settings if none are given."""
         query = "SELECT entry, nbytes, checksum FROM scans WHERE ? IS NULL OR settings = ? ORDER BY key"
         for entry, nbytes, checksum in self._connection.execute(query, (settings, settings)):
-            yield scan_of(json.loads(entry), nbytes), checksum
+            yield scan_of_row(entry, nbytes), checksum
 
     def nbytes(self, settings: str) -> int:
         """Returns the bytes on disk of all scans with these settings."""
@@ -195,6 +250,12 @@ class Index:
         query = "SELECT name, step, reason, do FROM failures WHERE ? IS NULL OR settings = ? ORDER BY name, settings"
         return tuple(Failure(*row) for row in self._connection.execute(query, (settings, settings)))
 
+    def failure(self, settings: str, path: Path) -> Failure | None:
+        """Returns how a file failed when it was last prepared with these settings; None if it did not."""
+        query = "SELECT name, step, reason, do FROM failures WHERE settings = ? AND path = ?"
+        row = self._connection.execute(query, (settings, readable(path))).fetchone()
+        return Failure(*row) if row else None
+
     def duplicates(self, settings: str) -> tuple[Duplicate, ...]:
         """Returns the files that hold the same scan as another one, sorted by name."""
         query = "SELECT name, original FROM duplicates WHERE settings = ? ORDER BY name"
@@ -202,13 +263,16 @@ class Index:
 
     def content(self, path: Path, state: FileState) -> str | None:
         """Returns the recorded hash of a file; None if it is not known or the file has changed since."""
-        query = "SELECT content FROM files WHERE path = ? AND size = ? AND mtime_ns = ?"
-        row = self._connection.execute(query, (str(path), *state)).fetchone()
+        query = "SELECT content FROM hashes WHERE path = ? AND state = ?"
+        try:
+            row = self._connection.execute(query, (readable(path), json.dumps(state))).fetchone()
+        except sqlite3.OperationalError:  # a store of an older version, opened for reading
+            return None
         return row[0] if row else None
 
     def add_content(self, path: Path, state: FileState, content: str) -> None:
         """Records the hash of a file. Committed with the next scan."""
-        self._connection.execute("REPLACE INTO files VALUES (?, ?, ?, ?)", (str(path), *state, content))
+        self._connection.execute("REPLACE INTO hashes VALUES (?, ?, ?)", (readable(path), json.dumps(state), content))
 
     def add_settings(self, settings: str, description: str) -> None:
         """Records the settings behind a fingerprint."""
@@ -217,7 +281,7 @@ class Index:
 
     def add_scan(self, scan: StoredScan, settings: str, checksum: int) -> None:
         """Records a scan whose array is complete on disk."""
-        row = (scan.key, settings, scan.nbytes, checksum, json.dumps(entry_of(scan)))
+        row = (scan.key, settings, scan.nbytes, checksum, row_of(scan))
         self._connection.execute("REPLACE INTO scans VALUES (?, ?, ?, ?, ?)", row)
         self._connection.commit()
 
@@ -228,7 +292,7 @@ class Index:
 
     def set_outcome(self, settings: str, path: Path, outcome: Failure | Duplicate | None) -> None:
         """Records that a file failed or is a duplicate, replacing earlier records of it; None if neither is so."""
-        place = (settings, str(path))
+        place = (settings, readable(path))
         for table in _OUTCOMES:
             self._connection.execute(f"DELETE FROM {table} WHERE settings = ? AND path = ?", place)
         if isinstance(outcome, Failure):
@@ -243,9 +307,28 @@ class Index:
         """Removes failures and duplicates of files that no longer exist."""
         for table in _OUTCOMES:
             paths = self._connection.execute(f"SELECT DISTINCT path FROM {table}").fetchall()
-            missing = [path for path in paths if not os.path.lexists(path[0])]
+            missing = [path for path in paths if not os.path.lexists(path[0].encode())]
             self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", missing)
         self._connection.commit()
+
+
+class ReadOnlyIndex(Index):
+    """An index that looks things up and records none of what is only worth knowing next time."""
+
+    def __init__(self, index: Index) -> None:
+        super().__init__(index._connection)
+
+    def add_content(self, path: Path, state: FileState, content: str) -> None:
+        """Records nothing."""
+
+    def add_settings(self, settings: str, description: str) -> None:
+        """Records nothing."""
+
+    def set_outcome(self, settings: str, path: Path, outcome: Failure | Duplicate | None) -> None:
+        """Records nothing."""
+
+    def forget_missing_files(self) -> None:
+        """Forgets nothing."""
 
 
 def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection:

@@ -1,21 +1,18 @@
 """Prepares one scan, from its file to a complete array in the store. Runs in a worker process."""
 
-import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orienteer.files import write_bytes
 from orienteer.scans.arrays import ArrayFile, checksum, file_checksum, packed
 from orienteer.scans.content import Content
-from orienteer.scans.disk import disk_full, free_bytes
+from orienteer.scans.disk import disk_full, free_bytes, is_full
 from orienteer.scans.index import StoredScan, entry_of, scan_of
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_scan import PreparedArrays, prepare_scan, scan_step
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.scans.store import array_path
-
-_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,8 @@ def _write(folder: Path, job: ScanJob, arrays: PreparedArrays) -> StoredArray:
     try:
         write_bytes(array_path(folder, job.key), content)
     except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise disk_full(folder, len(content), free_bytes(folder)) from error
+        if is_full(error):
+            raise disk_full(folder, len(content), free_bytes(folder), error) from error
         raise
     return StoredArray(replace(scan, nbytes=len(content)), checksum(content), adopted=False)
 
@@ -100,7 +97,10 @@ def _complete_array(folder: Path, key: str) -> StoredArray | None:
     if not path.is_file():
         return None
     try:
-        scan = scan_of(ArrayFile(path).entry, path.stat().st_size)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError):
+        array = ArrayFile(path)
+        scan = scan_of(array.entry, path.stat().st_size)
+        if scan.key != key or not array.is_whole():
+            return None
+    except Exception:  # whatever a damaged file leads to, the scan is prepared again
         return None
-    return StoredArray(scan, file_checksum(path), adopted=True) if scan.key == key else None
+    return StoredArray(scan, file_checksum(path), adopted=True)

@@ -6,7 +6,6 @@ preparing it, so cheap checks come first and only suspects are read.
 
 import math
 import re
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Shaped
 
-from orienteer.errors import ScanError
 from orienteer.scans.companions import companions
 from orienteer.scans.file_content import LARGEST_RATIO, format_of, image_reader
 from orienteer.scans.raw_header import check_raw_header
@@ -54,7 +52,7 @@ def looks_like_labels(path: Path, file_format: str | None = None) -> bool:
     """Returns whether a NIfTI, NRRD or MetaImage file holds a label map.
 
     Whole numbers saved as floats count too, as some tools write label maps so. For colour images and files that cannot be
-    used it returns False: reading them names what is wrong.
+    used, or do not fit into memory, it returns False: reading them names what is wrong.
 
     Args:
         file_format: by default what the content says.
@@ -62,7 +60,7 @@ def looks_like_labels(path: Path, file_format: str | None = None) -> bool:
     file_format = file_format or format_of(path)
     if file_format is None:
         return False
-    with quiet_itk(), suppress(RuntimeError, OSError, EOFError, zlib.error, ScanError):
+    with quiet_itk(), suppress(Exception):
         check_raw_header(path.name, path, file_format)  # ITK is not given what crashes it
         with image_reader(path, file_format) as reader:
             reader.ReadImageInformation()

@@ -3,25 +3,31 @@
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Executor, WorkerDied, available_cores
+from orienteer.executor import Bounds, Executor, NoProcess, WorkerDied, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
+from orienteer.scans.arrays import is_verified, what_is_wrong
 from orienteer.scans.content import Content, contents
 from orienteer.scans.discover import discover
-from orienteer.scans.disk import RESERVE_BYTES, disk_full, estimated_bytes, free_bytes
-from orienteer.scans.index import Duplicate, Failure, Index, Oddity, StoredScan
+from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
+from orienteer.scans.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
 from orienteer.scans.job import ScanJob, ScanWork, StoredArray
-from orienteer.scans.lock import only_writer
+from orienteer.scans.lock import NotWritable, only_writer
+from orienteer.scans.memory import memory_bytes
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
+
+LEAST_SECONDS, BYTES_PER_SECOND = 300.0, 1e6
+"""How long preparing one scan may take: five minutes, and a second for each MB of its files. A whole-body CT of 300 MB takes
+two minutes on one slow core."""
 
 
 def prepare_folder(
@@ -35,10 +41,11 @@ def prepare_folder(
     """Prepares all scans of a folder into a store, and returns how many were prepared and what failed.
 
     Scans that are in the store already are not prepared again: they are recognised by the content of their files and by
-    the settings, whatever their names. A scan that fails is recorded in the index and in ``failures.csv`` beside it (the
-    failures of the last run), and the others go on; failed scans are tried again at every run, since more memory or a
-    repaired disk may be all that was missing. Ctrl-C keeps what is finished. After a kill at any moment the next run
-    completes the store.
+    the settings, whatever their names. Their arrays are read once, and what is damaged is prepared again. A scan that fails
+    is recorded in the index and in ``failures.csv`` beside it (the failures of the last run), and the others go on; failed
+    scans are tried again at every run, since more memory or a repaired disk may be all that was missing. Ctrl-C keeps what
+    is finished. After a kill at any moment the next run completes the store. A store that may only be read is used as it
+    is, if it lacks nothing.
 
     Args:
         scans: a folder, or the result of `discover`.
@@ -50,7 +57,7 @@ def prepare_folder(
 
     Raises:
         InputError: no scans, no spacing, a full disk, another process preparing into the store, a store of another
-            version.
+            version, or one that may only be read and lacks a scan.
         KeyboardInterrupt: Ctrl-C, once the scans in hand are finished and recorded.
 
     Example:
@@ -76,27 +83,57 @@ def prepare_folder(
         left_out = scans.with_others()
     if not scans.sources:
         raise InputError("scans", wanted="at least one scan", got="none", do="look at what was left out, and why")
-    with only_writer(folder), Index.for_writing(folder) as index:
-        _clean_up(folder)
-        run = _Run(folder, index, selection, preparation)
+    workers = min(available_cores() if workers is None else workers, len(scans.sources))
+    with _opened(folder) as (index, read_only):
+        run = _Run(folder, index, selection, preparation, read_only)
         try:
-            run.prepare(
-                scans.sources, min(available_cores() if workers is None else workers, len(scans.sources)), progress
-            )
-        except sqlite3.OperationalError as error:
-            raise (disk_full(folder, 0, free_bytes(folder)) if "full" in str(error) else error) from error
+            run.prepare(scans.sources, workers, progress)
         finally:
-            with suppress(OSError):  # on a full disk the list of failures is the smaller loss
-                write_failures(folder, run.failures)
+            if read_only is None:
+                with suppress(OSError):  # on a full disk the list of failures is the smaller loss
+                    write_failures(folder, run.failures)
         index.forget_missing_files()
         return run.report(left_out, time.monotonic() - began)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[Index, NotWritable | None]]:
+    """Opens the index to write it, or to read it where the store may only be read; gives the reason in that case."""
+    try:
+        with only_writer(folder), Index.for_writing(folder) as index:
+            _clean_up(folder)
+            yield index, None
+    except NotWritable as error:
+        if not (folder / FILE_NAME).is_file():
+            raise
+        with Index.for_reading(folder) as index:
+            yield ReadOnlyIndex(index), error
+    except sqlite3.DatabaseError as error:
+        raise _index_error(folder, error) from error
+    except OSError as error:
+        raise (disk_full(folder, 0, free_bytes(folder), error) if is_full(error) else error) from error
+
+
+def _index_error(folder: Path, error: sqlite3.DatabaseError) -> InputError:
+    if "full" in str(error):
+        return disk_full(folder, 0, free_bytes(folder))
+    do = f"check the permissions; if it is damaged, delete {FILE_NAME} and prepare again, which makes it anew from the arrays"
+    return InputError(f"store {folder}", wanted="an index that can be written", got=str(error), do=do)
 
 
 class _Run:
     """One run of `prepare_folder`: decides what each scan needs, and records the outcome."""
 
-    def __init__(self, folder: Path, index: Index, selection: Selection, preparation: Preparation) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        index: Index,
+        selection: Selection,
+        preparation: Preparation,
+        read_only: NotWritable | None,
+    ) -> None:
         self.folder, self.index, self.selection, self.preparation = folder, index, selection, preparation
+        self.read_only = read_only
         self.settings = preparation.fingerprint()
         self.names: dict[str, str] = {}  # key -> the first name that it came by in this run
         self.scans: dict[str, StoredScan] = {}
@@ -147,47 +184,71 @@ class _Run:
             if job is None:
                 bar.advance()
                 continue
+            if self.read_only is not None:
+                self._refuse_or_recall(job, self.read_only)
+                bar.advance()
+                continue
             if not checked_space:
                 self._check_space(sources[place:])
                 checked_space = True
-            executor.submit(job)
+            seconds = LEAST_SECONDS + sum(state.size for state in job.content.states.values()) / BYTES_PER_SECOND
+            executor.submit(job, bounds=Bounds(seconds, memory_bytes()))
             self._record(executor.finished(), bar)
 
-    def _job(self, source: ScanSource, content: Content | OSError) -> ScanJob | None:
+    def _job(self, source: ScanSource, content: Content | ScanError) -> ScanJob | None:
         """Returns the job that a scan needs; None if there is nothing (more) to do."""
-        if isinstance(content, OSError):
-            do = "check that the file is there and that you may read it"
-            self._fail(source, Failure(source.name, "read", f"the file cannot be opened: {content}", do))
+        if isinstance(content, ScanError):
+            self._fail(source, Failure.of(content))
             return None
         key = scan_key(content.hash, source, self.selection, self.settings)
         if key in self.names:
             self.duplicates.append((source, key))
             return None
         self.names[key] = source.name
-        entry = self.index.find(key)
-        if entry is None:
-            return ScanJob(source, content, key)
-        scan, path = entry[0], array_path(self.folder, key)
-        if not path.is_file() or path.stat().st_size != scan.nbytes:
-            self.index.remove_scan(key)
-            path.unlink(missing_ok=True)
+        scan = self._stored(key)
+        if scan is None:
             return ScanJob(source, content, key)
         self.scans[key] = scan
         self.reused += 1
         self._set_outcome(source, None)
         return None
 
+    def _stored(self, key: str) -> StoredScan | None:
+        """Returns a scan whose array is as it was written; None where it is not, or there is none."""
+        path = array_path(self.folder, key)
+        try:
+            entry = self.index.find(key)
+        except DamagedRow:  # the array, if it is whole, gives it anew
+            return None
+        if entry is None:
+            return None
+        scan, checksum = entry
+        if is_verified(path) or what_is_wrong(path, scan.nbytes, checksum) is None:
+            return scan
+        if self.read_only is None:
+            self.index.remove_scan(key)
+            path.unlink(missing_ok=True)
+        return None
+
+    def _refuse_or_recall(self, job: ScanJob, error: NotWritable) -> None:
+        """In a store that may only be read: recalls how a scan failed, and refuses one that would have to be prepared."""
+        failure = self.index.failure(self.settings, job.source.files[0])
+        if failure is None:
+            wanted = f"{error.wanted}, since {job.source.name} is not prepared in it"
+            do = "use another --store, or prepare the scans where the store can be written"
+            raise NotWritable(error.what, wanted=wanted, got=error.got, do=do)
+        self._fail(job.source, failure)
+
     def _record(self, finished: "Iterable[tuple[ScanJob, Future[StoredArray]]]", bar: Progress) -> None:
         for job, future in finished:
             bar.advance()
             error = future.exception()
-            if isinstance(error, ScanError):
-                self._fail(job.source, Failure.of(error))
-            elif isinstance(error, WorkerDied):
-                do = "use a coarser spacing_mm or a machine with more memory, or leave the scan out"
-                self._fail(job.source, Failure(job.source.name, "prepare", str(error), do))
+            if error is None:
+                self._add(job, future.result())
+            elif isinstance(error, DiskFull | NoProcess) or not isinstance(error, Exception):
+                raise error  # the next scan would meet the same
             else:
-                self._add(job, future.result())  # raises what must stop the run, such as a full disk
+                self._fail(job.source, _failure(job.source.name, error))
 
     def _add(self, job: ScanJob, array: StoredArray) -> None:
         self.index.add_scan(array.scan, self.settings, array.checksum)
@@ -207,6 +268,18 @@ class _Run:
         free = free_bytes(self.folder)
         if needed > free:
             raise disk_full(self.folder, needed, free)
+
+
+def _failure(name: str, error: Exception) -> Failure:
+    if isinstance(error, ScanError):
+        return Failure.of(error)
+    if isinstance(error, InputError):
+        return Failure(name, "prepare", f"wanted {error.wanted}, got {error.got}", error.do)
+    if isinstance(error, WorkerDied):
+        do = "use a coarser spacing_mm or a machine with more memory, or leave the scan out"
+        return Failure(name, "prepare", str(error), do)
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Failure(name, "prepare", reason, "open the scan in a viewer; if it looks right there, report this")
 
 
 def scan_key(content: str, source: ScanSource, selection: Selection, settings: str) -> str:

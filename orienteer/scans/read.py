@@ -16,6 +16,7 @@ from orienteer.scans.dicom import SliceHeader, read_slice_header
 from orienteer.scans.dicom_pixels import read_slices
 from orienteer.scans.dicom_stack import Stack, stack
 from orienteer.scans.file_content import image_reader
+from orienteer.scans.memory import check_size
 from orienteer.scans.modality import check_hounsfield, guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
 from orienteer.scans.raw_header import check_raw_header
@@ -75,14 +76,15 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
         if source.format == DICOM:
             series = _dicom_stack(source)
             grid, modality = _series_grid(series), _modality(selection, series)
+            turn, frame = _frame(grid)  # refuses what cannot be before memory is taken for it
             values, notes = read_slices(series.slices, modality)
         else:
             modality = _modality(selection, None)
             with _file_reader(source, selection) as (reader, grid):
+                turn, frame = _frame(grid)
                 notes = check_whole(source.name, source.files[0], source.format)
                 image = _executed(reader, source, selection)  # kept: the view below does not keep it alive
                 values = sitk.GetArrayViewFromImage(image)
-        turn, frame = _frame(grid)
         # SimpleITK's buffer is (z, y, x).
         voxels = np.ascontiguousarray(turn.apply(values.transpose(2, 1, 0)), dtype=np.float32)
     _check_values(source.name, voxels)
@@ -152,12 +154,13 @@ def _file_reader(source: ScanSource, selection: Selection) -> Iterator[tuple[sit
         if len(size) > 4:
             got, do = f"{len(size)} dimensions {size}", "save each 3D scan in a file of its own"
             refuse(source.name, "a 3D scan", got, do)
-        if len(size) < 3 or 1 in size[:3]:
+        if len(size) < 3 or min(size[:3]) < 2:
             got = f"a 2D image or a single slice, {size} voxels"
             refuse(source.name, "a 3D scan", got, "leave it out with --exclude")
         if len(size) == 4:
             _chosen_frame(source, selection, size[3])
         _check_pixels(source, reader.GetPixelIDValue(), reader.GetNumberOfComponents())
+        check_size(source.name, size[:3], step="read")
         yield reader, _file_grid(reader, notes)
 
 
@@ -205,7 +208,9 @@ def _dicom_stack(source: ScanSource) -> Stack:
     if reasons:
         got = f"{len(reasons)} of {len(source.files)} files that are no slices, {reasons[0]}"
         refuse(source.name, "DICOM slices", got, "copy the series again")
-    return stack(source.name, tuple(slices))
+    series = stack(source.name, tuple(slices))
+    check_size(source.name, series.shape_vox, step="read")
+    return series
 
 
 def _series_grid(series: Stack) -> FileGrid:

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
+from orienteer.scans.memory import check_size
 from orienteer.scans.source import Scan
 from orienteer.types import Triple, TripleMm
 
@@ -53,6 +54,7 @@ def onto_grid(scan: Scan, spacing_mm: TripleMm) -> Gridded:
     if along_axes and np.allclose(scan.spacing_mm, spacing_mm, rtol=SAME_SPACING, atol=0):
         return Gridded(scan.voxels, spacing_mm, scan.origin_mm, None)
     shape_vox, origin_mm = _grid(scan, spacing_mm)
+    check_size(scan.name, shape_vox, step="resample")
     resampler = sitk.ResampleImageFilter()
     resampler.SetSize(shape_vox)
     resampler.SetOutputSpacing(spacing_mm)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from orienteer.errors import InputError
-from orienteer.scans.arrays import ArrayFile, check_box, damaged, file_checksum
+from orienteer.scans.arrays import ArrayFile, check_box, damaged, is_verified, what_is_wrong
 from orienteer.scans.body import BodyMap
 from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
 from orienteer.types import Triple
@@ -74,7 +74,7 @@ class Store:
         """
         entry = self._index().find(key)
         if entry is None:
-            raise InputError(f"scan {key}", wanted=f"a key in {self.folder}", got="an unknown one", do="use Store.keys")
+            raise self._unknown(key)
         return entry[0]
 
     def read(self, key: str, start_vox: Triple, size_vox: Triple) -> Float32[np.ndarray, "size0 size1 size2"]:
@@ -115,13 +115,9 @@ class Store:
         """Returns what is wrong with the arrays, by key; empty if all are as written. Reads all arrays."""
         wrong = {}
         for scan, checksum in self._index().entries(settings):
-            path = array_path(self.folder, scan.key)
-            if not path.is_file():
-                wrong[scan.key] = f"{scan.name}: the array is missing"
-            elif path.stat().st_size != scan.nbytes:
-                wrong[scan.key] = f"{scan.name}: {path.stat().st_size} bytes where {scan.nbytes} were written"
-            elif file_checksum(path) != checksum:
-                wrong[scan.key] = f"{scan.name}: not the bytes that were written"
+            words = what_is_wrong(array_path(self.folder, scan.key), scan.nbytes, checksum)
+            if words is not None:
+                wrong[scan.key] = f"{scan.name}: {words}"
         return wrong
 
     def close(self) -> None:
@@ -149,6 +145,7 @@ class Store:
             files.move_to_end(key)
             return files[key]
         path = array_path(self.folder, key)
+        self._verify(key, path)
         try:
             files[key] = ArrayFile(path)
         except (RuntimeError, ValueError, OSError) as error:
@@ -156,6 +153,21 @@ class Store:
         while len(files) > self.open_scans:
             files.popitem(last=False)
         return files[key]
+
+    def _verify(self, key: str, path: Path) -> None:
+        """Reads an array in full when this process opens it for the first time, and checks that it is as written."""
+        if is_verified(path):
+            return
+        entry = self._index().find(key)
+        if entry is None:
+            raise self._unknown(key)
+        scan, checksum = entry
+        words = what_is_wrong(path, scan.nbytes, checksum)
+        if words is not None:
+            raise damaged(scan.name, path, words)
+
+    def _unknown(self, key: str) -> InputError:
+        return InputError(f"scan {key}", wanted=f"a key in {self.folder}", got="an unknown one", do="use Store.keys")
 
 
 def array_path(folder: Path, key: str) -> Path:

@@ -3,7 +3,10 @@
 ITK takes 1.0-2 for two numbers, a missing voxel size for 1 mm and any unit for mm, and some damaged headers crash it.
 """
 
+import gzip
 import re
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +49,8 @@ def read_text_header(path: Path) -> TextHeader:
     Raises:
         OSError: the file cannot be opened.
     """
-    with opened(path) as file:
+    content = b""
+    with opened(path) as file, suppress(EOFError, zlib.error, gzip.BadGzipFile):
         content = file.read(USUAL_BYTES)
         if len(content) == USUAL_BYTES and b"\n\n" not in content and b"ElementDataFile" not in content:
             content += file.read(MOST_BYTES - USUAL_BYTES)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orienteer.errors import InputError
+from orienteer.files import is_utf8, readable
 from orienteer.scans.source import LeftOut
 
 
@@ -45,25 +46,13 @@ def walk(root: Path) -> Walked:
         if reason is None:
             walked.files.append(path)
         else:
-            walked.left_out.append(LeftOut(shown(path.relative_to(root)), reason))
+            walked.left_out.append(LeftOut(readable(path.relative_to(root).as_posix()), reason))
     return walked
-
-
-def shown(relative: Path) -> str:
-    r"""Returns a path as text that can be printed and stored, whatever its bytes.
-
-    Example:
-        >>> shown(Path(os.fsdecode(b"scan-\xff.nii")))
-        'scan-\\xff.nii'
-    """
-    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def why_not_opened(path: Path) -> str | None:
     """Returns why a file cannot be opened; None if nothing is known against it."""
-    try:
-        os.fsencode(path).decode("utf-8")
-    except UnicodeDecodeError:
+    if not is_utf8(path):
         return "its name or that of its folder is not UTF-8; rename it"
     try:
         status = path.stat()
@@ -74,7 +63,7 @@ def why_not_opened(path: Path) -> str | None:
 
 def _paths(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
-        name = shown(Path(error.filename).relative_to(root))
+        name = readable(Path(error.filename).relative_to(root).as_posix())
         left_out.append(LeftOut(name, f"the folder cannot be opened: {(error.strerror or str(error)).lower()}", 0))
 
     entered: set[tuple[int, int]] = set()
@@ -83,13 +72,19 @@ def _paths(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
         if (status.st_dev, status.st_ino) in entered:
             below.clear()
             left_out.append(
-                LeftOut(shown(Path(folder).relative_to(root)), "a link to a folder that is searched already", 0)
+                LeftOut(
+                    readable(Path(folder).relative_to(root).as_posix()),
+                    "a link to a folder that is searched already",
+                    0,
+                )
             )
             continue
         entered.add((status.st_dev, status.st_ino))
         for name in sorted(below):
             if name.startswith("."):
                 count = sum(len(files) for _, _, files in os.walk(Path(folder, name)))
-                left_out.append(LeftOut(shown(Path(folder, name).relative_to(root)), "a hidden folder", count))
+                left_out.append(
+                    LeftOut(readable(Path(folder, name).relative_to(root).as_posix()), "a hidden folder", count)
+                )
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names))

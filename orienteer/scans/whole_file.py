@@ -8,9 +8,9 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -27,6 +27,22 @@ NRRD_BYTES = {"char": 1, "short": 2, "int": 4, "float": 4, "double": 8, "longlon
 """Bytes per value by the words of NRRD, without signs."""
 
 
+class Stream(NamedTuple):
+    """Where the voxels of a file with a header in text lie.
+
+    Attributes:
+        files: that hold them, one after the other.
+        skip: bytes before them, in each.
+        lines: lines before them, in each.
+        most: how many bytes they take as they are stored; None for all that follow.
+    """
+
+    files: tuple[Path, ...]
+    skip: int
+    lines: int = 0
+    most: int | None = None
+
+
 def check_whole(name: str, path: Path, file_format: str) -> tuple[str, ...]:
     """Refuses a file that is truncated, damaged, too long or holds NaN, and returns what is odd but harmless.
 
@@ -41,13 +57,13 @@ def check_whole(name: str, path: Path, file_format: str) -> tuple[str, ...]:
     return _check_metaimage(name, path, text) if file_format == METAIMAGE else _check_nrrd(name, path, text)
 
 
-def check_plausible(name: str, path: Path, promised: int) -> None:
+def check_plausible(name: str, files: Iterable[Path], promised: int) -> None:
     """Refuses a compressed file that is far too small for what its header promises, before memory is asked for.
 
     Raises:
         ScanError: even the best compression could not make it so small.
     """
-    size = path.stat().st_size
+    size = sum(file.stat().st_size for file in files)
     if promised > size * LARGEST_RATIO + CHUNK_BYTES:
         got, do = f"{size} bytes, compressed", "copy or download it again; it is cut short or damaged"
         refuse(name, f"the {promised} bytes that its header promises", got, do)
@@ -68,10 +84,10 @@ def _check_nifti(name: str, path: Path) -> tuple[str, ...]:
     data = companions(path)[0] if header.pair else path
     compressed = is_gzip(data)
     if compressed:
-        check_plausible(name, data, header.bytes_promised)
+        check_plausible(name, [data], header.bytes_promised)
     if not compressed and header.kind.kind != "f":
         return _compare(name, data.stat().st_size, header.bytes_promised, header.slice_bytes)
-    count, not_finite, damage = _scanned(data, header)
+    count, not_finite, damage = _scanned(name, data, header)
     notes = _compare(name, count, header.bytes_promised, header.slice_bytes, damage)
     if not_finite:
         refuse_not_finite(name, not_finite, math.prod(header.sizes))
@@ -80,30 +96,34 @@ def _check_nifti(name: str, path: Path) -> tuple[str, ...]:
 
 def _check_metaimage(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:
     fields = text.fields
-    files = companions(path)
-    value = METAIMAGE_BYTES.get(fields.get("ElementType", ""))
-    if value is None or len(files) > 1 or fields.get("HeaderSize", "0") != "0":
-        return ()
+    beside = companions(path)
+    value = METAIMAGE_BYTES.get(fields.get("ElementType", ""), 0) * int(fields.get("ElementNumberOfChannels", "1"))
     sizes = [int(word) for word in fields["DimSize"].split()]
-    value *= int(fields.get("ElementNumberOfChannels", "1"))
-    data, skip = (files[0], 0) if files else (path, text.length)
-    compressed = fields.get("CompressedData", "False").lower() in ("true", "1")
-    return _check_stream(
-        name, data, skip, [size * value if axis == 0 else size for axis, size in enumerate(sizes)], compressed
-    )
+    compressed = fields.get("CompressedData", "")[:1] in ("T", "t", "1")
+    size = _count(fields, "CompressedDataSize") if compressed and len(beside) < 2 else 0
+    stream = Stream(beside or (path,), 0 if beside else text.length, most=size or None)
+    text_values = fields.get("BinaryData", "True")[:1] in ("F", "f", "0")
+    known = value and not text_values and (compressed or (len(beside) < 2 and fields.get("HeaderSize", "0") == "0"))
+    return _check_stream(name, stream, [sizes[0] * value, *sizes[1:]], compressed) if known else ()
 
 
 def _check_nrrd(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:
     fields = text.fields
-    files = companions(path)
+    beside = companions(path)
     encoding = fields.get("encoding", "").lower()
-    skips = {fields.get("line skip", fields.get("lineskip", "0")), fields.get("byte skip", fields.get("byteskip", "0"))}
-    value = _nrrd_bytes(fields.get("type", ""))
-    if value is None or len(files) > 1 or skips != {"0"} or encoding not in ("raw", "gzip", "gz"):
-        return ()
+    value, lines = _nrrd_bytes(fields.get("type", "")), _count(fields, "line skip", "lineskip")
     sizes = [int(word) for word in fields["sizes"].split()]
-    data, skip = (files[0], 0) if files else (path, text.length)
-    return _check_stream(name, data, skip, [sizes[0] * value, *sizes[1:]], encoding != "raw")
+    stream = Stream(beside or (path,), 0 if beside else text.length, lines)
+    compressed = encoding in ("gzip", "gz")
+    skipped = lines or fields.get("byte skip", fields.get("byteskip", "0")) != "0"
+    known = value and (compressed or (encoding == "raw" and len(beside) < 2 and not skipped))
+    return _check_stream(name, stream, [sizes[0] * value, *sizes[1:]], compressed) if known and value else ()
+
+
+def _count(fields: dict[str, str], *names: str) -> int:
+    """Returns a whole number from the first field that is there; 0 where none is."""
+    text = next((fields[name] for name in names if name in fields), "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
 
 
 def _nrrd_bytes(words: str) -> int | None:
@@ -115,24 +135,32 @@ def _nrrd_bytes(words: str) -> int | None:
     return NRRD_BYTES.get(plain.replace(" ", ""))
 
 
-def _check_stream(name: str, path: Path, skip: int, sizes_bytes: list[int], compressed: bool) -> tuple[str, ...]:
-    """Compares the voxels in a file with what was promised.
+def _check_stream(name: str, stream: Stream, sizes_bytes: list[int], compressed: bool) -> tuple[str, ...]:
+    """Compares the voxels in a stream with what was promised.
 
     Args:
-        skip: bytes before the voxels.
         sizes_bytes: voxels along each axis, the first in bytes.
     """
     promised, one_slice = math.prod(sizes_bytes), math.prod(sizes_bytes[:2])
     if not compressed:
-        return _compare(name, path.stat().st_size - skip, promised, one_slice)
-    check_plausible(name, path, promised)
+        return _compare(name, sum(file.stat().st_size for file in stream.files) - stream.skip, promised, one_slice)
+    check_plausible(name, stream.files, promised)
     count = 0
-    try:
-        for piece in _decompressed(path, skip):
-            count += len(piece)
-    except (EOFError, zlib.error) as error:
-        return _compare(name, count, promised, one_slice, _words(error))
+    for file in stream.files:
+        try:
+            for piece in _decompressed(file, stream):
+                count += len(piece)
+                _check_not_endless(name, count, promised)
+        except (EOFError, zlib.error) as error:
+            return _compare(name, count, promised, one_slice, _words(error))
     return _compare(name, count, promised, one_slice)
+
+
+def _check_not_endless(name: str, count: int, promised: int) -> None:
+    """Refuses a stream as soon as it holds far more than it should, which may be a thousand times what the file holds."""
+    if count > 2 * promised + CHUNK_BYTES:
+        got = "more than twice as many"
+        refuse(name, f"the {promised} bytes that its header promises", got, "find out what the file holds")
 
 
 def _compare(name: str, count: int, promised: int, one_slice: int, damage: str = "") -> tuple[str, ...]:
@@ -152,13 +180,15 @@ def _compare(name: str, count: int, promised: int, one_slice: int, damage: str =
     return (f"{more} bytes after the last voxel are ignored",) if more else ()
 
 
-def _scanned(path: Path, header: NiftiHeader) -> tuple[int, int, str]:
+def _scanned(name: str, path: Path, header: NiftiHeader) -> tuple[int, int, str]:
     """Returns the number of bytes after decompressing, of values that are not finite, and the damage in words, if any."""
     count = not_finite = 0
     try:
         with opened(path) as file:
-            count = len(file.read(header.offset))
+            while count < header.offset and (piece := file.read(min(CHUNK_BYTES, header.offset - count))):
+                count += len(piece)
             while piece := file.read(CHUNK_BYTES):
+                _check_not_endless(name, count, header.bytes_promised)
                 values = piece[: max(0, header.bytes_promised - count)]
                 count += len(piece)
                 if header.kind.kind == "f":
@@ -170,26 +200,33 @@ def _scanned(path: Path, header: NiftiHeader) -> tuple[int, int, str]:
     return count, not_finite, ""
 
 
-def _decompressed(path: Path, skip: int) -> Iterator[bytes]:
-    """Yields a zlib or gzip stream in pieces; its checksum is compared at its end.
+def _decompressed(path: Path, stream: Stream) -> Iterator[bytes]:
+    """Yields a zlib stream or gzip streams in pieces; their checksums are compared at their ends.
 
     Raises:
         EOFError: it ends early.
         zlib.error: it is damaged.
     """
     with path.open("rb") as file:
-        file.seek(skip)
-        stream, waiting = zlib.decompressobj(47), b""  # 47: zlib or gzip, whichever it is
-        while piece := (waiting or file.read(CHUNK_BYTES)):
-            yield stream.decompress(piece, CHUNK_BYTES)
-            waiting = stream.unconsumed_tail
-            if stream.eof:
-                if not stream.unused_data.startswith(b"\x1f\x8b"):
-                    return
-                stream, waiting = zlib.decompressobj(47), stream.unused_data
-        yield stream.flush()
-        if not stream.eof:
-            raise EOFError("the stream ends early")
+        file.seek(stream.skip)
+        for _ in range(stream.lines):
+            if not file.readline(CHUNK_BYTES):
+                break
+        inflater, data, left = zlib.decompressobj(47), b"", stream.most  # 47: zlib or gzip, whichever it is
+        while True:
+            if not data:
+                data = file.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+                left = None if left is None else left - len(data)
+            piece = inflater.decompress(data, CHUNK_BYTES)
+            if not data and not piece and not inflater.eof:
+                raise EOFError("the stream ends early")
+            yield piece
+            data = inflater.unconsumed_tail
+            if inflater.eof:
+                data = inflater.unused_data or file.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+                if not data.startswith(b"\x1f\x8b"):
+                    return  # whatever follows the last stream is not read
+                inflater = zlib.decompressobj(47)
 
 
 def _words(error: Exception) -> str:

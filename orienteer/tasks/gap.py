@@ -23,7 +23,7 @@ from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
-from orienteer.types import GapsMm
+from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:

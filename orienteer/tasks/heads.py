@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from orienteer.tasks.base import FeatureSpec
-from orienteer.types import FeatureMap
+from orienteer.tensors import FeatureMap
 
 
 def pointwise(channels: int, width: int) -> nn.Sequential:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.geometry.pairs import gap_matrix, pair_index
-from orienteer.types import GapsMm, Images
+from orienteer.tensors import GapsMm, Images
 
 ALPHAS = 10.0 ** np.arange(-4, 4)
 """Strengths of the ridge penalty among which cross-validation chooses; histograms are fractions, so small ones matter."""

@@ -31,7 +31,7 @@ from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
-from orienteer.types import GapsMm, RouteIndex
+from orienteer.tensors import GapsMm, RouteIndex
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:

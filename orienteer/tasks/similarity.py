@@ -38,7 +38,8 @@ from orienteer.tasks.parts import (
     parts_by_pair,
     show_cosines,
 )
-from orienteer.types import FeatureMap, Triple
+from orienteer.tensors import FeatureMap
+from orienteer.types import Triple
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:

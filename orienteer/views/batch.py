@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from orienteer.types import CentresMm, Images, Triple, TripleMm
+from orienteer.tensors import CentresMm, Images
+from orienteer.types import Triple, TripleMm
 from orienteer.views.distort import Distorted
 
 

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "orienteer"
 
 LAYERS = (
     {"text"},
-    {"types", "errors", "progress", "forms"},
-    {"output_names"},
+    {"types", "tensors", "errors", "progress", "forms"},
+    {"output_names", "worker_process"},
     {"files", "settings", "arguments", "devices", "interrupts", "executor"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
@@ -109,6 +109,15 @@ def test_geometry_has_no_networks_no_chance_and_no_files():
     for file in (PACKAGE / "geometry").glob("*.py"):
         names = imported_modules(file.read_text(), "orienteer.geometry")
         assert not any(name.startswith(("torch.nn", "random", "pathlib", "numpy.random")) for name in names), ids(file)
+
+
+def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
+    """Torch takes seconds and 200 MB, for every process that reads scans."""
+    parts = ("types", "errors", "progress", "files", "worker_process", "executor", "scans")
+    for file in FILES:
+        if part_of(file) in parts:
+            assert not any(name.startswith("torch") for name in imported_modules(file.read_text(), "")), ids(file)
+            assert imported_parts(file) <= {*parts}, ids(file)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """Hashes of scan files: of content alone, of all files of a scan, remembered while files do not change."""
 
+import os
+
+import numpy as np
 import pytest
 
+from orienteer.errors import ScanError
 from orienteer.scans import content, job
 from orienteer.scans.content import contents, data_files
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Index
 from orienteer.scans.source import ScanSource, Selection
+from orienteer.scans.store import Store
 from tests.helpers.files import noise, write, write_dicom
 from tests.helpers.stores import prepare_here, tissue
 
@@ -26,11 +31,47 @@ def test_changed_voxels_beside_a_header_count_as_change(tmp_path):
 
 
 def test_unchanged_files_are_not_read_again(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "SETTLED_NS", 0)
     prepare_here(folder, tmp_path / "store")
     discovery = discover(folder, progress=False)
     monkeypatch.setattr(content, "file_hash", None)
     monkeypatch.setattr(job, "prepare_scan", None)
     assert prepare_here(discovery, tmp_path / "store").reused == 3
+
+
+@pytest.mark.parametrize("how", ["written over", "moved there"])
+def test_another_scan_of_the_same_name_size_and_time_is_noticed(tmp_path, monkeypatch, how):
+    """As a copying tool leaves it that keeps times."""
+    monkeypatch.setattr(content, "SETTLED_NS", 0)
+    path = tmp_path / "scans" / "a.nii"
+    write(path, tissue(1), spacing=(1.0, 1.0, 1.0))
+    status = path.stat()
+    first = prepare_here(tmp_path / "scans", tmp_path / "store")
+    other = path if how == "written over" else tmp_path / "other.nii"
+    write(other, tissue(2), spacing=(1.0, 1.0, 1.0))
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    second = prepare_here(tmp_path / "scans", tmp_path / "store")
+    assert (second.prepared, second.reused) == (1, 0)
+    with Store.open(tmp_path / "store") as store:
+        old, new = (store.read(report.keys[0], (0, 0, 0), (20, 20, 20)) for report in (first, second))
+    assert np.abs(old - new).mean() > 0.1
+
+
+def test_a_file_that_was_changed_just_now_is_read_again(tmp_path):
+    """A second change may come too soon to be seen in its times."""
+    write(tmp_path / "a.nii", noise())
+    source = ScanSource("a.nii", "NIfTI", (tmp_path / "a.nii",))
+    with Index.for_writing(tmp_path / "store") as index:
+        ((_, fresh),) = contents([source], index)
+        state = content.file_state(tmp_path / "a.nii")
+        assert index.content(tmp_path / "a.nii", state) is None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(content, "SETTLED_NS", 0)
+            ((_, settled),) = contents([source], index)
+        assert index.content(tmp_path / "a.nii", state) is not None
+    assert fresh == settled
 
 
 def test_the_hash_depends_on_content_and_order_alone(tmp_path):
@@ -52,7 +93,8 @@ def test_a_file_that_cannot_be_opened_is_an_error_of_that_scan(tmp_path):
     sources = [ScanSource(name, "NIfTI", (tmp_path / name,)) for name in ("missing.nii", "a.nii")]
     with Index.for_writing(tmp_path / "store") as index:
         (_, error), (_, whole) = contents(sources, index)
-    assert isinstance(error, FileNotFoundError)
+    assert isinstance(error, ScanError)
+    assert "missing.nii: wanted a file, got one that cannot be opened: No such file" in str(error)
     assert not whole.changed()
     write(tmp_path / "a.nii", noise((8, 8, 8)))
     assert whole.changed()

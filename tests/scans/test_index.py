@@ -93,12 +93,46 @@ def test_outcomes_of_files_that_no_longer_exist_are_forgotten(tmp_path):
 
 
 def test_a_hash_is_known_until_its_file_changes(tmp_path):
+    state = FileState(size=5, mtime_ns=100, ctime_ns=101, number=7)
     with Index.for_writing(tmp_path) as index:
-        index.add_content(tmp_path / "a", FileState(5, 100), "hash")
-        assert index.content(tmp_path / "a", FileState(5, 100)) == "hash"
-        assert index.content(tmp_path / "a", FileState(5, 101)) is None
-        assert index.content(tmp_path / "a", FileState(6, 100)) is None
-        assert index.content(tmp_path / "b", FileState(5, 100)) is None
+        index.add_content(tmp_path / "a", state, "hash")
+        assert index.content(tmp_path / "a", state) == "hash"
+        assert index.content(tmp_path / "b", state) is None
+        for field in FileState._fields:
+            assert index.content(tmp_path / "a", state._replace(**{field: 99})) is None
+
+
+def test_a_store_of_an_older_version_has_no_hashes_yet(tmp_path):
+    state = FileState(5, 100, 101, 7)
+    Index.for_writing(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("DROP TABLE hashes")
+    connection.close()
+    with Index.for_reading(tmp_path) as index:
+        assert index.content(tmp_path / "a", state) is None
+    with Index.for_writing(tmp_path) as index:
+        index.add_content(tmp_path / "a", state, "hash")
+        assert index.content(tmp_path / "a", state) == "hash"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("1.0, 2.0, 3.0", "1.0, 2.0, 4.0"), ("CT", "MR"), ('"key"', '"kex"'), ("{", "["), ("checksum", "checksun")],
+)
+def test_a_damaged_row_is_named(tmp_path, change):
+    add_scan(tmp_path, "aa01", (8, 8, 8))
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    ((entry,),) = connection.execute("SELECT entry FROM scans").fetchall()
+    assert change[0] in entry
+    connection.execute("UPDATE scans SET entry = ?", (entry.replace(*change),))
+    connection.commit()
+    connection.close()
+    if change[0] == "checksum":  # as older versions wrote it, without one
+        with Store.open(tmp_path) as store:
+            assert store.scan("aa01").spacing_mm == (1.0, 2.0, 3.0)
+        return
+    with Store.open(tmp_path) as store, pytest.raises(InputError, match=r"a damaged one .*prepare the scans again"):
+        store.scan("aa01")
 
 
 def test_a_failure_is_what_its_error_says():

@@ -3,10 +3,12 @@
 import errno
 import os
 
+import numpy as np
 import pytest
 
 from orienteer.errors import InputError
 from orienteer.scans import job
+from orienteer.scans.arrays import ArrayFile
 from orienteer.scans.store import Store, array_path
 from tests.helpers.files import write
 from tests.helpers.stores import SETTINGS, delete_row, prepare_here, tissue
@@ -34,6 +36,29 @@ def test_an_array_without_a_row_that_is_damaged_is_rewritten(folder, tmp_path):
     assert prepare_here(folder, store).prepared == 1
     with Store.open(store) as reader:
         assert reader.verify() == {}
+
+
+def test_an_array_without_a_row_is_adopted_only_if_it_is_whole(folder, tmp_path):
+    """No row, no checksum of the file: the array has one of its own content."""
+    store = tmp_path / "store"
+    key = prepare_here(folder, store).keys[1]
+    path = array_path(store, key)
+    whole = path.read_bytes()
+    for place in range(200, len(whole), len(whole) // 12):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
+        delete_row(store, key)
+        report = prepare_here(folder, store)
+        assert len(report.keys) == 3
+        with Store.open(store) as reader:
+            np.testing.assert_array_equal(
+                reader.read(key, (0, 0, 0), reader.scan(key).shape_vox), _voxels(tmp_path, whole)
+            )
+
+
+def _voxels(folder, content):
+    (folder / "whole.b2nd").write_bytes(content)
+    array = ArrayFile(folder / "whole.b2nd")
+    return array.read((0, 0, 0), array.shape_vox)
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_stored(folder, tmp_path, monkeypatch):
@@ -71,6 +96,15 @@ def test_a_disk_that_fills_up_while_writing_stops_the_run_cleanly(folder, tmp_pa
     assert len(list(store.glob("arrays/*/*"))) == 1  # one whole array, nothing half written
     report = prepare_here(folder, store)
     assert (report.prepared, report.reused, report.failures) == (2, 1, ())
+
+
+def test_a_quota_that_is_used_up_is_not_called_a_full_disk(folder, tmp_path, monkeypatch):
+    def over_quota(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(job, "write_bytes", over_quota)
+    with pytest.raises(InputError, match=r"wanted 0.0 MB free, got your disk quota used up. Do this: free some space"):
+        prepare_here(folder, tmp_path / "store")
 
 
 def test_a_disk_too_small_for_the_next_array_stops_before_writing(folder, tmp_path, monkeypatch):

@@ -1,9 +1,12 @@
 """Preparing a folder: everything once, whatever the names; failures named; completed after kills; in several processes."""
 
 import csv
+import errno
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from orienteer.scans import job
 from orienteer.scans import prepare as prepare_module
 from orienteer.scans import prepare_scan as scan_module
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Duplicate
+from orienteer.scans.index import FILE_NAME, Duplicate, Index
 from orienteer.scans.job import ScanWork
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
@@ -169,7 +172,7 @@ def test_a_file_that_may_not_be_read_is_named(folder, tmp_path, monkeypatch):
     report = prepare_here(discovery, tmp_path / "store")
     assert report.prepared == 2
     assert [(failure.name, failure.step) for failure in report.failures] == [("scan1.nii.gz", "read")]
-    assert "cannot be opened" in report.failures[0].reason
+    assert "one that cannot be opened" in report.failures[0].reason
 
 
 def test_no_memory_is_a_failure_of_that_scan(folder, tmp_path, monkeypatch):
@@ -263,7 +266,114 @@ def test_bad_arguments_are_refused(folder, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+# Damage
+
+
+def test_a_damaged_array_is_prepared_again(folder, tmp_path):
+    store = tmp_path / "store"
+    report = prepare_here(folder, store)
+    path = array_path(store, report.keys[2])
+    whole, status = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:-300] + bytes([whole[-300] ^ 1]) + whole[-299:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    again = prepare_here(folder, store)
+    assert (again.prepared, again.reused, again.keys) == (1, 2, report.keys)
+    assert path.read_bytes() == whole
+
+
+def test_a_damaged_row_is_made_anew_from_its_array(folder, tmp_path):
+    store = tmp_path / "store"
+    report = prepare_here(folder, store)
+    connection = sqlite3.connect(store / FILE_NAME)
+    connection.execute("UPDATE scans SET entry = replace(entry, 'MR', 'CT') WHERE key = ?", report.keys[:1])
+    connection.commit()
+    connection.close()
+    again = prepare_here(folder, store)
+    assert (again.prepared, again.reused, again.keys) == (0, 3, report.keys)
+    with Store.open(store) as reader:
+        assert reader.scan(report.keys[0]).modality == "MR"
+
+
+def test_an_index_that_is_gone_is_made_anew_from_the_arrays(folder, tmp_path):
+    store = tmp_path / "store"
+    report = prepare_here(folder, store)
+    (store / FILE_NAME).unlink()
+    again = prepare_here(folder, store)
+    assert (again.prepared, again.reused, again.keys) == (0, 3, report.keys)
+
+
+# A store that may only be read
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """Makes the files of stores read-only, for the superuser too."""
+
+    def touch(path, **_):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    def make():
+        monkeypatch.setattr(Path, "touch", touch)
+        monkeypatch.setattr(prepare_module, "write_failures", None)
+        monkeypatch.setattr(Index, "for_writing", None)
+
+    return make
+
+
+def test_a_prepared_store_that_may_only_be_read_is_used(folder, tmp_path, read_only):
+    cut = (folder / "scan1.nii.gz").read_bytes()[:500]
+    (folder / "cut.nii.gz").write_bytes(cut)
+    (folder / "copy.nii.gz").write_bytes((folder / "scan0.nii.gz").read_bytes())
+    store = tmp_path / "store"
+    first = prepare_here(folder, store)
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
+    read_only()
+    again = prepare_here(folder, store)
+    assert (again.prepared, again.reused, again.keys) == (0, 3, first.keys)
+    assert (again.failures, again.duplicates) == (first.failures, first.duplicates)
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
+
+
+@pytest.mark.parametrize("how", ["a new scan", "a damaged array", "other settings", "no store"])
+def test_a_store_that_may_only_be_read_and_lacks_a_scan_is_refused(folder, tmp_path, read_only, how):
+    store = tmp_path / "store"
+    if how != "no store":
+        report = prepare_here(folder, store)
+    if how == "a damaged array":
+        array_path(store, report.keys[0]).write_bytes(b"short")
+    if how == "a new scan":
+        write(folder / "scan9.nii.gz", tissue(9))
+    read_only()
+    settings = Preparation(spacing_mm=(2.0, 2.0, 2.0)) if how == "other settings" else SETTINGS
+    with pytest.raises(InputError, match=r"wanted a folder that can be written.*Read-only file system"):
+        prepare_here(folder, store, settings)
+    if how == "a damaged array":
+        assert array_path(store, report.keys[0]).read_bytes() == b"short"
+
+
 # Worker processes
+
+
+class OddWork(ScanWork):
+    """Raises on one of the scans what nobody expects, and takes for ever on another."""
+
+    def __call__(self, job):
+        if job.source.name == "scan1.nii.gz":
+            raise LookupError("no such thing")
+        if job.source.name == "scan2.nii.gz":
+            time.sleep(60)
+        return super().__call__(job)
+
+
+def test_what_nobody_expects_is_a_failure_of_that_scan_alone(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_module, "ScanWork", OddWork)
+    monkeypatch.setattr(prepare_module, "LEAST_SECONDS", 2.0)
+    report = prepare_here(folder, tmp_path / "store", workers=2)
+    assert report.prepared == 1
+    assert [(failure.name, failure.reason) for failure in report.failures] == [
+        ("scan1.nii.gz", "LookupError: no such thing"),
+        ("scan2.nii.gz", "it was not finished after 2 s, and its process was killed"),
+    ]
 
 
 class DeadlyWork(ScanWork):

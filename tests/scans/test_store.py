@@ -1,6 +1,7 @@
 """The store: a view equals a slice of the whole, in every process and thread, and damage is named."""
 
 import multiprocessing
+import os
 import pickle
 import threading
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError, ScanError
+from orienteer.scans import arrays
+from orienteer.scans import store as store_module
 from orienteer.scans.body import body_map
 from orienteer.scans.store import Store, array_path
 from tests.helpers.stores import STORED_SETTINGS, add_scan
@@ -79,7 +82,7 @@ def test_entry_and_body_come_back(written):
     np.testing.assert_array_equal(found.inside, wanted.inside)
 
 
-def test_a_view_touches_only_its_own_chunks(tmp_path):
+def test_a_view_touches_only_its_own_chunks(tmp_path, monkeypatch):
     """Everything but the last chunk is destroyed: a box in it can still be read, so nothing else was looked at."""
     voxels = add_scan(tmp_path, "bb01", shape=(192, 64, 64))
     path = array_path(tmp_path, "bb01")
@@ -87,11 +90,67 @@ def test_a_view_touches_only_its_own_chunks(tmp_path):
     third = len(content) // 3
     content[third // 4 : 2 * third - third // 4] = b"\xff" * (2 * third - third // 4 - third // 4)
     path.write_bytes(content)
+    monkeypatch.setattr(store_module, "is_verified", lambda _: True)  # the checksum would notice it before
     with Store.open(tmp_path) as store:
         view = store.read("bb01", (130, 3, 5), (60, 50, 40))
         np.testing.assert_allclose(view, voxels[130:190, 3:53, 5:45] / 1000.0, atol=1e-7)
-        with pytest.raises(ScanError, match=r"bb01.nii: wanted a complete array in the store.*delete .*bb01"):
+        with pytest.raises(
+            ScanError, match=r"bb01.nii: wanted a complete array in the store.*bb01.b2nd, which is damaged"
+        ):
             store.read("bb01", (30, 3, 5), (60, 50, 40))
+
+
+def test_every_flipped_bit_of_an_array_is_noticed_when_it_is_opened(tmp_path):
+    add_scan(tmp_path, "aa01", (20, 20, 20))
+    path = array_path(tmp_path, "aa01")
+    whole = path.read_bytes()
+    places = np.random.default_rng(0).integers(0, len(whole), 40)
+    for place in places.tolist():
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        with (
+            Store.open(tmp_path) as store,
+            pytest.raises(ScanError, match=r"aa01\.nii: .*which is damaged .not the bytes.*prepare the scans again"),
+        ):
+            store.read("aa01", (0, 0, 0), (4, 4, 4))
+    path.write_bytes(whole)
+    with Store.open(tmp_path) as store:
+        assert store.read("aa01", (0, 0, 0), (4, 4, 4)).shape == (4, 4, 4)
+
+
+def test_an_array_is_read_in_full_once_by_a_process_and_those_that_it_starts(tmp_path, monkeypatch):
+    add_scan(tmp_path, "aa01", (8, 8, 8))
+    add_scan(tmp_path, "aa02", (8, 8, 8))
+    read_in_full = []
+    checksum = arrays.file_checksum
+    monkeypatch.setattr(arrays, "file_checksum", lambda path: read_in_full.append(path.stem) or checksum(path))
+    for _ in range(3):  # three readers, each of which closes one scan to open the other
+        with Store.open(tmp_path, open_scans=1) as store:
+            for key in ("aa01", "aa02", "aa01"):
+                store.read(key, (0, 0, 0), (4, 4, 4))
+    assert read_in_full == ["aa01", "aa02"]
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(_read_in_full, (tmp_path,)) == []
+
+
+def _read_in_full(folder):
+    seen = []
+    arrays.file_checksum = lambda path: seen.append(path.stem) or 0
+    with Store.open(folder) as store:
+        store.read("aa01", (0, 0, 0), (4, 4, 4))
+    return seen
+
+
+def test_an_array_that_changes_after_it_was_checked_is_checked_again(tmp_path):
+    add_scan(tmp_path, "aa01", (8, 8, 8))
+    path = array_path(tmp_path, "aa01")
+    with Store.open(tmp_path) as store:
+        store.read("aa01", (0, 0, 0), (4, 4, 4))
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[-200] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with Store.open(tmp_path) as store, pytest.raises(ScanError, match="not the bytes that were written"):
+        store.read("aa01", (0, 0, 0), (4, 4, 4))
 
 
 def test_settings_do_not_meet(tmp_path):
@@ -199,7 +258,7 @@ def test_an_array_cut_short_says_what_to_do(tmp_path):
     add_scan(tmp_path, "aa01", (32, 32, 32))
     path = array_path(tmp_path, "aa01")
     path.write_bytes(path.read_bytes()[:3000])
-    with Store.open(tmp_path) as store, pytest.raises(ScanError, match=r"aa01.nii: .*delete .*prepare the scans again"):
+    with Store.open(tmp_path) as store, pytest.raises(ScanError, match=r"3000 bytes where .*prepare the scans again"):
         store.read("aa01", (0, 0, 0), (4, 4, 4))
 
 

@@ -7,9 +7,13 @@ import zlib
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from orienteer.errors import ScanError
 from orienteer.scans.read import read_scan
-from tests.helpers.files import noise, source_of, write
+from orienteer.scans.text_header import read_text_header
+from orienteer.scans.whole_file import CHUNK_BYTES, check_whole
+from tests.helpers.files import image_of, noise, source_of, write
 from tests.helpers.refusals import refused
 
 NRRD = "NRRD0004\ntype: {}\ndimension: 3\nspace: LPS\nsizes: 7 6 5\nendian: little\nencoding: {}\n{}"
@@ -57,25 +61,85 @@ def test_text_headers_that_promise_fewer_slices_than_follow(tmp_path, kind, valu
     refused(text_file(tmp_path, kind, content[:-20], values=values), "bytes that its header promises")
 
 
-@pytest.mark.parametrize("kind", ["nrrd", "mha"])
-@pytest.mark.parametrize("place", [-6, -2, 40])
-def test_damage_in_a_compressed_stream(tmp_path, kind, place):
-    content = noise().astype("i2").tobytes("F")
-    whole = gzip.compress(content) if kind == "nrrd" else zlib.compress(content)
-    scan = read_scan(text_file(tmp_path, kind, whole, "gzip"))
-    assert scan.voxels.shape == (7, 6, 5)
-    broken = bytearray(whole)
-    broken[place] ^= 0x10
-    refused(text_file(tmp_path, kind, bytes(broken), "gzip"), "broken stream|bytes that its header promises|whole")
+def compressed(path, values):
+    """Writes values compressed; returns the file that holds the stream and where it begins."""
+    sitk.WriteImage(image_of(values), str(path), useCompression=True)
+    (data,) = [file for file in path.parent.iterdir() if file != path] or [path]
+    return data, read_text_header(path).length if data == path else 0
+
+
+def complaint(path):
+    try:
+        check_whole("a", path, source_of(path).format)
+    except ScanError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr"])
+def test_a_flipped_bit_of_a_compressed_stream_is_noticed_or_changes_no_voxel(tmp_path, suffix):
+    """Some bits change none: a time in the head of gzip, and the bits that fill the last byte before the checksum."""
+    path, values = tmp_path / f"a{suffix}", noise((9, 8, 7)) % 50
+    data, begin = compressed(path, values)
+    assert complaint(path) is None
+    whole, noticed, harmless = data.read_bytes(), 0, 0
+    for place in range(begin, len(whole), 5):
+        data.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        problem = complaint(path)
+        if problem is None:
+            harmless += 1
+            np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T, values)
+        else:
+            noticed += 1
+            assert problem.startswith("a: wanted")
+    assert harmless <= 3 < 50 < noticed
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr"])
+def test_a_compressed_file_that_is_cut_short_is_noticed(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    data, begin = compressed(path, noise((9, 8, 7)))
+    whole = data.read_bytes()
+    for left in (begin, begin + 5, (begin + len(whole)) // 2, len(whole) - 1):
+        data.write_bytes(whole[:left])
+        assert "broken stream (the stream ends early)" in complaint(path)
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nii.gz"])
+def test_a_stream_that_unpacks_to_far_more_than_is_promised_is_left_in_the_middle(tmp_path, name):
+    bomb = bytes(8 * CHUNK_BYTES)
+    if name == "a.nrrd":
+        text_file(tmp_path, "nrrd", gzip.compress(bomb)[:-8], "gzip")  # its end is not looked at
+    else:
+        whole = gzip.compress(nibabel.Nifti1Image(noise(), np.eye(4)).to_bytes() + bomb)
+        (tmp_path / name).write_bytes(whole[:-8])
+    assert "more than twice as many" in complaint(tmp_path / name)
+
+
+@pytest.mark.parametrize("more", ["something after it", "lines before it"])
+def test_what_is_whole_in_unusual_ways_is_not_refused(tmp_path, more):
+    stream = gzip.compress(noise().astype("i2").tobytes("F"))
+    stream = stream + b"more" if more == "something after it" else b"first\nsecond\n" + stream
+    path = text_file(tmp_path, "nrrd", stream, "gzip").files[0]
+    if more == "lines before it":
+        path.write_bytes(path.read_bytes().replace(b"endian:", b"line skip: 2\nendian:"))
+    assert complaint(path) is None
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
+def test_a_metaimage_may_lack_the_size_of_its_stream(tmp_path, compress):
+    path = text_file(tmp_path, "mha", compress(noise().astype("i2").tobytes("F"))).files[0]
+    path.write_bytes(path.read_bytes().replace(b"ElementType", b"CompressedData = True\nElementType"))
+    assert complaint(path) is None
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
 def test_a_small_file_that_claims_to_be_huge_is_refused_at_once(tmp_path, suffix):
-    claim, content = "1400 1400 1400", zlib.compress(b"\0" * 100_000)
+    claim, content = "400 400 400", zlib.compress(b"\0" * 100_000)
     if suffix == ".nii.gz":
         image = nibabel.Nifti1Image(noise(), np.eye(4))
         raw = bytearray(image.to_bytes())
-        struct.pack_into("<3h", raw, 42, 1400, 1400, 1400)
+        struct.pack_into("<3h", raw, 42, 400, 400, 400)
         (tmp_path / "a.nii.gz").write_bytes(gzip.compress(raw))
     else:
         text_file(tmp_path, suffix[1:], gzip.compress(b"\0" * 100_000) if suffix == ".nrrd" else content, "gzip")

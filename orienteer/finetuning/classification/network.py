@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from orienteer.encoders.base import Encoder
-from orienteer.types import Images
+from orienteer.tensors import Images
 
 
 class Classifier(nn.Module):

@@ -11,7 +11,7 @@ from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.resolved import ResolvedFinetune
 from orienteer.labelled.datasets import LabelledData
 from orienteer.progress import say
-from orienteer.scans.read import header
+from orienteer.scans.headers import scan_headers
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.types import Triple, TripleMm
 
@@ -56,11 +56,11 @@ def plan_spacing(sources: Iterable[ScanSource], selection: Selection) -> TripleM
         InputError: no scan has a header that can be read.
     """
     spacings, last = [], None
-    for source in sources:
-        try:
-            spacings.append(header(source, selection).spacing_mm)
-        except ScanError as error:
-            last = error
+    for _, header in scan_headers(sources, selection):
+        if isinstance(header, ScanError):
+            last = header
+        else:
+            spacings.append(header.spacing_mm)
     if not spacings:
         raise last or InputError("data", wanted="at least one scan", got="none", do="check the paths")
     median = [float(f"{value:.4g}") for value in np.median(np.array(spacings), axis=0)]
