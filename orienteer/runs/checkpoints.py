@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running code from the file."""
+"""Checkpoints: written whole or not at all and with their checksum, read without running code from the file."""
 
 import pickle
 from pathlib import Path
@@ -11,6 +11,9 @@ from torch import nn
 from orienteer.encoders.states import compare_state
 from orienteer.errors import InputError
 from orienteer.files import replacing
+from orienteer.runs.seal import check_seal, save_sealed
+
+_DO = "rename the other file in checkpoints/ to last.ckpt and resume, or start again in a new folder"
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -23,8 +26,8 @@ class AtomicCheckpoints(TorchCheckpointIO):
             InputError: the file cannot be written.
         """
         try:
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                torch.save(checkpoint, file)
+            with replacing(path) as temporary, temporary.open("w+b") as file:
+                save_sealed(checkpoint, file)
         except OSError as error:
             raise InputError(
                 str(path),
@@ -44,20 +47,22 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
     """Returns the content of a checkpoint file, tensors on ``map_location``.
 
     Raises:
-        InputError: the file is missing or damaged, or holds anything but plain values and tensors.
+        InputError: the file is missing, is not what was written, or holds anything but plain values and tensors.
     """
     if not Path(path).is_file():
         raise InputError(
             str(path), wanted="a checkpoint", got="no such file", do="check that the run folder is complete"
         )
     try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        with Path(path).open("rb") as file:
+            check_seal(Path(path), file, _DO)
+            checkpoint: dict[str, Any] = torch.load(file, map_location=map_location, weights_only=True)
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
         raise InputError(
             str(path),
             wanted="a whole checkpoint",
             got=f"a file that is cut short or damaged ({type(error).__name__})",
-            do="rename the other file in checkpoints/ to last.ckpt and resume, or start again in a new folder",
+            do=_DO,
         ) from error
     return checkpoint
 

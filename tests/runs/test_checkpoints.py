@@ -1,6 +1,9 @@
 """Checkpoints: replaced whole, read without running code, compared with the network."""
 
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,44 @@ def test_a_full_disk_keeps_the_older_checkpoint(tmp_path: Path, monkeypatch: pyt
         AtomicCheckpoints().save_checkpoint({"global_step": 4}, file)
     assert read_checkpoint(file) == {"global_step": 3}
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_disk_that_fills_up_within_torch_keeps_the_older_checkpoint(tmp_path: Path) -> None:
+    """Torch turns the error of a file that it writes to into one of its own."""
+    file = tmp_path / "last.ckpt"
+    AtomicCheckpoints().save_checkpoint({"global_step": 3}, file)
+    with (
+        limited_file_size(1 << 16),
+        pytest.raises(InputError, match="wanted room for a checkpoint, got File too large"),
+    ):
+        AtomicCheckpoints().save_checkpoint({"weight": torch.ones(1 << 18)}, file)
+    assert read_checkpoint(file) == {"global_step": 3}
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@contextmanager
+def limited_file_size(nbytes: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_damaged_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    AtomicCheckpoints().save_checkpoint({"weight": torch.arange(100.0)}, file)
+    content = bytearray(file.read_bytes())
+    content[content.index(torch.tensor(50.0).numpy().tobytes())] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"last\.ckpt: wanted a whole checkpoint, got .*its SHA-256 .*rename the other file"
+    ):
+        read_checkpoint(file)
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
