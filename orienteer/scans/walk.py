@@ -1,6 +1,7 @@
 """All files below a folder, each once, and those that cannot be opened at all, with the reason."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import NamedTuple
 
 from orienteer.errors import InputError
 from orienteer.scans.source import LeftOut
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Characters that a terminal takes for commands."""
 
 
 class Walked(NamedTuple):
@@ -36,16 +40,14 @@ def walk(root: Path) -> Walked:
         InputError: no such folder.
     """
     if not root.exists():
-        raise InputError(str(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
-    if root.is_file():
-        return Walked([root], [])
+        raise InputError(shown(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
     walked = Walked([], [])
-    for path in _paths(root, walked.left_out):
+    for path in _paths(root, walked.left_out) if root.is_dir() else [root]:
         reason = why_not_opened(path)
         if reason is None:
             walked.files.append(path)
         else:
-            walked.left_out.append(LeftOut(shown(path.relative_to(root)), reason))
+            walked.left_out.append(LeftOut(shown(path.relative_to(root) if root.is_dir() else path), reason))
     return walked
 
 
@@ -56,15 +58,18 @@ def shown(relative: Path) -> str:
         >>> shown(Path(os.fsdecode(b"scan-\xff.nii")))
         'scan-\\xff.nii'
     """
-    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    text = os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def why_not_opened(path: Path) -> str | None:
     """Returns why a file cannot be opened; None if nothing is known against it."""
     try:
-        os.fsencode(path).decode("utf-8")
-    except UnicodeDecodeError:
+        str(path).encode()
+    except UnicodeEncodeError:
         return "its name or that of its folder is not UTF-8; rename it"
+    if _CONTROL.search(str(path)):
+        return "its name or that of its folder holds control characters; rename it"
     try:
         status = path.stat()
     except OSError as error:

@@ -82,7 +82,8 @@ def _check_metaimage(name: str, path: Path, text: TextHeader) -> tuple[str, ...]
     fields = text.fields
     files = companions(path)
     value = METAIMAGE_BYTES.get(fields.get("ElementType", ""))
-    if value is None or len(files) > 1 or fields.get("HeaderSize", "0") != "0":
+    text_values = fields.get("BinaryData", "True").lower() in ("false", "0")
+    if value is None or len(files) > 1 or text_values or fields.get("HeaderSize", "0") != "0":
         return ()
     sizes = [int(word) for word in fields["DimSize"].split()]
     value *= int(fields.get("ElementNumberOfChannels", "1"))
@@ -107,12 +108,17 @@ def _check_nrrd(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:
 
 
 def _nrrd_bytes(words: str) -> int | None:
-    """Returns the bytes of a value by its type in words: ``short``, ``unsigned short int``, ``uint16_t``."""
-    match = re.search(r"(8|16|32|64)(_t)?$", words)
-    if match:
-        return int(match[1]) // 8
-    plain = re.sub(r"\b(un)?signed\b|\bint$(?<!^int)", "", words).strip().lstrip("u")
-    return NRRD_BYTES.get(plain.replace(" ", ""))
+    """Returns the bytes of a value by its type in words: ``short``, ``unsigned short int``, ``uint16_t``.
+
+    Example:
+        >>> [_nrrd_bytes(words) for words in ("short", "unsigned short int", "uint16_t", "unsigned int", "block")]
+        [2, 2, 2, 4, None]
+    """
+    bits = re.search(r"(8|16|32|64)(_t)?$", words)
+    if bits:
+        return int(bits[1]) // 8
+    plain = "".join(word for word in words.split() if word not in ("signed", "unsigned"))
+    return NRRD_BYTES.get(plain.removeprefix("u").removesuffix("int") or "int")
 
 
 def _check_stream(name: str, path: Path, skip: int, sizes_bytes: list[int], compressed: bool) -> tuple[str, ...]:
