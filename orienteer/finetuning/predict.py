@@ -126,6 +126,8 @@ def _content(source: ScanSource) -> str:
 
 def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> None:
     arrays = prepare_scan(source, model.selection, model.preparation)
+    for warning in arrays.warnings:
+        say(f"warning: {source.name}: {warning}")
     size0, size1, size2 = arrays.voxels.shape
     grid = grid_geometry((size0, size1, size2), arrays.spacing_mm, arrays.origin_mm)
     geometry = source_geometry(source)

@@ -21,7 +21,7 @@ from orienteer.scans.kinds import DICOM_NAMES, LOOKED_FOR, NEVER_DICOM, ending, 
 from orienteer.scans.kinds import SUFFIXES as SUFFIXES
 from orienteer.scans.label_maps import in_label_folder, looks_like_labels
 from orienteer.scans.source import DICOM, Discovery, LeftOut, ScanSource, Selection
-from orienteer.scans.walk import walk
+from orienteer.scans.walk import shown, walk
 
 
 def discover(folder: str | Path, selection: Selection | None = None, progress: bool = True) -> Discovery:
@@ -236,4 +236,4 @@ def _nothing(root: Path, files: int, left_out: list[LeftOut]) -> InputError:
     got = f"{files} files, none of them a scan to use" if files else "an empty folder"
     if reasons:
         got += f" ({reasons}{f'; and {len(left_out) - 3} more' if len(left_out) > 3 else ''})"
-    return InputError(str(root), wanted=LOOKED_FOR, got=got, do="check the folder, --include and --exclude")
+    return InputError(shown(root), wanted=LOOKED_FOR, got=got, do="check the folder, --include and --exclude")

@@ -122,8 +122,8 @@ def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader
     return ScanHeader(source.name, source.format, frame.shape_vox, frame.spacing_mm, extent_mm, modality, grid.warnings)
 
 
-def file_grid(source: ScanSource, selection: Selection | None = None) -> FileGrid:
-    """Returns where the voxels of a scan's own file or series lie, from its header alone.
+def file_grid(source: ScanSource) -> FileGrid:
+    """Returns where the voxels of a scan's own file or series lie, from its header alone; of a 4D scan those of any frame.
 
     Raises:
         ScanError: the header shows that the scan cannot be used (step ``read``).
@@ -131,7 +131,7 @@ def file_grid(source: ScanSource, selection: Selection | None = None) -> FileGri
     with failures_in_words(source):
         if source.format == DICOM:
             return _series_grid(_dicom_stack(source))
-        with _file_reader(source, selection or Selection()) as (_, grid):
+        with _file_reader(source, Selection(frame=0)) as (_, grid):
             return grid
 
 

@@ -1,6 +1,7 @@
 """All files below a folder, each once, and those that cannot be opened at all, with the reason."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import NamedTuple
 from orienteer.errors import InputError
 from orienteer.files import is_utf8, readable
 from orienteer.scans.source import LeftOut
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Characters that a terminal takes for commands."""
 
 
 class Walked(NamedTuple):
@@ -37,23 +41,33 @@ def walk(root: Path) -> Walked:
         InputError: no such folder.
     """
     if not root.exists():
-        raise InputError(str(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
-    if root.is_file():
-        return Walked([root], [])
+        raise InputError(shown(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
     walked = Walked([], [])
-    for path in _paths(root, walked.left_out):
+    for path in _paths(root, walked.left_out) if root.is_dir() else [root]:
         reason = why_not_opened(path)
         if reason is None:
             walked.files.append(path)
         else:
-            walked.left_out.append(LeftOut(readable(path.relative_to(root).as_posix()), reason))
+            walked.left_out.append(LeftOut(shown(path.relative_to(root) if root.is_dir() else path), reason))
     return walked
+
+
+def shown(relative: Path) -> str:
+    r"""Returns a path as text that can be printed and stored, whatever its bytes.
+
+    Example:
+        >>> shown(Path(os.fsdecode(b"scan-\xff.nii")))
+        'scan-\\xff.nii'
+    """
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", readable(relative.as_posix()))
 
 
 def why_not_opened(path: Path) -> str | None:
     """Returns why a file cannot be opened; None if nothing is known against it."""
     if not is_utf8(path):
         return "its name or that of its folder is not UTF-8; rename it"
+    if _CONTROL.search(str(path)):
+        return "its name or that of its folder holds control characters; rename it"
     try:
         status = path.stat()
     except OSError as error:
@@ -63,7 +77,7 @@ def why_not_opened(path: Path) -> str | None:
 
 def _paths(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
-        name = readable(Path(error.filename).relative_to(root).as_posix())
+        name = shown(Path(error.filename).relative_to(root))
         left_out.append(LeftOut(name, f"the folder cannot be opened: {(error.strerror or str(error)).lower()}", 0))
 
     entered: set[tuple[int, int]] = set()
@@ -73,7 +87,7 @@ def _paths(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
             below.clear()
             left_out.append(
                 LeftOut(
-                    readable(Path(folder).relative_to(root).as_posix()),
+                    shown(Path(folder).relative_to(root)),
                     "a link to a folder that is searched already",
                     0,
                 )
@@ -83,8 +97,6 @@ def _paths(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
         for name in sorted(below):
             if name.startswith("."):
                 count = sum(len(files) for _, _, files in os.walk(Path(folder, name)))
-                left_out.append(
-                    LeftOut(readable(Path(folder, name).relative_to(root).as_posix()), "a hidden folder", count)
-                )
+                left_out.append(LeftOut(shown(Path(folder, name).relative_to(root)), "a hidden folder", count))
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names))

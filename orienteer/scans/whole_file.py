@@ -127,12 +127,17 @@ def _count(fields: dict[str, str], *names: str) -> int:
 
 
 def _nrrd_bytes(words: str) -> int | None:
-    """Returns the bytes of a value by its type in words: ``short``, ``unsigned short int``, ``uint16_t``."""
-    match = re.search(r"(8|16|32|64)(_t)?$", words)
-    if match:
-        return int(match[1]) // 8
-    plain = re.sub(r"\b(un)?signed\b|\bint$(?<!^int)", "", words).strip().lstrip("u")
-    return NRRD_BYTES.get(plain.replace(" ", ""))
+    """Returns the bytes of a value by its type in words: ``short``, ``unsigned short int``, ``uint16_t``.
+
+    Example:
+        >>> [_nrrd_bytes(words) for words in ("short", "unsigned short int", "uint16_t", "unsigned int", "block")]
+        [2, 2, 2, 4, None]
+    """
+    bits = re.search(r"(8|16|32|64)(_t)?$", words)
+    if bits:
+        return int(bits[1]) // 8
+    plain = "".join(word for word in words.split() if word not in ("signed", "unsigned"))
+    return NRRD_BYTES.get(plain.removeprefix("u").removesuffix("int") or "int")
 
 
 def _check_stream(name: str, stream: Stream, sizes_bytes: list[int], compressed: bool) -> tuple[str, ...]:

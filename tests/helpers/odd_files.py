@@ -83,6 +83,7 @@ def _broken(folder: Path) -> None:
     os.chdir(here)
     server.close()
     (folder / os.fsdecode(b"scan-\xff.nii")).write_bytes(raw)
+    (folder / "red\x1b[31m.nii").write_bytes(raw)
     (folder / "loop").symlink_to(folder.parent, target_is_directory=True)
 
 

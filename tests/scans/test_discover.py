@@ -296,6 +296,7 @@ def test_what_is_left_out_has_a_reason_that_fits(odd_files):
         "broken/nothing.nii.gz": "an empty file",
         "broken/pipe.nii": "not a file with content",
         "broken/scan-\\xff.nii": "not UTF-8",
+        "broken/red\\x1b[31m.nii": "control characters",
         "broken/socket": "not a file with content",
         "dicom/DICOMDIR": "a DICOM directory",
         "dicom/ct/copy": "the same slice as",
@@ -336,3 +337,10 @@ def test_one_of_two_headers_has_the_voxels(tmp_path):
     first, second = discover(tmp_path).sources
     assert ([file.suffix for file in first.companions], second.companions) == ([".raw"], ())
     np.testing.assert_array_equal(read_scan(first).voxels, read_scan(second).voxels)
+
+
+def test_one_file_whose_name_is_not_utf8(tmp_path):
+    path = tmp_path / os.fsdecode(b"a-\xff.nii")
+    write(tmp_path / "a.nii", noise()).files[0].rename(path)
+    with pytest.raises(InputError, match=r"a-\\xff.nii.* 1 files, none of them a scan to use .*not UTF-8"):
+        discover(path)
