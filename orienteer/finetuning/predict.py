@@ -20,11 +20,12 @@ from orienteer.labelled.nifti import write_labels
 from orienteer.output_names import inside, safe_names
 from orienteer.progress import Progress, say
 from orienteer.runs.folder import locked
+from orienteer.scans.apart import apart
 from orienteer.scans.content import data_files, file_hash
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
-from orienteer.scans.prepare_scan import prepare_scan
+from orienteer.scans.prepare_apart import prepare_scan_apart
 from orienteer.scans.source import Discovery, ScanSource
 
 
@@ -125,11 +126,11 @@ def _content(source: ScanSource) -> str:
 
 
 def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> None:
-    arrays = prepare_scan(source, model.selection, model.preparation)
+    arrays = prepare_scan_apart(source, model.selection, model.preparation)
     for warning in arrays.warnings:
         say(f"warning: {source.name}: {warning}")
     size0, size1, size2 = arrays.voxels.shape
     grid = grid_geometry((size0, size1, size2), arrays.spacing_mm, arrays.origin_mm)
-    geometry = source_geometry(source)
+    geometry = apart(source.name, source.files, source_geometry, source)
     class_numbers = segment(model, to_values(arrays.voxels), grid, geometry)
     write_labels(path, label_values(class_numbers, list(model.classes)), geometry, source)

@@ -17,6 +17,7 @@ from orienteer.labelled.odd_spacing import odd_spacing
 from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
+from orienteer.scans.apart import apart
 from orienteer.scans.content import file_hash
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
@@ -130,8 +131,7 @@ def _prepare_case(case: Case, store: Store, key: str, values: list[int]) -> Labe
     grid = grid_geometry(scan.shape_vox, scan.spacing_mm, scan.origin_mm)
     path = cached_labels_path(store.folder, key, file_hash(case.labels), values)
     if not path.is_file():
-        indices, file_grid = read_label_map(case, values)
-        cache_labels(path, labels_on_grid(indices, len(values), file_grid, grid), len(values))
-    return LabelledCase(
-        case, key, scan.content, scan.shape_vox, grid, source_geometry(case.source), path, class_voxels(path)
-    )
+        indices, labels_grid = read_label_map(case, values)
+        cache_labels(path, labels_on_grid(indices, len(values), labels_grid, grid), len(values))
+    file_grid = apart(case.source.name, case.source.files, source_geometry, case.source)
+    return LabelledCase(case, key, scan.content, scan.shape_vox, grid, file_grid, path, class_voxels(path))

@@ -11,8 +11,9 @@ from orienteer.labelled.dataset_json import MOST_CLASSES, check_class_values
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, axis_order, differs, file_geometry, source_geometry
 from orienteer.progress import tracked
-from orienteer.scans.apart import Reading, each_apart
+from orienteer.scans.apart import Reading, apart, each_apart
 from orienteer.scans.file_content import format_of, image_reader
+from orienteer.scans.memory import preparing_bounds
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
 from orienteer.scans.whole_file import check_whole
@@ -32,6 +33,11 @@ def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray,
     Raises:
         ScanError: a label map that cannot be read, is on another grid than its scan, or holds a value that is no class.
     """
+    files = (case.labels, *case.source.files)
+    return apart(case.name, files, _read_here, case, tuple(values), bounds=preparing_bounds)
+
+
+def _read_here(case: Case, values: tuple[int, ...]) -> tuple[UInt8[np.ndarray, "file2 file1 file0"], Geometry]:
     image = _label_image(case)
     grid, scan_grid = file_geometry(image), source_geometry(case.source)
     difference = differs(grid, scan_grid)
@@ -85,7 +91,7 @@ def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
     """
     cases, values, first = list(cases), {0}, None
     readings = [Reading(case.name, (case.labels,), (case,)) for case in cases]
-    items = each_apart(_values_in, readings)
+    items = each_apart(_values_in, readings, preparing_bounds)
     for _ in tracked(cases, "collecting classes", unit="cases", shown=shown):
         found = next(items)
         if isinstance(found, InputError | OSError):  # it fails again, and is reported, when it is prepared
@@ -126,7 +132,7 @@ def _label_image(case: Case) -> sitk.Image:
         with quiet_itk(), image_reader(case.labels, file_format) as reader:
             image: sitk.Image = reader.Execute()
     except ScanError as error:
-        got = f"{error.got} in {case.labels.name}"
+        got = f"{error.got} (label map {case.labels.name})"
         raise ScanError(case.name, step="read", wanted=error.wanted, got=got, do=error.do) from None
     except (RuntimeError, OSError):
         raise _unreadable(case) from None

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from orienteer.errors import InputError, ScanError
 from orienteer.executor import Bounds, Executor, WorkerDied
@@ -30,6 +30,9 @@ MOST_TOGETHER, BYTES_TOGETHER = 32, 8 << 20
 
 ResultT = TypeVar("ResultT")
 
+Job: TypeAlias = "tuple[Callable[..., Any], Sequence[Reading], int | None]"
+"""A function, what it reads, and the memory that it may take."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -46,7 +49,13 @@ class Reading:
     arguments: tuple[Any, ...]
 
 
-def apart(name: str, files: Iterable[Path], function: Callable[..., ResultT], *arguments: Any) -> ResultT:
+def apart(
+    name: str,
+    files: Iterable[Path],
+    function: Callable[..., ResultT],
+    *arguments: Any,
+    bounds: Callable[[int], Bounds] | None = None,
+) -> ResultT:
     """Returns what a function makes of files, run in another process.
 
     Args:
@@ -54,6 +63,7 @@ def apart(name: str, files: Iterable[Path], function: Callable[..., ResultT], *a
         files: what the function reads.
         function: a module-level function. Its arguments and its result are pickled.
         *arguments: of the function.
+        bounds: what it may take, by the bytes of the files; by default those of reading a header.
 
     Raises:
         ScanError: the function's own, or one that tells how the other process failed.
@@ -64,14 +74,21 @@ def apart(name: str, files: Iterable[Path], function: Callable[..., ResultT], *a
         >>> apart("a.nii", [], divmod, 7, 2)
         (3, 1)
     """
-    (outcome,) = each_apart(function, [Reading(name, tuple(files), arguments)])
+    (outcome,) = each_apart(function, [Reading(name, tuple(files), arguments)], bounds or reading_bounds)
     if isinstance(outcome, InputError | OSError):
         raise outcome
     return outcome
 
 
+def reading_bounds(nbytes: int) -> Bounds:
+    """Returns what reading files of so many bytes may take, without preparing the scan in them."""
+    return Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
+
+
 def each_apart(
-    function: Callable[..., ResultT], readings: Iterable[Reading]
+    function: Callable[..., ResultT],
+    readings: Iterable[Reading],
+    bounds: Callable[[int], Bounds] = reading_bounds,
 ) -> Iterator[ResultT | InputError | OSError]:
     """Yields what a function makes of each reading, in order, or the error; run in another process.
 
@@ -84,10 +101,10 @@ Do this: open it in a viewer; if it looks right there, report this.
         [None, None]
     """
     for batch, nbytes in _batches(readings):
-        outcomes = _outcomes(function, batch, nbytes)
+        outcomes = _outcomes(function, batch, bounds(nbytes))
         if isinstance(outcomes, InputError) and len(batch) > 1:  # one of them ended the process: which one?
             for reading in batch:
-                yield from _one_by_one(_outcomes(function, [reading], _bytes(reading)))
+                yield from _one_by_one(_outcomes(function, [reading], bounds(_bytes(reading))))
         else:
             yield from _one_by_one(outcomes)
 
@@ -121,9 +138,8 @@ def _size(file: Path) -> int:
         return 0  # the function names what is wrong
 
 
-def _outcomes(function: Callable[..., Any], batch: Sequence[Reading], nbytes: int) -> "list[Any] | ScanError":
+def _outcomes(function: Callable[..., Any], batch: Sequence[Reading], bounds: Bounds) -> "list[Any] | ScanError":
     """Returns a result or an error for each, or the error of the process that was to read them."""
-    bounds = Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
     try:
         outcomes: list[Any] = _reader.call(function, batch, bounds)
     except WorkerDied as error:
@@ -154,9 +170,9 @@ class _Reader:
                 self._loaded.clear()
             try:
                 if function not in self._loaded:  # importing its module may take longer than reading may
-                    self._ask((function, ()), Bounds())
+                    self._ask((function, (), None), Bounds())
                     self._loaded.add(function)
-                return self._ask((function, readings), bounds)
+                return self._ask((function, readings, bounds.memory_bytes), bounds)
             except WorkerDied:
                 self._loaded.clear()
                 raise
@@ -166,7 +182,7 @@ class _Reader:
             self._executor.close()
         self._executor = None
 
-    def _ask(self, job: tuple[Callable[..., Any], Sequence[Reading]], bounds: Bounds) -> Any:
+    def _ask(self, job: Job, bounds: Bounds) -> Any:
         assert self._executor is not None
         try:
             self._executor.submit(job, log=Path(os.devnull), bounds=bounds)
@@ -184,19 +200,20 @@ atexit.register(_reader.close)
 # In the other process
 
 
-def _run(job: tuple[Callable[..., Any], Sequence[Reading]]) -> list[Any]:
-    function, readings = job
-    return [_outcome(function, reading) for reading in readings]
+def _run(job: Job) -> list[Any]:
+    function, readings, memory_bytes = job
+    return [_outcome(function, reading, memory_bytes) for reading in readings]
 
 
-def _outcome(function: Callable[..., Any], reading: Reading) -> Any:
+def _outcome(function: Callable[..., Any], reading: Reading, memory_bytes: int | None) -> Any:
     try:
         return function(*reading.arguments)
     except (InputError, OSError) as error:
         return error
     except MemoryError:
         do = "leave it out with --exclude, or check the size that its header claims"
-        return _error(reading.name, f"one that needs more than {MEMORY_BYTES / 1e9:.1f} GB of memory", do)
+        most = f"more than {memory_bytes / 1e9:.1f} GB of memory" if memory_bytes else "more memory than there is"
+        return _error(reading.name, f"one that needs {most}", do)
     except Exception as error:
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return _error(reading.name, got, "open it in a viewer; if it looks right there, report this")

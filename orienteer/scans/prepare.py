@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Bounds, Executor, NoProcess, WorkerDied, available_cores
+from orienteer.executor import Executor, NoProcess, WorkerDied, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
 from orienteer.scans.arrays import is_verified, what_is_wrong
@@ -19,15 +19,11 @@ from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_b
 from orienteer.scans.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
 from orienteer.scans.job import ScanJob, ScanWork, StoredArray
 from orienteer.scans.lock import NotWritable, only_writer
-from orienteer.scans.memory import memory_bytes
+from orienteer.scans.memory import preparing_bounds
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
-
-LEAST_SECONDS, BYTES_PER_SECOND = 300.0, 1e6
-"""How long preparing one scan may take: five minutes, and a second for each MB of its files. A whole-body CT of 300 MB takes
-two minutes on one slow core."""
 
 
 def prepare_folder(
@@ -191,8 +187,7 @@ class _Run:
             if not checked_space:
                 self._check_space(sources[place:])
                 checked_space = True
-            seconds = LEAST_SECONDS + sum(state.size for state in job.content.states.values()) / BYTES_PER_SECOND
-            executor.submit(job, bounds=Bounds(seconds, memory_bytes()))
+            executor.submit(job, bounds=preparing_bounds(sum(state.size for state in job.content.states.values())))
             self._record(executor.finished(), bar)
 
     def _job(self, source: ScanSource, content: Content | ScanError) -> ScanJob | None:

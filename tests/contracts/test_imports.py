@@ -113,7 +113,8 @@ def test_geometry_has_no_networks_no_chance_and_no_files():
 
 def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
     """Torch takes seconds and 200 MB, for every process that reads scans."""
-    parts = ("types", "errors", "progress", "files", "worker_process", "executor", "scans")
+    readers = ("text", "types", "errors", "progress", "forms", "output_names", "files", "worker_process", "executor")
+    parts = (*readers, "scans")
     for file in FILES:
         if part_of(file) in parts:
             assert not any(name.startswith("torch") for name in imported_modules(file.read_text(), "")), ids(file)
