@@ -8,7 +8,7 @@ from orienteer.explorer.view_geometry import spacing_mm, view_size
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_header
-from orienteer.scans.prepare_scan import prepare_scan
+from orienteer.scans.prepare_scan import prepare_scan_apart
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.views.sample import can_hold
 
@@ -28,7 +28,7 @@ def open_scan(path: str | Path, loaded: LoadedRun) -> OpenScan:
     """
     selection = Selection(frame=loaded.config.frame, modality=loaded.config.modality)
     source = _only_source(path, selection)
-    arrays = prepare_scan(source, selection, loaded.preparation)
+    arrays = prepare_scan_apart(source, selection, loaded.preparation)
     size_vox = view_size(loaded)
     shape0, shape1, shape2 = arrays.voxels.shape
     reason = can_hold((shape0, shape1, shape2), arrays.body, size_vox, min_body_fraction=0.0)

@@ -22,7 +22,7 @@ from orienteer.runs.weights import load_encoder
 from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare_scan import prepare_read, prepare_scan
+from orienteer.scans.prepare_scan import prepare_read, prepare_scan_apart
 from orienteer.scans.source import Scan, Selection
 from orienteer.scans.store import Store
 from orienteer.types import Triple, TripleMm
@@ -95,7 +95,7 @@ class Pretrained:
                 raise InputError(
                     str(scan), wanted="one scan", got=f"{len(sources)}: {names} ...", do="name one of them"
                 )
-            arrays = prepare_scan(sources[0], selection or Selection(), self.preparation)
+            arrays = prepare_scan_apart(sources[0], selection or Selection(), self.preparation)
         values = torch.from_numpy(to_values(arrays.voxels))  # as the store reads them, to the last bit
         return Preprocessed(
             name=arrays.name,

@@ -17,10 +17,12 @@ from orienteer.labelled.datasets import case_name
 from orienteer.labelled.grids import grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
 from orienteer.progress import Progress, say
+from orienteer.scans.apart import apart
+from orienteer.scans.content import contents
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
-from orienteer.scans.prepare_scan import prepare_scan
+from orienteer.scans.prepare_scan import prepare_scan_apart
 from orienteer.scans.source import ScanSource
 
 RECORD_FILE = "predictions.json"
@@ -64,21 +66,23 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
     names = file_names([source.name for source in discovery.sources])
     failures = [Failure(item.name, "discover", item.reason, "check the file") for item in discovery.left_out]
     with Progress("predicting", len(discovery.sources), unit="scans") as progress:
-        for source in discovery.sources:
-            name = names[source.name]
-            if done.get(source.name) != name or not (folder / name).is_file():
-                try:
-                    _predict_file(segmenter, source, inside(folder, name))
-                    done[source.name] = name
-                except ScanError as error:
-                    say(f"set aside: {error}")
-                    reason = f"wanted {error.wanted}, got {error.got}"
-                    failures.append(Failure(source.name, error.step, reason, error.do))
-                _write_record(folder, segmenter.sha256, done, failures)
+        for source, content in contents(discovery.sources):
+            file = inside(folder, names[source.name])
+            try:
+                if isinstance(content, ScanError):
+                    raise content
+                if not done.holds(source.name, names[source.name], content.hash) or not file.is_file():
+                    _predict_file(segmenter, source, file)
+                    done.files[source.name], done.contents[source.name] = names[source.name], content.hash
+                    done.write(folder, segmenter.sha256, failures)
+            except ScanError as error:
+                say(f"set aside: {error}")
+                failures.append(Failure.of(error, source.name))
+                done.write(folder, segmenter.sha256, failures)
             progress.advance()
-    _write_record(folder, segmenter.sha256, done, failures)
-    say(f"{len(done)} label maps in {folder}; {len(failures)} files could not be used")
-    return Predictions(folder, done, tuple(failures))
+    done.write(folder, segmenter.sha256, failures)
+    say(f"{len(done.files)} label maps in {folder}; {len(failures)} files could not be used")
+    return Predictions(folder, done.files, tuple(failures))
 
 
 def file_names(scans: Sequence[str]) -> dict[str, str]:
@@ -95,16 +99,41 @@ def file_names(scans: Sequence[str]) -> dict[str, str]:
 
 
 def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> None:
-    arrays = prepare_scan(source, model.selection, model.preparation)
+    arrays = prepare_scan_apart(source, model.selection, model.preparation)
     size0, size1, size2 = arrays.voxels.shape
     grid = grid_geometry((size0, size1, size2), arrays.spacing_mm, arrays.origin_mm)
-    geometry = source_geometry(source)
+    geometry = apart(source.name, source.files, source_geometry, source)
     class_numbers = segment(model, to_values(arrays.voxels), grid, geometry)
     write_labels(path, label_values(class_numbers, list(model.classes)), geometry, source)
 
 
-def _open_folder(folder: Path, sha256: str) -> dict[str, str]:
-    """Returns the files that were predicted into the folder before; refuses a folder of something else."""
+@dataclass(frozen=True)
+class _Done:
+    """What was predicted.
+
+    Attributes:
+        files: name of the label map by name of the scan.
+        contents: hash of the scan's files by its name. Another scan of the same name is predicted again.
+    """
+
+    files: dict[str, str]
+    contents: dict[str, str]
+
+    def holds(self, scan: str, file: str, content: str) -> bool:
+        return self.files.get(scan) == file and self.contents.get(scan) == content
+
+    def write(self, folder: Path, sha256: str, failures: Sequence[Failure]) -> None:
+        rows = [{"scan": item.name, "step": item.step, "reason": item.reason, "do": item.do} for item in failures]
+        record = {"model": sha256, "files": self.files, "contents": self.contents, "failures": rows}
+        try:
+            write_json(folder / RECORD_FILE, record, indent=1)
+        except OSError as error:
+            got = error.strerror or str(error)
+            raise InputError(str(folder), wanted="room for predictions", got=got, do="free some disk space") from error
+
+
+def _open_folder(folder: Path, sha256: str) -> _Done:
+    """Returns what was predicted into the folder before; refuses a folder of something else."""
     record = _read_record(folder / RECORD_FILE)
     if record is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         got = f"{folder}, which holds other files"
@@ -114,7 +143,7 @@ def _open_folder(folder: Path, sha256: str) -> dict[str, str]:
         wanted = "a new folder, or one with predictions of this model"
         raise InputError("to", wanted=wanted, got=got, do="choose another --to")
     folder.mkdir(parents=True, exist_ok=True)
-    return dict(record["files"]) if record else {}
+    return _Done(dict(record["files"]), dict(record["contents"])) if record else _Done({}, {})
 
 
 def _read_record(file: Path) -> dict[str, Any] | None:
@@ -125,14 +154,7 @@ def _read_record(file: Path) -> dict[str, Any] | None:
         record = json.loads(file.read_text())
     except ValueError:
         return {}
-    return record if isinstance(record, dict) and isinstance(record.get("files"), dict) else {}
-
-
-def _write_record(folder: Path, sha256: str, files: dict[str, str], failures: Sequence[Failure]) -> None:
-    rows = [{"scan": item.name, "step": item.step, "reason": item.reason, "do": item.do} for item in failures]
-    record = {"model": sha256, "files": files, "failures": rows}
-    try:
-        write_json(folder / RECORD_FILE, record, indent=1)
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError(str(folder), wanted="room for predictions", got=got, do="free some disk space") from error
+    if not isinstance(record, dict) or not isinstance(record.get("files"), dict):
+        return {}
+    contents = record.get("contents")  # older versions wrote none: their label maps are made again
+    return record | {"contents": contents if isinstance(contents, dict) else {}}

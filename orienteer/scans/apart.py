@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from orienteer.errors import InputError, ScanError
 from orienteer.executor import Bounds, Executor, WorkerDied
+from orienteer.scans.memory import memory_bytes
 
 LEAST_SECONDS = 8.0
 """Time for a small file. Headers take milliseconds; the rest is patience with slow disks."""
@@ -24,6 +25,10 @@ BYTES_PER_SECOND = 4e6
 
 MEMORY_BYTES = 3 << 29
 """1.5 GB: a whole label map of 512 x 512 x 800 voxels, with what is needed to look at its values."""
+
+PREPARING_SECONDS, PREPARED_PER_SECOND = 300.0, 1e6
+"""Time to prepare a scan: five minutes, and a second for each MB. A whole-body CT of 300 MB takes two minutes on one slow
+core."""
 
 MOST_TOGETHER, BYTES_TOGETHER = 32, 8 << 20
 """Small files that are read in one go: asking for each takes as long as reading it."""
@@ -46,7 +51,13 @@ class Reading:
     arguments: tuple[Any, ...]
 
 
-def apart(name: str, files: Iterable[Path], function: Callable[..., ResultT], *arguments: Any) -> ResultT:
+def apart(
+    name: str,
+    files: Iterable[Path],
+    function: Callable[..., ResultT],
+    *arguments: Any,
+    bounds: Callable[[int], Bounds] | None = None,
+) -> ResultT:
     """Returns what a function makes of files, run in another process.
 
     Args:
@@ -54,6 +65,7 @@ def apart(name: str, files: Iterable[Path], function: Callable[..., ResultT], *a
         files: what the function reads.
         function: a module-level function. Its arguments and its result are pickled.
         *arguments: of the function.
+        bounds: the time and memory for files of so many bytes; by default enough for headers and label maps.
 
     Raises:
         ScanError: the function's own, or one that tells how the other process failed.
@@ -64,14 +76,16 @@ def apart(name: str, files: Iterable[Path], function: Callable[..., ResultT], *a
         >>> apart("a.nii", [], divmod, 7, 2)
         (3, 1)
     """
-    (outcome,) = each_apart(function, [Reading(name, tuple(files), arguments)])
+    (outcome,) = each_apart(function, [Reading(name, tuple(files), arguments)], bounds or reading_bounds)
     if isinstance(outcome, InputError | OSError):
         raise outcome
     return outcome
 
 
 def each_apart(
-    function: Callable[..., ResultT], readings: Iterable[Reading]
+    function: Callable[..., ResultT],
+    readings: Iterable[Reading],
+    bounds: Callable[[int], Bounds] | None = None,
 ) -> Iterator[ResultT | InputError | OSError]:
     """Yields what a function makes of each reading, in order, or the error; run in another process.
 
@@ -83,13 +97,24 @@ def each_apart(
 Do this: open it in a viewer; if it looks right there, report this.
         [None, None]
     """
+    bounds = bounds or reading_bounds
     for batch, nbytes in _batches(readings):
-        outcomes = _outcomes(function, batch, nbytes)
+        outcomes = _outcomes(function, batch, bounds(nbytes))
         if isinstance(outcomes, InputError) and len(batch) > 1:  # one of them ended the process: which one?
             for reading in batch:
-                yield from _one_by_one(_outcomes(function, [reading], _bytes(reading)))
+                yield from _one_by_one(_outcomes(function, [reading], bounds(_bytes(reading))))
         else:
             yield from _one_by_one(outcomes)
+
+
+def reading_bounds(nbytes: int) -> Bounds:
+    """Returns the time and memory to read headers and to look for label maps, for files of so many bytes."""
+    return Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
+
+
+def preparing_bounds(nbytes: int) -> Bounds:
+    """Returns the time and memory to prepare a scan whose files have so many bytes."""
+    return Bounds(PREPARING_SECONDS + nbytes / PREPARED_PER_SECOND, memory_bytes())
 
 
 def _one_by_one(outcomes: "list[Any] | InputError") -> list[Any]:
@@ -121,9 +146,8 @@ def _size(file: Path) -> int:
         return 0  # the function names what is wrong
 
 
-def _outcomes(function: Callable[..., Any], batch: Sequence[Reading], nbytes: int) -> "list[Any] | ScanError":
+def _outcomes(function: Callable[..., Any], batch: Sequence[Reading], bounds: Bounds) -> "list[Any] | ScanError":
     """Returns a result or an error for each, or the error of the process that was to read them."""
-    bounds = Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
     try:
         outcomes: list[Any] = _reader.call(function, batch, bounds)
     except WorkerDied as error:
@@ -196,7 +220,7 @@ def _outcome(function: Callable[..., Any], reading: Reading) -> Any:
         return error
     except MemoryError:
         do = "leave it out with --exclude, or check the size that its header claims"
-        return _error(reading.name, f"one that needs more than {MEMORY_BYTES / 1e9:.1f} GB of memory", do)
+        return _error(reading.name, "one that needs more memory than a file may take", do)
     except Exception as error:
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return _error(reading.name, got, "open it in a viewer; if it looks right there, report this")

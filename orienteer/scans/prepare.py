@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Bounds, Executor, NoProcess, WorkerDied, available_cores
+from orienteer.executor import Executor, NoProcess, WorkerDied, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
+from orienteer.scans.apart import preparing_bounds
 from orienteer.scans.arrays import is_verified, what_is_wrong
 from orienteer.scans.content import Content, contents
 from orienteer.scans.discover import discover
@@ -19,15 +20,10 @@ from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_b
 from orienteer.scans.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, ReadOnlyIndex, StoredScan
 from orienteer.scans.job import ScanJob, ScanWork, StoredArray
 from orienteer.scans.lock import NotWritable, only_writer
-from orienteer.scans.memory import memory_bytes
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
-
-LEAST_SECONDS, BYTES_PER_SECOND = 300.0, 1e6
-"""How long preparing one scan may take: five minutes, and a second for each MB of its files. A whole-body CT of 300 MB takes
-two minutes on one slow core."""
 
 
 def prepare_folder(
@@ -136,6 +132,7 @@ class _Run:
         self.read_only = read_only
         self.settings = preparation.fingerprint()
         self.names: dict[str, str] = {}  # key -> the first name that it came by in this run
+        self.keys: dict[str, str] = {}  # every name -> its key
         self.scans: dict[str, StoredScan] = {}
         self.failures: list[Failure] = []
         self.duplicates: list[tuple[ScanSource, str]] = []
@@ -167,6 +164,7 @@ class _Run:
             keys=tuple(sorted(self.scans)),
             nbytes=sum(scan.nbytes for scan in self.scans.values()),
             seconds=seconds,
+            names={name: key for name, key in self.keys.items() if key in self.scans},
         )
 
     def _submit_all(
@@ -185,8 +183,7 @@ class _Run:
             if not checked_space:
                 self._check_space(sources[place:])
                 checked_space = True
-            seconds = LEAST_SECONDS + sum(state.size for state in job.content.states.values()) / BYTES_PER_SECOND
-            executor.submit(job, bounds=Bounds(seconds, memory_bytes()))
+            executor.submit(job, bounds=preparing_bounds(sum(state.size for state in job.content.states.values())))
             self._record(executor.finished(), bar)
 
     def _job(self, source: ScanSource, content: Content | ScanError) -> ScanJob | None:
@@ -195,6 +192,7 @@ class _Run:
             self._fail(source, Failure.of(content))
             return None
         key = scan_key(content.hash, source, self.selection, self.settings)
+        self.keys[source.name] = key
         if key in self.names:
             self.duplicates.append((source, key))
             return None

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orienteer.files import write_csv
@@ -30,6 +30,7 @@ class PrepareReport:
         keys: the folder's scans in the store, sorted: what to train on.
         nbytes: bytes on disk of these scans.
         seconds: time it took.
+        names: key in the store of every scan that is ready, by its name in the folder; a duplicate has that of its original.
 
     Example:
         >>> failures = (Failure("a.nii", "read", "wanted an image, got 7 in every voxel", "check the file"),)
@@ -50,6 +51,7 @@ class PrepareReport:
     keys: tuple[str, ...]
     nbytes: int
     seconds: float
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def failures_file(self) -> Path:
