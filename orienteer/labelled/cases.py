@@ -11,12 +11,13 @@ from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case, LabelledData
 from orienteer.labelled.failures import failure_of, require_usable
 from orienteer.labelled.grids import Geometry, grid_geometry, source_geometry
-from orienteer.labelled.label_cache import cache_labels, cached_labels_path, class_voxels
+from orienteer.labelled.label_cache import cache_labels, cached_labels_path, class_voxels, is_cached
 from orienteer.labelled.label_maps import classes_in, read_label_map
 from orienteer.labelled.odd_spacing import odd_spacing
 from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
+from orienteer.scans.apart import apart
 from orienteer.scans.content import file_hash
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
@@ -129,9 +130,8 @@ def _prepare_case(case: Case, store: Store, key: str, values: list[int]) -> Labe
     scan = store.scan(key)
     grid = grid_geometry(scan.shape_vox, scan.spacing_mm, scan.origin_mm)
     path = cached_labels_path(store.folder, key, file_hash(case.labels), values)
-    if not path.is_file():
+    if not is_cached(path):
         indices, file_grid = read_label_map(case, values)
         cache_labels(path, labels_on_grid(indices, len(values), file_grid, grid), len(values))
-    return LabelledCase(
-        case, key, scan.content, scan.shape_vox, grid, source_geometry(case.source), path, class_voxels(path)
-    )
+    geometry = apart(case.name, case.source.files, source_geometry, case.source)
+    return LabelledCase(case, key, scan.content, scan.shape_vox, grid, geometry, path, class_voxels(path))

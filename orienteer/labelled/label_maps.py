@@ -1,15 +1,23 @@
 """Label maps in files: class numbers in file order, on the voxels of their scan."""
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 from jaxtyping import UInt8
 
 from orienteer.errors import InputError, ScanError
+from orienteer.files import readable
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, differs, file_geometry, source_geometry
 from orienteer.progress import Progress
+from orienteer.scans.apart import apart, preparing_bounds
+from orienteer.scans.compressed import check_compressed
+from orienteer.scans.discover import SUFFIXES
+from orienteer.scans.raw_header import check_whole
+from orienteer.scans.refuse import quiet_itk
 
 MOST_CLASSES = 256
 """Values of a label map; more are an image."""
@@ -24,9 +32,8 @@ def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray,
     Raises:
         ScanError: a label map that cannot be read, is on another grid than its scan, or holds a value that is no class.
     """
-    image = _label_image(case)
-    grid = file_geometry(image)
-    difference = differs(grid, source_geometry(case.source))
+    array, grid = _label_image(case)
+    difference = differs(grid, apart(case.name, case.source.files, source_geometry, case.source))
     if difference:
         raise ScanError(
             case.name,
@@ -35,7 +42,6 @@ def read_label_map(case: Case, values: Iterable[int]) -> tuple[UInt8[np.ndarray,
             got=f"{case.labels.name}: {difference}",
             do="check that the two belong together, or resample the labels onto the scan",
         )
-    array = sitk.GetArrayViewFromImage(image)
     known = np.array(sorted(values))
     unknown = [value for value in np.unique(array).tolist() if value not in known]
     if unknown:
@@ -59,10 +65,10 @@ def classes_in(cases: Iterable[Case], shown: bool) -> dict[int, str]:
     with Progress("collecting classes", len(cases), unit="cases", shown=shown) as progress:
         for case in cases:
             try:
-                image = _label_image(case)  # kept: the view below does not keep it alive
+                image = _label_image(case)
             except ScanError:
                 continue  # it fails again, and is reported, when it is prepared
-            values |= _whole_values(case, np.unique(sitk.GetArrayViewFromImage(image)))
+            values |= _whole_values(case, np.unique(image.values))
             progress.advance()
     if len(values) < 2:
         wanted = "at least one class above background"
@@ -81,21 +87,33 @@ def _whole_values(case: Case, values: np.ndarray) -> set[int]:
     return {int(value) for value in values}
 
 
-def _label_image(case: Case) -> sitk.Image:
-    warnings_shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+class _LabelImage(NamedTuple):
+    values: np.ndarray  # (file2, file1, file0)
+    grid: Geometry
+
+
+def _label_image(case: Case) -> _LabelImage:
+    return apart(case.name, (case.labels,), _read_labels, case.name, case.labels, bounds=preparing_bounds)
+
+
+def _read_labels(name: str, path: Path) -> _LabelImage:
+    file_format = next((kind for suffix, kind in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
     try:
-        image = sitk.ReadImage(str(case.labels))
-    except RuntimeError:
-        got = f"{case.labels.name}, which cannot be read"
-        do = "copy or download it again"
-        raise ScanError(case.name, step="read", wanted="a label map", got=got, do=do) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(warnings_shown)
+        if file_format is not None:
+            check_whole(name, path, file_format)
+            check_compressed(name, path, file_format)
+        with quiet_itk():
+            image = sitk.ReadImage(readable(path))
+    except ScanError as error:
+        got = f"{path.name}: {error.got}, instead of {error.wanted}"
+        raise ScanError(name, step="read", wanted="a label map", got=got, do=error.do) from None
+    except (RuntimeError, OSError):
+        got = f"{path.name}, which cannot be read"
+        raise ScanError(name, step="read", wanted="a label map", got=got, do="copy or download it again") from None
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         got = f"{image.GetDimension()} axes, {image.GetNumberOfComponentsPerPixel()} values per voxel"
         do = "save one whole number per voxel"
-        raise ScanError(case.name, step="read", wanted="a 3D label map", got=got, do=do)
-    return image
+        raise ScanError(name, step="read", wanted="a 3D label map", got=got, do=do)
+    return _LabelImage(sitk.GetArrayFromImage(image), file_geometry(image))

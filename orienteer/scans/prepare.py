@@ -13,7 +13,7 @@ from orienteer.executor import Executor, NoProcess, WorkerDied, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
-from orienteer.scans.arrays import is_verified, what_is_wrong
+from orienteer.scans.arrays import what_is_wrong
 from orienteer.scans.content import Content, contents
 from orienteer.scans.discover import discover
 from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
@@ -24,6 +24,7 @@ from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
+from orienteer.scans.verified import is_verified
 
 
 def prepare_folder(
