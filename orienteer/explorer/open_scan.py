@@ -8,7 +8,7 @@ from orienteer.explorer.view_geometry import spacing_mm, view_size
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_header
-from orienteer.scans.prepare_apart import prepare_scan_apart
+from orienteer.scans.prepare_scan import prepare_scan_apart
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.views.sample import can_hold
 

@@ -22,8 +22,7 @@ from orienteer.runs.weights import load_encoder
 from orienteer.scans.discover import discover
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare_apart import prepare_scan_apart
-from orienteer.scans.prepare_scan import prepare_read
+from orienteer.scans.prepare_scan import prepare_read, prepare_scan_apart
 from orienteer.scans.source import Scan, Selection
 from orienteer.scans.store import Store
 from orienteer.types import Triple, TripleMm

@@ -23,18 +23,28 @@ def check_overlap(start: str, contents: Mapping[str, str]) -> tuple[int | None, 
     return None if seen is None else len(seen), overlap_warning(start, contents, seen)
 
 
-def write_same_split(folder: Path, split: Mapping[str, Any], resume: bool) -> None:
+def write_same_split(folder: Path, split: Mapping[str, Any], contents: Mapping[str, str], resume: bool) -> None:
     """Writes split.json, which must not change when a fine-tuning is resumed.
 
+    Args:
+        folder: of the fine-tuning.
+        split: what the parts hold, by name.
+        contents: what the files of each case hold, as a hash, by its name.
+        resume: whether the fine-tuning began before.
+
     Raises:
-        InputError: the resumed fine-tuning began with another split.
+        InputError: the resumed fine-tuning began with another split, or with other files of the same names.
     """
     file = folder / SPLIT_FILE
-    if resume and file.is_file() and json.loads(file.read_text()) != split:
-        raise InputError(
-            "data",
-            wanted="the cases and labels that the fine-tuning began with, as in split.json",
-            got="others",
-            do="restore the data, or start again in another --out",
-        )
-    write_json(file, split, indent=1)
+    if resume and file.is_file():
+        before = json.loads(file.read_text())
+        contents_before = before.pop("contents", {})  # older versions wrote none
+        changed = sorted(name for name, content in contents_before.items() if contents.get(name) != content)
+        if before != split or changed:
+            raise InputError(
+                "data",
+                wanted="the cases and labels that the fine-tuning began with, as in split.json",
+                got=f"other files under the same names, first {changed[0]}" if before == split else "others",
+                do="restore the data, or start again in another --out",
+            )
+    write_json(file, {**split, "contents": dict(contents)}, indent=1)

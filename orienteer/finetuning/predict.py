@@ -25,7 +25,7 @@ from orienteer.scans.content import data_files, file_hash
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
-from orienteer.scans.prepare_apart import prepare_scan_apart
+from orienteer.scans.prepare_scan import prepare_scan_apart
 from orienteer.scans.source import Discovery, ScanSource
 
 

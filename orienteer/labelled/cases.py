@@ -11,7 +11,7 @@ from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case, LabelledData
 from orienteer.labelled.failures import failure_of, require_usable
 from orienteer.labelled.grids import Geometry, grid_geometry, source_geometry
-from orienteer.labelled.label_cache import cache_labels, cached_labels_path, class_voxels
+from orienteer.labelled.label_cache import cache_labels, cached_labels_path, class_voxels, is_cached
 from orienteer.labelled.label_maps import classes_in, read_label_map
 from orienteer.labelled.odd_spacing import odd_spacing
 from orienteer.labelled.prepared import prepare_named
@@ -130,7 +130,7 @@ def _prepare_case(case: Case, store: Store, key: str, values: list[int]) -> Labe
     scan = store.scan(key)
     grid = grid_geometry(scan.shape_vox, scan.spacing_mm, scan.origin_mm)
     path = cached_labels_path(store.folder, key, file_hash(case.labels), values)
-    if not path.is_file():
+    if not is_cached(path):
         indices, labels_grid = read_label_map(case, values)
         cache_labels(path, labels_on_grid(indices, len(values), labels_grid, grid), len(values))
     file_grid = apart(case.source.name, case.source.files, source_geometry, case.source)

@@ -14,11 +14,16 @@ import blosc2
 import numpy as np
 from jaxtyping import UInt8
 
-from orienteer.errors import InputError
+from orienteer.errors import InputError, ScanError
 from orienteer.files import write_bytes
+from orienteer.scans.arrays import checksum, damaged
+from orienteer.scans.verified import is_verified, set_verified, state_of
 
 SAMPLED_VOXELS = 500
 """Voxels per class that are remembered, to cut patches around."""
+
+FORMAT = 2
+"""Goes up when the content of a cached label map changes; older ones are not read, but made again. Since 2 with a checksum."""
 
 LabelMap = UInt8[np.ndarray, "size0 size1 size2"]
 """Class numbers of the voxels of a prepared scan, background 0."""
@@ -33,7 +38,7 @@ def cached_labels_path(store: Path, key: str, file_hash: str, values: Sequence[i
         file_hash: of the label map's file.
         values: label values of the classes, background first.
     """
-    origin = hashlib.blake2b(f"1|{file_hash}|{list(values)}".encode(), digest_size=8).hexdigest()
+    origin = hashlib.blake2b(f"{FORMAT}|{file_hash}|{list(values)}".encode(), digest_size=8).hexdigest()
     return store / "labels" / key[:2] / f"{key}-{origin}.b2nd"
 
 
@@ -50,6 +55,7 @@ def cache_labels(path: Path, labels: LabelMap, classes: int) -> None:
     array = blosc2.asarray(np.ascontiguousarray(labels), cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, nthreads=1))
     array.schunk.vlmeta["voxels"] = json.dumps(np.bincount(labels.reshape(-1), minlength=classes).tolist())
     array.schunk.vlmeta["foreground"] = json.dumps(_samples(labels, classes))
+    array.schunk.vlmeta["checksum"] = _checksum(array)
     try:
         write_bytes(path, array.to_cframe())
     except OSError as error:
@@ -58,8 +64,32 @@ def cache_labels(path: Path, labels: LabelMap, classes: int) -> None:
 
 
 def open_labels(path: Path) -> "blosc2.NDArray":
-    """Returns a cached label map; slices are read when they are taken."""
-    return blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+    """Returns a cached label map; slices are read when they are taken.
+
+    When this process opens it for the first time, it is read in full and compared with its checksum.
+
+    Raises:
+        ScanError: it is missing or damaged.
+    """
+    try:
+        state = state_of(path)
+        array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
+        if not is_verified(path):
+            if array.schunk.vlmeta["checksum"] != _checksum(array):
+                raise damaged(path.name, path, "not what was written")
+            set_verified(state)
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        raise (error if isinstance(error, ScanError) else damaged(path.name, path, error)) from error
+    return array
+
+
+def is_cached(path: Path) -> bool:
+    """Returns whether a label map is cached, and as it was written."""
+    try:
+        open_labels(path)
+    except ScanError:
+        return False
+    return True
 
 
 def class_voxels(path: Path) -> tuple[int, ...]:
@@ -81,6 +111,11 @@ def _samples(labels: LabelMap, classes: int) -> dict[int, list[list[int]]]:
         if flat.size:
             samples[number] = np.stack(np.unravel_index(np.sort(chosen), labels.shape), axis=1).tolist()
     return samples
+
+
+def _checksum(array: "blosc2.NDArray") -> int:
+    meta = array.schunk.vlmeta
+    return checksum(array[:].tobytes(), meta["voxels"].encode(), meta["foreground"].encode())
 
 
 def _remembered(path: Path, what: str) -> Any:

@@ -11,9 +11,8 @@ from orienteer.labelled.dataset_json import MOST_CLASSES, check_class_values
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.grids import Geometry, axis_order, differs, file_geometry, source_geometry
 from orienteer.progress import tracked
-from orienteer.scans.apart import Reading, apart, each_apart
+from orienteer.scans.apart import Reading, apart, each_apart, preparing_bounds
 from orienteer.scans.file_content import format_of, image_reader
-from orienteer.scans.memory import preparing_bounds
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
 from orienteer.scans.whole_file import check_whole

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from orienteer.errors import ScanError
 from orienteer.labelled.failures import require_usable
-from orienteer.scans.content import contents
-from orienteer.scans.index import Failure, Index, ReadOnlyIndex
+from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder, scan_key
+from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Discovery, Selection
 
 
@@ -40,16 +38,6 @@ def prepare_named(
     Raises:
         InputError: no scan at all can be used.
     """
-    selection = selection or Selection()
     report = prepare_folder(discovery, store, selection, preparation, workers, progress=shown)
-    ready, failed = set(report.keys), {failure.name for failure in report.failures}
-    keys = {}
-    with Index.for_reading(Path(store)) as index:  # not to write: another process may prepare into the store
-        for source, content in contents(discovery.sources, ReadOnlyIndex(index)):
-            if source.name in failed or isinstance(content, ScanError):
-                continue
-            key = scan_key(content.hash, source, selection, preparation.fingerprint())
-            if key in ready:
-                keys[source.name] = key
-    require_usable("scans", "at least one that can be used", keys, report.failures)
-    return PreparedScans(dict(sorted(keys.items())), report.failures)
+    require_usable("scans", "at least one that can be used", report.names, report.failures)
+    return PreparedScans(dict(sorted(report.names.items())), report.failures)

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.files import replacing
+from orienteer.scans.apart import apart, preparing_bounds
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan, ScanSource, Selection
 from orienteer.types import AXIS_NAMES
@@ -99,7 +100,7 @@ def write_faulty_copies(
     Raises:
         ScanError: the scan cannot be read.
     """
-    scan = read_scan(source, selection)
+    scan = apart(source.name, source.files, read_scan, source, selection, bounds=preparing_bounds)
     stem = source.name.replace("/", "_").removesuffix(".gz").removesuffix(".nii")
     copies = {}
     for fault in faults:

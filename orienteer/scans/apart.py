@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from orienteer.errors import InputError, ScanError
 from orienteer.executor import Bounds, Executor, WorkerDied
+from orienteer.scans.memory import memory_bytes
 
 LEAST_SECONDS = 8.0
 """Time for a small file. Headers take milliseconds; the rest is patience with slow disks."""
@@ -25,13 +26,14 @@ BYTES_PER_SECOND = 4e6
 MEMORY_BYTES = 3 << 29
 """1.5 GB: a whole label map of 512 x 512 x 800 voxels, with what is needed to look at its values."""
 
+PREPARING_SECONDS, PREPARED_PER_SECOND = 300.0, 1e6
+"""Time to prepare a scan: five minutes, and a second for each MB. A whole-body CT of 300 MB takes two minutes on one slow
+core."""
+
 MOST_TOGETHER, BYTES_TOGETHER = 32, 8 << 20
 """Small files that are read in one go: asking for each takes as long as reading it."""
 
 ResultT = TypeVar("ResultT")
-
-Job: TypeAlias = "tuple[Callable[..., Any], Sequence[Reading], int | None]"
-"""A function, what it reads, and the memory that it may take."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def apart(
         files: what the function reads.
         function: a module-level function. Its arguments and its result are pickled.
         *arguments: of the function.
-        bounds: what it may take, by the bytes of the files; by default those of reading a header.
+        bounds: the time and memory for files of so many bytes; by default enough for headers and label maps.
 
     Raises:
         ScanError: the function's own, or one that tells how the other process failed.
@@ -80,15 +82,10 @@ def apart(
     return outcome
 
 
-def reading_bounds(nbytes: int) -> Bounds:
-    """Returns what reading files of so many bytes may take, without preparing the scan in them."""
-    return Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
-
-
 def each_apart(
     function: Callable[..., ResultT],
     readings: Iterable[Reading],
-    bounds: Callable[[int], Bounds] = reading_bounds,
+    bounds: Callable[[int], Bounds] | None = None,
 ) -> Iterator[ResultT | InputError | OSError]:
     """Yields what a function makes of each reading, in order, or the error; run in another process.
 
@@ -100,6 +97,7 @@ def each_apart(
 Do this: open it in a viewer; if it looks right there, report this.
         [None, None]
     """
+    bounds = bounds or reading_bounds
     for batch, nbytes in _batches(readings):
         outcomes = _outcomes(function, batch, bounds(nbytes))
         if isinstance(outcomes, InputError) and len(batch) > 1:  # one of them ended the process: which one?
@@ -107,6 +105,16 @@ Do this: open it in a viewer; if it looks right there, report this.
                 yield from _one_by_one(_outcomes(function, [reading], bounds(_bytes(reading))))
         else:
             yield from _one_by_one(outcomes)
+
+
+def reading_bounds(nbytes: int) -> Bounds:
+    """Returns the time and memory to read headers and to look for label maps, for files of so many bytes."""
+    return Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, MEMORY_BYTES)
+
+
+def preparing_bounds(nbytes: int) -> Bounds:
+    """Returns the time and memory to prepare a scan whose files have so many bytes."""
+    return Bounds(PREPARING_SECONDS + nbytes / PREPARED_PER_SECOND, memory_bytes())
 
 
 def _one_by_one(outcomes: "list[Any] | InputError") -> list[Any]:
@@ -170,9 +178,9 @@ class _Reader:
                 self._loaded.clear()
             try:
                 if function not in self._loaded:  # importing its module may take longer than reading may
-                    self._ask((function, (), None), Bounds())
+                    self._ask((function, ()), Bounds())
                     self._loaded.add(function)
-                return self._ask((function, readings, bounds.memory_bytes), bounds)
+                return self._ask((function, readings), bounds)
             except WorkerDied:
                 self._loaded.clear()
                 raise
@@ -182,7 +190,7 @@ class _Reader:
             self._executor.close()
         self._executor = None
 
-    def _ask(self, job: Job, bounds: Bounds) -> Any:
+    def _ask(self, job: tuple[Callable[..., Any], Sequence[Reading]], bounds: Bounds) -> Any:
         assert self._executor is not None
         try:
             self._executor.submit(job, log=Path(os.devnull), bounds=bounds)
@@ -200,20 +208,19 @@ atexit.register(_reader.close)
 # In the other process
 
 
-def _run(job: Job) -> list[Any]:
-    function, readings, memory_bytes = job
-    return [_outcome(function, reading, memory_bytes) for reading in readings]
+def _run(job: tuple[Callable[..., Any], Sequence[Reading]]) -> list[Any]:
+    function, readings = job
+    return [_outcome(function, reading) for reading in readings]
 
 
-def _outcome(function: Callable[..., Any], reading: Reading, memory_bytes: int | None) -> Any:
+def _outcome(function: Callable[..., Any], reading: Reading) -> Any:
     try:
         return function(*reading.arguments)
     except (InputError, OSError) as error:
         return error
     except MemoryError:
         do = "leave it out with --exclude, or check the size that its header claims"
-        most = f"more than {memory_bytes / 1e9:.1f} GB of memory" if memory_bytes else "more memory than there is"
-        return _error(reading.name, f"one that needs {most}", do)
+        return _error(reading.name, "one that needs more memory than a file may take", do)
     except Exception as error:
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return _error(reading.name, got, "open it in a viewer; if it looks right there, report this")

@@ -22,6 +22,7 @@ from jaxtyping import Float32, Int16
 from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap
 from orienteer.scans.normalise import to_values
+from orienteer.scans.verified import set_verified, state_of
 from orienteer.types import Triple
 
 CHUNK_VOX, BLOCK_VOX = 64, 16
@@ -34,9 +35,6 @@ KEPT_VOX = 1 << 22
 ENTRY, BODY, INSIDE, CONTENT = "entry", "body", "inside", "content"
 """What a file holds beside the voxels: the scan's entry, its body map in two parts, and a checksum of all of that and the
 voxels, by which an array is known to be whole whose row in the index is lost."""
-
-_VERIFIED: set[int] = set()
-"""Hashes of the paths and states of files that this process, or the one that it was forked from, found whole."""
 
 
 class ArrayFile:
@@ -124,28 +122,15 @@ def file_checksum(path: Path) -> int:
 def what_is_wrong(path: Path, nbytes: int, checksum: int) -> str | None:
     """Returns how a file differs from what was written, in words; None if it does not. Reads all of it."""
     try:
-        state = _state(path)
+        state = state_of(path)
         if path.stat().st_size != nbytes:
             return f"{path.stat().st_size} bytes where {nbytes} were written"
         if file_checksum(path) != checksum:
             return "not the bytes that were written"
     except FileNotFoundError:
         return "the array is missing"
-    _VERIFIED.add(state)
+    set_verified(state)
     return None
-
-
-def is_verified(path: Path) -> bool:
-    """Returns whether this process found a file whole and it has not changed since. It costs a few microseconds."""
-    try:
-        return _state(path) in _VERIFIED
-    except OSError:
-        return False
-
-
-def _state(path: Path) -> int:
-    status = path.stat()
-    return hash((str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 def check_box(name: str, shape_vox: Triple, start_vox: Triple, size_vox: Triple) -> None:

@@ -42,14 +42,16 @@ class Content:
         return any(file_state(path) != state for path, state in self.states.items())
 
 
-def contents(sources: Iterable[ScanSource], index: Index) -> Iterator[tuple[ScanSource, Content | ScanError]]:
+def contents(
+    sources: Iterable[ScanSource], index: Index | None = None
+) -> Iterator[tuple[ScanSource, Content | ScanError]]:
     """Yields every scan with the hash of its files, or with the error of opening them, in the order given.
 
     Files that the index knows and that have not changed are not read. The others are read a few scans ahead.
 
     Args:
         sources: the scans.
-        index: remembers the hashes; new ones are added to it.
+        index: remembers the hashes; new ones are added to it. Without one all files are read.
     """
     waiting: deque[_Hashing] = deque()
     with ThreadPoolExecutor(2) as threads:
@@ -89,7 +91,7 @@ def file_hash(path: Path) -> str:
 class _Hashing:
     """The files of one scan, being hashed."""
 
-    def __init__(self, source: ScanSource, index: Index, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, source: ScanSource, index: Index | None, threads: ThreadPoolExecutor) -> None:
         self.source, self._index = source, index
         self._states: dict[Path, FileState] = {}
         self._hashes: dict[Path, Hash] = {}
@@ -98,7 +100,8 @@ class _Hashing:
         try:
             self._states = {path: file_state(path) for path in data_files(source)}
             for path, state in self._states.items():
-                self._hashes[path] = index.content(path, state) or threads.submit(file_hash, path)
+                known = index.content(path, state) if index is not None else None
+                self._hashes[path] = known or threads.submit(file_hash, path)
         except (OSError, ScanError) as error:
             self._error = error
 
@@ -121,6 +124,6 @@ class _Hashing:
         if isinstance(value, str):
             return value
         state = self._states[path]
-        if state.ctime_ns < self._looked_ns - SETTLED_NS:
+        if self._index is not None and state.ctime_ns < self._looked_ns - SETTLED_NS:
             self._index.add_content(path, state, value.result())
         return value.result()

@@ -1,11 +1,10 @@
-"""How much memory and time a scan may take, and the refusal of one that would need more."""
+"""How much memory a scan may take, and the refusal of one that would need more."""
 
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from orienteer.executor import Bounds
 from orienteer.scans.refuse import refuse
 
 SHARE = 0.8
@@ -13,10 +12,6 @@ SHARE = 0.8
 
 BYTES_PER_VOXEL = 12
 """Memory to read, resample and look at a voxel: two float32 arrays, and the masks and sorted values of one."""
-
-LEAST_SECONDS, BYTES_PER_SECOND = 300.0, 1e6
-"""How long preparing one scan may take: five minutes, and a second for each MB of its files. A whole-body CT of 300 MB takes
-two minutes on one slow core."""
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -32,15 +27,6 @@ def memory_bytes() -> int | None:
         except (OSError, ValueError):
             continue
     return int(SHARE * min(limits))
-
-
-def preparing_bounds(nbytes: int) -> Bounds:
-    """Returns what preparing one scan may take.
-
-    Args:
-        nbytes: of its files.
-    """
-    return Bounds(LEAST_SECONDS + nbytes / BYTES_PER_SECOND, memory_bytes())
 
 
 def check_size(name: str, shape_vox: Sequence[int], step: str) -> None:

@@ -12,18 +12,19 @@ from orienteer.errors import InputError, ScanError
 from orienteer.executor import Executor, NoProcess, WorkerDied, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
-from orienteer.scans.arrays import is_verified, what_is_wrong
+from orienteer.scans.apart import preparing_bounds
+from orienteer.scans.arrays import what_is_wrong
 from orienteer.scans.content import Content, contents
 from orienteer.scans.discover import discover
 from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
 from orienteer.scans.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
 from orienteer.scans.job import ScanJob, ScanWork, StoredArray
 from orienteer.scans.lock import NotWritable, only_writer
-from orienteer.scans.memory import preparing_bounds
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
+from orienteer.scans.verified import is_verified
 
 
 def prepare_folder(
@@ -132,6 +133,7 @@ class _Run:
         self.read_only = read_only
         self.settings = preparation.fingerprint()
         self.names: dict[str, str] = {}  # key -> the first name that it came by in this run
+        self.keys: dict[str, str] = {}  # every name -> its key
         self.scans: dict[str, StoredScan] = {}
         self.failures: list[Failure] = []
         self.duplicates: list[tuple[ScanSource, str]] = []
@@ -164,6 +166,7 @@ class _Run:
             nbytes=sum(scan.nbytes for scan in self.scans.values()),
             seconds=seconds,
             warnings=self._warnings(),
+            names={name: key for name, key in self.keys.items() if key in self.scans},
         )
 
     def _warnings(self) -> tuple[Oddity, ...]:
@@ -196,6 +199,7 @@ class _Run:
             self._fail(source, Failure.of(content))
             return None
         key = scan_key(content.hash, source, self.selection, self.settings)
+        self.keys[source.name] = key
         if key in self.names:
             self.duplicates.append((source, key))
             return None

@@ -1,7 +1,7 @@
 """The result of preparing a folder of scans, in words and as failures.csv."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orienteer.files import write_csv
@@ -30,6 +30,7 @@ class PrepareReport:
         nbytes: bytes on disk of these scans.
         seconds: time it took.
         warnings: scans that are used although something about their files is odd, prepared now or before.
+        names: key in the store of every scan that is ready, by its name in the folder; a duplicate has that of its original.
 
     Example:
         >>> failures = (Failure("a.nii", "read", "wanted an image, got 7 in every voxel", "check the file"),)
@@ -51,6 +52,7 @@ class PrepareReport:
     nbytes: int
     seconds: float
     warnings: tuple[Oddity, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def failures_file(self) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from orienteer.errors import InputError, ScanError
+from orienteer.scans.apart import apart, preparing_bounds
 from orienteer.scans.body import BodyMap, body_map, body_mask, bounding_box
 from orienteer.scans.label_maps import MOST_LABELS, are_labels, whole_numbers
 from orienteer.scans.normalise import check_contrast, check_range, intensity_range, to_stored
@@ -108,6 +109,16 @@ def prepare_read(scan: Scan, preparation: Preparation) -> PreparedArrays:
 def _read(source: ScanSource, selection: Selection) -> Scan:
     with scan_step(source.name, "read"):
         return read_scan(source, selection)
+
+
+def prepare_scan_apart(source: ScanSource, selection: Selection, preparation: Preparation) -> PreparedArrays:
+    """Returns the same as `prepare_scan`, made in a process that a damaged file may crash.
+
+    Raises:
+        ScanError: the scan cannot be used.
+    """
+    files = (*source.files, *source.companions)
+    return apart(source.name, files, prepare_scan, source, selection, preparation, bounds=preparing_bounds)
 
 
 @contextmanager

@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from orienteer.errors import InputError
-from orienteer.scans.arrays import ArrayFile, check_box, damaged, is_verified, what_is_wrong
+from orienteer.scans.arrays import ArrayFile, check_box, damaged, what_is_wrong
 from orienteer.scans.body import BodyMap
 from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
+from orienteer.scans.verified import is_verified
 from orienteer.types import Triple
 
 OPEN_SCANS = 64

@@ -11,21 +11,34 @@ from orienteer.labelled.overlap import pretraining_contents
 from orienteer.scans.content import file_hash
 
 SPLIT = {"training": ["a", "b"], "test": ["c"]}
+CONTENTS = {"a": "1", "b": "2", "c": "3"}
 
 
 def test_a_resumed_run_keeps_its_split(tmp_path):
-    write_same_split(tmp_path, SPLIT, resume=False)
-    write_same_split(tmp_path, SPLIT, resume=True)
-    assert json.loads((tmp_path / "split.json").read_text()) == SPLIT
+    write_same_split(tmp_path, SPLIT, CONTENTS, resume=False)
+    write_same_split(tmp_path, SPLIT, CONTENTS, resume=True)
+    assert json.loads((tmp_path / "split.json").read_text()) == {**SPLIT, "contents": CONTENTS}
     with pytest.raises(InputError, match="wanted the cases and labels that the fine-tuning began with"):
-        write_same_split(tmp_path, {**SPLIT, "test": ["d"]}, resume=True)
-    assert json.loads((tmp_path / "split.json").read_text()) == SPLIT
+        write_same_split(tmp_path, {**SPLIT, "test": ["d"]}, CONTENTS, resume=True)
+    assert json.loads((tmp_path / "split.json").read_text()) == {**SPLIT, "contents": CONTENTS}
+
+
+def test_a_resumed_run_knows_another_scan_of_the_same_name(tmp_path):
+    write_same_split(tmp_path, SPLIT, CONTENTS, resume=False)
+    with pytest.raises(InputError, match="got other files under the same names, first b. Do this: restore the data"):
+        write_same_split(tmp_path, SPLIT, {**CONTENTS, "b": "9"}, resume=True)
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path):
+    (tmp_path / "split.json").write_text(json.dumps(SPLIT))
+    write_same_split(tmp_path, SPLIT, CONTENTS, resume=True)
+    assert json.loads((tmp_path / "split.json").read_text()) == {**SPLIT, "contents": CONTENTS}
 
 
 def test_a_new_run_writes_its_split_over_what_a_stopped_launch_left(tmp_path):
-    write_same_split(tmp_path, {"training": [], "test": []}, resume=False)
-    write_same_split(tmp_path, SPLIT, resume=False)
-    assert json.loads((tmp_path / "split.json").read_text()) == SPLIT
+    write_same_split(tmp_path, {"training": [], "test": []}, {}, resume=False)
+    write_same_split(tmp_path, SPLIT, CONTENTS, resume=False)
+    assert json.loads((tmp_path / "split.json").read_text()) == {**SPLIT, "contents": CONTENTS}
 
 
 def test_scratch_has_seen_nothing():

@@ -105,6 +105,29 @@ def test_the_same_command_again_goes_on_where_it_was_stopped(tmp_path, segmentat
     assert (tmp_path / "out/a.nii.gz").stat().st_mtime_ns == before
 
 
+def test_another_scan_of_the_same_name_is_predicted_again(tmp_path, segmentation_folder):
+    for seed, name in enumerate(("a.nii", "b.nii")):
+        write_scan(tmp_path / "scans", name, seed=seed)
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    first = (tmp_path / "out/a.nii.gz").read_bytes(), (tmp_path / "out/b.nii.gz").read_bytes()
+    status = (tmp_path / "scans/a.nii").stat()
+    (tmp_path / "scans/a.nii").write_bytes((tmp_path / "scans/b.nii").read_bytes())
+    os.utime(tmp_path / "scans/a.nii", ns=(status.st_atime_ns, status.st_mtime_ns))
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    assert first[0] != first[1] == (tmp_path / "out/a.nii.gz").read_bytes()
+
+
+def test_a_record_of_an_older_version_is_not_trusted(tmp_path, segmentation_folder):
+    write_scan(tmp_path / "scans", "a.nii.gz")
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    record = json.loads((tmp_path / "out/predictions.json").read_text())
+    del record["contents"]
+    (tmp_path / "out/predictions.json").write_text(json.dumps(record))
+    (tmp_path / "out/a.nii.gz").write_bytes(b"of another scan")
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    assert (tmp_path / "out/a.nii.gz").read_bytes() != b"of another scan"
+
+
 def test_other_peoples_folders_and_other_models_predictions_are_left_alone(tmp_path, segmentation_folder):
     write_scan(tmp_path / "scans", "a.nii.gz")
     (tmp_path / "full").mkdir()

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orienteer.errors import InputError
+from orienteer.errors import InputError, ScanError
 from orienteer.labelled.label_cache import (
     SAMPLED_VOXELS,
     cache_labels,
     cached_labels_path,
     class_samples,
     class_voxels,
+    is_cached,
     open_labels,
 )
 
@@ -43,6 +44,23 @@ def test_the_name_depends_on_scan_file_and_classes(tmp_path: Path) -> None:
     given = [("key1", "hash1", [0, 1]), ("key2", "hash1", [0, 1]), ("key1", "hash2", [0, 1]), ("key1", "hash1", [0, 2])]
     assert len({cached_labels_path(tmp_path, *origin) for origin in given}) == 4
     assert cached_labels_path(tmp_path, *given[0]).parent == tmp_path / "labels" / "ke"
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.b2nd"
+    cache_labels(path, blocks(), classes=4)
+    whole, silent = path.read_bytes(), 0
+    for place in range(0, len(whole), max(1, len(whole) // 150)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        if is_cached(path):
+            silent += 1
+            assert np.array_equal(open_labels(path)[:], blocks())
+            assert class_voxels(path) == tuple(np.bincount(blocks().reshape(-1), minlength=4))
+    assert silent < 50  # in what the format fills up, or does not use
+    path.write_bytes(whole[:-100])
+    with pytest.raises(ScanError, match=r"x\.b2nd: wanted a complete array in the store"):
+        open_labels(path)
+    assert not is_cached(tmp_path / "none.b2nd")
 
 
 def test_a_disk_that_is_full_is_reported(tmp_path: Path) -> None:

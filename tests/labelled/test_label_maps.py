@@ -48,6 +48,20 @@ def test_a_file_that_cannot_be_read_or_has_two_channels_is_refused(case: Case) -
     case.labels.write_bytes(b"nothing")
     with pytest.raises(ScanError, match=r"wanted a label map, got a\.nii\.gz, which cannot be read"):
         read_label_map(case, [0, 1, 2])
+    case.labels.unlink()
+    with pytest.raises(ScanError, match=r"got a.nii.gz, which cannot be read"):
+        read_label_map(case, [0, 1, 2])
+
+
+def test_a_label_map_that_is_cut_short_or_damaged_is_refused(case: Case) -> None:
+    """SimpleITK reads it, with zeros or wrong values where something is missing."""
+    whole = case.labels.read_bytes()
+    for content in (whole[: len(whole) // 2], whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:]):
+        case.labels.write_bytes(content)
+        with pytest.raises(
+            ScanError, match=r"a: wanted the \d+ bytes that its header promises, got .*label map a.nii.gz"
+        ):
+            read_label_map(case, [0, 1, 2])
 
 
 def test_classes_are_the_values_of_all_label_maps(case: Case, tmp_path: Path) -> None:

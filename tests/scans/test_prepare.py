@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.scans import job, memory
+from orienteer.scans import apart, job
 from orienteer.scans import prepare as prepare_module
 from orienteer.scans import prepare_scan as scan_module
 from orienteer.scans.discover import discover
@@ -367,7 +367,7 @@ class OddWork(ScanWork):
 
 def test_what_nobody_expects_is_a_failure_of_that_scan_alone(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(prepare_module, "ScanWork", OddWork)
-    monkeypatch.setattr(memory, "LEAST_SECONDS", 2.0)
+    monkeypatch.setattr(apart, "PREPARING_SECONDS", 2.0)
     report = prepare_here(folder, tmp_path / "store", workers=2)
     assert report.prepared == 1
     assert [(failure.name, failure.reason) for failure in report.failures] == [

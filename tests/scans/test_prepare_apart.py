@@ -5,8 +5,7 @@ import pytest
 
 from orienteer.errors import ScanError
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare_apart import prepare_scan_apart
-from orienteer.scans.prepare_scan import prepare_scan
+from orienteer.scans.prepare_scan import prepare_scan, prepare_scan_apart
 from orienteer.scans.source import Selection
 from tests.helpers.files import write
 from tests.helpers.stores import tissue

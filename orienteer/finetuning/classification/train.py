@@ -60,7 +60,8 @@ def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:
     store = Store.open(settings.store)
     network = Classifier(encoder_for(point, view_size), len(scans.classes), config.seed).to(settings.device)
     seen, warning = check_overlap(point.start, {scan.name: store.scan(scan.key).content for scan in scans.test})
-    write_same_split(folder, _split(scans), config.resume)
+    contents = {scan.name: store.scan(scan.key).content for scan in (*scans.training, *scans.test)}
+    write_same_split(folder, _split(scans), contents, config.resume)
     write_config(folder, config.to_dict(), "finetune")  # last: a folder with a config.yaml is one that can be resumed
     counts = f"scans: {len(scans.training)} for training, {len(scans.test)} for testing"
     say("\n".join(filter(None, (warning, start_words(settings), counts))))

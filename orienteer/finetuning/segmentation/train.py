@@ -62,7 +62,10 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
     patch_size = patch_size_for(settings, [case.shape_vox for case in prepared.cases.values()])
     encoder = encoder_for(point, patch_size)
     network, filled = build_segmenter(encoder, len(prepared.classes), config.deep_supervision, config.seed)
-    write_same_split(folder, {"training": training, "test": test}, config.resume)
+    contents = {
+        name: f"{prepared.cases[name].content}, {prepared.cases[name].labels.stem}" for name in (*training, *test)
+    }
+    write_same_split(folder, {"training": training, "test": test}, contents, config.resume)
     written = replace(settings.config, patch_size=patch_size).to_dict()
     write_config(folder, written, "finetune")  # last: a folder with a config.yaml is one that can be resumed
     say("\n".join(filter(None, (beginning(settings, filled, len(training), len(test)), warning))))
