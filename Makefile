@@ -13,7 +13,7 @@ demo: $(READY)
 	$(BIN)/orienteer demo --out runs/demo
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules orienteer tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules --cov=orienteer --cov-report=term:skip-covered orienteer tests
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -34,7 +34,7 @@ bench: $(BENCH_READY)
 	$(BIN)/python -m benchmarks.trust --json runs/benchmarks/trust.json
 
 docs: $(READY)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # torch first and alone, so that the other packages find it there and do not bring another build. nnU-Net's networks and
 # loading functions need neither timm nor torchvision, which these packages would bring: hence --no-deps.

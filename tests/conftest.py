@@ -37,3 +37,8 @@ def hippocampus() -> Path:
     if not folder.is_dir():
         pytest.skip("no hippocampus crops: the folder shared/data/hippocampus is not beside this checkout")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starts slow tests first, so that no worker is left with one of them while the others have finished."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

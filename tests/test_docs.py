@@ -46,6 +46,7 @@ def restored() -> Iterator[None]:
         table.update(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: None, small_demo: None

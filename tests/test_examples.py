@@ -13,6 +13,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 every_example = pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 
 
+@pytest.mark.slow
 @every_example
 def test_an_example_runs(script: Path, small_demo: None, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)

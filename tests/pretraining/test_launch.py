@@ -23,6 +23,7 @@ def alone(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -
     return pretrain(torsos, tmp_path_factory.mktemp("alone") / "run", store=str(store), **SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("started_by", ["lightning", "torchrun"])
 def test_two_processes_equal_one(started_by: str, alone: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
     settings = {**SETTINGS, "store": str(store)}
