@@ -1,6 +1,5 @@
 """Whatever a data set lists and whatever its files are called, nothing outside the output folder is written."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,10 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 
+from orienteer.files import csv_rows, write_json
 from orienteer.finetuning.finetune import finetune
 from orienteer.finetuning.predict import predict
+from orienteer.labelled.datasets import read_dataset
 from tests.helpers.hostile import NAMES, tree, write_hostile_names, write_hostile_places, write_listing
 from tests.helpers.labelled import SMALL
 
@@ -18,20 +19,19 @@ ONE_STEP: dict[str, Any] = {**SMALL, "steps": 1, "output_layer": "new", "folds":
 
 def results(out: Path) -> list[str]:
     """The cases in results.csv."""
-    with (out / "results.csv").open(newline="") as file:
-        return [row[0] for row in list(csv.reader(file))[1:]]
+    return [row["case"] for row in csv_rows(out / "results.csv")]
 
 
-def finetuned_on_both_folds(path: Path, out: Path) -> list[str]:
-    """Tests every case once and returns the names of the cases; the outputs lie in ``out``."""
-    names = []
-    for fold in (0, 1):
-        run = finetune(data=path, out=out / f"fold_{fold}", store=str(out / "store"), fold=fold, **ONE_STEP)
-        split = json.loads((run.folder / "split.json").read_text())
-        predictions = list((run.folder / "predictions").rglob("*.nii.gz"))
-        assert len(predictions) == len(split["test"]) == len(results(run.folder))
-        names += split["test"]
-    return names
+def run_on_all_but_one(path: Path, out: Path, pictures: bool) -> list[str]:
+    """Fine-tunes for a step on one case, tests all others, and returns their names; everything lies in ``out``."""
+    names = [case.name for case in read_dataset(str(path), None, None).cases]
+    write_json(out / "split.json", [{"train": names[-1:], "val": names[:-1]}])
+    settings = {**ONE_STEP, "split": str(out / "split.json"), "store": str(out / "store"), "pictures": pictures}
+    run = finetune(data=path, out=out / "run", **settings)
+    test = json.loads((run.folder / "split.json").read_text())["test"]
+    assert len(list((run.folder / "predictions").rglob("*.nii.gz"))) == len(test)
+    assert results(run.folder) == test
+    return test
 
 
 @pytest.mark.parametrize("explicit", [False, True])
@@ -39,9 +39,9 @@ def test_entries_that_lead_out_are_read_and_their_outputs_stay_inside(tmp_path: 
     entries = write_hostile_places(tmp_path)
     path, out = write_listing(tmp_path / "data/dataset.json", entries, explicit), tmp_path / "out"
     before = tree(tmp_path, but=out)
-    names = finetuned_on_both_folds(path, out)
+    names = run_on_all_but_one(path, out, pictures=False)
     assert tree(tmp_path, but=out) == before
-    assert len(names) == len(set(names)) == (9 if explicit else 8)
+    assert len(names) == len(set(names)) == (8 if explicit else 7)
     if not explicit:
         assert not any(name.startswith(("/", "..")) or str(tmp_path) in name for name in names)
 
@@ -53,7 +53,7 @@ def test_names_that_files_should_not_have_become_outputs_inside(
     path, out = tmp_path / "data/dataset.json", tmp_path / "out"
     write_listing(path, [(f"imagesTr/{file}", f"labelsTr/{file}") for file in files])
     before = tree(tmp_path, but=out)
-    assert len(finetuned_on_both_folds(path, out)) == len(NAMES)
+    assert len(run_on_all_but_one(path, out, pictures=True)) == len(NAMES) - 1
     assert tree(tmp_path, but=out) == before
     shown = capsys.readouterr()
     assert not {letter for letter in shown.err + shown.out if not letter.isprintable()} - {"\n", "\t"}

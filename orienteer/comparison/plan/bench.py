@@ -103,6 +103,7 @@ def prepare_all(
     """
     every: list[PreparedCases] = []
     failures: dict[str, Failure] = {}
+    lost: dict[str, Failure] = {}
     selection = contenders[0].config.part(Selection)
     for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
         whole = replace(preparation, crop_to_body=False)
@@ -110,10 +111,10 @@ def prepare_all(
         bench.prepared[whole.fingerprint()] = prepared
         every.append(prepared)
         failures |= {failure.name: failure for failure in prepared.failures}
-        failures |= _not_pretrained_on(bench, selection, preparation, workers)
-    if failures:
-        say(failures_text(tuple(failures.values())))
-    usable = set.intersection(*(set(prepared.cases) for prepared in every)) - set(failures)
+        lost |= _not_pretrained_on(bench, selection, preparation, workers)
+    if failures or lost:
+        say(failures_text(tuple((lost | failures).values())))
+    usable = set.intersection(*(set(prepared.cases) for prepared in every)) - set(lost)
     parts = [tuple(name for name in bench.parts.part(part) if name in usable) for part in PARTS]
     return replace(bench, parts=Parts(*parts)), every[0]
 
