@@ -122,4 +122,6 @@ def read_split_file(
 
 
 def _ranked(names: Sequence[str], seed: int) -> list[str]:
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).hexdigest())
+    return sorted(
+        names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).hexdigest()
+    )
