@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -157,15 +158,29 @@ def _length(kind: Any) -> int | None:
 
 def _parts(value: str) -> list[str]:
     if value.startswith("["):
-        return [str(item) for item in json.loads(value)]
+        with suppress(ValueError):  # a glob may begin so: [ab]*.nii
+            return [str(item) for item in json.loads(value)]
     return [part for part in value.split(",") if part]
 
 
 def _as_list(parts: list[str], kind: Any) -> str:
     if parts in (["null"], ["None"]):
         return "null"
-    of_text = str in get_args(kind)
-    return json.dumps(parts if of_text else [float(part) if not _is_whole(part) else int(part) for part in parts])
+    return json.dumps(parts if _holds_text(kind) else [_number(part) for part in parts])
+
+
+def _holds_text(kind: Any) -> bool:
+    """Returns whether the items of a list option are texts: of any kind, or one of a few words."""
+    if kind is str or isinstance(kind, str):
+        return True
+    return any(_holds_text(inner) for inner in get_args(kind))
+
+
+def _number(part: str) -> int | float | str:
+    """Returns a number; what is none as it is, for the parser to refuse."""
+    if _is_whole(part):
+        return int(part)
+    return float(part) if _is_number(part) else part
 
 
 def _is_number(word: str) -> bool:

@@ -80,11 +80,13 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         >>> csv_text(["scan", "dice"], [["a, b", 0.5], ["=1+1", -0.5]])
         'scan,dice\n"a, b",0.5\n\'=1+1,-0.5\n'
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    lines = []
     for row in (head, *rows):
+        line = io.StringIO(newline="")
+        writer = csv.writer(line, lineterminator="\r\n")  # with another end, a name with a \r in it is not quoted
         writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in row])
-    return text.getvalue()
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def csv_rows(path: str | Path) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ output path that is made from one comes from `output_paths`.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -63,8 +63,9 @@ def inside(folder: str | Path, name: str | Path) -> Path:
 Do this: rename the scan, or list it by a path inside its data set.
     """
     root = Path(folder).resolve()
-    place = (root / name).resolve()
-    if place == root or not place.is_relative_to(root):
+    place = root / name
+    # The last part may be a link: a file that is written takes its place, and what it points to stays as it is.
+    if place.name in ("", "..") or place == root or not place.parent.resolve().is_relative_to(root):
         raise InputError(
             f"output file {name}",
             wanted=f"a place inside {folder}",
@@ -74,7 +75,9 @@ Do this: rename the scan, or list it by a path inside its data set.
     return Path(folder) / name
 
 
-def safe_names(names: Sequence[str], ending: str | None = None) -> dict[str, str]:
+def safe_names(
+    names: Sequence[str], ending: str | None = None, own_endings: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Returns a relative path for every name, each another, that stays inside any folder that it is put into.
 
     A name that is one already is kept. Absolute paths and paths through ``..`` lose what leads out; characters that a
@@ -85,6 +88,7 @@ def safe_names(names: Sequence[str], ending: str | None = None) -> dict[str, str
     Args:
         names: of scans or cases; any text.
         ending: of the files. By default the caller puts one behind each name.
+        own_endings: the ending that a name has already and that stays the last of it, by name.
 
     Example:
         >>> safe_names(["ct/a", "../b", "/data/x/b", "../../b", "CT/A"])
@@ -93,14 +97,15 @@ def safe_names(names: Sequence[str], ending: str | None = None) -> dict[str, str
         {'ct/a': 'ct/a.nii.gz'}
     """
     files, folders = set[str](), set[str]()
+    tails = {name: (own_endings or {}).get(name, "") for name in names}
+    stems = {name: _safe(name.removesuffix(tail)) for name, tail in tails.items()}
     safe: dict[str, str] = {}
-    for name in sorted(dict.fromkeys(names), key=lambda name: _safe(name) != name):  # those that are kept come first
-        plain, flat = _safe(name), _safe(name).replace("/", "_")
-        stem = (
-            flat if ending is not None and files & _folders_of(plain) else plain
-        )  # another file has the name of its folder
-        numbered = (f"{stem}{'' if number == 1 else f'-{number}'}{ending or ''}" for number in count(1))
-        chosen = next(path for path in numbered if _on_any_disk(path) not in files | folders)
+    for name in sorted(stems, key=lambda name: stems[name] + tails[name] != name):  # those that are kept come first
+        stem = stems[name]
+        if ending is not None and files & _folders_of(stem):  # another file has the name of its folder
+            stem = stem.replace("/", "_")
+        numbered = (f"{stem}{'' if number == 1 else f'-{number}'}{tails[name]}{ending or ''}" for number in count(1))
+        chosen = next(path for path in numbered if all(_on_any_disk(path) not in taken for taken in (files, folders)))
         files.add(_on_any_disk(chosen))
         if ending is not None:
             folders |= _folders_of(chosen)

@@ -1,6 +1,7 @@
 """The command line says the same as the Python functions."""
 
 import errno
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 import orienteer
 from orienteer.arguments import parse
 from orienteer.cli import COMMANDS, main
+from orienteer.comparison.config import make_config as make_compare_config
 from orienteer.runs.config import PretrainConfig, make_config
 
 
@@ -38,6 +40,54 @@ def test_words_of_every_form_reach_the_config() -> None:
     assert config.tasks == {"route": {"edges": "position"}}
     assert config.augmentation.noise_range == (0.0, 0.2)
     assert (config.weight_averaging, config.unit_mm) == (0.99, 50.0)
+
+
+LISTS = [
+    ("pretrain", "view_size", ["8", "16", "24"]),
+    ("pretrain", "spacing_mm", ["0.5", "1", "2"]),
+    ("pretrain", "ct_window_hu", ["-100", "300"]),
+    ("pretrain", "include", ["a*", "b/*"]),
+    ("finetune", "patch_size", ["8", "16", "24"]),
+    ("compare", "downstream", ["finetune", "probe"]),
+    ("compare", "methods", ["1", "default"]),
+    ("compare", "fractions", ["0.5", "1"]),
+    ("compare", "against", ["scratch", "default"]),
+    ("ablate", "questions", ["tasks", "views"]),
+]
+
+
+@pytest.mark.parametrize(("command", "name", "items"), LISTS)
+def test_every_kind_of_list_is_taken_in_every_form_of_the_shell(command: str, name: str, items: list[str]) -> None:
+    option, joined = f"--{name}", ",".join(items)
+    bracketed = json.dumps([int(item) if item.isdigit() else float(item) if "0." in item else item for item in items])
+    for words in ([option, joined], [f"{option.replace('_', '-')}={joined}"], [option, bracketed]):
+        values = parse("orienteer", "about", COMMANDS, [command, *words])[1]
+        assert [str(item).removesuffix(".0") for item in values[name]] == items
+
+
+def test_compare_takes_its_measurements_from_the_command_line() -> None:
+    words = [
+        "compare",
+        "DATA",
+        "--out",
+        "o",
+        "--downstream",
+        "finetune,probe",
+        "--methods",
+        "1,default",
+        "--seeds",
+        "0,1",
+    ]
+    settings = parse("orienteer", "about", COMMANDS, words)[1]
+    config = make_compare_config(settings)
+    assert (config.downstream, config.methods, config.seeds) == (("finetune", "probe"), ("1", "default"), (0, 1))
+
+
+def test_a_glob_may_begin_with_a_bracket_and_words_among_numbers_are_refused(capsys: pytest.CaptureFixture) -> None:
+    assert given("SCANS", "--include", "[ab]*.nii")["include"] == ("[ab]*.nii",)
+    with pytest.raises(SystemExit, match="2"):
+        given("SCANS", "--spacing-mm", "1,x,1")
+    assert "spacing_mm" in capsys.readouterr().err
 
 
 def test_a_yaml_file_gives_every_argument_and_the_command_line_wins(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from orienteer.comparison.plan.cell import Entry
 from orienteer.comparison.plan.cells import plan_cells
 from orienteer.comparison.plan.contenders import resolve
 from orienteer.comparison.plan.measurements import resolve_measurements
+from orienteer.comparison.plan.parts import check_part
 from orienteer.comparison.plan.study import Study, make_study
 from orienteer.comparison.results.about import ABOUT_FILE, about, command
 from orienteer.comparison.results.page import PAGE_FILE, write_page
@@ -86,6 +87,7 @@ def _compare(config: CompareConfig, folder: Path) -> Comparison:
     contenders = resolve(config, str(bench.links))
     measurements = resolve_measurements(config)
     bench, prepared = prepare_all(bench, contenders, config.pretrain.get("prepare_workers"))
+    check_part(bench.parts, config.evaluate)
     contents = {name: case.content for name, case in prepared.cases.items()}
     labels = {name: case.labels.name for name, case in prepared.cases.items()}
     study = make_study(config, contenders, measurements, bench.parts, contents, labels)

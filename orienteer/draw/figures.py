@@ -1,9 +1,12 @@
 """Figures without a window and without global state, so that any process and thread can draw them."""
 
 import io
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from orienteer.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,6 +15,10 @@ DPI = 100
 
 GREYS = 128
 """Grey levels kept in a saved picture, and as many colours: enough for a scan and a few line colours, a third of the bytes."""
+
+
+MISSING = "\u25a1"
+"""Takes the place of a letter that the font lacks."""
 
 
 def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
@@ -28,6 +35,27 @@ def new_figure(width_px: int = 900, height_px: int = 450) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_px / DPI, height_px / DPI), dpi=DPI, layout="constrained")
+
+
+def plain_label(name: str) -> str:
+    r"""Returns a name of the user as matplotlib can show it: not as a formula, and in the legend whatever it begins with.
+
+    Letters that the font lacks become boxes; matplotlib would warn of each.
+
+    Example:
+        >>> plain_label("a$b"), plain_label("_mine"), plain_label("CT \u809d")
+        ('a\\$b', ' _mine', 'CT \u25a1')
+    """
+    shown = "".join(letter if ord(letter) in _letters() else MISSING for letter in printable(name)).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+@lru_cache
+def _letters() -> frozenset[int]:
+    """Returns the letters that the default font has."""
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def to_png(figure: "Figure") -> bytes:

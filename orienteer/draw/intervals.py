@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from orienteer.draw.figures import plain_label
 from orienteer.draw.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def curves_over_share(
             linewidth=1.6,
             elinewidth=0.8,
             capsize=2,
-            label=name,
+            label=plain_label(name),
         )
     axes.set_xscale("log")
     if len(shares) == 1:  # by default the curves of a single share would be spread over the whole width
@@ -91,7 +92,7 @@ def dots_with_intervals(
         axes.annotate(f"{mean:.3g}", (mean, place), (0, 5), textcoords="offset points", ha="center", fontsize=8)
     if line is not None:
         axes.axvline(line, color=GREY, linestyle="--", linewidth=1.2)
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), [plain_label(name) for name, _ in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.4, -0.7)
     axes.set_xlabel(what, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
-from orienteer.draw.figures import full_png, new_figure
+from orienteer.draw.figures import full_png, new_figure, plain_label
 from orienteer.draw.palette import view_colour
 from orienteer.draw.slices import in_plane, three_slices
 from orienteer.features.pretrained import Pretrained
@@ -41,7 +41,7 @@ def feature_colours(pretrained: Pretrained, store: Store, key: str, name: str) -
     figure = new_figure(1100, 850)
     above, below = figure.subfigures(2, 1, squeeze=True)  # type: ignore[misc]
     three_slices(above, voxels, centre, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
-    above.suptitle(name, fontsize=10)
+    above.suptitle(plain_label(name), fontsize=10)
     every = three_slices(below, voxels, centre, scan.spacing_mm, scan.origin_mm, limits=(-1.0, 1.0))
     for axis, (axes, plane) in enumerate(zip(every, colours, strict=True)):
         across, up = in_plane(axis)
@@ -62,7 +62,7 @@ def map_of_scans(vectors: Float32[np.ndarray, "scans channels"], groups: Sequenc
     axes = figure.subplots()
     for number, group in enumerate(sorted(set(groups))):
         members = np.array([item == group for item in groups])
-        label = f"{group} ({members.sum()})"
+        label = plain_label(f"{group} ({members.sum()})")
         axes.scatter(places[members, 0], places[members, 1], s=18, color=view_colour(number), label=label, alpha=0.8)
     axes.set_xlabel(f"1st principal component, {100 * shares[0]:.0f} % of the variance", fontsize=9)
     axes.set_ylabel(f"2nd principal component, {100 * shares[1]:.0f} % of the variance", fontsize=9)

@@ -79,9 +79,9 @@ def on_disk(folder: Path, path: str) -> Path | None:
     """Returns the file that a path in a dataset.json stands for; None where there is none.
 
     nnU-Net's first version lists ``la_003.nii.gz`` for the file ``la_003_0000.nii.gz``. Files written on Windows have other
-    separators, and those of a Mac other forms of accents.
+    separators, and those of a Mac other forms of accents; nnU-Net takes variables of the environment.
     """
-    for text in dict.fromkeys((path, path.replace("\\", "/"))):
+    for text in dict.fromkeys((path, path.replace("\\", "/"), os.path.expandvars(path))):
         for form in ("NFC", "NFD", None):
             name = unicodedata.normalize(form, text) if form else text
             for candidate in (name, _with_channel(name)):
@@ -130,9 +130,8 @@ def _entry(path: Path, images: Sequence[Any], labels: Any, name: str | None, row
             raise malformed(path, "paths as texts", _kind(text))
     if not images:
         raise malformed(path, "at least one image for each case", f"none for {name or labels}")
-    files = [os.path.expandvars(image).removeprefix("./") for image in images]  # nnU-Net expands them, too
     group = next((str(row[key]) for key in GROUPS if row.get(key) not in (None, "")), None)
-    return Entry(tuple(files), os.path.expandvars(labels).removeprefix("./"), name, group)
+    return Entry(tuple(image.removeprefix("./") for image in images), labels.removeprefix("./"), name, group)
 
 
 def _in_folders(path: Path, end: str) -> Iterator[Entry]:

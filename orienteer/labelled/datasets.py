@@ -107,14 +107,17 @@ def ending_of(name: str) -> str:
 def _from_json(path: Path) -> LabelledData:
     path = path / "dataset.json" if path.is_dir() else path
     description = read_dataset_json(path)
-    names = _case_names(path.parent, description.entries)
     files = [on_disk(path.parent, entry.images[0]) for entry in description.entries]
-    cases, failures = [], []
-    for entry, name, file in zip(description.entries, names, files, strict=True):
+    usable, failures = [], []
+    for entry, file in zip(description.entries, files, strict=True):
         problem = _problem(entry, file, files)
         if problem or file is None:
-            failures.append(Failure(name, "read", *problem))
-            continue
+            failures.append(Failure(entry.name or case_name(entry.images[0]), "read", *problem))
+        else:
+            usable.append((entry, file))
+    names = _case_names(path.parent, [entry for entry, _ in usable])
+    cases = []
+    for (entry, file), name in zip(usable, names, strict=True):
         labels = on_disk(path.parent, entry.labels) or path.parent / entry.labels
         source = ScanSource(f"{name}{ending_of(file.name)}", SUFFIXES[ending_of(file.name).lower()], (file,))
         cases.append(Case(name, source, labels, entry.group))

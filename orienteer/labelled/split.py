@@ -1,12 +1,12 @@
 """Which labelled cases are for training and which for testing: dealt by file name, or from nnU-Net's splits_final.json."""
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.labelled.split_files import CaseNames, read_split_entries
 
 
 def split_cases(
@@ -107,28 +107,13 @@ def read_split_file(
     Raises:
         InputError: a file of another form, a fold that it lacks, a name of no case or of two, or a case in both lists.
     """
-    try:
-        entries = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            str(path),
-            wanted="a splits_final.json",
-            got=f"none that can be read ({type(error).__name__})",
-            do="check it",
-        ) from error
-    if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-        wanted = 'a list of {"train": [names], "val": [names]}'
-        raise InputError(str(path), wanted=wanted, got="another form", do="write it as nnU-Net does")
+    entries = read_split_entries(path, ("train", "val"))
     if not 0 <= fold < len(entries):
         wanted = f"0 to {len(entries) - 1}, the entries of {Path(path).name}"
         raise InputError("fold", wanted=wanted, got=str(fold), do="use one of these")
-    by_name: dict[str, list[str]] = {}
-    for case in (*cases, *aside):
-        for name in {case, Path(case).name}:
-            by_name.setdefault(name, []).append(case)
-    training, test = (
-        {_case_called(name, by_name, path) for name in entries[fold][key]} - set(aside) for key in ("train", "val")
-    )
+    names = CaseNames(path, list(dict.fromkeys([*cases, *aside])))
+    # A case that is listed twice is there and set aside: what is there counts.
+    training, test = ({names.case(name) for name in entries[fold][key]} & set(cases) for key in ("train", "val"))
     both = sorted(training & test)
     if both or not training:
         got = f"{both[0]} in both lists" if both else "no training case"
@@ -137,16 +122,6 @@ def read_split_file(
 
 
 def _ranked(names: Sequence[str], seed: int) -> list[str]:
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())
-
-
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), list) for key in ("train", "val"))
-
-
-def _case_called(name: object, by_name: dict[str, list[str]], path: str | Path) -> str:
-    matches = by_name.get(str(name), [])
-    if len(matches) != 1:
-        got = f"{name!r}, which {'no case has' if not matches else f'{len(matches)} cases have'}"
-        raise InputError(str(path), wanted="names of the data set's cases", got=got, do="correct the split file")
-    return matches[0]
+    return sorted(
+        names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).hexdigest()
+    )

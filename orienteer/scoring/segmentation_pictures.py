@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from orienteer.draw.figures import full_png, new_figure
+from orienteer.draw.figures import full_png, new_figure, plain_label
 from orienteer.draw.palette import PREDICTED, TRUE
 from orienteer.draw.slices import in_plane, three_slices
 from orienteer.files import write_bytes
@@ -60,7 +60,7 @@ def draw_case(
     every[0].plot([], [], color=TRUE, label="truth")
     every[0].plot([], [], color=PREDICTED, label="prediction")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle(title)
+    figure.suptitle(plain_label(title))
     write_bytes(path, full_png(figure))
 
 

@@ -1,6 +1,5 @@
 """Dice and HD95 of validation or test cases after fine-tuning on a share of the labels."""
 
-import csv
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +9,7 @@ from orienteer.comparison.measures.outcome import Outcome, Value
 from orienteer.comparison.measures.pretraining import run_folder
 from orienteer.comparison.plan.bench import Bench
 from orienteer.comparison.plan.cell import Finetuning
-from orienteer.files import write_json
+from orienteer.files import csv_rows, write_json
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.segmentation.train import finetune_segmentation
 from orienteer.runs.weights import SCRATCH
@@ -31,8 +30,7 @@ def measure_finetuning(bench: Bench, work: Finetuning, cell_hash: str, keep: boo
     write_json(split, [{"train": bench.parts.pretraining, "val": bench.parts.part(work.part)}], indent=None)
     config = _placed(bench, work, folder, split)
     run = finetune_segmentation(config, folder, bench.cases)
-    with open(folder / RESULTS_FILE, newline="") as file:
-        values = [value for row in csv.DictReader(file) for value in _values(row)]
+    values = [value for row in csv_rows(folder / RESULTS_FILE) for value in _values(row)]
     facts = {key: run.summary[key] for key in ("training_seconds", "counts", "classes_absent_from_training")}
     if not keep:
         shutil.rmtree(folder)

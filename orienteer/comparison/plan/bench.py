@@ -1,6 +1,6 @@
 """The workbench that all cells of a comparison share: folders, cases, their parts, prepared once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Bench:
         out: folder of the comparison.
         store: prepared scans.
         links: folder with the scans to pretrain on and nothing else.
+        linked: name of the case by the place of its link in this folder.
         data: all cases.
         parts: cases to pretrain on, to validate on and to test on.
         prepared: cases by the fingerprint of their preparation; extended when a cell needs another one.
@@ -39,6 +40,7 @@ class Bench:
     links: Path
     data: LabelledData
     parts: Parts
+    linked: Mapping[str, str] = field(default_factory=dict)
     prepared: dict[str, PreparedCases] = field(default_factory=dict)
 
     @property
@@ -86,9 +88,9 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
     check_part(parts, config.evaluate)
     if config.select or "retrieval" in config.downstream:
         check_part(parts, "validation")
-    bench = Bench(folder, Path(config.store or folder / "store"), folder / "scans", data, parts)
-    link_scans([case for case in data.cases if case.name in parts.pretraining], bench.links)
-    return bench
+    links = folder / "scans"
+    linked = link_scans([case for case in data.cases if case.name in parts.pretraining], links)
+    return Bench(folder, Path(config.store or folder / "store"), links, data, parts, linked)
 
 
 def prepare_all(
@@ -101,16 +103,34 @@ def prepare_all(
     """
     every: list[PreparedCases] = []
     failures: dict[str, Failure] = {}
+    lost: dict[str, Failure] = {}
     selection = contenders[0].config.part(Selection)
     for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
         whole = replace(preparation, crop_to_body=False)
         prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, workers, given_spacing=True)
         bench.prepared[whole.fingerprint()] = prepared
-        prepare_folder(discover(bench.links), bench.store, selection, preparation, workers)
         every.append(prepared)
         failures |= {failure.name: failure for failure in prepared.failures}
-    if failures:
-        say(failures_text(tuple(failures.values())))
-    usable = set.intersection(*(set(prepared.cases) for prepared in every))
+        lost |= _not_pretrained_on(bench, selection, preparation, workers)
+    if failures or lost:
+        say(failures_text(tuple((lost | failures).values())))
+    usable = set.intersection(*(set(prepared.cases) for prepared in every)) - set(lost)
     parts = [tuple(name for name in bench.parts.part(part) if name in usable) for part in PARTS]
     return replace(bench, parts=Parts(*parts)), every[0]
+
+
+def _not_pretrained_on(
+    bench: Bench, selection: Selection, preparation: Preparation, workers: int | None
+) -> dict[str, Failure]:
+    """Prepares the scans to pretrain on; returns why cases are not among them, by name, so that no part counts them."""
+    discovery = discover(bench.links)
+    report = prepare_folder(discovery, bench.store, selection, preparation, workers)
+    failures = [*report.failures, *(Failure(item.name, "discover", item.reason, "") for item in discovery.left_out)]
+    places = {item.name: item for item in failures}
+    lost: dict[str, Failure] = {}
+    for place, case in bench.linked.items():
+        failure = next((places[name] for name in places if Path(name).is_relative_to(place)), None)
+        if failure is not None:
+            do = failure.do or "check the scan, or leave it out of the data set"
+            lost[case] = Failure(case, failure.step, failure.reason, do)
+    return lost

@@ -3,28 +3,71 @@
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from orienteer.labelled.datasets import Case
+from orienteer.errors import InputError
+from orienteer.files import replacing
+from orienteer.labelled.datasets import Case, ending_of
+from orienteer.output_names import inside, safe_names
 from orienteer.scans.content import data_files
+from orienteer.scans.label_maps import FOLDER
 
 
-def link_scans(cases: Sequence[Case], folder: Path) -> None:
-    """Makes a folder of links to the scans of these cases and nothing else; copies where links cannot be made."""
-    wanted = {}
+def link_scans(cases: Sequence[Case], folder: Path) -> dict[str, str]:
+    """Makes a folder of links to the scans of these cases and nothing else; copies where links cannot be made.
+
+    Returns:
+        Name of the case by the place of its scan's link, or of the folder of its links where it has several files.
+
+    Raises:
+        InputError: the folder is a link itself: what it points to is not touched.
+    """
+    if folder.is_symlink():
+        do = "remove the link, or choose another --out"
+        raise InputError(str(folder), wanted="a folder of its own", got="a link to another one", do=do)
+    places = link_places([case.source.name for case in cases])
+    wanted: dict[Path, Path] = {}
     for case in cases:
-        first = case.source.files[0].parent
-        place = folder / (case.source.name if len(case.source.files) > 1 else Path(case.source.name).parent)
-        for file in data_files(case.source):
-            wanted[place / os.path.relpath(file, first)] = file.resolve()
+        wanted |= _links(case, inside(folder, places[case.source.name]))
     for path in [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()]:
         if path not in wanted or path.resolve() != wanted[path]:
             path.unlink()
     for path, file in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
+        if path.is_symlink():
             continue
         try:
             path.symlink_to(file)
         except OSError:
-            shutil.copyfile(file, path)
+            with replacing(path) as copy:
+                shutil.copyfile(file, copy)
+    return {places[case.source.name]: case.name for case in cases}
+
+
+def link_places(scans: Sequence[str]) -> dict[str, str]:
+    """Returns the place of each scan's link. No part of it is named like a folder of label maps, which is not searched.
+
+    Example:
+        >>> link_places(["imagesTr/a.nii.gz", "../labels/b.nii.gz"])
+        {'imagesTr/a.nii.gz': 'imagesTr/a.nii.gz', '../labels/b.nii.gz': '_labels/b.nii.gz'}
+    """
+    searched = {
+        scan: "/".join(f"_{part}" if FOLDER.fullmatch(part) else part for part in scan.split("/")) for scan in scans
+    }
+    safe = safe_names(list(searched.values()), "", {name: ending_of(name) for name in searched.values()})
+    return {scan: safe[name] for scan, name in searched.items()}
+
+
+def _links(case: Case, place: Path) -> dict[Path, Path]:
+    """Returns the file behind each link of a scan. A scan of several files has a folder of its own for them.
+
+    Files that a header names outside its own folder get no link: the scan is then reported as one that lacks them.
+    """
+    files: list[Path] = []
+    with suppress(OSError):  # it is reported when the case is prepared
+        files = data_files(case.source)
+    if len(files) == 1:
+        return {place: files[0].resolve()}
+    beside = {Path(os.path.relpath(file, case.source.files[0].parent)): file for file in files}
+    return {place / path: file.resolve() for path, file in beside.items() if ".." not in path.parts}

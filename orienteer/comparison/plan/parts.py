@@ -1,11 +1,11 @@
 """Which cases are pretrained on, which validate and which test."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.labelled.split_files import CaseNames, read_split_entries
 
 PARTS = ("pretraining", "validation", "test")
 
@@ -62,11 +62,9 @@ def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
     Raises:
         InputError: a file of another form, or a name that no case or more than one case has.
     """
-    by_name: dict[str, list[str]] = {}
-    for name in names:
-        for alias in {name, Path(name).name}:
-            by_name.setdefault(alias, []).append(name)
-    parts = [tuple(_case_named(path, str(word), by_name) for word in words) for words in _read_lists(path)]
+    entry = read_split_entries(path, ("train", "val", "test"), may_lack=("test",))[0]
+    known = CaseNames(path, names)
+    parts = [tuple(known.case(name) for name in entry[key]) for key in ("train", "val", "test")]
     return _checked(Parts(parts[0], parts[1], parts[2]))
 
 
@@ -79,26 +77,6 @@ def check_part(parts: Parts, name: str) -> None:
     if not parts.part(name):
         do = "give it cases with --cases or in the split file, or choose another --evaluate"
         raise InputError("evaluate", wanted="a part with cases", got=f"'{name}', which has none", do=do)
-
-
-def _read_lists(path: str | Path) -> list[list[object]]:
-    """Returns the names under train, val and test of the first entry of a split file."""
-    try:
-        content = json.loads(Path(path).read_text())
-        entry = content[0] if isinstance(content, list) else content
-        return [list(entry[key]) for key in ("train", "val")] + [list(entry.get("test", []))]
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        wanted = 'a list of {"train": [names], "val": [names], "test": [names]}'
-        got = f"none that can be read ({type(error).__name__})"
-        raise InputError(str(path), wanted=wanted, got=got, do="correct the split file") from error
-
-
-def _case_named(path: str | Path, word: str, by_name: dict[str, list[str]]) -> str:
-    cases = by_name.get(word, [])
-    if len(cases) != 1:
-        got = f"{word!r}, the name of {f'{len(cases)} cases' if cases else 'no case'}"
-        raise InputError(str(path), wanted="names of cases", got=got, do="correct the split file")
-    return cases[0]
 
 
 def _checked(parts: Parts) -> Parts:

@@ -37,8 +37,8 @@ def test_a_split_file_names_cases_by_their_last_part(tmp_path):
     ("content", "words"),
     [
         ("[", "none that can be read"),
-        ('{"train": []}', "none that can be read"),
-        ('[{"train": ["case_1", "case_77"], "val": []}]', "'case_77', the name of no case"),
+        ('{"train": []}', "another form"),
+        ('[{"train": ["case_1", "case_77"], "val": []}]', "'case_77', which no case has"),
         ('[{"train": ["case_1", "case_2"], "val": ["case_2"]}]', "'imagesTr/case_2' twice"),
         ('[{"train": ["case_1"], "val": ["case_2"]}]', "got 1 to pretrain on"),
     ],
