@@ -35,6 +35,9 @@ MOST_TOGETHER, BYTES_TOGETHER = 32, 8 << 20
 
 ResultT = TypeVar("ResultT")
 
+_Job = tuple[Callable[..., Any], "Sequence[Reading]", str]
+"""A function, what it is called with, and the working directory, in which relative paths are meant."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -177,10 +180,11 @@ class _Reader:
                 self._executor = Executor(_run, 1, threads=1, patience_s=0.0)
                 self._loaded.clear()
             try:
+                folder = os.getcwd()  # of this call: the process may have been started in another folder
                 if function not in self._loaded:  # importing its module may take longer than reading may
-                    self._ask((function, ()), Bounds())
+                    self._ask((function, (), folder), Bounds())
                     self._loaded.add(function)
-                return self._ask((function, readings), bounds)
+                return self._ask((function, readings, folder), bounds)
             except WorkerDied:
                 self._loaded.clear()
                 raise
@@ -190,7 +194,7 @@ class _Reader:
             self._executor.close()
         self._executor = None
 
-    def _ask(self, job: tuple[Callable[..., Any], Sequence[Reading]], bounds: Bounds) -> Any:
+    def _ask(self, job: "_Job", bounds: Bounds) -> Any:
         assert self._executor is not None
         try:
             self._executor.submit(job, log=Path(os.devnull), bounds=bounds)
@@ -208,8 +212,9 @@ atexit.register(_reader.close)
 # In the other process
 
 
-def _run(job: tuple[Callable[..., Any], Sequence[Reading]]) -> list[Any]:
-    function, readings = job
+def _run(job: "_Job") -> list[Any]:
+    function, readings, folder = job
+    os.chdir(folder)
     return [_outcome(function, reading) for reading in readings]
 
 

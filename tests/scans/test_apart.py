@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,11 @@ def test_threads_take_turns():
     for thread in threads:
         thread.join()
     assert results == {word: word for word in "abcdef"}
+
+
+def test_relative_paths_are_read_in_the_folder_of_the_call(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(name)
+        monkeypatch.chdir(tmp_path / name)
+        assert apart("a.txt", [Path("a.txt")], Path.read_text, Path("a.txt")) == name

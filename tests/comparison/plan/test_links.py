@@ -69,10 +69,7 @@ def test_a_file_that_a_header_names_outside_its_folder_gets_no_link(tmp_path):
     header.write_text(header.read_text().replace("a.raw", "../a.raw"))
     case = Case("a", ScanSource("a.mhd", METAIMAGE, (header,)), header)
     link_scans([case], tmp_path / "out")
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "out").rglob("*")) == [
-        "out/a.mhd",
-        "out/a.mhd/a.mhd",
-    ]
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["a.mhd"]  # the header alone: reading refuses it
 
 
 def test_two_headers_with_data_files_of_one_name_keep_their_own(tmp_path):
