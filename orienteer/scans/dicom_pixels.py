@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from jaxtyping import Float32
 from pydicom.dataset import Dataset
 
+from orienteer.files import readable
 from orienteer.scans.dicom import SliceHeader
 
 INVERTED = "MONOCHROME1"
@@ -45,7 +46,7 @@ def read_slices(
         reader.SetImageIO("GDCMImageIO")
         # In float: the type of the first slice, which is the default, cuts the fractions of the others off.
         reader.SetOutputPixelType(sitk.sitkFloat32)
-        reader.SetFileNames([str(path) for path in paths])
+        reader.SetFileNames([readable(path) for path in paths])
         values = sitk.GetArrayFromImage(reader.Execute())
     notes = []
     if modality == "CT":

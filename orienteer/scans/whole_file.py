@@ -100,7 +100,13 @@ def _check_metaimage(name: str, path: Path, text: TextHeader) -> tuple[str, ...]
     value = METAIMAGE_BYTES.get(fields.get("ElementType", ""), 0) * int(fields.get("ElementNumberOfChannels", "1"))
     sizes = [int(word) for word in fields["DimSize"].split()]
     compressed = fields.get("CompressedData", "")[:1] in ("T", "t", "1")
-    size = _count(fields, "CompressedDataSize") if compressed and len(beside) < 2 else 0
+    size = 0
+    if compressed and len(beside) < 2 and "CompressedDataSize" in fields:
+        size = _count(fields, "CompressedDataSize")
+        if not size:
+            got = f"CompressedDataSize {fields['CompressedDataSize'][:40]}"
+            do = "copy or download the file again; it is cut short or damaged"
+            refuse(name, "the size of the compressed voxels", got, do)
     stream = Stream(beside or (path,), 0 if beside else text.length, most=size or None)
     text_values = fields.get("BinaryData", "True")[:1] in ("F", "f", "0")
     known = value and not text_values and (compressed or (len(beside) < 2 and fields.get("HeaderSize", "0") == "0"))

@@ -59,3 +59,16 @@ def test_the_voxels_of_a_pair(tmp_path, ending):
 
 def test_a_huge_pattern_is_cut(tmp_path):
     assert len(named_files(header(tmp_path, "ElementDataFile = s%d.raw 1 999999999 1"))) == 10_000
+
+
+@pytest.mark.parametrize("name", ["%999999999d.raw 1 2 1", "a[%d.raw", "\0", "a\0b%d", "%d/%d/%d", "50%d /%s%n"])
+def test_odd_names_name_nothing(tmp_path, name):
+    assert companions(header(tmp_path, f"ElementDataFile = {name}")) == ()
+
+
+@pytest.mark.parametrize(
+    "comment", ["50%d /%s%n", "%999999999d", "/etc/%d", "**%d**", "\0", "x" * 5000, "a[%d", "= : %"]
+)
+def test_anything_may_stand_in_a_comment(tmp_path, comment):
+    path = header(tmp_path, f"Comment = {comment}\nElementDataFile = a.raw")
+    assert [file.name for file in companions(path)] == ["a.raw"]
