@@ -65,7 +65,7 @@ class SliceHeader:
             None where the header lacks any of them.
         sop_class: what kind of object it is, a UID of the standard.
         photometric: how the values are meant to be shown, ``MONOCHROME2`` unless it says otherwise.
-        rescale: slope and intercept that make HU of the values stored.
+        rescale: slope and intercept that make HU of the values stored; None if the header has neither.
         rescale_type: the unit that slope and intercept lead to, where the header names it.
         fault: what is wrong with the header, in words; None if nothing is.
     """
@@ -80,7 +80,7 @@ class SliceHeader:
     place: tuple[float, ...] | None
     sop_class: str = ""
     photometric: str = "MONOCHROME2"
-    rescale: tuple[float, float] = (1.0, 0.0)
+    rescale: tuple[float, float] | None = None
     rescale_type: str = ""
     fault: str | None = None
 
@@ -187,7 +187,7 @@ def _begins_with_element(start: bytes) -> bool:
 def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
     fields = Fields(data)
     uid = fields.text("SeriesInstanceUID")
-    slope, intercept = fields.number("RescaleSlope", 1.0), fields.number("RescaleIntercept", 0.0)
+    slope, intercept = fields.numbers("RescaleSlope", 1), fields.numbers("RescaleIntercept", 1)
     header = SliceHeader(
         path=path,
         series=hashlib.sha256(uid.encode()).hexdigest()[:8] if uid else "",
@@ -199,13 +199,16 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
         place=_place(fields),
         sop_class=fields.text("SOPClassUID"),
         photometric=fields.text("PhotometricInterpretation") or "MONOCHROME2",
-        rescale=(slope, intercept),
+        rescale=None if slope is None and intercept is None else ((slope or (1.0,))[0], (intercept or (0.0,))[0]),
         rescale_type=fields.text("RescaleType"),
         fault=fields.fault,
     )
     if header.fault is None and "ModalityLUTSequence" in data:
         return replace(header, fault="ModalityLUTSequence: values by a table, which is not read")
-    if header.fault is None and slope == 0:
+    if header.fault is None and (slope is None) != (intercept is None):
+        missing = "RescaleSlope" if slope is None else "RescaleIntercept"
+        return replace(header, fault=f"{missing} is missing, and the other of the two is there")
+    if header.fault is None and slope == (0.0,):
         return replace(header, fault="RescaleSlope is 0")
     return header
 

@@ -17,8 +17,11 @@ from pydicom.dataset import Dataset
 
 from orienteer.files import readable
 from orienteer.scans.dicom import SliceHeader
+from orienteer.scans.refuse import refuse
 
 INVERTED = "MONOCHROME1"
+UNDEFINED_LENGTH = 0xFFFFFFFF
+"""The length of compressed pixels, which come in pieces."""
 
 AS_STORED = (
     "MONOCHROME1 (low values shown white): the values are taken as stored, by slope and intercept, as pydicom does"
@@ -26,18 +29,46 @@ AS_STORED = (
 TURNED_ROUND = "MONOCHROME1 (low values shown white): the values are inverted, so that air is dark, as ITK does"
 
 
+LEAST_SHARE = 1e-4
+"""Compressed pixels smaller than this share of the plain ones are a damaged header. Empty JPEG 2000 slices take 5e-4."""
+
+
+def check_pixels(name: str, slices: tuple[SliceHeader, ...]) -> None:
+    """Refuses slices without all their pixels. GDCM asks for any memory that a damaged length or size claims.
+
+    Raises:
+        ScanError: naming the first such slice.
+    """
+    for item in slices:
+        size = item.path.stat().st_size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = pydicom.dcmread(item.path, defer_size=256, specific_tags=["PixelData", "BitsAllocated"], force=True)
+            pixels = data.get_item("PixelData", keep_deferred=True) if "PixelData" in data else None
+            needed = item.size_px[0] * item.size_px[1] * int(data.get("BitsAllocated") or 16) // 8
+            compressed = pixels is not None and getattr(pixels, "length", 0) == UNDEFINED_LENGTH
+        if pixels is None:
+            refuse(name, "a whole DICOM file", f"{item.path.name} without pixels", "copy the series again")
+        held = size if compressed else min(getattr(pixels, "length", size), size)
+        if held < needed * (LEAST_SHARE if compressed else 1):
+            got = f"{item.path.name} with {held} bytes for {needed} bytes of pixels"
+            refuse(name, "a whole DICOM file", got, "copy the series again")
+
+
 def read_slices(
-    slices: tuple[SliceHeader, ...], modality: str | None
+    name: str, slices: tuple[SliceHeader, ...], modality: str | None
 ) -> tuple[Float32[np.ndarray, "slices rows columns"], tuple[str, ...]]:
     """Returns the values of slices in their order, and warnings.
 
     Args:
+        name: of the scan, for messages.
         slices: the slices of one stack.
         modality: the intensity rule. For CT the values are HU; for others dark air is wanted, so that values stored the
             other way round are inverted.
     """
     with ExitStack() as stack:
         paths = [item.path for item in slices]
+        check_pixels(name, slices)
         inverted = slices[0].photometric == INVERTED
         if inverted:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orienteer-")))

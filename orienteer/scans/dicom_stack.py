@@ -85,6 +85,7 @@ def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
         refuse(name, "one value per voxel", got, "leave colour images out with --exclude")
     _check_one(name, slices, "one modality", lambda item: item.modality or "none")
     _check_one(name, slices, "one PhotometricInterpretation", lambda item: item.photometric)
+    _check_one(name, slices, "slope and intercept in all slices or none", _rescaled)
     if slices[0].photometric not in GREY:
         got = f"{slices[0].photometric} (colour)"
         refuse(name, "one value per voxel", got, "leave colour images out with --exclude")
@@ -127,6 +128,10 @@ def _check_pixel_spacing(name: str, slices: tuple[SliceHeader, ...]) -> None:
         words = [f"{column_mm:g} x {row_mm:g} mm" for column_mm, row_mm in (odd[0].pixel_mm, usual)]
         got = f"{words[0]} in {_files(odd, slices)}, where the others have {words[1]}"
         refuse(name, "one pixel spacing", got, "keep one pixel spacing a series, or correct the header")
+
+
+def _rescaled(item: SliceHeader) -> str:
+    return "none" if item.rescale is None else "RescaleSlope and RescaleIntercept"
 
 
 def _check_one(name: str, slices: tuple[SliceHeader, ...], wanted: str, of: Callable[[SliceHeader], str]) -> None:

@@ -77,7 +77,7 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
             series = _dicom_stack(source)
             grid, modality = _series_grid(series), _modality(selection, series)
             turn, frame = _frame(grid)  # refuses what cannot be before memory is taken for it
-            values, notes = read_slices(series.slices, modality)
+            values, notes = read_slices(source.name, series.slices, modality)
         else:
             modality = _modality(selection, None)
             with _file_reader(source, selection) as (reader, grid):

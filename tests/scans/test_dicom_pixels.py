@@ -102,3 +102,52 @@ def test_a_ct_with_the_offset_still_in_it_is_refused(tmp_path):
     with pytest.raises(ValueError, match="HU plus an offset of about 1024"):
         read_scan(only_scan(tmp_path))
     assert read_scan(only_scan(tmp_path), Selection(modality="MR")).modality == "MR"
+
+
+@pytest.mark.parametrize("tag", ["RescaleIntercept", "RescaleSlope"])
+def test_half_a_rescale_is_named(tmp_path, tag):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 4)))
+    data = pydicom.dcmread(paths[2])
+    delattr(data, tag)
+    data.save_as(paths[2])
+    with pytest.raises(ValueError, match=f"{paths[2].name}: {tag} is missing"):
+        read_scan(only_scan(tmp_path))
+
+
+def test_one_slice_without_rescale_is_named(tmp_path):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 4)))
+    data = pydicom.dcmread(paths[2])
+    del data.RescaleIntercept, data.RescaleSlope
+    data.save_as(paths[2])
+    with pytest.raises(ValueError, match=f"got none in {paths[2].name}, where the others have RescaleSlope"):
+        read_scan(only_scan(tmp_path))
+
+
+def test_an_mr_without_rescale_is_read_as_it_is_stored(tmp_path):
+    values = noise((4, 5, 4))
+    for path in write_dicom(tmp_path / "s", values, modality="MR"):
+        data = pydicom.dcmread(path)
+        del data.RescaleIntercept, data.RescaleSlope
+        data.save_as(path)
+    np.testing.assert_array_equal(read_scan(only_scan(tmp_path)).voxels, values[::-1, ::-1] + 1024)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"Rows": 60000, "Columns": 60000}, "with 40 bytes for 7200000000 bytes of pixels"),
+        ({"PixelData": b"\0\0"}, "with 2 bytes for 40 bytes of pixels"),
+        ({"PixelData": None}, "without pixels"),
+    ],
+)
+def test_pixels_that_are_not_there_are_refused_before_memory_is_asked_for(tmp_path, changes, words):
+    for path in write_dicom(tmp_path / "s", noise((4, 5, 3))):
+        data = pydicom.dcmread(path)
+        for tag, value in changes.items():
+            if value is None:
+                delattr(data, tag)
+            else:
+                setattr(data, tag, value)
+        data.save_as(path)
+    with pytest.raises(ValueError, match=f"a whole DICOM file, got 1.2.3.4_00. {words}"):
+        read_scan(only_scan(tmp_path))
