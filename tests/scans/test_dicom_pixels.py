@@ -135,7 +135,7 @@ def test_an_mr_without_rescale_is_read_as_it_is_stored(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"Rows": 60000, "Columns": 60000}, "with 40 bytes for 7200000000 bytes of pixels"),
+        ({"Rows": 600, "Columns": 600}, "with 40 bytes for 720000 bytes of pixels"),
         ({"PixelData": b"\0\0"}, "with 2 bytes for 40 bytes of pixels"),
         ({"PixelData": None}, "without pixels"),
     ],
