@@ -35,9 +35,6 @@ MOST_TOGETHER, BYTES_TOGETHER = 32, 8 << 20
 
 ResultT = TypeVar("ResultT")
 
-_Job = tuple[Callable[..., Any], "Sequence[Reading]", str]
-"""A function, what it is called with, and the working directory, in which relative paths are meant."""
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -194,7 +191,7 @@ class _Reader:
             self._executor.close()
         self._executor = None
 
-    def _ask(self, job: "_Job", bounds: Bounds) -> Any:
+    def _ask(self, job: tuple[Any, ...], bounds: Bounds) -> Any:
         assert self._executor is not None
         try:
             self._executor.submit(job, log=Path(os.devnull), bounds=bounds)
@@ -212,9 +209,10 @@ atexit.register(_reader.close)
 # In the other process
 
 
-def _run(job: "_Job") -> list[Any]:
-    function, readings, folder = job
-    os.chdir(folder)
+def _run(job: tuple[Any, ...]) -> list[Any]:
+    function, readings, *folder = job
+    if folder:
+        os.chdir(folder[0])  # relative paths are meant in the working directory of the call
     return [_outcome(function, reading) for reading in readings]
 
 
