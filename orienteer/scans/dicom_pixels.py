@@ -29,6 +29,9 @@ AS_STORED = (
 TURNED_ROUND = "MONOCHROME1 (low values shown white): the values are inverted, so that air is dark, as ITK does"
 
 
+CLEARLY = 0.1
+"""Share of the range of values by which one region must be brighter than another to count as such."""
+
 LEAST_SHARE = 1e-4
 """Compressed pixels smaller than this share of the plain ones are a damaged header. Empty JPEG 2000 slices take 5e-4."""
 
@@ -66,9 +69,9 @@ def read_slices(
         modality: the intensity rule. For CT the values are HU; for others dark air is wanted, so that values stored the
             other way round are inverted.
     """
+    check_pixels(name, slices)
     with ExitStack() as stack:
         paths = [item.path for item in slices]
-        check_pixels(name, slices)
         inverted = slices[0].photometric == INVERTED
         if inverted:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orienteer-")))
@@ -91,13 +94,14 @@ def read_slices(
 
 
 def _bright_border(values: Float32[np.ndarray, "slices rows columns"]) -> bool:
-    """Returns whether the borders of the slices are brighter than what they enclose, as air is when stored inverted."""
+    """Returns whether the borders of the slices are clearly brighter than the rest, as air is when stored inverted."""
     rows, columns = values.shape[1] // 8 + 1, values.shape[2] // 8 + 1
     border = np.ones(values.shape[1:], bool)
     border[rows:-rows, columns:-columns] = False
     if border.all():
         return False
-    return bool(np.median(values[:, border]) > np.median(values[:, ~border]))
+    low, high = np.percentile(values, (1, 99))
+    return bool(np.median(values[:, border]) - np.median(values[:, ~border]) > CLEARLY * (high - low))
 
 
 def _as_monochrome2(path: Path, copy: Path) -> Path:

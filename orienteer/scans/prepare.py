@@ -22,6 +22,7 @@ from orienteer.scans.job import ScanJob, ScanWork, StoredArray
 from orienteer.scans.lock import NotWritable, only_writer
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
+from orienteer.scans.read import READING_VERSION
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
 from orienteer.scans.verified import is_verified
@@ -291,7 +292,8 @@ def scan_key(content: str, source: ScanSource, selection: Selection, settings: s
         settings: the preparation's fingerprint.
     """
     frame = source.frame if source.frame is not None else selection.frame
-    return hashlib.sha256(f"{content}|{frame}|{selection.modality}|{settings}".encode()).hexdigest()[:32]
+    parts = (content, frame, selection.modality, settings, READING_VERSION)
+    return hashlib.sha256("|".join(str(part) for part in parts).encode()).hexdigest()[:32]
 
 
 def _clean_up(folder: Path) -> None:
