@@ -20,9 +20,8 @@ from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_b
 from orienteer.scans.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
 from orienteer.scans.job import ScanJob, ScanWork, StoredArray
 from orienteer.scans.lock import NotWritable, only_writer
-from orienteer.scans.preparation import Preparation
+from orienteer.scans.preparation import READING_VERSION, Preparation
 from orienteer.scans.prepare_report import PrepareReport, write_failures
-from orienteer.scans.read import READING_VERSION
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.scans.store import array_path
 from orienteer.scans.verified import is_verified

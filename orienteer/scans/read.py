@@ -26,9 +26,6 @@ from orienteer.scans.source import DICOM, Scan, ScanHeader, ScanSource, Selectio
 from orienteer.scans.whole_file import check_whole, refuse_not_finite
 from orienteer.types import Triple, TripleMm
 
-READING_VERSION = 2
-"""Goes up when the same file gives other values or places, so that scans are prepared again. Runs made before keep theirs."""
-
 DIRECTION_TOLERANCE = 1e-3
 """How far three directions may deviate from right angles and length one. Headers written with four digits stay below."""
 
