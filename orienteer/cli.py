@@ -1,6 +1,7 @@
 """The command line. Each command is the public function of the same name and arguments."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -110,6 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that wait by spinning steal the cores that other programs compute on: on a busy machine of two cores a
     # step took 5 s instead of 0.2 s. OpenMP reads this when torch is loaded, hence here, and the user's choice goes first.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a scan may hold letters that the terminal's encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     from orienteer.errors import InputError, TrainingStopped
     from orienteer.progress import say
     from orienteer.text import printable

@@ -16,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.errors import InputError
+from orienteer.files import readable
+from orienteer.scans.apart import apart
 
 _LETTERS = {"R": (0, False), "L": (0, True), "A": (1, False), "P": (1, True), "S": (2, False), "I": (2, True)}
 
@@ -71,7 +73,8 @@ def axis_map(file_axes: str, transpose_forward: Sequence[int] = (0, 1, 2)) -> Ax
         >>> axis_map("RAS", transpose_forward=(2, 0, 1)).order
         (0, 2, 1)
     """
-    code = _code_of_file(Path(file_axes)) if Path(file_axes).is_file() else file_axes.upper()
+    path = Path(file_axes)
+    code = apart(path.name, (path,), _code_of_file, path) if path.is_file() else file_axes.upper()
     directions = [_LETTERS[letter] for letter in code if letter in _LETTERS]
     if len(code) != 3 or sorted(body for body, _ in directions) != [0, 1, 2]:
         raise InputError(
@@ -91,7 +94,7 @@ def axis_map(file_axes: str, transpose_forward: Sequence[int] = (0, 1, 2)) -> Ax
 def _code_of_file(path: Path) -> str:
     """Returns the directions of a file's axes, each named by the nearest body axis."""
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader.SetFileName(readable(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:

@@ -61,7 +61,9 @@ def read_split_contents(folder: Path) -> dict[str, str | None]:
 
 
 def check_prepared(store: Store, names: Iterable[tuple[str, str]], preparation: Preparation) -> None:
-    """Checks that all scans of a run are still in the store.
+    """Checks that all scans of a run are still in the store, and their arrays what was written.
+
+    Processes that are forked afterwards, such as data loaders, need not read them in full again.
 
     Args:
         store: the store.
@@ -70,6 +72,7 @@ def check_prepared(store: Store, names: Iterable[tuple[str, str]], preparation: 
 
     Raises:
         InputError: some are missing, with the name of the first.
+        ScanError: one is damaged.
     """
     names = list(names)
     stored = set(store.keys(preparation.fingerprint()))
@@ -81,3 +84,5 @@ def check_prepared(store: Store, names: Iterable[tuple[str, str]], preparation: 
             got=f"{len(missing)} missing, first {missing[0]}",
             do="restore the store, or start a new run in another --out from the scans",
         )
+    for key, _ in names:
+        store.check(key)

@@ -57,6 +57,7 @@ class StoredScan:
         content: hash of the scan's file or files.
         nbytes: bytes on disk.
         warnings: what was odd about its files and how it was decided; none in entries of versions before 0.2.
+        voxels: hash of the prepared voxels; empty in entries of versions before 0.2.
     """
 
     key: str
@@ -69,6 +70,7 @@ class StoredScan:
     format: str
     nbytes: int
     warnings: tuple[str, ...] = ()
+    voxels: str = ""
 
 
 class FileState(NamedTuple):
@@ -120,7 +122,7 @@ def _checksum(entry: dict[str, Any]) -> int:
 def scan_of(entry: dict[str, Any], nbytes: int) -> StoredScan:
     """Returns the stored scan that an entry describes."""
     names = {field.name for field in dataclasses.fields(StoredScan)} - {"nbytes"}
-    entry = {"warnings": [], **entry}
+    entry = {"warnings": [], "voxels": "", **entry}
     values: dict[str, Any] = {
         name: tuple(entry[name]) if isinstance(entry[name], list) else entry[name] for name in names
     }

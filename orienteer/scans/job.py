@@ -1,5 +1,6 @@
 """Prepares one scan, from its file to a complete array in the store. Runs in a worker process."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def _write(folder: Path, job: ScanJob, arrays: PreparedArrays) -> StoredArray:
         format=arrays.format,
         nbytes=0,
         warnings=arrays.warnings,
+        voxels=hashlib.blake2b(arrays.voxels.tobytes(), digest_size=16).hexdigest(),
     )
     content = packed(arrays.voxels, arrays.body, entry_of(scan) | {"value_range": list(arrays.value_range)})
     free = free_bytes(folder)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
@@ -132,12 +133,12 @@ class _Run:
         self.folder, self.index, self.selection, self.preparation = folder, index, selection, preparation
         self.read_only = read_only
         self.settings = preparation.fingerprint()
-        self.names: dict[str, str] = {}  # key -> the first name that it came by in this run
+        self.firsts: dict[str, ScanSource] = {}  # key -> the first source that it came from in this run
         self.keys: dict[str, str] = {}  # every name -> its key
         self.scans: dict[str, StoredScan] = {}
         self.failures: list[Failure] = []
         self.duplicates: list[tuple[ScanSource, str]] = []
-        self.prepared = self.reused = 0
+        self.prepared: set[str] = set()  # keys of the scans that were not in the store before
 
     def prepare(self, sources: Sequence[ScanSource], workers: int, progress: bool) -> None:
         self.index.add_settings(self.settings, self.preparation.description())
@@ -151,28 +152,46 @@ class _Run:
                 bar.say("finishing the scans in hand")
                 self._record(executor.finished(everything=True), bar)
                 raise
+        self._merge_same_voxels()
         for source, key in self.duplicates:
-            self._set_outcome(source, Duplicate(source.name, self.names[key]))
+            self._set_outcome(source, self._duplicate(source, key))
 
     def report(self, left_out: tuple[LeftOut, ...], seconds: float) -> PrepareReport:
         return PrepareReport(
             store=self.folder,
-            prepared=self.prepared,
-            reused=self.reused,
-            duplicates=tuple(Duplicate(source.name, self.names[key]) for source, key in self.duplicates),
+            prepared=len(self.prepared & self.scans.keys()),
+            reused=len(self.scans.keys() - self.prepared),
+            duplicates=tuple(
+                self._duplicate(source, key) for source, key in sorted(self.duplicates, key=lambda item: item[0].name)
+            ),
             failures=tuple(sorted(self.failures, key=lambda failure: failure.name)),
             left_out=left_out,
             keys=tuple(sorted(self.scans)),
             nbytes=sum(scan.nbytes for scan in self.scans.values()),
             seconds=seconds,
-            warnings=self._warnings(),
             names={name: key for name, key in self.keys.items() if key in self.scans},
+            warnings=self._warnings(),
         )
 
     def _warnings(self) -> tuple[Oddity, ...]:
         """Returns the warnings of all scans, under the names that they have in this run."""
-        named = [(self.names[key], scan.warnings) for key, scan in self.scans.items()]
+        named = [(self.firsts[key].name, scan.warnings) for key, scan in self.scans.items()]
         return tuple(Oddity(name, warning) for name, warnings in sorted(named) for warning in warnings)
+
+    def _duplicate(self, source: ScanSource, key: str) -> Duplicate:
+        return Duplicate(source.name, self.firsts[key].name)
+
+    def _merge_same_voxels(self) -> None:
+        """Keeps one of the scans with the same voxels in different files, such as one and the same compressed twice."""
+        originals: dict[str, str] = {}
+        for key, source in self.firsts.items():
+            scan = self.scans.get(key)
+            original = originals.setdefault(scan.voxels, key) if scan is not None and scan.voxels else key
+            if original != key:
+                del self.scans[key]
+                self.keys = {name: original if its == key else its for name, its in self.keys.items()}
+                self.duplicates = [(item, original if its == key else its) for item, its in self.duplicates]
+                self.duplicates.append((source, original))
 
     def _submit_all(
         self, sources: Sequence[ScanSource], executor: Executor[ScanJob, StoredArray], bar: Progress
@@ -200,15 +219,14 @@ class _Run:
             return None
         key = scan_key(content.hash, source, self.selection, self.settings)
         self.keys[source.name] = key
-        if key in self.names:
+        if key in self.firsts:
             self.duplicates.append((source, key))
             return None
-        self.names[key] = source.name
+        self.firsts[key] = source
         scan = self._stored(key)
         if scan is None:
             return ScanJob(source, content, key)
         self.scans[key] = scan
-        self.reused += 1
         self._set_outcome(source, None)
         return None
 
@@ -236,7 +254,7 @@ class _Run:
             wanted = f"{error.wanted}, since {job.source.name} is not prepared in it"
             do = "use another --store, or prepare the scans where the store can be written"
             raise NotWritable(error.what, wanted=wanted, got=error.got, do=do)
-        self._fail(job.source, failure)
+        self._fail(job.source, replace(failure, reason=f"{failure.reason} (when it was last tried)"))
 
     def _record(self, finished: "Iterable[tuple[ScanJob, Future[StoredArray]]]", bar: Progress) -> None:
         for job, future in finished:
@@ -253,7 +271,8 @@ class _Run:
         self.index.add_scan(array.scan, self.settings, array.checksum)
         self._set_outcome(job.source, None)
         self.scans[job.key] = array.scan
-        self.prepared, self.reused = self.prepared + (not array.adopted), self.reused + array.adopted
+        if not array.adopted:
+            self.prepared.add(job.key)
 
     def _fail(self, source: ScanSource, failure: Failure) -> None:
         self.failures.append(failure)

@@ -121,6 +121,15 @@ class Store:
                 wrong[scan.key] = f"{scan.name}: {words}"
         return wrong
 
+    def check(self, key: str) -> None:
+        """Checks that an array is what was written, which opening it for the first time does too.
+
+        Raises:
+            ScanError: it is missing or damaged.
+            InputError: the store has no such scan.
+        """
+        self._verify(key, array_path(self.folder, key))
+
     def close(self) -> None:
         """Closes all files of this process and thread. They are opened again when needed."""
         self._handles.clear()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.scans import apart, job
@@ -103,6 +104,22 @@ def test_the_same_scan_twice_is_named_and_not_prepared_twice(folder, tmp_path):
     assert "scan1.nii.gz holds the same scan as below/copy.nii.gz" in str(report)
     with Store.open(tmp_path / "store") as store:
         assert store.duplicates(SETTINGS.fingerprint()) == report.duplicates
+
+
+def test_the_same_scan_saved_in_other_files_is_used_once(folder, tmp_path):
+    """Compressed anew, or not at all, and in another format: other bytes, the same voxels."""
+    image = sitk.ReadImage(str(folder / "scan1.nii.gz"))
+    for name in ("again.nii.gz", "plain.nii", "other.nrrd"):
+        sitk.WriteImage(image, str(folder / name), useCompression=True, compressionLevel=9)
+    (folder / "copy.nii").write_bytes((folder / "plain.nii").read_bytes())
+    report = prepare_here(folder, tmp_path / "store")
+    same = ("copy.nii", "other.nrrd", "plain.nii", "scan1.nii.gz")
+    assert report.duplicates == tuple(Duplicate(name, "again.nii.gz") for name in same)
+    assert (report.prepared, report.reused, len(report.keys)) == (3, 0, 3)
+    assert len({report.names[name] for name in ("again.nii.gz", *same)}) == 1
+    again = prepare_here(folder, tmp_path / "store")
+    assert (again.prepared, again.reused, again.keys) == (0, 3, report.keys)
+    assert (again.duplicates, again.names) == (report.duplicates, report.names)
 
 
 def test_a_renamed_file_is_not_prepared_again(folder, tmp_path):
@@ -330,7 +347,9 @@ def test_a_prepared_store_that_may_only_be_read_is_used(folder, tmp_path, read_o
     read_only()
     again = prepare_here(folder, store)
     assert (again.prepared, again.reused, again.keys) == (0, 3, first.keys)
-    assert (again.failures, again.duplicates) == (first.failures, first.duplicates)
+    assert again.duplicates == first.duplicates
+    assert [failure.name for failure in again.failures] == ["cut.nii.gz"]
+    assert again.failures[0].reason == f"{first.failures[0].reason} (when it was last tried)"
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
 
 
