@@ -10,7 +10,7 @@ from orienteer.errors import InputError
 from orienteer.features.embed import default_store
 from orienteer.features.pretrained import Pretrained, load
 from orienteer.files import write_bytes, write_csv, write_json
-from orienteer.labelled.cases import prepare_cases
+from orienteer.labelled.cases import PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.failures import failures_text
 from orienteer.labelled.labelled_scans import prepare_labelled
@@ -20,6 +20,7 @@ from orienteer.probing.keywords import ProbeKeywords
 from orienteer.probing.outcome import FEATURES, RANDOM, ProbeOutcome, bars_table, dice_bars, dice_picture, dice_table
 from orienteer.probing.scans import ScanProbe
 from orienteer.probing.voxels import VoxelProbe
+from orienteer.progress import say
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.scoring.classification_results import SCORES, majority_scores, predictions_table, scores_picture
@@ -42,6 +43,10 @@ class ProbeSettings:
     """Which part is the test set, 0 to folds - 1; with split, which entry of the file."""
     split: str | None = None
     """Segmentation: a file like nnU-Net's splits_final.json that names training and test (val) cases, instead of folds."""
+    group_by: str | None = None
+    """Which cases are of one patient: a regular expression over their names, whose first group (or whole match) is the
+    patient. Cases of one patient are never both trained on and tested. By default `patient` or `group` of the data set, or
+    BIDS' sub-... in the path; none: every case is a patient of its own."""
     train_cases: int | None = None
     """Use only so many training cases. With the same seed, a smaller number is a part of a larger one."""
     test_cases: int | None = None
@@ -127,8 +132,8 @@ def _probe_voxels(encoder: Pretrained, run: str | Path, path: Path, options: Pro
     given_spacing = options.spacing_mm is not None
     prepared = prepare_cases(data, store, encoder.preparation, selection, options.workers, given_spacing)
     if prepared.failures:
-        print(failures_text(prepared.failures), flush=True)
-    training, test = _split(list(prepared.cases), options, [failure.name for failure in prepared.failures])
+        say(failures_text(prepared.failures))
+    training, test = _split(prepared, options)
     seen, warning = _overlap(run, {name: prepared.cases[name].content for name in test})
     voxels = VoxelProbe(
         Store.open(store),
@@ -173,6 +178,7 @@ def _probe_scans(encoder: Pretrained, run: str | Path, path: Path, options: Prob
         train_cases=options.train_cases,
         test_cases=options.test_cases,
         seed=options.seed,
+        group_by=options.group_by,
     )
     reader = Store.open(store)
     seen, warning = _overlap(run, {scan.name: reader.scan(scan.key).content for scan in labelled.test})
@@ -208,8 +214,11 @@ def _check(options: ProbeSettings, classifies: bool) -> None:
     require(options.split is None or not classifies, "split", "none, for a classification", options.split, do)
 
 
-def _split(names: list[str], options: ProbeSettings, aside: list[str]) -> tuple[list[str], list[str]]:
-    training, test = split_cases(names, options.folds, options.fold, split=options.split, aside=aside)
+def _split(prepared: PreparedCases, options: ProbeSettings) -> tuple[list[str], list[str]]:
+    groups = prepared.groups(options.group_by)
+    aside = [failure.name for failure in prepared.failures]
+    names = list(prepared.cases)
+    training, test = split_cases(names, options.folds, options.fold, split=options.split, aside=aside, groups=groups)
     return limit_cases(training, options.train_cases, options.seed), limit_cases(test, options.test_cases, options.seed)
 
 
