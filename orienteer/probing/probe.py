@@ -9,7 +9,7 @@ from typing import Any, Literal, Unpack
 from orienteer.errors import InputError
 from orienteer.features.embed import default_store
 from orienteer.features.pretrained import Pretrained, load
-from orienteer.files import write_bytes, write_csv, write_json
+from orienteer.files import is_leftover, write_bytes, write_csv, write_json
 from orienteer.labelled.cases import PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.failures import failures_text
@@ -27,6 +27,9 @@ from orienteer.scoring.classification_results import SCORES, majority_scores, pr
 from orienteer.scoring.segmentation_results import dice_by_class
 from orienteer.settings import make_settings, require
 from orienteer.types import TripleMm
+
+
+SETTINGS_FILE, SUMMARY_FILE = "settings.json", "summary.json"
 
 
 @dataclass(frozen=True)
@@ -108,21 +111,32 @@ def probe(
     options, path, classifies = make_settings(ProbeSettings, settings), Path(data), Path(data).suffix.lower() == ".csv"
     _check(options, classifies)
     folder = Path(out) if out is not None else _default_out(Path(run), path, options.kind)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        got = f"{folder}, which holds something"
-        raise InputError("out", wanted="a new or empty folder", got=got, do="choose another --out")
+    _check_folder(folder)
     encoder = load(run, options.accelerator, options.spacing_mm)
     outcome = (_probe_scans if classifies else _probe_voxels)(encoder, run, path, options)
     summary = {**outcome.summary, "seconds": round(time.monotonic() - begun, 1)}
+    write_json(folder / SETTINGS_FILE, {"run": str(run), "data": str(data), **asdict(options)})
     write_csv(folder / "results.csv", *outcome.rows)
     if options.pictures:
         write_bytes(folder / "probe.png", outcome.picture)
-    write_json(folder / "settings.json", {"run": str(run), "data": str(data), **asdict(options)})
-    write_json(folder / "summary.json", summary)
+    write_json(folder / SUMMARY_FILE, summary)  # last: a folder without it is of a probe that was stopped
     print(f"\n{bars_table(outcome.bars)}\n\nscores and picture are in {folder}", flush=True)
     if outcome.warning:
         print(outcome.warning, flush=True)
     return Probe(folder, summary)
+
+
+def _check_folder(folder: Path) -> None:
+    """Stops where the output folder holds something other than what a probe left that was stopped while it wrote.
+
+    Raises:
+        InputError: it does.
+    """
+    files = [path.name for path in folder.iterdir() if not is_leftover(path)] if folder.is_dir() else []
+    stopped = SETTINGS_FILE in files and set(files) <= {SETTINGS_FILE, "results.csv", "probe.png"}
+    if (files and not stopped) or (folder.exists() and not folder.is_dir()):
+        got = f"{folder}, which holds something"
+        raise InputError("out", wanted="a new or empty folder", got=got, do="choose another --out")
 
 
 def _probe_voxels(encoder: Pretrained, run: str | Path, path: Path, options: ProbeSettings) -> ProbeOutcome:
