@@ -65,6 +65,8 @@ def _resumed(folder: Path, config: FinetuneConfig, given: Mapping[str, Any]) -> 
     before = read_begun(folder)
     contradicting = {name for name in given if not _agrees(getattr(config, name), getattr(before, name))}
     check_unchanged(before, config, contradicting, MAY_CHANGE_ON_RESUME)
+    if before.store is not None and not Path(before.store).is_dir():
+        before = replace(before, store=None)  # it was removed, or the folder has moved: scans are prepared again
     return replace(before, **{name: getattr(config, name) for name in MAY_CHANGE_ON_RESUME if name in given})
 
 

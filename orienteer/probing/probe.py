@@ -28,7 +28,6 @@ from orienteer.scoring.segmentation_results import dice_by_class
 from orienteer.settings import make_settings, require
 from orienteer.types import TripleMm
 
-
 SETTINGS_FILE, SUMMARY_FILE = "settings.json", "summary.json"
 
 
