@@ -8,6 +8,7 @@ from orienteer.comparison.plan.cell import Cell
 from orienteer.errors import InputError
 from orienteer.files import read_json, write_json
 from orienteer.progress import say
+from orienteer.settings import require
 
 
 class _Result(TypedDict):
@@ -37,7 +38,9 @@ class Records:
         path = self._cells / f"{name}.json"
         if name not in self._known and name not in self._damaged and path.is_file():
             try:
-                self._known[name] = read_json(path, _Result, wanted="the result of a cell")
+                result = read_json(path, _Result, wanted="the result of a cell")
+                require(result["hash"] == name, str(path), f"the result of cell {name}", result["hash"], "restore it")
+                self._known[name] = result
             except InputError as error:
                 self._damaged.add(name)
                 say(f"{error} The cell is run again.")
