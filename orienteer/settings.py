@@ -86,7 +86,8 @@ def _converted(key: str, value: Any, hint: Any) -> Any:
     if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
         return make_settings(hint, value)  # type: ignore[arg-type]
     if problem := misfit(value, hint):
-        require(False, f"{key} ({problem.where})" if problem.where else key, problem.wanted, problem.got)
+        what = f"{key}.{problem.where}" if problem.where.isidentifier() else f"{key} ({problem.where})"
+        require(False, what if problem.where else key, problem.wanted, problem.got)
     if isinstance(value, PurePath):
         return str(value)
     return tuple(value) if isinstance(value, list) else value

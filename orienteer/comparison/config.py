@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from orienteer.forms import misfit
+from orienteer.labelled.groups import check_pattern
 from orienteer.settings import make_settings, plain, require
 
 CONFIG_FILE = "compare.yaml"
@@ -33,6 +35,10 @@ class CompareConfig:
     cases: tuple[int, int, int] | None = None
     """How many cases, in the order of their file names, to pretrain on, to validate on and to test on. By default 60, 20
     and 20 %."""
+    group_by: str | None = None
+    """Which cases are of one patient: a regular expression over their names, whose first group (or whole match) is the
+    patient. Cases of one patient are in one part. By default `patient` or `group` of the data set, or BIDS' sub-... in the
+    path; none: every case is a patient of its own."""
     evaluate: Literal["validation", "test"] = "validation"
     """Which part is scored. Make all choices on validation, and score the test part once."""
     methods: tuple[str, ...] = ("scratch", "default")
@@ -87,26 +93,16 @@ def make_config(settings: Mapping[str, Any]) -> CompareConfig:
         (0.1, 1.0)
     """
     values = dict(settings)
-    if "fractions" in values:
+    if misfit(values.get("fractions"), list[float]) is None:
         values["fractions"] = tuple(float(value) for value in values["fractions"])
-    _check_choices(values)
     config = make_settings(CompareConfig, values)
     _check(config)
     return config
 
 
-def _check_choices(values: Mapping[str, Any]) -> None:
-    """Gives Python callers the messages of the command line."""
-    for name in values.get("downstream", ()):
-        require(name in DOWNSTREAM, "downstream", f"names among {', '.join(DOWNSTREAM)}", repr(name))
-    part = values.get("evaluate", "validation")
-    require(part in ("validation", "test"), "evaluate", "validation or test", repr(part))
-    for key, candidates in values.get("select", {}).items():
-        is_list = isinstance(candidates, list | tuple) and len(candidates) > 0
-        require(is_list, f"select.{key}", "a list of values", str(candidates))
-
-
 def _check(config: CompareConfig) -> None:
+    for key, candidates in config.select.items():
+        require(len(candidates) > 0, f"select.{key}", "a list of values", "an empty one")
     for name in ("fractions", "seeds", "downstream"):
         values = getattr(config, name)
         require(len(values) > 0, name, "at least one", "none")
@@ -115,6 +111,7 @@ def _check(config: CompareConfig) -> None:
         require(0 < fraction <= 1, "fractions", "shares above 0 and at most 1", str(fraction))
     for seed in config.seeds:
         require(seed >= 0, "seeds", "whole numbers of at least 0", str(seed))
+    check_pattern(config.group_by)
     require(config.parallel is None or config.parallel >= 0, "parallel", "0 or more", str(config.parallel))
     require(config.split is None or config.cases is None, "cases", "either cases or split", "both")
     if config.cases is not None:

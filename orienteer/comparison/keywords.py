@@ -12,6 +12,7 @@ class CompareKeywords(TypedDict, total=False):
     name: str | None
     split: str | None
     cases: Sequence[int] | None
+    group_by: str | None
     evaluate: Literal["validation", "test"]
     methods: Sequence[str]
     define: dict[str, dict[str, Any]]

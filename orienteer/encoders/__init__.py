@@ -13,6 +13,7 @@ from orienteer.encoders.mednext import MedNeXtEncoder
 from orienteer.encoders.residual import ResidualEncoder
 from orienteer.encoders.segresnet import SegResNetEncoder
 from orienteer.encoders.swinunetr import SwinUNETREncoder
+from orienteer.encoders.target import BUILDING
 from orienteer.encoders.tiny import TinyEncoder
 from orienteer.encoders.vit import ViTEncoder
 from orienteer.errors import InputError
@@ -95,7 +96,7 @@ def _build(name: str, view_size: Triple, arguments: dict[str, Any]) -> Encoder:
         return builder(view_size=view_size, **arguments)
     except InputError:
         raise
-    except (ValueError, TypeError, AssertionError) as error:
+    except BUILDING as error:
         raise InputError(
             f"arguments of encoder '{name}'",
             wanted="settings that the library accepts",

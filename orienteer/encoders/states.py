@@ -1,10 +1,13 @@
 """Comparing a state dict with a network, tensor by tensor, and loading it only if it fits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from orienteer.errors import InputError
 from orienteer.settings import require
 
 SHOWN = 3
@@ -74,3 +77,57 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], what: str, wante
     report = compare_state(state, network)
     require(report.fits, what, wanted, report, do)
     network.load_state_dict(state)
+
+
+UNBOUNDED = 1024
+"""Numbers up to this are not checked: no argument of a network makes it large alone."""
+
+MOST_NUMBERS = 2000
+"""Numbers in all arguments of a network together; ours have a few dozen."""
+
+
+def check_before_building(
+    build: Callable[[], nn.Module], arguments: Mapping[str, Any], state: Mapping[str, Tensor], what: str, do: str
+) -> None:
+    """Stops where weights do not belong to the network that a card describes, before memory is asked for it.
+
+    A damaged card may describe a network of any size. Its numbers are compared with the weights first; then the network is
+    built without memory, where its library can, and compared shape by shape.
+
+    Args:
+        build: returns the network.
+        arguments: from the card.
+        state: tensors by name; names that only the network has are ignored.
+        what: source of the state, for the message.
+        do: what to do if it does not fit.
+
+    Raises:
+        InputError: numbers or shapes that do not fit.
+    """
+    wanted = "the weights of the network that the card describes"
+    most = max([UNBOUNDED, *(size for tensor in state.values() for size in tensor.shape)])
+    numbers = list(_numbers(arguments))
+    large = next((number for number in numbers if not abs(number) <= most), None)
+    require(large is None, what, wanted, f"{large} among its arguments, more than any size of the weights", do)
+    require(len(numbers) <= MOST_NUMBERS, what, wanted, f"{len(numbers)} numbers among its arguments", do)
+    try:
+        with torch.device("meta"):
+            network = build()
+    except InputError as error:
+        if "meta" not in error.got:
+            raise
+        return  # MONAI's SwinUNETR reads a value while it is built
+    report = compare_state(state, network)
+    wrong = report.unexpected or report.reshaped
+    require(not wrong, what, wanted, StateReport(report.fitting, (), report.unexpected, report.reshaped), do)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value

@@ -23,6 +23,10 @@ TARGETS = (
 download and unpickle files, as some other networks do when they are built: hence full names, not prefixes."""
 
 
+BUILDING = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What libraries raise for arguments that they do not accept."""
+
+
 def build_target(target: str, arguments: Mapping[str, Any], **changes: object) -> nn.Module:
     """Returns the target network with new weights.
 
@@ -55,9 +59,12 @@ def build_target(target: str, arguments: Mapping[str, Any], **changes: object) -
         ) from error
     try:
         network: nn.Module = builder(**with_classes({**arguments, **changes}))
-    except (TypeError, ValueError) as error:
+    except InputError:
+        raise
+    except BUILDING as error:
+        got = f"{type(error).__name__}: {error}"
         raise InputError(
-            "target_arguments", wanted=f"those of {target}", got=str(error), do="copy the weights and their JSON again"
+            "target_arguments", wanted=f"those of {target}", got=got, do="copy the weights and their JSON again"
         ) from error
     return network
 

@@ -1,15 +1,17 @@
 """Checks before any training, common to all tasks: scans seen in pretraining, and the split of a resumed run."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError
-from orienteer.files import write_json
+from orienteer.files import read_json, write_json
 from orienteer.labelled.overlap import overlap_warning, seen_before
+from orienteer.settings import plain
 
 SPLIT_FILE = "split.json"
+
+_RESTORE = "restore the data, or start again in another --out"
 
 
 def check_overlap(start: str, contents: Mapping[str, str]) -> tuple[int | None, str]:
@@ -37,14 +39,15 @@ def write_same_split(folder: Path, split: Mapping[str, Any], contents: Mapping[s
     """
     file = folder / SPLIT_FILE
     if resume and file.is_file():
-        before = json.loads(file.read_text())
-        contents_before = before.pop("contents", {})  # older versions wrote none
-        changed = sorted(name for name, content in contents_before.items() if contents.get(name) != content)
-        if before != split or changed:
+        before = read_json(file, wanted="the split that the fine-tuning began with", do=_RESTORE)
+        known = before.pop("contents", {})  # older versions wrote none
+        known = known if isinstance(known, dict) else {}
+        changed = sorted(name for name, content in known.items() if contents.get(name) != content)
+        if before != plain(split) or changed:
             raise InputError(
                 "data",
                 wanted="the cases and labels that the fine-tuning began with, as in split.json",
-                got=f"other files under the same names, first {changed[0]}" if before == split else "others",
-                do="restore the data, or start again in another --out",
+                got=f"other files under the same names, first {changed[0]}" if before == plain(split) else "others",
+                do=_RESTORE,
             )
     write_json(file, {**split, "contents": dict(contents)}, indent=1)

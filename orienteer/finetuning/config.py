@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orienteer.forms import misfit
+from orienteer.labelled.groups import check_pattern
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain, require
 from orienteer.types import Triple, TripleMm
 
-MAY_CHANGE_ON_RESUME = frozenset(
-    {"workers", "accelerator", "prepare_workers", "resume", "out", "pictures", "store", "save_every"}
-)
+PLACES = frozenset({"data", "images", "labels", "split", "store", "out"})
+"""Settings that name places, which may have moved when a fine-tuning is resumed: split.json knows what lay there."""
+
+MAY_CHANGE_ON_RESUME = PLACES | {"workers", "accelerator", "prepare_workers", "resume", "pictures", "save_every"}
 """Settings that may differ when a fine-tuning is resumed: they affect its speed, not its result."""
 
 
@@ -44,6 +47,10 @@ class FinetuneConfig:
     split: str | None = None
     """Segmentation: a file like nnU-Net's splits_final.json that lists training and test (val) cases. Other cases are
     ignored. Replaces folds."""
+    group_by: str | None = None
+    """Which cases are of one patient: a regular expression over their names, whose first group (or whole match) is the
+    patient. Cases of one patient are never both trained on and tested. By default `patient` or `group` of the data set, or
+    BIDS' sub-... in the path; none: every case is a patient of its own."""
     fraction: float = 1.0
     """Share of the training cases to use. For one seed, smaller shares are subsets of larger ones."""
     seed: int = 0
@@ -148,8 +155,9 @@ def make_config(settings: Mapping[str, Any]) -> FinetuneConfig:
     """
     values = dict(settings)
     for name in ("spacing_mm", "ct_window_hu", "mr_percentiles"):
-        if values.get(name) is not None:  # 1 and 1.0 must not prepare the same scans twice
-            values[name] = tuple(float(value) for value in values[name])
+        given = values.get(name)
+        if given is not None and misfit(given, list[float]) is None:  # 1 and 1.0 must not prepare the same scans twice
+            values[name] = tuple(float(value) for value in given)
     config = make_settings(FinetuneConfig, values)
     check(config)
     return config
@@ -174,4 +182,5 @@ def check(config: FinetuneConfig) -> None:
     require(config.learning_rate > 0, "learning_rate", "above 0", config.learning_rate)
     if config.patch_size is not None:
         require(min(config.patch_size) >= 1, "patch_size", "three whole numbers of at least 1", config.patch_size)
+    check_pattern(config.group_by)
     config.preparation()  # checks spacing and intensity rules

@@ -14,6 +14,7 @@ class FinetuneKeywords(TypedDict, total=False):
     folds: int
     fold: int
     split: str | None
+    group_by: str | None
     fraction: float
     seed: int
     steps: int

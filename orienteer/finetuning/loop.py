@@ -1,6 +1,5 @@
 """The fine-tuning loop: steps with progress, regular checkpoints, Ctrl-C, and a stop at a loss that is not finite."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from orienteer.finetuning.schedules import Schedule
 from orienteer.interrupts import stop_requests
 from orienteer.progress import Progress, say
 from orienteer.runs.checkpoints import AtomicCheckpoints, read_checkpoint
-from orienteer.runs.metrics_log import cut_lines
+from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
 
 BatchT = TypeVar("BatchT")
 
@@ -65,7 +64,7 @@ def train(
     """
     file = _checkpoint(folder)
     begun = _resume(file, network, schedule) if resumes(folder, config) else 0
-    cut_lines(folder / "metrics.jsonl", after_step=begun)
+    cut_lines(folder / METRICS_FILE, after_step=begun)
     began_at, waited = time.perf_counter(), 0.0
     network.train()
     progress = Progress("fine-tuning", config.steps, unit="steps", start=begun, delay_s=0.0)
@@ -141,8 +140,7 @@ def _save(file: Path, network: nn.Module, schedule: Schedule, step: int) -> None
 
 def _log(folder: Path, step: int, loss: float, schedule: Schedule) -> None:
     rate = max(group["lr"] for group in schedule.optimiser.param_groups)
-    with open(folder / "metrics.jsonl", "a") as file:
-        file.write(json.dumps({"step": step, "part": "train", "loss": loss, "learning_rate": rate}) + "\n")
+    append_line(folder / METRICS_FILE, step, "train", {"loss": loss, "learning_rate": rate})
 
 
 def _not_finite(folder: Path, step: int, loss: float, scans: str) -> TrainingStopped:

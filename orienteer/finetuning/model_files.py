@@ -1,20 +1,24 @@
 """The files of a fine-tuned model: model.safetensors, and model.json with all that is needed to use the weights."""
 
 import hashlib
-import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from orienteer.errors import InputError
-from orienteer.files import write_bytes, write_json
+from orienteer.files import read_json, write_bytes, write_json
 from orienteer.finetuning.resolved import ResolvedFinetune
+from orienteer.forms import misfit, shown
+from orienteer.labelled.dataset_json import check_class_values
 from orienteer.runs.card_checks import check_values
 from orienteer.runs.weights import SCRATCH
+from orienteer.settings import require
 
 MODEL_FILE, MODEL_CARD = "model.safetensors", "model.json"
 FORMAT = 1
@@ -22,11 +26,44 @@ FORMAT = 1
 
 COPY_AGAIN = "copy both files again from the folder of the fine-tuning"
 
-_NEEDED = ("format", "task", "classes", "spacing_mm", "intensity", "modality", "overlap", "sha256")
-_NEEDED_BY = {
-    "segmentation": ("target", "target_arguments", "patch_size"),
-    "classification": ("encoder", "arguments", "view_size"),
-}
+MOST_VOXELS = 1 << 30
+"""Of a patch or view: more than any device can take, and few enough to be counted."""
+
+SMALLEST_MM, LARGEST_MM = 1e-3, 1e3
+"""Of a voxel's edges."""
+
+
+class _Crop(TypedDict):
+    to_body: NotRequired[bool]
+    margin_mm: NotRequired[float]
+
+
+class _Model(TypedDict):
+    format: int
+    task: Literal["segmentation", "classification"]
+    spacing_mm: tuple[float, float, float]
+    intensity: dict[str, Any]
+    modality: Literal["auto", "CT", "MR"]
+    overlap: float
+    sha256: str
+    crop: NotRequired[_Crop]
+
+
+class _Segmentation(_Model):
+    classes: dict[str, str]
+    target: str
+    target_arguments: dict[str, Any]
+    patch_size: tuple[int, int, int]
+
+
+class _Classification(_Model):
+    classes: list[str]
+    encoder: str
+    arguments: dict[str, Any]
+    view_size: tuple[int, int, int]
+
+
+_FORMS = {"segmentation": _Segmentation, "classification": _Classification}
 
 
 def write_model(folder: Path, task: str, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -65,27 +102,41 @@ def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
         InputError: no such file, not JSON, a later version, another task, or entries that are missing or malformed.
     """
     file = folder / MODEL_CARD
-    try:
-        card: dict[str, Any] = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    if not file.is_file():
+        wanted, do = f"a folder with {MODEL_FILE} and {MODEL_CARD}", "give the folder that `orienteer finetune` wrote"
+        raise InputError(str(folder), wanted=wanted, got="none that can be read", do=do)
+    card: dict[str, Any] = read_json(file, wanted="what `orienteer finetune` writes", do=COPY_AGAIN)
+    if card.get("format", FORMAT) != FORMAT:
         raise InputError(
-            str(folder),
-            wanted=f"a folder with {MODEL_FILE} and {MODEL_CARD}",
-            got=f"none that can be read ({type(error).__name__})",
-            do="give the folder that `orienteer finetune` wrote",
-        ) from error
-    known = card if isinstance(card, dict) else {}
-    missing = [key for key in (*_NEEDED, *_NEEDED_BY.get(str(known.get("task")), ())) if key not in known]
-    if missing:
-        wanted, got = "what `orienteer finetune` writes", f"no {', '.join(missing[:3])}"
-        raise InputError(str(file), wanted=wanted, got=got, do=COPY_AGAIN)
-    if card["format"] != FORMAT:
-        raise InputError(str(file), wanted=f"format {FORMAT}", got=str(card["format"]), do="install a newer orienteer")
-    if task not in (None, card["task"]):
-        got = f"that of a {card['task']}"
-        raise InputError(str(folder), wanted=f"the folder of a {task}", got=got, do="give another folder")
+            str(file), wanted=f"format {FORMAT}", got=shown(card["format"]), do="install a newer orienteer"
+        )
+    kind = card.get("task")
+    problem = misfit(card, _FORMS[kind] if kind in list(_FORMS) else _Model)
+    if problem:
+        where = f"{problem.where} in {file}" if problem.where else str(file)
+        raise InputError(where, wanted=problem.wanted, got=problem.got, do=COPY_AGAIN)
+    if task not in (None, kind):
+        raise InputError(
+            str(folder), wanted=f"the folder of a {task}", got=f"that of a {kind}", do="give another folder"
+        )
     check_values(file, card)
+    _check_ranges(file, card)
     return card
+
+
+def _check_ranges(file: Path, card: Mapping[str, Any]) -> None:
+    """Stops where a value would ask for more memory than a scan can need, or names no classes."""
+    size = card.get("patch_size") or card["view_size"]
+    require(math.prod(size) <= MOST_VOXELS, f"patch_size in {file}", f"at most {MOST_VOXELS} voxels", size, COPY_AGAIN)
+    for length in card["spacing_mm"]:
+        require(SMALLEST_MM <= length <= LARGEST_MM, f"spacing_mm in {file}", "voxel sizes in mm", length, COPY_AGAIN)
+    require(0 <= card["overlap"] < 1, f"overlap in {file}", "0 or more and below 1", card["overlap"], COPY_AGAIN)
+    classes = card["classes"]
+    values = classes if isinstance(classes, list) else [name for name in classes if name.isascii() and name.isdigit()]
+    complete = len(values) == len(classes) and len(set(values)) == len(values) >= 2
+    require(complete, f"classes in {file}", "a name for each of two or more classes", shown(classes), COPY_AGAIN)
+    if isinstance(classes, dict):
+        check_class_values(f"classes in {file}", [int(value) for value in classes])
 
 
 def read_model_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -100,6 +151,9 @@ def read_model_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]
         got = "a file that is cut short or was changed" if blob else "no such file"
         raise InputError(str(file), wanted="the weights that model.json describes", got=got, do=COPY_AGAIN)
     try:
-        return load(blob)
+        state = load(blob)
     except SafetensorError as error:
         raise InputError(str(file), wanted="a safetensors file", got=str(error), do=COPY_AGAIN) from error
+    odd = next((name for name, tensor in state.items() if not torch.isfinite(tensor).all()), None)
+    require(odd is None, str(file), "finite weights", f"NaN or Inf in {odd}", "use another model")
+    return state

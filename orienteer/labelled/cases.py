@@ -11,6 +11,7 @@ from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case, LabelledData
 from orienteer.labelled.failures import failure_of, require_usable
 from orienteer.labelled.grids import Geometry, grid_geometry, source_geometry
+from orienteer.labelled.groups import groups_of, say_unknown
 from orienteer.labelled.label_cache import cache_labels, cached_labels_path, class_voxels, is_cached
 from orienteer.labelled.label_maps import classes_in, read_label_map
 from orienteer.labelled.odd_spacing import odd_spacing
@@ -70,6 +71,18 @@ class PreparedCases:
     classes: dict[int, str]
     failures: tuple[Failure, ...]
 
+    def groups(self, pattern: str | None) -> dict[str, str]:
+        """Returns the patient of each case that has a known one; says once where none is known.
+
+        Args:
+            pattern: see `groups_of`.
+        """
+        named = {name: case.case.group for name, case in self.cases.items() if case.case.group is not None}
+        contents = {name: case.content for name, case in self.cases.items()}
+        groups = groups_of(list(self.cases), named, pattern, contents)
+        say_unknown(list(self.cases), groups, pattern)
+        return groups
+
 
 def prepare_cases(
     data: LabelledData,
@@ -79,12 +92,14 @@ def prepare_cases(
     workers: int | None = None,
     given_spacing: bool = False,
     shown: bool = True,
+    copies: bool = False,
 ) -> PreparedCases:
     """Prepares scans and label maps into a store; a case that cannot be used is set aside with the reason.
 
     Args:
         given_spacing: the user chose the spacing; scans are then compared with each other instead of with it.
         shown: whether to show progress.
+        copies: keep cases that hold the scan and the labels of another one.
 
     Raises:
         InputError: no case at all can be used.
@@ -108,11 +123,26 @@ def prepare_cases(
             except ScanError as error:
                 failures.append(failure_of(case.name, error))
             progress.advance()
+    if not copies:
+        failures += _set_aside_copies(cases)
     require_usable("data", _ONE_CASE, cases, failures)
     return PreparedCases(cases, classes, tuple(sorted(failures, key=lambda failure: failure.name)))
 
 
 _ONE_CASE = "at least one case that can be used"
+
+
+def _set_aside_copies(cases: dict[str, LabelledCase]) -> list[Failure]:
+    """Removes cases that hold the scan and the labels of another one, which is then trained on once."""
+    first: dict[Path, str] = {}
+    copies: list[Failure] = []
+    for name, case in list(cases.items()):
+        other = first.setdefault(case.labels, name)
+        if other != name:
+            reason = f"the same scan and labels as {other}"
+            copies.append(Failure(name, "read", reason, "nothing, or remove one of them from the data set"))
+            del cases[name]
+    return copies
 
 
 def case_of(scan: str, cases: Iterable[Case]) -> str:

@@ -1,13 +1,16 @@
 """Scans with one label each, from a CSV: prepared, and split into training and test scans."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.labelled.failures import failures_text
+from orienteer.labelled.groups import by_file_name, groups_of, refuse_shared, say_unknown, units
 from orienteer.labelled.label_csv import LabelTable, check_classes, match_scans, read_label_csv
 from orienteer.labelled.prepared import prepare_named
-from orienteer.labelled.split import check_folds, deal, draw_cases, limit_cases
+from orienteer.labelled.split import check_folds, draw_cases, limit_cases
+from orienteer.progress import say
 from orienteer.scans.discover import discover
 from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
@@ -82,11 +85,12 @@ def prepare_labelled(
     test_cases: int | None = None,
     workers: int | None = None,
     shown: bool = True,
+    group_by: str | None = None,
 ) -> LabelledScans:
     """Returns the scans of a CSV, prepared and split into training and test scans.
 
     The column `split` decides; without one, the scans of each class are dealt to folds by name, so that every class is in all
-    folds.
+    folds. Scans of one patient stay together.
 
     Args:
         path: CSV of scan, label and, optionally, split.
@@ -99,6 +103,7 @@ def prepare_labelled(
         seed: decides which scans are used where only a part is.
         train_cases: use only so many training scans.
         test_cases: use only so many test scans.
+        group_by: which scans are of one patient, see `groups_of`.
 
     Raises:
         InputError: a CSV that cannot be used, missing scans, or a class without a scan to train on.
@@ -107,12 +112,15 @@ def prepare_labelled(
     discovery = find_scans(path, labels, scans)
     prepared = prepare_named(discovery, store, preparation, selection, workers, shown)
     if prepared.failures:
-        print(failures_text(prepared.failures), flush=True)
+        say(failures_text(prepared.failures))
     matches = match_scans(str(path), labels.labels, discovery.sources, "the folder of scans")
     keys = {name: prepared.keys[source.name] for name, source in matches.items() if source.name in prepared.keys}
-    training, test = _split_scans(labels, list(keys), folds, fold, fraction, seed)
+    groups = groups_of(list(keys), labels.groups, group_by, keys)
+    say_unknown(list(keys), groups, group_by)
+    training, test = _split_scans(labels, list(keys), folds, fold, fraction, seed, groups)
     training, test = limit_cases(training, train_cases, seed), limit_cases(test, test_cases, seed)
     _check_apart(path, keys, training, test)
+    refuse_shared(str(path), {"train": training, "test": test}, groups)
     check_classes(str(path), labels, training)
     classes = tuple(labels.classes)
 
@@ -123,15 +131,22 @@ def prepare_labelled(
 
 
 def _split_scans(
-    labels: LabelTable, names: list[str], folds: int, fold: int, fraction: float, seed: int
+    labels: LabelTable,
+    names: list[str],
+    folds: int,
+    fold: int,
+    fraction: float,
+    seed: int,
+    groups: Mapping[str, str],
 ) -> tuple[list[str], list[str]]:
     """Returns training and test scans; without a split column each class is dealt in turn to the folds, by name."""
     if labels.splits is not None:
         test = sorted(name for name in names if labels.splits[name] == "test")
     else:
-        check_folds(folds, len(names), "scans")
-        ordered = sorted(names, key=lambda name: (labels.labels[name], Path(name).name, name))
-        test = sorted(deal(ordered, folds, fold))
+        ordered = sorted(by_file_name(names), key=lambda name: labels.labels[name])
+        together = units(ordered, groups)
+        check_folds(folds, len(together), "scans" if len(together) == len(names) else "patients")
+        test = sorted(name for unit in together[fold::folds] for name in unit) if folds > 1 else []
     training = sorted(set(names) - set(test))
     kept: list[str] = []
     for label in labels.classes:

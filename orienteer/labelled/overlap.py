@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from orienteer.errors import InputError
 from orienteer.runs.folder import read_settings
 from orienteer.runs.split import read_split_contents
 from orienteer.runs.weights import SCRATCH
@@ -32,7 +31,7 @@ def pretraining_contents(start: str | None) -> set[str] | None:
             with Store.open(read_settings(folder).get("store") or "") as store:
                 known |= {store.scan(key).content for key in unknown}
         return known
-    except (OSError, ValueError, KeyError, InputError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # missing, or damaged in any way
         return None
 
 

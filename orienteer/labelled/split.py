@@ -2,10 +2,11 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.labelled.groups import by_file_name, refuse_shared, units
 from orienteer.labelled.split_files import CaseNames, read_split_entries
 
 
@@ -17,12 +18,13 @@ def split_cases(
     seed: int = 0,
     split: str | None = None,
     aside: Sequence[str] = (),
+    groups: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[str]]:
     """Returns the names of the training and of the test cases.
 
-    Cases in the order of their file names are dealt in turn to the folds. With a split file, its entry number ``fold``
-    decides, and cases that it does not name are left out. Which training cases a fraction keeps is decided by a hash of
-    seed and name, so that a smaller fraction is a part of a larger one.
+    Cases in the order of their file names are dealt in turn to the folds, those of one patient together. With a split file,
+    its entry number ``fold`` decides, and cases that it does not name are left out. Which training cases a fraction keeps is
+    decided by a hash of seed and name, so that a smaller fraction is a part of a larger one.
 
     Args:
         cases: names of all cases.
@@ -32,9 +34,10 @@ def split_cases(
         seed: decides which.
         split: a file like nnU-Net's splits_final.json: a list of ``{"train": [names], "val": [names]}``.
         aside: cases that cannot be used; the file may name them.
+        groups: patient by name, where it is known.
 
     Raises:
-        InputError: fewer cases than folds, or a split file that does not fit the cases.
+        InputError: fewer patients than folds, a split file that does not fit the cases, or one that divides a patient.
 
     Example:
         >>> split_cases(["a/2", "b/1", "a/3", "a/4"], folds=2, fold=0)
@@ -42,11 +45,12 @@ def split_cases(
     """
     if split is not None:
         training, test = read_split_file(split, fold, cases, aside)
+        refuse_shared(str(split), {"train": training, "val": test}, groups or {})
     else:
-        check_folds(folds, len(cases), "cases")
-        ordered = sorted(cases, key=lambda name: (Path(name).name, name))
-        test = deal(ordered, folds, fold)
-        training = sorted(set(ordered) - set(test))
+        together = units(by_file_name(cases), groups or {})
+        check_folds(folds, len(together), "cases" if len(together) == len(cases) else "patients")
+        test = [name for unit in together[fold::folds] for name in unit] if folds > 1 else []
+        training = sorted(set(cases) - set(test))
     return draw_cases(training, fraction, seed), sorted(test)
 
 
@@ -59,16 +63,6 @@ def check_folds(folds: int, count: int, what: str) -> None:
     if folds > count:
         wanted = f"at most as many as there are {what}, {count}"
         raise InputError("folds", wanted=wanted, got=str(folds), do="use fewer folds")
-
-
-def deal(names: Sequence[str], folds: int, fold: int) -> list[str]:
-    """Returns the names that are dealt in turn to one fold; none with a single fold, which trains on everything.
-
-    Example:
-        >>> deal("abcde", folds=2, fold=1)
-        ['b', 'd']
-    """
-    return list(names[fold::folds]) if folds > 1 else []
 
 
 def draw_cases(cases: Sequence[str], fraction: float, seed: int) -> list[str]:

@@ -12,6 +12,7 @@ class ProbeKeywords(TypedDict, total=False):
     folds: int
     fold: int
     split: str | None
+    group_by: str | None
     train_cases: int | None
     test_cases: int | None
     voxels: int

@@ -9,8 +9,8 @@ from typing import Any, Literal, Unpack
 from orienteer.errors import InputError
 from orienteer.features.embed import default_store
 from orienteer.features.pretrained import Pretrained, load
-from orienteer.files import write_bytes, write_csv, write_json
-from orienteer.labelled.cases import prepare_cases
+from orienteer.files import is_leftover, write_bytes, write_csv, write_json
+from orienteer.labelled.cases import PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.failures import failures_text
 from orienteer.labelled.labelled_scans import prepare_labelled
@@ -20,12 +20,15 @@ from orienteer.probing.keywords import ProbeKeywords
 from orienteer.probing.outcome import FEATURES, RANDOM, ProbeOutcome, bars_table, dice_bars, dice_picture, dice_table
 from orienteer.probing.scans import ScanProbe
 from orienteer.probing.voxels import VoxelProbe
+from orienteer.progress import say
 from orienteer.scans.source import Selection
 from orienteer.scans.store import Store
 from orienteer.scoring.classification_results import SCORES, majority_scores, predictions_table, scores_picture
 from orienteer.scoring.segmentation_results import dice_by_class
 from orienteer.settings import make_settings, require
 from orienteer.types import TripleMm
+
+SETTINGS_FILE, SUMMARY_FILE = "settings.json", "summary.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class ProbeSettings:
     """Which part is the test set, 0 to folds - 1; with split, which entry of the file."""
     split: str | None = None
     """Segmentation: a file like nnU-Net's splits_final.json that names training and test (val) cases, instead of folds."""
+    group_by: str | None = None
+    """Which cases are of one patient: a regular expression over their names, whose first group (or whole match) is the
+    patient. Cases of one patient are never both trained on and tested. By default `patient` or `group` of the data set, or
+    BIDS' sub-... in the path; none: every case is a patient of its own."""
     train_cases: int | None = None
     """Use only so many training cases. With the same seed, a smaller number is a part of a larger one."""
     test_cases: int | None = None
@@ -103,21 +110,32 @@ def probe(
     options, path, classifies = make_settings(ProbeSettings, settings), Path(data), Path(data).suffix.lower() == ".csv"
     _check(options, classifies)
     folder = Path(out) if out is not None else _default_out(Path(run), path, options.kind)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        got = f"{folder}, which holds something"
-        raise InputError("out", wanted="a new or empty folder", got=got, do="choose another --out")
+    _check_folder(folder)
     encoder = load(run, options.accelerator, options.spacing_mm)
     outcome = (_probe_scans if classifies else _probe_voxels)(encoder, run, path, options)
     summary = {**outcome.summary, "seconds": round(time.monotonic() - begun, 1)}
+    write_json(folder / SETTINGS_FILE, {"run": str(run), "data": str(data), **asdict(options)})
     write_csv(folder / "results.csv", *outcome.rows)
     if options.pictures:
         write_bytes(folder / "probe.png", outcome.picture)
-    write_json(folder / "settings.json", {"run": str(run), "data": str(data), **asdict(options)})
-    write_json(folder / "summary.json", summary)
+    write_json(folder / SUMMARY_FILE, summary)  # last: a folder without it is of a probe that was stopped
     print(f"\n{bars_table(outcome.bars)}\n\nscores and picture are in {folder}", flush=True)
     if outcome.warning:
         print(outcome.warning, flush=True)
     return Probe(folder, summary)
+
+
+def _check_folder(folder: Path) -> None:
+    """Stops where the output folder holds something other than what a probe left that was stopped while it wrote.
+
+    Raises:
+        InputError: it does.
+    """
+    files = [path.name for path in folder.iterdir() if not is_leftover(path)] if folder.is_dir() else []
+    stopped = SETTINGS_FILE in files and set(files) <= {SETTINGS_FILE, "results.csv", "probe.png"}
+    if (files and not stopped) or (folder.exists() and not folder.is_dir()):
+        got = f"{folder}, which holds something"
+        raise InputError("out", wanted="a new or empty folder", got=got, do="choose another --out")
 
 
 def _probe_voxels(encoder: Pretrained, run: str | Path, path: Path, options: ProbeSettings) -> ProbeOutcome:
@@ -127,8 +145,8 @@ def _probe_voxels(encoder: Pretrained, run: str | Path, path: Path, options: Pro
     given_spacing = options.spacing_mm is not None
     prepared = prepare_cases(data, store, encoder.preparation, selection, options.workers, given_spacing)
     if prepared.failures:
-        print(failures_text(prepared.failures), flush=True)
-    training, test = _split(list(prepared.cases), options, [failure.name for failure in prepared.failures])
+        say(failures_text(prepared.failures))
+    training, test = _split(prepared, options)
     seen, warning = _overlap(run, {name: prepared.cases[name].content for name in test})
     voxels = VoxelProbe(
         Store.open(store),
@@ -173,6 +191,7 @@ def _probe_scans(encoder: Pretrained, run: str | Path, path: Path, options: Prob
         train_cases=options.train_cases,
         test_cases=options.test_cases,
         seed=options.seed,
+        group_by=options.group_by,
     )
     reader = Store.open(store)
     seen, warning = _overlap(run, {scan.name: reader.scan(scan.key).content for scan in labelled.test})
@@ -208,8 +227,11 @@ def _check(options: ProbeSettings, classifies: bool) -> None:
     require(options.split is None or not classifies, "split", "none, for a classification", options.split, do)
 
 
-def _split(names: list[str], options: ProbeSettings, aside: list[str]) -> tuple[list[str], list[str]]:
-    training, test = split_cases(names, options.folds, options.fold, split=options.split, aside=aside)
+def _split(prepared: PreparedCases, options: ProbeSettings) -> tuple[list[str], list[str]]:
+    groups = prepared.groups(options.group_by)
+    aside = [failure.name for failure in prepared.failures]
+    names = list(prepared.cases)
+    training, test = split_cases(names, options.folds, options.fold, split=options.split, aside=aside, groups=groups)
     return limit_cases(training, options.train_cases, options.seed), limit_cases(test, options.test_cases, options.seed)
 
 

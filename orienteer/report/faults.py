@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.files import replacing
+from orienteer.output_names import output_paths
 from orienteer.scans.apart import apart, preparing_bounds
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan, ScanSource, Selection
@@ -102,12 +103,12 @@ def write_faulty_copies(
     """
     scan = apart(source.name, source.files, read_scan, source, selection, bounds=preparing_bounds)
     stem = source.name.replace("/", "_").removesuffix(".gz").removesuffix(".nii")
+    named = {f"{stem}, {fault.name}": fault for fault in faults}
     copies = {}
-    for fault in faults:
-        name = f"{stem}, {fault.name}.nii.gz"
-        with replacing(Path(folder, name), ".nii.gz") as temporary:
-            sitk.WriteImage(_image(apply_fault(scan, fault)), str(temporary))
-        copies[name] = fault
+    for name, path in output_paths(folder, list(named), ".nii.gz").items():
+        with replacing(path, ".nii.gz") as temporary:
+            sitk.WriteImage(_image(apply_fault(scan, named[name])), str(temporary))
+        copies[path.name] = named[name]
     return copies
 
 

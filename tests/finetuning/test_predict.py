@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.finetuning.predict import file_names, predict
+from orienteer.runs.folder import locked
 from tests.helpers.files import turned, write_dicom
 from tests.helpers.labelled import case_arrays
 from tests.helpers.saved_models import itk_geometry, write_scan
@@ -165,3 +166,82 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, segmentation_folder, 
 def test_two_scans_of_one_name_get_two_label_maps():
     names = file_names(["a.nrrd", "a.nii.gz", "b.mha"])
     assert names == {"a.nrrd": "a.nrrd.nii.gz", "a.nii.gz": "a.nii.gz.nii.gz", "b.mha": "b.nii.gz"}
+
+
+def test_killed_before_its_first_label_map_the_same_command_goes_on(tmp_path, segmentation_folder, monkeypatch):
+    write_scan(tmp_path / "scans", "a.nii.gz")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orienteer.finetuning.predict.segment", killed)
+    with pytest.raises(KeyboardInterrupt):
+        predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    monkeypatch.undo()
+    assert predict(segmentation_folder, tmp_path / "scans", tmp_path / "out").files == {"a.nii.gz": "a.nii.gz"}
+
+
+def test_what_a_killed_process_left_is_not_taken_for_other_files(tmp_path, segmentation_folder):
+    write_scan(tmp_path / "scans", "a.nii.gz")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.predictions.json.77-1-0.part").write_text("{")
+    (tmp_path / "out/.lock").touch()
+    assert predict(segmentation_folder, tmp_path / "scans", tmp_path / "out").files == {"a.nii.gz": "a.nii.gz"}
+
+
+def test_a_scan_that_changed_under_its_name_is_predicted_again_whatever_its_size_and_time(
+    tmp_path, segmentation_folder
+):
+    for name in ("a.nii", "b.nii"):
+        write_scan(tmp_path / "scans", name)
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in ("a.nii.gz", "b.nii.gz")}
+    written = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in before}
+    status = (tmp_path / "scans/a.nii").stat()
+    write_scan(tmp_path / "scans", "a.nii", seed=5)
+    os.utime(tmp_path / "scans/a.nii", ns=(status.st_atime_ns, status.st_mtime_ns))
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    assert (tmp_path / "out/a.nii.gz").read_bytes() != before["a.nii.gz"]
+    assert (tmp_path / "out/b.nii.gz").stat().st_mtime_ns == written["b.nii.gz"]
+
+
+def test_the_label_map_of_a_scan_that_can_no_longer_be_used_does_not_stay(tmp_path, segmentation_folder):
+    write_scan(tmp_path / "scans", "a.nii.gz")
+    write_scan(tmp_path / "scans", "b.nii.gz")
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    (tmp_path / "scans/a.nii.gz").write_bytes((tmp_path / "scans/a.nii.gz").read_bytes()[:500])
+    made = predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    assert list(made.files) == ["b.nii.gz"]
+    assert not (tmp_path / "out/a.nii.gz").exists()
+
+
+def test_a_record_of_an_older_version_is_read_and_its_scans_are_predicted_again(tmp_path, segmentation_folder):
+    write_scan(tmp_path / "scans", "a.nii.gz")
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    record = json.loads((tmp_path / "out/predictions.json").read_text())
+    del record["contents"]
+    (tmp_path / "out/predictions.json").write_text(json.dumps(record))
+    (tmp_path / "out/a.nii.gz").write_bytes(b"stale")
+    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    assert (tmp_path / "out/a.nii.gz").read_bytes() != b"stale"
+
+
+def test_a_folder_that_another_prediction_uses_is_refused(tmp_path, segmentation_folder):
+    write_scan(tmp_path / "scans", "a.nii.gz")
+    with locked(tmp_path / "out"), pytest.raises(InputError, match="a folder that no other command uses"):
+        predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+
+
+def test_a_plain_nifti_under_the_name_of_a_compressed_one_is_predicted_where_it_lies(tmp_path, segmentation_folder):
+    write_scan(tmp_path / "scans", "a.nii.gz", **UNEVEN)
+    scan = tmp_path / "scans/a.nii.gz"
+    scan.write_bytes(gzip.decompress(scan.read_bytes()))
+    made = predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
+    assert made.failures == ()
+    (tmp_path / "plain.nii").write_bytes(scan.read_bytes())
+    assert itk_geometry(tmp_path / "out/a.nii.gz") == itk_geometry(tmp_path / "plain.nii")
+
+
+def test_a_name_that_is_the_longer_one_of_another_scan_is_told_apart():
+    names = file_names(["a.nrrd", "a.mha", "a.nrrd.nii.gz", "A.nii"])
+    assert len({name.casefold() for name in names.values()}) == 4

@@ -50,16 +50,13 @@ NAMES = (
 
 def write_hostile_names(folder: Path) -> list[str]:
     """Writes a scan and a label map under every name of `NAMES`, and returns their file names."""
-    write_case(folder / "first", "a.nii.gz", 0)
-    files = []
-    for name in NAMES:
-        file = f"{name}.nii.gz"
+    for seed, name in enumerate(NAMES):
+        write_case(folder / "first", "a.nii.gz", seed)
         for kind in ("imagesTr", "labelsTr"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
-            shutil.copy(folder / "first" / kind / "a.nii.gz", folder / kind / file)
-        files.append(file)
+            shutil.move(folder / "first" / kind / "a.nii.gz", folder / kind / f"{name}.nii.gz")
     shutil.rmtree(folder / "first")
-    return files
+    return [f"{name}.nii.gz" for name in NAMES]
 
 
 def write_hostile_places(folder: Path) -> list[tuple[str, str]]:

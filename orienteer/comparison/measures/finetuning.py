@@ -12,6 +12,7 @@ from orienteer.comparison.plan.cell import Finetuning
 from orienteer.files import csv_rows, write_json
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.segmentation.train import finetune_segmentation
+from orienteer.labelled.groups import NONE
 from orienteer.runs.weights import SCRATCH
 from orienteer.scoring.segmentation_metrics import mean
 from orienteer.scoring.segmentation_results import RESULTS_FILE
@@ -46,6 +47,7 @@ def _placed(bench: Bench, work: Finetuning, folder: Path, split: Path) -> Finetu
         run=str(run_folder(bench.out, work.run)),
         start=SCRATCH if work.scratch else None,
         split=str(split),
+        group_by=NONE,  # the parts of the comparison are what they are
         store=str(bench.store),
         out=str(folder),
         modality=bench.data.modality,

@@ -12,6 +12,7 @@ from orienteer.comparison.plan.cell import RESUMED, Pretraining
 from orienteer.comparison.plan.leaks import refuse_leak
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.runs.folder import CONFIG_FILE
+from orienteer.runs.summary import SUMMARY_FILE, read_summary
 from orienteer.runs.weights import WEIGHTS_FILE
 
 SPEED = ("workers", "devices", "nodes", "accelerator", "pictures")
@@ -34,19 +35,21 @@ def measure_pretraining(bench: Bench, work: Pretraining, cell_hash: str) -> Outc
         save_untrained(folder, work.config)
         return Outcome([], 0)
     resumed = (folder / CONFIG_FILE).is_file()
-    if resumed:
-        run = pretrain(out=folder, resume=True, **{name: getattr(work.config, name) for name in SPEED})
+    if (folder / SUMMARY_FILE).is_file():  # it had finished when an earlier call was stopped
+        summary = read_summary(folder)
+    elif resumed:
+        summary = pretrain(out=folder, resume=True, **{name: getattr(work.config, name) for name in SPEED}).summary
     else:
-        run = pretrain(**_placed(bench, work, folder))
+        summary = pretrain(**_placed(bench, work, folder)).summary
     any_case = next(iter(bench.prepared.values())).cases
     refuse_leak(folder, bench.parts, {name: case.content for name, case in any_case.items()})
     assert (folder / WEIGHTS_FILE).is_file()
     for name in ("checkpoints", "tensorboard"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    heldout = run.summary["heldout"]
+    heldout = summary["heldout"]
     values = [Value("", name, _unit(name), float(value)) for name, value in heldout.items() if _is_number(value)]
     # The steps before it was stopped were not timed: the cost of such a pretraining is unknown.
-    return Outcome(values, int(run.summary["steps"]), {RESUMED: True} if resumed else {})
+    return Outcome(values, int(summary["steps"]), {RESUMED: True} if resumed else {})
 
 
 def _placed(bench: Bench, work: Pretraining, folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from orienteer.comparison.plan.parts import PARTS, Parts, check_part, deal, read
 from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import LabelledData, read_dataset
 from orienteer.labelled.failures import failures_text
+from orienteer.labelled.groups import groups_of, say_unknown
 from orienteer.labelled.split import draw_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
@@ -54,7 +55,14 @@ class Bench:
         key = preparation.fingerprint()
         if key not in self.prepared:
             self.prepared[key] = prepare_cases(
-                self.data, self.store, preparation, self.selection, workers=0, given_spacing=True, shown=False
+                self.data,
+                self.store,
+                preparation,
+                self.selection,
+                workers=0,
+                given_spacing=True,
+                shown=False,
+                copies=True,
             )
         return self.prepared[key]
 
@@ -84,7 +92,10 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
     """
     data = read_dataset(config.data, config.images, config.labels)
     names = [case.name for case in data.cases]
-    parts = read_parts(config.split, names) if config.split else deal(names, config.cases)
+    named = {case.name: case.group for case in data.cases if case.group is not None}
+    groups = groups_of(names, named, config.group_by)
+    say_unknown(names, groups, config.group_by)
+    parts = read_parts(config.split, names, groups) if config.split else deal(names, config.cases, groups)
     check_part(parts, config.evaluate)
     if config.select or "retrieval" in config.downstream:
         check_part(parts, "validation")
@@ -107,7 +118,9 @@ def prepare_all(
     selection = contenders[0].config.part(Selection)
     for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
         whole = replace(preparation, crop_to_body=False)
-        prepared = prepare_cases(bench.data, bench.store, whole, bench.selection, workers, given_spacing=True)
+        prepared = prepare_cases(
+            bench.data, bench.store, whole, bench.selection, workers, given_spacing=True, copies=True
+        )
         bench.prepared[whole.fingerprint()] = prepared
         every.append(prepared)
         failures |= {failure.name: failure for failure in prepared.failures}

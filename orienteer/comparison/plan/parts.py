@@ -1,11 +1,13 @@
 """Which cases are pretrained on, which validate and which test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orienteer.errors import InputError
+from orienteer.labelled.groups import by_file_name, refuse_shared, units
 from orienteer.labelled.split_files import CaseNames, read_split_entries
+from orienteer.progress import say
 
 PARTS = ("pretraining", "validation", "test")
 
@@ -27,12 +29,16 @@ class Parts:
         return names
 
 
-def deal(names: Sequence[str], counts: tuple[int, int, int] | None = None) -> Parts:
+def deal(
+    names: Sequence[str], counts: tuple[int, int, int] | None = None, groups: Mapping[str, str] | None = None
+) -> Parts:
     """Returns the first cases in the order of their file names for pretraining, the next for validation and for the test.
 
     Args:
         names: of all cases.
-        counts: size of each part. By default 60, 20 and 20 % of the cases.
+        counts: size of each part. By default 60, 20 and 20 % of the cases. A part becomes larger where the last patient in it
+            has several scans.
+        groups: patient by name, where it is known.
 
     Raises:
         InputError: more cases are asked for than there are.
@@ -41,31 +47,42 @@ def deal(names: Sequence[str], counts: tuple[int, int, int] | None = None) -> Pa
         >>> deal(["b/2", "a/1", "a/3", "a/4", "a/5"])
         Parts(pretraining=('a/1', 'b/2', 'a/3'), validation=('a/4',), test=('a/5',))
     """
-    ordered = sorted(names, key=lambda name: (Path(name).name, name))
+    ordered = by_file_name(names)
     if counts is None:
         last = [round(len(ordered) * sum(SHARES[: part + 1])) for part in range(3)]
         counts = last[0], last[1] - last[0], last[2] - last[1]
     if sum(counts) > len(ordered):
         wanted = f"at most the {len(ordered)} cases of the data set"
         raise InputError("cases", wanted=wanted, got=f"{sum(counts)}", do="ask for fewer")
-    first, second = counts[0], counts[0] + counts[1]
-    return _checked(Parts(tuple(ordered[:first]), tuple(ordered[first:second]), tuple(ordered[second : sum(counts)])))
+    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for together in units(ordered, groups or {}):
+        part = next((part for part, count in zip(parts, counts, strict=True) if len(part) < count), None)
+        if part is None:
+            break
+        part.extend(together)
+    sizes = tuple(len(part) for part in parts)
+    if sizes != counts:
+        say(f"note: patients are kept together: the parts have {', '.join(map(str, sizes))} cases")
+    return _checked(Parts(*(tuple(part) for part in parts)))
 
 
-def read_parts(path: str | Path, names: Sequence[str]) -> Parts:
+def read_parts(path: str | Path, names: Sequence[str], groups: Mapping[str, str] | None = None) -> Parts:
     """Returns the parts that the first entry of a file like nnU-Net's splits_final.json names.
 
     Args:
         path: a list of ``{"train": [names], "val": [names], "test": [names]}``; test may be missing.
         names: of all cases. The file may name them by the last part of their path alone.
+        groups: patient by name, where it is known.
 
     Raises:
-        InputError: a file of another form, or a name that no case or more than one case has.
+        InputError: a file of another form, a name that no case or more than one case has, or a patient in two parts.
     """
     entry = read_split_entries(path, ("train", "val", "test"), may_lack=("test",))[0]
     known = CaseNames(path, names)
     parts = [tuple(known.case(name) for name in entry[key]) for key in ("train", "val", "test")]
-    return _checked(Parts(parts[0], parts[1], parts[2]))
+    dealt = _checked(Parts(parts[0], parts[1], parts[2]))
+    refuse_shared(str(path), asdict(dealt), groups or {})
+    return dealt
 
 
 def check_part(parts: Parts, name: str) -> None:

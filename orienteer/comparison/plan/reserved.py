@@ -11,7 +11,7 @@ PRETRAIN_IDLE = {
 
 _FINETUNE_PLACES = {
     *("run", "start", "task", "data", "images", "labels", "out", "store", "resume"),
-    *("split", "folds", "fold", "fraction", "seed"),
+    *("split", "folds", "fold", "group_by", "fraction", "seed"),
 }
 
 FINETUNE_RESERVED = {*_FINETUNE_PLACES, "encoder", "encoder_arguments"}

@@ -1,6 +1,5 @@
 """The summary: mean and interval for each method and fraction, and its paired difference to other methods."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -9,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.comparison.results.table import Row, crossed
-from orienteer.files import write_csv
+from orienteer.errors import InputError
+from orienteer.files import csv_rows, write_csv
 from orienteer.scoring.bootstrap import Estimate, estimate
 
 SUMMARY_FILE = "summary.csv"
@@ -99,11 +99,22 @@ def write_summary_table(folder: Path, lines: Sequence[Line]) -> Path:
 
 
 def read_summary_table(path: Path) -> list[Line]:
-    """Returns the lines of a summary.csv."""
+    """Returns the lines of a summary.csv.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
     kinds = {item.name: item.type for item in fields(Line)}
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [Line(**{name: kinds[name](value) for name, value in row.items()}) for row in rows]  # type: ignore[operator]
+    try:
+        return [
+            Line(**{name: kinds[name](value) for name, value in row.items()})  # type: ignore[operator]
+            for row in csv_rows(path)
+        ]
+    except (LookupError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        got, do = f"another table ({error})", "give the command `orienteer compare` again, which writes it"
+        raise InputError(str(path), wanted=f"the columns {', '.join(kinds)}", got=got, do=do) from error
 
 
 def fraction_words(fraction: float) -> str:

@@ -1,12 +1,26 @@
 """Results of cells on disk: one JSON file each, written whole or not at all; failures are kept in another folder."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from orienteer.comparison.plan.cell import Cell
-from orienteer.files import write_json
+from orienteer.errors import InputError
+from orienteer.files import read_json, write_json
+from orienteer.progress import say
+from orienteer.settings import require
+
+
+class _Result(TypedDict):
+    hash: str
+    kind: str
+    values: list[tuple[str, str, str, float]]
+    steps: int | None
+    facts: dict[str, Any]
+    cpu_seconds: float
+    device: str
+    threads: int
+    versions: dict[str, str]
 
 
 class Records:
@@ -17,12 +31,19 @@ class Records:
         for folder in (self._cells, self._failed, self._logs):
             folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, dict[str, Any]] = {}
+        self._damaged = set[str]()
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Returns the result of a cell by its hash; None where it has not finished."""
         path = self._cells / f"{name}.json"
-        if name not in self._known and path.is_file():
-            self._known[name] = json.loads(path.read_text())
+        if name not in self._known and name not in self._damaged and path.is_file():
+            try:
+                result = read_json(path, _Result, wanted="the result of a cell")
+                require(result["hash"] == name, str(path), f"the result of cell {name}", result["hash"], "restore it")
+                self._known[name] = result
+            except InputError as error:
+                self._damaged.add(name)
+                say(f"{error} The cell is run again.")
         return self._known.get(name)
 
     def add(self, result: Mapping[str, Any]) -> None:
@@ -31,6 +52,7 @@ class Records:
         write_json(self._cells / f"{name}.json", result, indent=None)
         (self._failed / f"{name}.json").unlink(missing_ok=True)
         self._known[name] = dict(result)
+        self._damaged.discard(name)
 
     def fail(self, cell: Cell, message: str) -> None:
         """Writes why a cell failed."""
@@ -40,7 +62,12 @@ class Records:
     def failure(self, name: str) -> str | None:
         """Returns why a cell failed; None where it did not."""
         path = self._failed / f"{name}.json"
-        return str(json.loads(path.read_text())["message"]) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return str(read_json(path, dict[str, Any])["message"])
+        except (InputError, KeyError):
+            return "why cannot be read"
 
     def log(self, cell: Cell) -> Path:
         """Returns the file that receives the output of a cell."""

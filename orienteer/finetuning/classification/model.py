@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from orienteer.encoders import build_encoder
-from orienteer.encoders.states import load_state
+from orienteer.encoders.states import check_before_building, load_state
 from orienteer.finetuning.classification.network import Classifier
 from orienteer.finetuning.model_files import (
     COPY_AGAIN,
@@ -74,9 +74,15 @@ def load_classifier(folder: str | Path) -> ClassifierModel:
     card = read_model_card(folder, "classification")
     state = read_model_state(folder, card)
     size0, size1, size2 = card["view_size"]
-    with torch.random.fork_rng(devices=[]):
+
+    def build() -> Classifier:
         encoder = build_encoder(card["encoder"], (size0, size1, size2), **card["arguments"])
-        network = Classifier(encoder, len(card["classes"]), seed=0)
+        return Classifier(encoder, len(card["classes"]), seed=0)
+
+    numbers = {"view_size": card["view_size"], **card["arguments"]}
+    with torch.random.fork_rng(devices=[]):
+        check_before_building(build, numbers, state, str(folder / MODEL_FILE), COPY_AGAIN)
+        network = build()
     load_state(network, state, str(folder / MODEL_FILE), "the weights of the network in model.json", COPY_AGAIN)
     return ClassifierModel(
         network=network.eval(),

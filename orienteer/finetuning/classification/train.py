@@ -109,6 +109,7 @@ def _prepared(settings: ResolvedFinetune, csv: Path) -> LabelledScans:
         config.fraction,
         config.seed,
         workers=config.prepare_workers,
+        group_by=config.group_by,
     )
 
 

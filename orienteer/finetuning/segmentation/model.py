@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
-from orienteer.finetuning.model_files import MODEL_FILE, read_model_card, read_model_state, write_model
+from orienteer.encoders.states import check_before_building
+from orienteer.encoders.target import build_target
+from orienteer.finetuning.model_files import COPY_AGAIN, MODEL_FILE, read_model_card, read_model_state, write_model
 from orienteer.finetuning.segmentation.network import Segmenter, load_unique, unique_state
 from orienteer.runs.recipe import preparation_of, recipe_facts
 from orienteer.scans.preparation import Preparation
@@ -69,6 +71,13 @@ def load_segmentation(folder: str | Path, device: torch.device | str = "cpu") ->
     folder = Path(folder)
     card = read_model_card(folder, "segmentation")
     state = read_model_state(folder, card)
+    check_before_building(
+        lambda: build_target(card["target"], card["target_arguments"]),
+        card["target_arguments"],
+        state,
+        str(folder / MODEL_FILE),
+        COPY_AGAIN,
+    )
     network = Segmenter(card["target"], card["target_arguments"])
     load_unique(network.network, state, str(folder / MODEL_FILE))
     size0, size1, size2 = card["patch_size"]

@@ -129,6 +129,7 @@ def _split(config: FinetuneConfig, prepared: PreparedCases) -> tuple[list[str], 
         config.seed,
         config.split,
         [failure.name for failure in prepared.failures],
+        prepared.groups(config.group_by),
     )
 
 

@@ -11,7 +11,7 @@ from orienteer.comparison.work import cell as work
 from orienteer.comparison.work.records import Records
 from orienteer.comparison.work.run_cells import CellWork, run_cells
 from orienteer.labelled.datasets import LabelledData
-from tests.helpers.small_study import idle_cell
+from tests.helpers.small_study import idle_cell, result_of
 
 FIRST, SECOND = (idle_cell(PRETRAIN, seed, settings={"steps": 1}) for seed in (0, 1))
 PROBES = [idle_cell("probe", pretraining.seed, 0.5, needs=pretraining.hash) for pretraining in (FIRST, SECOND)]
@@ -33,7 +33,7 @@ def ran(monkeypatch):
         cells.append(cell)
         if cell == SECOND:
             raise ArithmeticError("a loss that is not finite")
-        return {"hash": cell.hash, "alone": alone}
+        return result_of(cell.hash, alone=alone)
 
     monkeypatch.setattr(work, "run_cell", run_cell)
     return cells
@@ -43,7 +43,7 @@ def test_cells_run_once_after_what_they_need_and_a_failure_stops_only_what_needs
     records = Records(bench.out)
     run_cells(bench, [*PROBES, FIRST, SECOND, PROBES[0]], 0, threads=1, keep=False, records=records)
     assert ran == [FIRST, PROBES[0], SECOND]
-    assert records.get(PROBES[0].hash) == {"hash": PROBES[0].hash, "alone": True}
+    assert records.get(PROBES[0].hash) == result_of(PROBES[0].hash, alone=True)
     assert records.failure(SECOND.hash) == "ArithmeticError: a loss that is not finite"
     assert records.failure(PROBES[1].hash) == f"waits for pretraining {SECOND.hash}, which failed"
     messages = capsys.readouterr().err

@@ -1,0 +1,107 @@
+"""Scans of one patient are found by what the data set says, by BIDS and by a pattern, and stay on one side of a split."""
+
+import itertools
+
+import pytest
+
+from orienteer.comparison.plan.parts import deal, read_parts
+from orienteer.errors import InputError
+from orienteer.files import write_json
+from orienteer.labelled.groups import groups_of, refuse_shared, say_unknown, units
+from orienteer.labelled.split import split_cases
+
+NAMES = [
+    f"sub-{patient:02d}/ses-{visit}/sub-{patient:02d}_T1w" for patient in range(7) for visit in range(patient % 3 + 1)
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("sub-01/ses-2/anat/sub-01_T1w", "sub-01"),
+        ("imagesTr/sub-A7_ses-1", "sub-A7"),
+        ("sub-01", "sub-01"),
+        ("subject-01/a", None),
+        ("mysub-01/a", None),
+        ("imagesTr/la_003", None),
+    ],
+)
+def test_bids_names_its_subjects(name: str, group: str | None) -> None:
+    assert groups_of([name]).get(name) == group
+
+
+def test_what_the_data_set_says_goes_before_bids_and_a_pattern_before_both() -> None:
+    names, named = ["sub-01/P7_a", "sub-01/P8_b"], {"sub-01/P7_a": "anna"}
+    assert groups_of(names, named) == {"sub-01/P7_a": "anna", "sub-01/P8_b": "sub-01"}
+    assert groups_of(names, named, r"P\d") == {"sub-01/P7_a": "P7", "sub-01/P8_b": "P8"}
+    assert groups_of(names, named, "none") == {}
+
+
+def test_the_same_scan_under_two_names_joins_their_groups() -> None:
+    contents = {"a": "1", "b": "2", "sub-01/c": "1", "sub-01/d": "3"}
+    assert groups_of(list(contents), contents=contents) == {"a": "sub-01", "sub-01/c": "sub-01", "sub-01/d": "sub-01"}
+    assert groups_of(["a", "b"], contents={"a": "1", "b": "1"}, pattern="none") == {"a": "a", "b": "a"}
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="group_by: wanted a regular expression, got .*unterminated"):
+        groups_of(["a"], pattern="(P")
+
+
+def test_unknown_patients_are_said_once_and_known_ones_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    say_unknown(["a"], {}, None)
+    assert capsys.readouterr().err.count("note: which scans are of one patient is not known") == 1
+    say_unknown(["a"], {"a": "P1"}, None)
+    say_unknown(["a"], {}, "none")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 7])
+def test_folds_hold_whole_patients_and_every_case_is_tested_once(folds: int) -> None:
+    groups, tested = groups_of(NAMES), []
+    for fold in range(folds):
+        training, test = split_cases(NAMES, folds, fold, groups=groups)
+        assert not {groups[name] for name in training} & {groups[name] for name in test}
+        assert sorted(training + test) == sorted(NAMES)
+        tested += test
+    assert sorted(tested) == sorted(NAMES)
+
+
+def test_without_groups_cases_are_dealt_as_before() -> None:
+    names = [f"case_{number:02d}" for number in range(11)]
+    for folds, fold in itertools.product((2, 5), (0, 1)):
+        assert split_cases(names, folds, fold)[1] == names[fold::folds]
+        assert split_cases(names, folds, fold, groups={}) == split_cases(names, folds, fold)
+
+
+def test_more_folds_than_patients_are_refused() -> None:
+    with pytest.raises(InputError, match="folds: wanted at most as many as there are patients, 7, got 8"):
+        split_cases(NAMES, 8, 0, groups=groups_of(NAMES))
+
+
+def test_a_split_file_that_divides_a_patient_is_refused(tmp_path) -> None:
+    names = ["sub-01/a", "sub-01/b", "sub-02/a"]
+    path = tmp_path / "split.json"
+    write_json(path, [{"train": ["sub-01/a", "sub-02/a"], "val": ["sub-01/b"]}])
+    words = "wanted all scans of one patient in one part, got sub-01 in two: 'sub-01/a' in train, 'sub-01/b' in val"
+    with pytest.raises(InputError, match=words):
+        split_cases(names, 5, 0, split=str(path), groups=groups_of(names))
+    assert split_cases(names, 5, 0, split=str(path), groups={})[1] == ["sub-01/b"]
+    write_json(path, [{"train": ["sub-01/a", "sub-02/a"], "val": [], "test": ["sub-01/b"]}])
+    with pytest.raises(InputError, match="'sub-01/a' in pretraining, 'sub-01/b' in test"):
+        read_parts(path, names, groups_of(names))
+
+
+def test_parts_of_a_comparison_hold_whole_patients(capsys: pytest.CaptureFixture[str]) -> None:
+    groups = groups_of(NAMES)
+    parts = deal(NAMES, (5, 3, 3), groups)
+    held = [{groups[name] for name in part} for part in (parts.pretraining, parts.validation, parts.test)]
+    assert not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
+    assert len(parts.pretraining) >= 5
+    assert "patients are kept together" in capsys.readouterr().err
+    assert deal(list("abcde"), (3, 1, 1)) == deal(list("abcde"), (3, 1, 1), {})
+
+
+def test_units_and_shared_groups() -> None:
+    assert units([], {}) == []
+    refuse_shared("split", {"train": ["a"], "val": ["b"]}, {"a": "1", "b": "2"})
