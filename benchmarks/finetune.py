@@ -37,7 +37,7 @@ from orienteer.labelled.cases import prepare_cases
 from orienteer.labelled.datasets import read_dataset
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 PATCH, CLASSES, BATCH = (32, 48, 32), 3, 2
 NETWORK: dict[str, Any] = {

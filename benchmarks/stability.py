@@ -29,7 +29,7 @@ from orienteer.features.pretrained import load
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 COLUMNS = (
     *("seed", "method", "steps", "first_loss", "last_loss", "figure", "value", "trivial"),

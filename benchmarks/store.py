@@ -22,12 +22,12 @@ from benchmarks.command import parser_of, save
 from benchmarks.timing import timed
 from orienteer.files import write_bytes
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Index, entry_of
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.prepare_scan import prepare_scan
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store, array_path
+from orienteer.store.index import Index, entry_of
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store, array_path
 
 SETTINGS = Preparation(spacing_mm=(1.0, 1.0, 1.0))
 EDGE_VOX = 256

@@ -30,9 +30,9 @@ from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.discover import discover
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import ScanSource, Selection
-from orienteer.scans.store import Store
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 
 HIPPOCAMPUS_SETTINGS: dict[str, Any] = {"encoder": "tiny", "validation_fraction": 0.35, "pictures": False}
 

@@ -20,11 +20,11 @@ from scipy import ndimage
 
 from benchmarks.command import parser_of, save
 from benchmarks.timing import in_turns, timed
-from orienteer.scans.index import StoredScan
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
-from orienteer.scans.store import Store
+from orienteer.store.index import StoredScan
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 
 REAL_SCANS = Path(__file__).parents[2] / "shared" / "data" / "scans"
 NAMES = ("thorax_ct.nii.gz", "abdomen_ct.nii.gz", "colin27_mr.nii.gz")

@@ -18,10 +18,10 @@ from orienteer.labelled.failures import failures_text
 from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Failure
 from orienteer.scans.source import LeftOut, Selection
-from orienteer.scans.store import Store
 from orienteer.settings import make_settings
+from orienteer.store.index import Failure
+from orienteer.store.store import Store
 from orienteer.types import AXIS_NAMES
 
 PICTURES = 3

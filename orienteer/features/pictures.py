@@ -9,7 +9,7 @@ from orienteer.draw.figures import full_png, new_figure, plain_label
 from orienteer.draw.palette import view_colour
 from orienteer.draw.slices import in_plane, three_slices
 from orienteer.features.pretrained import Pretrained
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.types import Triple
 
 SPREAD = (2, 98)

@@ -24,7 +24,7 @@ from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_scan import prepare_read, prepare_scan_apart
 from orienteer.scans.source import Scan, Selection
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.types import Triple, TripleMm
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from orienteer.features.grid import Starts, body_grid
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.types import Triple
 
 AIR = -1.0

@@ -21,12 +21,12 @@ from orienteer.output_names import inside, safe_names
 from orienteer.progress import Progress, say
 from orienteer.runs.folder import locked
 from orienteer.scans.apart import apart
-from orienteer.scans.content import data_files, file_hash
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Failure
 from orienteer.scans.normalise import to_values
 from orienteer.scans.prepare_scan import prepare_scan_apart
 from orienteer.scans.source import Discovery, ScanSource
+from orienteer.store.content import data_files, file_hash
+from orienteer.store.index import Failure
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from orienteer.labelled.cases import LabelledCase
 from orienteer.labelled.label_cache import class_samples, open_labels
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.types import Triple
 
 KEPT_BYTES = 1 << 30

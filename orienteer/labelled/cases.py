@@ -19,11 +19,11 @@ from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
 from orienteer.scans.apart import apart
-from orienteer.scans.content import file_hash
-from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
-from orienteer.scans.store import Store
+from orienteer.store.content import file_hash
+from orienteer.store.index import Failure
+from orienteer.store.store import Store
 from orienteer.types import Triple
 
 

@@ -16,8 +16,8 @@ from jaxtyping import UInt8
 
 from orienteer.errors import InputError, ScanError
 from orienteer.files import write_bytes
-from orienteer.scans.arrays import checksum, damaged
-from orienteer.scans.verified import is_verified, set_verified, state_of
+from orienteer.store.arrays import checksum, damaged
+from orienteer.store.verified import is_verified, set_verified, state_of
 
 SAMPLED_VOXELS = 500
 """Voxels per class that are remembered, to cut patches around."""

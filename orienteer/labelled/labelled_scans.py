@@ -12,9 +12,9 @@ from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.split import check_folds, draw_cases, limit_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
+from orienteer.store.index import Failure
 
 
 @dataclass(frozen=True)

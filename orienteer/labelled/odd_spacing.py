@@ -9,8 +9,8 @@ from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case
 from orienteer.labelled.failures import failure_of
 from orienteer.scans.headers import scan_headers
-from orienteer.scans.index import Failure
 from orienteer.scans.source import Selection
+from orienteer.store.index import Failure
 from orienteer.types import TripleMm
 
 MOST_RATIO = 8.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from orienteer.runs.folder import read_settings
 from orienteer.runs.split import read_split_contents
 from orienteer.runs.weights import SCRATCH
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 
 def pretraining_contents(start: str | None) -> set[str] | None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orienteer.labelled.failures import require_usable
-from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Discovery, Selection
+from orienteer.store.index import Failure
+from orienteer.store.prepare_folder import prepare_folder
 
 
 @dataclass(frozen=True)

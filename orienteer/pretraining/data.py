@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Subset
 from orienteer.pretraining.pace import TimedLoader
 from orienteer.runs.run_config import RunConfig
 from orienteer.runs.split import check_prepared, read_split
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import GlobalBatches, collate

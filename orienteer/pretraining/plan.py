@@ -12,7 +12,7 @@ from orienteer.runs.config import make_config
 from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.source import Discovery, ScanHeader
-from orienteer.scans.survey import Survey, headers_table
+from orienteer.store.survey import Survey, headers_table
 
 MOST_LISTED = 10
 """Scans of each kind that are listed by name."""

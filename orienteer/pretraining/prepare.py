@@ -10,10 +10,10 @@ from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import make_config
 from orienteer.runs.keywords import PrepareKeywords
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
-from orienteer.scans.prepare_report import PrepareReport
 from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.prepare_report import PrepareReport
 
 
 @dataclass(frozen=True)

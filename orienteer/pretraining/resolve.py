@@ -17,7 +17,7 @@ from orienteer.runs.run_config import RunConfig
 from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_headers
 from orienteer.scans.source import Discovery, ScanHeader, Selection
-from orienteer.scans.survey import VIEW_SHARE_OF_EXTENT, Survey, survey_scans
+from orienteer.store.survey import VIEW_SHARE_OF_EXTENT, Survey, survey_scans
 from orienteer.types import Triple
 from orienteer.views.layout import check_views
 

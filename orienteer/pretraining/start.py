@@ -17,10 +17,10 @@ from orienteer.runs.records import write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, RunConfig, read_config
 from orienteer.runs.split import write_split
 from orienteer.runs.weights import start_from
-from orienteer.scans.prepare import prepare_folder
-from orienteer.scans.prepare_report import PrepareReport
 from orienteer.scans.source import Discovery, Selection, reasons
-from orienteer.scans.store import Store
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.prepare_report import PrepareReport
+from orienteer.store.store import Store
 
 
 @dataclass(frozen=True)

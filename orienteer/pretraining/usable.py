@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orienteer.errors import InputError
 from orienteer.progress import tracked
 from orienteer.runs.run_config import RunConfig
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.views.sample import can_hold
 
 

@@ -17,8 +17,8 @@ from orienteer.progress import say
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import mean_dice
+from orienteer.store.store import Store
 
 MOST_CASES = 12
 """Most labelled scans that are used, evenly chosen among all: they determine the time."""

@@ -22,10 +22,10 @@ from orienteer.probing.scans import ScanProbe
 from orienteer.probing.voxels import VoxelProbe
 from orienteer.progress import say
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
 from orienteer.scoring.classification_results import SCORES, majority_scores, predictions_table, scores_picture
 from orienteer.scoring.segmentation_results import dice_by_class
 from orienteer.settings import make_settings, require
+from orienteer.store.store import Store
 from orienteer.types import TripleMm
 
 SETTINGS_FILE, SUMMARY_FILE = "settings.json", "summary.json"

@@ -11,9 +11,9 @@ from orienteer.features.pretrained import Pretrained
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans
 from orienteer.probing.models import Hyperparameters, Kind, Split, fit_probe
 from orienteer.progress import Progress
-from orienteer.scans.store import Store
 from orienteer.scoring.classification_metrics import auc, scan_scores
 from orienteer.scoring.classification_results import labels_of
+from orienteer.store.store import Store
 
 INNER_FOLDS = 3
 """Folds of the training scans by which the hyperparameters are chosen."""

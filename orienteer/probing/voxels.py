@@ -13,8 +13,8 @@ from orienteer.probing.majority_map import MajorityMap
 from orienteer.probing.models import Hyperparameters, Kind, fit_probe, inner_split
 from orienteer.probing.sampling import lattice, sample_voxels
 from orienteer.progress import Progress
-from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import dice
+from orienteer.store.store import Store
 
 INNER_SHARE = 3
 """Every third training case is held out to choose the hyperparameters."""

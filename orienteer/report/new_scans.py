@@ -7,9 +7,9 @@ from pathlib import Path
 from orienteer.pretraining.usable import usable_scans
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.headers import scan_header
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Discovery, ScanSource, Selection
-from orienteer.scans.store import Store
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 from orienteer.types import TripleMm
 
 COARSER = 1.5

@@ -12,7 +12,7 @@ from orienteer.report.new_scans import NewScans
 from orienteer.report.pictures import draw_scan
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 
 class Observer:

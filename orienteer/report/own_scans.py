@@ -13,7 +13,7 @@ from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.discover import discover
 from orienteer.scans.source import ScanSource
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 
 def measure_own(loaded: LoadedRun, store: Store, most: int, sets: int) -> tuple[ScanMeasurement, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 from orienteer.errors import InputError
 from orienteer.runs.folder import FAILURES_FILE
 from orienteer.runs.loaded import LoadedRun
-from orienteer.scans.index import StoredScan
-from orienteer.scans.store import Store
+from orienteer.store.index import StoredScan
+from orienteer.store.store import Store
 
 NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}
 """Settings that name paths on the user's machine, or do not affect what was learned."""

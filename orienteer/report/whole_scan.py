@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int64
 
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.body import BodyMap
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
 from orienteer.views.policy import ViewPolicy

@@ -17,7 +17,7 @@ from orienteer.runs.network import Network, build_network
 from orienteer.runs.run_config import RunConfig, read_config
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.tasks.base import Features
 from orienteer.tensors import GapsMm, Images
 from orienteer.views.batch import ViewBatch

@@ -8,7 +8,7 @@ from orienteer.errors import InputError
 from orienteer.files import write_json
 from orienteer.runs.folder import SPLIT_FILE
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 PARTS = ("training", "validation")
 

@@ -1,1 +1,1 @@
-"""Scans of any format: find, read, bring to one form, and keep in a store."""
+"""Scans of any format: find, read, check and bring to one form."""

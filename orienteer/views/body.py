@@ -18,7 +18,7 @@ Starts = Int64[np.ndarray, "starts 3"]
 
 @runtime_checkable
 class Body(Protocol):
-    """What is known about a scan in blocks: `orienteer.scans.store.BodyMap` is one."""
+    """What is known about a scan in blocks: `orienteer.store.store.BodyMap` is one."""
 
     @property
     def body(self) -> UInt8[np.ndarray, "blocks0 blocks1 blocks2"]:

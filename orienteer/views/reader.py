@@ -20,7 +20,7 @@ from orienteer.views.policy import ViewPolicy
 
 @runtime_checkable
 class PreparedScan(Protocol):
-    """What a dataset needs to know about a scan: `orienteer.scans.store.StoredScan` is one."""
+    """What a dataset needs to know about a scan: `orienteer.store.store.StoredScan` is one."""
 
     @property
     def name(self) -> str:

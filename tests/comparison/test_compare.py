@@ -12,7 +12,7 @@ from orienteer.comparison.measures import pretraining
 from orienteer.comparison.work import cell as work
 from orienteer.errors import InputError
 from orienteer.labelled.overlap import pretraining_contents
-from orienteer.scans.content import file_hash
+from orienteer.store.content import file_hash
 
 
 def rows_of(path):

@@ -15,6 +15,7 @@ LAYERS = (
     {"files", "settings", "arguments", "devices", "interrupts", "executor"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
+    {"store"},
     {"views"},
     {"encoders", "tasks"},
     {"methods"},
@@ -114,7 +115,7 @@ def test_geometry_has_no_networks_no_chance_and_no_files():
 def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
     """Torch takes seconds and 200 MB, for every process that reads scans."""
     readers = ("text", "types", "errors", "progress", "forms", "output_names", "files", "worker_process", "executor")
-    parts = (*readers, "scans")
+    parts = (*readers, "scans", "store")
     for file in FILES:
         if part_of(file) in parts:
             assert not any(name.startswith("torch") for name in imported_modules(file.read_text(), "")), ids(file)
@@ -126,7 +127,7 @@ def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
     [
         ("import orienteer.tasks.gap", {"orienteer.tasks.gap"}),
         ("from orienteer import tasks", {"orienteer.tasks"}),
-        ("from . import store", {"orienteer.scans.store"}),
+        ("from . import store", {"orienteer.store.store"}),
         ("from ..tasks import TASKS", {"orienteer.tasks.TASKS"}),
         ("def f():\n    from orienteer.cli import main", {"orienteer.cli.main"}),
         ("if TYPE_CHECKING:\n    from orienteer.cli import main", {"orienteer.cli.main"}),
@@ -140,7 +141,8 @@ def test_forbidden_arrows_are_recognised():
     assert not allowed("tasks", "encoders")
     assert not allowed("encoders", "tasks")
     assert not allowed("geometry", "views")
-    assert not allowed("scans", "views")
+    assert not allowed("scans", "store")
+    assert not allowed("store", "views")
     assert not allowed("pretraining", "cli")
     assert allowed("cli", "pretraining")
     assert allowed("views", "scans")

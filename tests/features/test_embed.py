@@ -12,7 +12,7 @@ from orienteer.errors import InputError
 from orienteer.features.embed import embed
 from orienteer.features.pretrained import Pretrained, load
 from orienteer.runs.run import Run
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 
 def test_one_vector_per_scan_with_bad_scans_named(

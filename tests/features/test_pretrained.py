@@ -17,7 +17,7 @@ from orienteer.runs.run_config import read_config
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.read import read_scan
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from tests.helpers.ramps import RampEncoder, ramp_store
 from tests.helpers.saved_runs import SaveRun
 

@@ -8,7 +8,7 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.finetuning.checks import check_overlap, write_same_split
 from orienteer.labelled.overlap import pretraining_contents
-from orienteer.scans.content import file_hash
+from orienteer.store.content import file_hash
 
 SPLIT = {"training": ["a", "b"], "test": ["c"]}
 CONTENTS = {"a": "1", "b": "2", "c": "3"}

@@ -16,7 +16,7 @@ from orienteer.labelled.datasets import read_dataset
 from orienteer.runs.run import Run
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from tests.helpers.labelled import SMALL, rewrite_labels, write_dataset
 
 FROM_RUN: dict[str, Any] = {

@@ -9,9 +9,9 @@ from torch import nn
 from orienteer.encoders.base import Encoder
 from orienteer.features.pretrained import Pretrained
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 from orienteer.types import Triple
 
 RAMP_HU = 2000.0

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.files import write_bytes
-from orienteer.scans.arrays import checksum, packed
 from orienteer.scans.body import body_map
-from orienteer.scans.index import FILE_NAME, Index, StoredScan, entry_of
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
-from orienteer.scans.prepare_report import PrepareReport
-from orienteer.scans.store import array_path
+from orienteer.store.arrays import checksum, packed
+from orienteer.store.index import FILE_NAME, Index, StoredScan, entry_of
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.prepare_report import PrepareReport
+from orienteer.store.store import array_path
 
 SETTINGS = Preparation(spacing_mm=(1.0, 1.0, 1.0))
 

@@ -11,7 +11,7 @@ from orienteer.labelled.datasets import read_dataset
 from orienteer.labelled.label_cache import open_labels
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from tests.helpers.labelled import write_dataset
 
 

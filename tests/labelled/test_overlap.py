@@ -9,9 +9,9 @@ from orienteer.labelled.overlap import overlap_warning, pretraining_contents, se
 from orienteer.runs.folder import write_config
 from orienteer.runs.split import write_split
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 from tests.helpers.files import noise, write
 
 CONTENTS = {"k1": "c1", "k2": "c2", "k3": "c3"}

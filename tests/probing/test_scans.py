@@ -7,7 +7,7 @@ from orienteer.labelled.labelled_scans import LabelledScans, prepare_labelled
 from orienteer.probing.scans import ScanProbe
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from tests.helpers.files import write
 from tests.helpers.ramps import RampEncoder
 

@@ -10,7 +10,7 @@ from orienteer.labelled.datasets import read_dataset
 from orienteer.probing.voxels import VoxelProbe
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from tests.helpers.labelled import write_dataset
 from tests.helpers.voxel_encoder import VoxelEncoder
 

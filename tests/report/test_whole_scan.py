@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from orienteer.report.whole_scan import draw_sets, read_whole
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.views.policy import ViewPolicy
 from tests.helpers.oracle import VIEW
 

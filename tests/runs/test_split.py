@@ -9,7 +9,7 @@ from orienteer.errors import InputError
 from orienteer.runs.run import Run
 from orienteer.runs.run_config import read_config
 from orienteer.runs.split import check_prepared, read_split, read_split_contents, write_split
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 
 def test_the_split_is_read_as_written(tmp_path: Path) -> None:

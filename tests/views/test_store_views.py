@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 
 from orienteer.errors import ScanError
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 from orienteer.views.augment import Augmentation
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import GlobalBatches, collate

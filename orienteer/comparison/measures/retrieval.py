@@ -33,7 +33,7 @@ from orienteer.labelled.label_cache import open_labels
 from orienteer.probing.sampling import lattice
 from orienteer.progress import Progress
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 SCALING_POINTS = 500
 """Random places of a scan from which mean and deviation of each channel are taken."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 from orienteer.comparison.measures.matching import Features
 from orienteer.features.reading import AIR
 from orienteer.labelled.cases import LabelledCase
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 
 PATCH_EDGE, PATCH_STEP = 7, 2
 """The raw patch: voxels along an edge, and their distance in voxels."""

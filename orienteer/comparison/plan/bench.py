@@ -15,11 +15,11 @@ from orienteer.labelled.groups import groups_of, say_unknown
 from orienteer.labelled.split import draw_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Failure
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.prepare import prepare_folder
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store
+from orienteer.store.index import Failure
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from orienteer.errors import InputError
 from orienteer.files import replacing
 from orienteer.labelled.datasets import Case, ending_of
 from orienteer.output_names import inside, safe_names
-from orienteer.scans.content import data_files
 from orienteer.scans.label_maps import FOLDER
+from orienteer.store.content import data_files
 
 
 def link_scans(cases: Sequence[Case], folder: Path) -> dict[str, str]:

@@ -13,8 +13,8 @@ from orienteer.labelled.failures import failures_text
 from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Failure
-from orienteer.scans.store import Store
+from orienteer.store.index import Failure
+from orienteer.store.store import Store
 
 CLASSES_FILE = "classes.csv"
 """The name of the table that `predict` writes."""

@@ -14,7 +14,7 @@ from orienteer.pretraining.resolve import LEAST_VIEW_VOX, MOST_VIEW_VOX
 from orienteer.progress import say
 from orienteer.scans.headers import scan_headers
 from orienteer.scans.source import ScanHeader, ScanSource, Selection
-from orienteer.scans.survey import survey_scans
+from orienteer.store.survey import survey_scans
 from orienteer.types import Triple
 
 

@@ -12,9 +12,9 @@ from orienteer.files import write_bytes, write_csv
 from orienteer.finetuning.classification.model import ClassifierModel
 from orienteer.labelled.labelled_scans import LabelledScans
 from orienteer.progress import Progress
-from orienteer.scans.store import Store
 from orienteer.scoring.classification_metrics import scan_scores
 from orienteer.scoring.classification_results import labels_of, majority_scores, predictions_table, scores_picture
+from orienteer.store.store import Store
 
 PREDICTIONS_FILE, PICTURE_FILE = "predictions.csv", "scores.png"
 

@@ -31,8 +31,8 @@ from orienteer.progress import say
 from orienteer.runs.folder import write_config
 from orienteer.runs.run import Run
 from orienteer.runs.summary import write_summary
-from orienteer.scans.store import Store
 from orienteer.scoring.classification_results import majority_scores, scores_table
+from orienteer.store.store import Store
 
 
 def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:

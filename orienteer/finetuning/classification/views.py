@@ -13,7 +13,7 @@ from orienteer.features.grid import body_grid
 from orienteer.features.reading import read_view
 from orienteer.finetuning.step_batches import shuffled_index
 from orienteer.labelled.labelled_scans import LabelledScan
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from orienteer.tensors import Images
 from orienteer.types import Triple
 from orienteer.views.augment import Augmentation, apply, draw_parameters

@@ -14,9 +14,9 @@ from orienteer.labelled.nifti import write_labels
 from orienteer.labelled.resampling import labels_on_grid
 from orienteer.output_names import output_paths
 from orienteer.progress import Progress
-from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_metrics import CaseScores, score_case
 from orienteer.scoring.segmentation_pictures import chosen_cases, draw_case
+from orienteer.store.store import Store
 
 PREDICTIONS_FOLDER, PICTURES_FOLDER = "predictions", "pictures"
 

@@ -32,8 +32,8 @@ from orienteer.runs.folder import write_config
 from orienteer.runs.run import Run
 from orienteer.runs.summary import write_summary
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.store import Store
 from orienteer.scoring.segmentation_results import results_table, write_results
+from orienteer.store.store import Store
 
 PrepareCases = Callable[[Preparation], PreparedCases]
 

@@ -6,7 +6,7 @@ import torch
 
 from orienteer.finetuning.classification.views import VIEWS, ScanViews
 from orienteer.labelled.labelled_scans import LabelledScan
-from orienteer.scans.store import Store
+from orienteer.store.store import Store
 from tests.helpers.ramps import ramp_store
 
 SIZE = (6, 8, 6)

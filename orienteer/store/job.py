@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orienteer.files import write_bytes
-from orienteer.scans.arrays import ArrayFile, checksum, file_checksum, packed
-from orienteer.scans.content import Content
-from orienteer.scans.disk import disk_full, free_bytes, is_full
-from orienteer.scans.index import StoredScan, entry_of, scan_of
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_scan import PreparedArrays, prepare_scan, scan_step
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import ScanSource, Selection
-from orienteer.scans.store import array_path
+from orienteer.store.arrays import ArrayFile, checksum, file_checksum, packed
+from orienteer.store.content import Content
+from orienteer.store.disk import disk_full, free_bytes, is_full
+from orienteer.store.index import StoredScan, entry_of, scan_of
+from orienteer.store.store import array_path
 
 
 @dataclass(frozen=True)

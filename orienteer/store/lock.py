@@ -4,7 +4,7 @@ from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.files import Lock
-from orienteer.scans.disk import disk_full, is_full
+from orienteer.store.disk import disk_full, is_full
 
 LOCK_NAME = "writer.lock"
 

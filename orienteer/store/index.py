@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from orienteer.errors import InputError
 from orienteer.files import readable
-from orienteer.scans.outcomes import Duplicate as Duplicate
-from orienteer.scans.outcomes import Failure as Failure
-from orienteer.scans.outcomes import Oddity as Oddity
+from orienteer.store.outcomes import Duplicate as Duplicate
+from orienteer.store.outcomes import Failure as Failure
+from orienteer.store.outcomes import Oddity as Oddity
 from orienteer.types import Triple, TripleMm
 
 FILE_NAME = "index.sqlite"

@@ -2,9 +2,9 @@
 
 import csv
 
-from orienteer.scans.index import Duplicate, Failure
-from orienteer.scans.prepare_report import MOST_LINES, PrepareReport, write_failures
 from orienteer.scans.source import LeftOut
+from orienteer.store.index import Duplicate, Failure
+from orienteer.store.prepare_report import MOST_LINES, PrepareReport, write_failures
 
 
 def report(tmp_path, **parts):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.scans import job
-from orienteer.scans.arrays import ArrayFile
-from orienteer.scans.store import Store, array_path
+from orienteer.store import job
+from orienteer.store.arrays import ArrayFile
+from orienteer.store.store import Store, array_path
 from tests.helpers.files import write
 from tests.helpers.stores import SETTINGS, delete_row, prepare_here, tissue
 

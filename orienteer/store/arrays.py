@@ -22,7 +22,7 @@ from jaxtyping import Float32, Int16
 from orienteer.errors import InputError, ScanError
 from orienteer.scans.body import BodyMap
 from orienteer.scans.normalise import to_values
-from orienteer.scans.verified import set_verified, state_of
+from orienteer.store.verified import set_verified, state_of
 from orienteer.types import Triple
 
 CHUNK_VOX, BLOCK_VOX = 64, 16

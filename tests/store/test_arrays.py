@@ -5,8 +5,8 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.files import write_bytes
-from orienteer.scans.arrays import ArrayFile, check_box, checksum, file_checksum, packed
 from orienteer.scans.body import body_map
+from orienteer.store.arrays import ArrayFile, check_box, checksum, file_checksum, packed
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 3), (64, 16, 17), (65, 2, 130)])

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.scans.lock import only_writer
+from orienteer.store.lock import only_writer
 from tests.helpers.stores import prepare_here
 
 
 def test_two_processes_do_not_prepare_into_one_store(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("orienteer.scans.lock.PATIENCE_S", 0.0)
+    monkeypatch.setattr("orienteer.store.lock.PATIENCE_S", 0.0)
     with (
         only_writer(tmp_path / "store"),
         pytest.raises(InputError, match=rf"got process {os.getpid()} on .*, which is preparing"),
@@ -23,9 +23,9 @@ def test_two_processes_do_not_prepare_into_one_store(folder, tmp_path, monkeypat
 
 
 def test_a_second_process_waits_for_the_first(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("orienteer.scans.lock.PATIENCE_S", 30.0)
+    monkeypatch.setattr("orienteer.store.lock.PATIENCE_S", 30.0)
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom orienteer.scans.lock import only_writer\n"
+        "import sys, time\nfrom pathlib import Path\nfrom orienteer.store.lock import only_writer\n"
         "with only_writer(Path(sys.argv[1])):\n    print('locked', flush=True)\n    time.sleep(3)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "store")]
@@ -40,7 +40,7 @@ def test_a_second_process_waits_for_the_first(folder, tmp_path, monkeypatch, cap
 
 def test_the_lock_of_a_killed_process_is_free(folder, tmp_path):
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom orienteer.scans.lock import only_writer\n"
+        "import os, sys\nfrom pathlib import Path\nfrom orienteer.store.lock import only_writer\n"
         "with only_writer(Path(sys.argv[1])):\n    os.kill(os.getpid(), 9)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], timeout=60, cwd=Path.cwd())

@@ -7,7 +7,7 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.scans.source import ScanHeader
-from orienteer.scans.survey import LEAST_SHARE_OF_EXTENT, VIEW_SHARE_OF_EXTENT, headers_table, survey_scans
+from orienteer.store.survey import LEAST_SHARE_OF_EXTENT, VIEW_SHARE_OF_EXTENT, headers_table, survey_scans
 
 LIMITS = {"divisor": (16, 16, 16), "least_view_vox": 32, "most_view_vox": 96}
 

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from orienteer.errors import InputError
-from orienteer.scans.arrays import ArrayFile, check_box, damaged, what_is_wrong
 from orienteer.scans.body import BodyMap
-from orienteer.scans.index import Duplicate, Failure, Index, StoredScan
-from orienteer.scans.verified import is_verified
+from orienteer.store.arrays import ArrayFile, check_box, damaged, what_is_wrong
+from orienteer.store.index import Duplicate, Failure, Index, StoredScan
+from orienteer.store.verified import is_verified
 from orienteer.types import Triple
 
 OPEN_SCANS = 64
@@ -28,7 +28,7 @@ class Store:
         >>> import tempfile
         >>> import SimpleITK as sitk
         >>> from orienteer.scans.preparation import Preparation
-        >>> from orienteer.scans.prepare import prepare_folder
+        >>> from orienteer.store.prepare_folder import prepare_folder
         >>> settings = Preparation(spacing_mm=(2.0, 2.0, 2.0))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     values = np.random.default_rng(0).integers(0, 500, (40, 40, 40)).astype(np.int16)

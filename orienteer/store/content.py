@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from orienteer.errors import ScanError
 from orienteer.scans.companions import companions
-from orienteer.scans.index import FileState, Index
 from orienteer.scans.source import ScanSource
+from orienteer.store.index import FileState, Index
 
 AHEAD = 4
 """How many scans are hashed ahead of preparing: few enough that their files are still in memory when they are read."""

@@ -5,11 +5,11 @@ import pickle
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.scans import disk, job
-from orienteer.scans import prepare as prepare_module
 from orienteer.scans.discover import discover
-from orienteer.scans.disk import DiskFull, disk_full
 from orienteer.scans.source import Selection
+from orienteer.store import disk, job
+from orienteer.store import prepare_folder as prepare_module
+from orienteer.store.disk import DiskFull, disk_full
 from tests.helpers.stores import prepare_here
 
 

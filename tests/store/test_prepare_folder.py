@@ -14,15 +14,16 @@ import pytest
 import SimpleITK as sitk
 
 from orienteer.errors import InputError
-from orienteer.scans import apart, job
-from orienteer.scans import prepare as prepare_module
+from orienteer.scans import apart
 from orienteer.scans import prepare_scan as scan_module
 from orienteer.scans.discover import discover
-from orienteer.scans.index import FILE_NAME, Duplicate, Index
-from orienteer.scans.job import ScanWork
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.scans.store import Store, array_path
+from orienteer.store import job
+from orienteer.store import prepare_folder as prepare_module
+from orienteer.store.index import FILE_NAME, Duplicate, Index
+from orienteer.store.job import ScanWork
+from orienteer.store.store import Store, array_path
 from tests.helpers.files import write
 from tests.helpers.stores import SETTINGS, delete_row, prepare_here, tissue
 
@@ -244,14 +245,14 @@ def test_a_killed_run_is_completed_by_the_next(folder, tmp_path):
     store = tmp_path / "store"
     code = (
         "import os, sys\n"
-        "from orienteer.scans import index, prepare\n"
+        "from orienteer.store import index, prepare_folder\n"
         "add = index.Index.add_scan\n"
         "def once(*arguments):\n"
         "    add(*arguments)\n"
         "    os.kill(os.getpid(), 9)\n"
         "index.Index.add_scan = once\n"
-        "settings = prepare.Preparation(spacing_mm=(1.0, 1.0, 1.0))\n"
-        "prepare.prepare_folder(sys.argv[1], sys.argv[2], preparation=settings, workers=0)\n"
+        "settings = prepare_folder.Preparation(spacing_mm=(1.0, 1.0, 1.0))\n"
+        "prepare_folder.prepare_folder(sys.argv[1], sys.argv[2], preparation=settings, workers=0)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(folder), str(store)], timeout=60, cwd=Path.cwd())
     assert killed.returncode == -9

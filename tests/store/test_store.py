@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError, ScanError
-from orienteer.scans import arrays
-from orienteer.scans import store as store_module
 from orienteer.scans.body import body_map
-from orienteer.scans.store import Store, array_path
+from orienteer.store import arrays
+from orienteer.store import store as store_module
+from orienteer.store.store import Store, array_path
 from tests.helpers.stores import STORED_SETTINGS, add_scan
 
 SHAPE = (70, 45, 133)

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from orienteer.errors import InputError
-from orienteer.scans.disk import BYTES_PER_VOXEL
 from orienteer.scans.source import ScanHeader
+from orienteer.store.disk import BYTES_PER_VOXEL
 from orienteer.types import Triple, TripleMm
 
 VIEW_SHARE_OF_EXTENT = 0.55

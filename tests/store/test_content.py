@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from orienteer.errors import ScanError
-from orienteer.scans import content, job
-from orienteer.scans.content import contents, data_files
 from orienteer.scans.discover import discover
-from orienteer.scans.index import Index
 from orienteer.scans.source import ScanSource, Selection
-from orienteer.scans.store import Store
+from orienteer.store import content, job
+from orienteer.store.content import contents, data_files
+from orienteer.store.index import Index
+from orienteer.store.store import Store
 from tests.helpers.files import noise, write, write_dicom
 from tests.helpers.stores import prepare_here, tissue
 

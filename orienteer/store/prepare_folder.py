@@ -14,18 +14,18 @@ from orienteer.executor import Executor, NoProcess, WorkerDied, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
-from orienteer.scans.arrays import what_is_wrong
-from orienteer.scans.content import Content, contents
 from orienteer.scans.discover import discover
-from orienteer.scans.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
-from orienteer.scans.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
-from orienteer.scans.job import ScanJob, ScanWork, StoredArray
-from orienteer.scans.lock import NotWritable, only_writer
 from orienteer.scans.preparation import READING_VERSION, Preparation
-from orienteer.scans.prepare_report import PrepareReport, write_failures
 from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
-from orienteer.scans.store import array_path
-from orienteer.scans.verified import is_verified
+from orienteer.store.arrays import what_is_wrong
+from orienteer.store.content import Content, contents
+from orienteer.store.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
+from orienteer.store.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
+from orienteer.store.job import ScanJob, ScanWork, StoredArray
+from orienteer.store.lock import NotWritable, only_writer
+from orienteer.store.prepare_report import PrepareReport, write_failures
+from orienteer.store.store import array_path
+from orienteer.store.verified import is_verified
 
 
 def prepare_folder(
