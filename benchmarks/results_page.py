@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.results_goals import goals
 from benchmarks.results_tables import Result
-from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
+from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_rows, fraction_words
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.intervals import Interval, curves_over_share
 from orienteer.runs.weights import SCRATCH
@@ -140,13 +140,7 @@ def _measured(result: Result, measure: Measure) -> list[str]:
 
 def _table(measure: Measure, lines: Sequence[Line], signed: bool) -> str:
     """Returns one row per method and one column per fraction."""
-    fractions = sorted({line.fraction for line in lines}, key=_size)
-    by_place = {(line.method, line.fraction): line for line in lines}
-    form = f"{'+' if signed else ''}z.{2 if measure.unit else 3}f"
-    rows = []
-    for method in dict.fromkeys(line.method for line in lines):
-        of_method = [by_place.get((method, fraction)) for fraction in fractions]
-        rows.append((method, *("" if line is None else _interval(line, form) for line in of_method)))
+    fractions, rows = fraction_rows(measure, lines, signed, _interval)
     return markdown_table(("method", *(_words(fraction) for fraction in fractions)), rows)
 
 
@@ -165,10 +159,6 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _interval(line: Line, form: str) -> str:
     return f"{line.mean:{form}} [{line.low:{form}}, {line.high:{form}}]"
-
-
-def _size(fraction: str) -> float:
-    return 2.0 if fraction == ALL_FRACTIONS else float(fraction or 0)
 
 
 def _words(fraction: str) -> str:

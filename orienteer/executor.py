@@ -12,10 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from orienteer.worker_process import NO_BOUNDS, WorkerProcess
-from orienteer.worker_process import Bounds as Bounds
-from orienteer.worker_process import NoProcess as NoProcess
-from orienteer.worker_process import WorkerDied as WorkerDied
+from orienteer.worker_process import NO_BOUNDS, Bounds, WorkerProcess
 
 JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")

@@ -21,22 +21,24 @@ torch.set_num_threads(1)
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def shared(name: str, what: str) -> Path:
+    """Returns a folder of real data, or skips the test: it is absent on most machines."""
+    folder = SHARED_DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"no {what}: the folder shared/data/{name} is not beside this checkout")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def real_scans() -> Path:
-    """A folder of real scans in mixed formats; absent on most machines."""
-    folder = SHARED_DATA / "scans"
-    if not folder.is_dir():
-        pytest.skip("no real scans: the folder shared/data/scans is not beside this checkout")
-    return folder
+    """A folder of real scans in mixed formats."""
+    return shared("scans", "real scans")
 
 
 @pytest.fixture(scope="session")
 def hippocampus() -> Path:
-    """The labelled MR crops of MSD Task04; absent on most machines."""
-    folder = SHARED_DATA / "hippocampus"
-    if not folder.is_dir():
-        pytest.skip("no hippocampus crops: the folder shared/data/hippocampus is not beside this checkout")
-    return folder
+    """The labelled MR crops of MSD Task04."""
+    return shared("hippocampus", "hippocampus crops")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from orienteer.errors import ScanError
-from orienteer.executor import Bounds, Executor, NoProcess, WorkerDied, available_cores
+from orienteer.executor import Executor, available_cores
+from orienteer.worker_process import Bounds, NoProcess, WorkerDied
 
 
 def square(number):

@@ -8,8 +8,10 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.files import write_bytes
 from orienteer.output_names import inside, output_paths, safe_names
+from tests.helpers.hostile import NAMES
 
 HOSTILE = [
+    *NAMES,
     "/etc/passwd",
     "../a",
     "../../a",
@@ -24,19 +26,15 @@ HOSTILE = [
     "",
     ".",
     "..",
-    "...",
     "/",
     "....//a",
-    "-rf",
     ".hidden/a",
     "a\nb",
     "a\x1b[2Jb",
     "a\x00b",
-    "gpj\u202e",
     "m\udcfcller",
     "name ",
     "name.",
-    "con",
     "CON",
     "aux.x",
     'a:b|c?*<>"',
@@ -44,13 +42,10 @@ HOSTILE = [
     "x" * 300 + "y",
     "é" * 200,
     "/".join(["d"] * 400),
-    unicodedata.normalize("NFC", "é"),
     unicodedata.normalize("NFD", "é"),
     "STRASSE",
     "straße",
-    "$(touch x)",
     "~/a",
-    "%s%n",
 ]
 
 

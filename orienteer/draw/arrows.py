@@ -71,12 +71,9 @@ def draw_route(
     """Draws the arrows from each point to the next, and a ring where the route starts.
 
     Args:
-        axes: axes of a slice, in mm.
-        axis: the axis that the slice is cut across.
+        axes, axis, colour, dashed: as in `draw_arrow`.
         points_mm: the stops of the route in order, in the body frame.
-        colour: a matplotlib colour, see the palette.
         label: name in the legend.
-        dashed: draw the shafts dashed, for what is predicted.
     """
     for start, end in pairwise(points_mm):
         draw_arrow(axes, axis, start, end, colour, dashed=dashed)

@@ -20,7 +20,7 @@ from orienteer.progress import Progress
 from orienteer.scans.discover import discover
 from orienteer.scans.source import LeftOut, Selection
 from orienteer.settings import make_settings
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 from orienteer.store.store import Store
 from orienteer.types import AXIS_NAMES
 

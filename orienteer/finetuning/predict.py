@@ -26,7 +26,7 @@ from orienteer.scans.normalise import to_values
 from orienteer.scans.prepare_scan import prepare_scan_apart
 from orienteer.scans.source import Discovery, ScanSource
 from orienteer.store.content import data_files, file_hash
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 
 @dataclass(frozen=True)

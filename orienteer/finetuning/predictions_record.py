@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 from orienteer.errors import InputError
 from orienteer.files import is_leftover, read_json, write_json
 from orienteer.runs.folder import LOCK_FILE
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 RECORD_FILE = "predictions.json"
 

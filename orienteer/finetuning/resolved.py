@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from orienteer.devices import choose_device
+from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.starting_point import StartingPoint
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.settings import require
 from orienteer.types import TripleMm
 
 
@@ -53,9 +53,9 @@ def resolve(
     Raises:
         InputError: settings without a spacing or a store, or a GPU is asked for and there is none.
     """
-    for name in ("spacing_mm", "store"):
-        require(getattr(config, name) is not None, name, "a value", None)
-    assert config.spacing_mm is not None
+    if config.spacing_mm is None or config.store is None:
+        missing = "spacing_mm" if config.spacing_mm is None else "store"
+        raise InputError(missing, wanted="a value", got="None", do=f"set {missing}")
     device = choose_device(config.accelerator)
     return ResolvedFinetune(
         point=point,
@@ -63,7 +63,7 @@ def resolve(
         spacing_mm=config.spacing_mm,
         preparation=config.preparation(crop_to_body),
         selection=config.selection(),
-        store=Path(str(config.store)),
+        store=Path(config.store),
         device=device,
         bf16=config.precision == "bf16" or (config.precision == "auto" and auto_bf16 and supports_bf16(device)),
     )

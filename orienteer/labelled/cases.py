@@ -22,7 +22,7 @@ from orienteer.scans.apart import apart
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
 from orienteer.store.content import file_hash
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 from orienteer.store.store import Store
 from orienteer.types import Triple
 

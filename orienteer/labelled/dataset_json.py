@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from orienteer.errors import InputError
 from orienteer.files import read_json
-from orienteer.scans.discover import SUFFIXES
+from orienteer.scans.kinds import SUFFIXES
 
 Modality = Literal["auto", "CT", "MR"]
 
@@ -82,7 +82,7 @@ def on_disk(folder: Path, path: str) -> Path | None:
     separators, and those of a Mac other forms of accents; nnU-Net takes variables of the environment.
     """
     for text in dict.fromkeys((path, path.replace("\\", "/"), os.path.expandvars(path))):
-        for form in ("NFC", "NFD", None):
+        for form in (None, "NFC", "NFD"):  # as written first: both forms may exist, of two scans
             name = unicodedata.normalize(form, text) if form else text
             for candidate in (name, _with_channel(name)):
                 if os.path.isfile(folder / candidate):  # False, too, for names that no disk takes

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.labelled.dataset_json import Entry, Modality, on_disk, other_channel, read_dataset_json
-from orienteer.scans.discover import SUFFIXES, discover
+from orienteer.scans.discover import discover
+from orienteer.scans.kinds import SUFFIXES
 from orienteer.scans.source import ScanSource
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
 from orienteer.files import write_csv
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 FAILURES_FILE = "failures.csv"
 

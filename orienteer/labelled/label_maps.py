@@ -14,7 +14,7 @@ from orienteer.progress import tracked
 from orienteer.scans.apart import Reading, apart, each_apart, preparing_bounds
 from orienteer.scans.file_content import format_of, image_reader
 from orienteer.scans.raw_header import check_raw_header
-from orienteer.scans.refuse import quiet_itk
+from orienteer.scans.refuse import quiet_itk, refuse
 from orienteer.scans.whole_file import check_whole
 
 ROUNDING = 1e-4
@@ -111,13 +111,8 @@ def _values_in(case: Case) -> set[int]:
 
 def _class_values(case: Case, values: np.ndarray) -> set[int]:
     if values.size > MOST_CLASSES or not np.array_equal(values, np.rint(values)) or (values < 0).any():
-        raise ScanError(
-            case.name,
-            step="read",
-            wanted="whole numbers from 0, one per class",
-            got=f"{values.size} values from {values.min():g} to {values.max():g} in {case.labels.name}",
-            do="check that it is a label map",
-        )
+        got = f"{values.size} values from {values.min():g} to {values.max():g} in {case.labels.name}"
+        refuse(case.name, "whole numbers from 0, one per class", got, "check that it is a label map")
     return {int(value) for value in values}
 
 

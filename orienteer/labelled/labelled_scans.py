@@ -14,7 +14,7 @@ from orienteer.progress import say
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 
 @dataclass(frozen=True)

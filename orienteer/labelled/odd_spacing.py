@@ -10,7 +10,7 @@ from orienteer.labelled.datasets import Case
 from orienteer.labelled.failures import failure_of
 from orienteer.scans.headers import scan_headers
 from orienteer.scans.source import Selection
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 from orienteer.types import TripleMm
 
 MOST_RATIO = 8.0

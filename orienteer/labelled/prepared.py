@@ -6,7 +6,7 @@ from pathlib import Path
 from orienteer.labelled.failures import require_usable
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 from orienteer.store.prepare_folder import prepare_folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orienteer.files import write_csv, write_json
 from orienteer.runs.folder import COUNTS_FILE, FAILURES_FILE
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 ENVIRONMENT_FILE = "environment.json"
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Bounds, Executor, WorkerDied
+from orienteer.executor import Executor
 from orienteer.scans.memory import memory_bytes
+from orienteer.worker_process import Bounds, WorkerDied
 
 LEAST_SECONDS = 8.0
 """Time for a small file. Headers take milliseconds; the rest is patience with slow disks."""

@@ -6,15 +6,14 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from orienteer.errors import InputError
 from orienteer.files import readable
-from orienteer.store.outcomes import Duplicate as Duplicate
-from orienteer.store.outcomes import Failure as Failure
-from orienteer.store.outcomes import Oddity as Oddity
+from orienteer.store.outcomes import Duplicate, Failure
 from orienteer.types import Triple, TripleMm
 
 FILE_NAME = "index.sqlite"
@@ -129,7 +128,7 @@ def scan_of(entry: dict[str, Any], nbytes: int) -> StoredScan:
     return StoredScan(nbytes=nbytes, **values)
 
 
-class Index:
+class Index(AbstractContextManager["Index"]):
     """The open index of a store. Readers cannot change it; the writer commits after every scan."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -174,9 +173,6 @@ class Index:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
-
-    def __enter__(self) -> "Index":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Executor, NoProcess, WorkerDied, available_cores
+from orienteer.executor import Executor, available_cores
 from orienteer.files import is_leftover
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
@@ -20,12 +20,14 @@ from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
 from orienteer.store.arrays import what_is_wrong
 from orienteer.store.content import Content, contents
 from orienteer.store.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
-from orienteer.store.index import FILE_NAME, DamagedRow, Duplicate, Failure, Index, Oddity, ReadOnlyIndex, StoredScan
+from orienteer.store.index import FILE_NAME, DamagedRow, Index, ReadOnlyIndex, StoredScan
 from orienteer.store.job import ScanJob, ScanWork, StoredArray
 from orienteer.store.lock import NotWritable, only_writer
+from orienteer.store.outcomes import Duplicate, Failure, Oddity
 from orienteer.store.prepare_report import PrepareReport, write_failures
 from orienteer.store.store import array_path
 from orienteer.store.verified import is_verified
+from orienteer.worker_process import NoProcess, WorkerDied
 
 
 def prepare_folder(

@@ -7,7 +7,7 @@ from pathlib import Path
 from orienteer.files import write_csv
 from orienteer.progress import clock
 from orienteer.scans.source import LeftOut, reasons
-from orienteer.store.index import Duplicate, Failure, Oddity
+from orienteer.store.outcomes import Duplicate, Failure, Oddity
 
 FAILURES_NAME = "failures.csv"
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from jaxtyping import Float32
 from orienteer.errors import InputError
 from orienteer.scans.body import BodyMap
 from orienteer.store.arrays import ArrayFile, check_box, damaged, what_is_wrong
-from orienteer.store.index import Duplicate, Failure, Index, StoredScan
+from orienteer.store.index import Index, StoredScan
+from orienteer.store.outcomes import Duplicate, Failure
 from orienteer.store.verified import is_verified
 from orienteer.types import Triple
 
@@ -21,7 +23,7 @@ OPEN_SCANS = 64
 """How many scans a reader keeps open: a file handle, a mapping and about 50 KB each."""
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """Reads prepared scans. Open it once and pass it to data loaders: it can be pickled, and each process opens its own files.
 
     Example:
@@ -133,9 +135,6 @@ class Store:
     def close(self) -> None:
         """Closes all files of this process and thread. They are opened again when needed."""
         self._handles.clear()
-
-    def __enter__(self) -> "Store":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

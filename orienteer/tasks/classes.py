@@ -12,21 +12,13 @@ from orienteer.draw.figures import new_figure
 from orienteer.draw.slices import PLANES
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.heads import ViewVector, linear_float32
+from orienteer.tasks.heads import VectorConfig, ViewVector, linear_float32
 from orienteer.tasks.masked import masked_accuracy
 from orienteer.views.batch import ViewBatch
 from orienteer.views.rearrange import UNTOUCHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class ClassConfig:
-    """Settings of a task that classifies views."""
-
-    channels: int = 64
-    """Channels inside the head, and numbers in a view's vector."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ class ClassTask(Task[ClassTargets, ClassPrediction]):
     """
 
     spatial = False
-    Config = ClassConfig
+    Config = VectorConfig
     change: ClassVar[Literal["turn", "order"]]
     metric: ClassVar[str]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,14 @@ from torch import Tensor, nn
 
 from orienteer.tasks.base import FeatureSpec
 from orienteer.tensors import FeatureMap
+
+
+@dataclass(frozen=True)
+class VectorConfig:
+    """Settings of a task that reads one vector per view, and nothing else."""
+
+    channels: int = 64
+    """Channels inside the head, and numbers in a view's vector."""
 
 
 def pointwise(channels: int, width: int) -> nn.Sequential:

@@ -21,12 +21,10 @@ class Jigsaw(ClassTask):
     Loss ``jigsaw``: cross-entropy over the orders, mean over the views that are examples; 0 if there are none.
 
     Example:
-        >>> import torch
-        >>> from orienteer.tasks.base import Features, FeatureSpec
+        >>> from orienteer.tasks.base import FeatureSpec
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=2, unit_mm=100.0)
-        >>> task = Jigsaw(Jigsaw.Config(), [FeatureSpec(16, (4, 4, 4))], shape)
-        >>> task(Features((torch.zeros(1, 2, 16, 4, 4, 4),))).scores.shape
-        torch.Size([1, 2, 24])
+        >>> len(Jigsaw.known_changes(shape)), Jigsaw(Jigsaw.Config(), [FeatureSpec(16, (4, 4, 4))], shape).metric
+        (24, 'order_accuracy')
     """
 
     name = "jigsaw"

@@ -23,7 +23,7 @@ from orienteer.geometry.boxes import overlap_fractions
 from orienteer.geometry.pairs import pair_index
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import ViewVector, linear_float32
+from orienteer.tasks.heads import VectorConfig, ViewVector, linear_float32
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 LEAST = 1e-6
 """Lower limit of the logarithm's argument."""
-
-
-@dataclass(frozen=True)
-class VolumeContrastConfig:
-    """Settings of the volume contrast task."""
-
-    channels: int = 64
-    """Channels inside the head, and numbers in a view's vector."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +60,17 @@ class VolumeContrast(Task[VolumeContrastTargets, VolumeContrastPrediction]):
 
     Example:
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=9, unit_mm=100.0)
-        >>> task = VolumeContrast(VolumeContrastConfig(), [FeatureSpec(16, (4, 4, 4))], shape)
+        >>> task = VolumeContrast(VectorConfig(), [FeatureSpec(16, (4, 4, 4))], shape)
         >>> task(Features((torch.randn(2, 9, 16, 4, 4, 4),))).overlap.shape
         torch.Size([2, 8])
     """
 
     name = "volume_contrast"
     spatial = False
-    Config = VolumeContrastConfig
+    Config = VectorConfig
     minimum: ClassVar[Mapping[str, float]] = {"overlap": 0.0, "apart": 0.0}
 
-    def __init__(self, config: VolumeContrastConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
+    def __init__(self, config: VectorConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
         require_pairs(self.name, shape)
         self.vector = ViewVector(self.specs[-1], config.channels)

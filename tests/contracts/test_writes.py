@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "orienteer"
 
 WRITERS = {
     "files.py": "the one place",
-    "executor.py": "the log of a worker process",
+    "worker_process.py": "the log of a worker process",
     "exports": "into a temporary folder, whose files are moved",
     "runs/metrics_log.py": "lines are added to metrics.jsonl",
     "runs/checkpoints.py": "into a temporary file that takes the place of the checkpoint",
@@ -17,7 +17,8 @@ WRITERS = {
     "labelled/nifti.py": "a header of one voxel in the folder of temporary files",
     "phantoms": "synthetic scans, which the user asks for",
     "pretraining": "processes of one launch agree by small files",
-    "scans": "the store",
+    "scans/file_content.py": "an unpacked copy in the folder of temporary files",
+    "store": "the arrays and the index",
     "comparison/plan/links.py": "copies where links cannot be made",
 }
 """Files that may write, with the reason."""

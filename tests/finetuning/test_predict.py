@@ -215,17 +215,6 @@ def test_the_label_map_of_a_scan_that_can_no_longer_be_used_does_not_stay(tmp_pa
     assert not (tmp_path / "out/a.nii.gz").exists()
 
 
-def test_a_record_of_an_older_version_is_read_and_its_scans_are_predicted_again(tmp_path, segmentation_folder):
-    write_scan(tmp_path / "scans", "a.nii.gz")
-    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
-    record = json.loads((tmp_path / "out/predictions.json").read_text())
-    del record["contents"]
-    (tmp_path / "out/predictions.json").write_text(json.dumps(record))
-    (tmp_path / "out/a.nii.gz").write_bytes(b"stale")
-    predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
-    assert (tmp_path / "out/a.nii.gz").read_bytes() != b"stale"
-
-
 def test_a_folder_that_another_prediction_uses_is_refused(tmp_path, segmentation_folder):
     write_scan(tmp_path / "scans", "a.nii.gz")
     with locked(tmp_path / "out"), pytest.raises(InputError, match="a folder that no other command uses"):

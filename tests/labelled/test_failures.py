@@ -7,7 +7,7 @@ import pytest
 
 from orienteer.errors import InputError, ScanError
 from orienteer.labelled.failures import failure_of, failures_text, require_usable, write_failures
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 FAILURES = [Failure(f"{number}.nii", "read", "an empty file", "copy it again.") for number in range(7)]
 

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from orienteer.runs.records import fingerprint, read_counts, write_counts, write_environment, write_failures
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 
 def test_counts_are_read_as_written(tmp_path: Path) -> None:

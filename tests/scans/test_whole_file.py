@@ -76,35 +76,6 @@ def complaint(path):
     return None
 
 
-@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr"])
-def test_a_flipped_bit_of_a_compressed_stream_is_noticed_or_changes_no_voxel(tmp_path, suffix):
-    """Some bits change none: a time in the head of gzip, and the bits that fill the last byte before the checksum."""
-    path, values = tmp_path / f"a{suffix}", noise((9, 8, 7)) % 50
-    data, begin = compressed(path, values)
-    assert complaint(path) is None
-    whole, noticed, harmless = data.read_bytes(), 0, 0
-    for place in range(begin, len(whole), 5):
-        data.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
-        problem = complaint(path)
-        if problem is None:
-            harmless += 1
-            np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T, values)
-        else:
-            noticed += 1
-            assert problem.startswith("a: wanted")
-    assert harmless <= 3 < 50 < noticed
-
-
-@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr"])
-def test_a_compressed_file_that_is_cut_short_is_noticed(tmp_path, suffix):
-    path = tmp_path / f"a{suffix}"
-    data, begin = compressed(path, noise((9, 8, 7)))
-    whole = data.read_bytes()
-    for left in (begin, begin + 5, (begin + len(whole)) // 2, len(whole) - 1):
-        data.write_bytes(whole[:left])
-        assert "broken stream (the stream ends early)" in complaint(path)
-
-
 @pytest.mark.parametrize("name", ["a.nrrd", "a.nii.gz"])
 def test_a_stream_that_unpacks_to_far_more_than_is_promised_is_left_in_the_middle(tmp_path, name):
     bomb = bytes(8 * CHUNK_BYTES)
@@ -114,23 +85,6 @@ def test_a_stream_that_unpacks_to_far_more_than_is_promised_is_left_in_the_middl
         whole = gzip.compress(nibabel.Nifti1Image(noise(), np.eye(4)).to_bytes() + bomb)
         (tmp_path / name).write_bytes(whole[:-8])
     assert "more than twice as many" in complaint(tmp_path / name)
-
-
-@pytest.mark.parametrize("more", ["something after it", "lines before it"])
-def test_what_is_whole_in_unusual_ways_is_not_refused(tmp_path, more):
-    stream = gzip.compress(noise().astype("i2").tobytes("F"))
-    stream = stream + b"more" if more == "something after it" else b"first\nsecond\n" + stream
-    path = text_file(tmp_path, "nrrd", stream, "gzip").files[0]
-    if more == "lines before it":
-        path.write_bytes(path.read_bytes().replace(b"endian:", b"line skip: 2\nendian:"))
-    assert complaint(path) is None
-
-
-@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
-def test_a_metaimage_may_lack_the_size_of_its_stream(tmp_path, compress):
-    path = text_file(tmp_path, "mha", compress(noise().astype("i2").tobytes("F"))).files[0]
-    path.write_bytes(path.read_bytes().replace(b"ElementType", b"CompressedData = True\nElementType"))
-    assert complaint(path) is None
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])

@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from orienteer.errors import InputError, ScanError
-from orienteer.store.index import FILE_NAME, Duplicate, Failure, FileState, Index
+from orienteer.store.index import FILE_NAME, FileState, Index
+from orienteer.store.outcomes import Duplicate, Failure
 from orienteer.store.store import Store
 from tests.helpers.stores import STORED_SETTINGS, add_scan
 

@@ -3,7 +3,7 @@
 import csv
 
 from orienteer.scans.source import LeftOut
-from orienteer.store.index import Duplicate, Failure
+from orienteer.store.outcomes import Duplicate, Failure
 from orienteer.store.prepare_report import MOST_LINES, PrepareReport, write_failures
 
 

@@ -17,7 +17,7 @@ from orienteer.progress import say
 from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.store import Store
 

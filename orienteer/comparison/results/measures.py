@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orienteer.comparison.plan.measurements import BASELINES
 from orienteer.comparison.results.story import Story
-from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_words
+from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_rows, fraction_words
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.intervals import Interval, curves_over_share, dots_with_intervals
 from orienteer.runs.weights import SCRATCH
@@ -143,20 +143,10 @@ def _plot(measure: Measure, lines: Sequence[Line]) -> tuple[bytes, bool]:
 
 
 def _table(measure: Measure, lines: Sequence[Line], signed: bool = False) -> Table:
-    fractions = sorted(dict.fromkeys(line.fraction for line in lines), key=_order)
-    by_place = {(line.method, line.fraction): line for line in lines}
-    form = f"{'+' if signed else ''}z.{2 if measure.unit else 3}f"
-    rows = []
-    for method in dict.fromkeys(line.method for line in lines):
-        known = [by_place.get((method, fraction)) for fraction in fractions]
-        rows.append((method, *("" if line is None else _cell(line, form) for line in known)))
+    fractions, rows = fraction_rows(measure, lines, signed, _cell)
     names = [name if name in ("", ALL_FRACTIONS) else fraction_words(float(name)) for name in fractions]
     return Table(tuple(names), tuple(rows))
 
 
 def _cell(line: Line, form: str) -> str:
     return f"{line.mean:{form}} ({line.low:{form}} to {line.high:{form}})"
-
-
-def _order(fraction: str) -> tuple[bool, float]:
-    return (True, 0.0) if fraction == ALL_FRACTIONS else (False, float(fraction or 0))

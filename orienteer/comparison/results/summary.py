@@ -1,7 +1,7 @@
 """The summary: mean and interval for each method and fraction, and its paired difference to other methods."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -115,6 +115,28 @@ def read_summary_table(path: Path) -> list[Line]:
             raise
         got, do = f"another table ({error})", "give the command `orienteer compare` again, which writes it"
         raise InputError(str(path), wanted=f"the columns {', '.join(kinds)}", got=got, do=do) from error
+
+
+def fraction_rows(
+    measure: Measure, lines: Sequence[Line], signed: bool, cell: Callable[[Line, str], str]
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Returns the fractions in order, the mean last, and a row per method: its name and a cell for each fraction.
+
+    Args:
+        cell: returns a line in words, by the format of its values; a fraction without a line has an empty cell.
+    """
+    fractions = sorted({line.fraction for line in lines}, key=_place_of_fraction)
+    known = {(line.method, line.fraction): line for line in lines}
+    form = f"{'+' if signed else ''}z.{2 if measure.unit else 3}f"
+    rows = []
+    for method in dict.fromkeys(line.method for line in lines):
+        found = [known.get((method, fraction)) for fraction in fractions]
+        rows.append((method, *("" if line is None else cell(line, form) for line in found)))
+    return fractions, rows
+
+
+def _place_of_fraction(fraction: str) -> tuple[bool, float]:
+    return (True, 0.0) if fraction == ALL_FRACTIONS else (False, float(fraction or 0))
 
 
 def fraction_words(fraction: float) -> str:

@@ -10,8 +10,9 @@ from orienteer.comparison.plan.bench import Bench
 from orienteer.comparison.plan.cell import Cell
 from orienteer.comparison.work import cell as work
 from orienteer.comparison.work.records import Records
-from orienteer.executor import Executor, WorkerDied
+from orienteer.executor import Executor
 from orienteer.progress import Progress, say
+from orienteer.worker_process import WorkerDied
 
 PATIENCE_S = 15.0
 """How long a cell that is asked to stop may take to save what it has."""

@@ -13,7 +13,7 @@ from orienteer.labelled.failures import failures_text
 from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress, say
 from orienteer.scans.discover import discover
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 from orienteer.store.store import Store
 
 CLASSES_FILE = "classes.csv"

@@ -46,9 +46,7 @@ def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:
         folder: where everything is written; it exists and is locked by this process.
 
     Raises:
-        InputError: data, weights or settings that cannot be used; nothing was trained.
-        TrainingStopped: a loss that is not finite.
-        KeyboardInterrupt: Ctrl-C; the last step is saved.
+        InputError, TrainingStopped, KeyboardInterrupt: see `finetune`.
     """
     began_at = time.monotonic()
     csv = _table(config)

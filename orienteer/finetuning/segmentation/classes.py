@@ -3,7 +3,7 @@
 from orienteer.errors import InputError
 from orienteer.labelled.cases import PreparedCases, label_counts
 from orienteer.progress import say
-from orienteer.store.index import Failure
+from orienteer.store.outcomes import Failure
 
 MOST_LINES = 5
 """Cases that are listed on the screen; the others are in failures.csv."""

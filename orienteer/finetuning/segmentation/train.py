@@ -47,9 +47,7 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
         prepare: returns the prepared cases, in place of those of `data`. Spacing and modality must then be known.
 
     Raises:
-        InputError: data, weights or settings that cannot be used; nothing was trained.
-        TrainingStopped: a loss that is not finite.
-        KeyboardInterrupt: Ctrl-C; the last step is saved.
+        InputError, TrainingStopped, KeyboardInterrupt: see `finetune`.
     """
     began_at = time.monotonic()
     point = starting_point(config)
