@@ -29,6 +29,7 @@ class Part(NamedTuple):
 
 
 PARTS = {
+    "mutated": Part("fault_mutations", 10_000, 200),
     "outside": Part("fault_outside", 100, 2),
     "counts": Part("fault_counts", 40, 40),
 }

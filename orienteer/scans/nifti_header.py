@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from jaxtyping import Float64
 
-from orienteer.scans.file_content import HEADER_BYTES, opened
+from orienteer.scans.file_content import HEADER_BYTES, damage_in_words, opened
 from orienteer.scans.refuse import refuse
 
 SPACING_TOLERANCE = 0.01
@@ -227,7 +227,7 @@ def _first_bytes(name: str, path: Path) -> bytes:
         with opened(path) as file:
             start = file.read(HEADER_BYTES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        refuse(name, "a whole gzip file", f"a broken one ({error})", "copy or download it again")
+        refuse(name, "a whole gzip file", f"a broken one ({damage_in_words(error)})", "copy or download it again")
     if len(start) < 348:
         refuse(name, "a NIfTI file", f"{len(start)} bytes, fewer than its header has", "copy or download it again")
     return start.ljust(HEADER_BYTES, b"\0")

@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from orienteer.scans.companions import companions
-from orienteer.scans.file_content import LARGEST_RATIO, is_gzip, opened
+from orienteer.scans.file_content import LARGEST_RATIO, damage_in_words, is_gzip, opened
 from orienteer.scans.nifti_header import NiftiHeader, read_nifti_header
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI
@@ -163,7 +163,7 @@ def _check_stream(name: str, stream: Stream, sizes_bytes: list[int], compressed:
                 count += len(piece)
                 _check_not_endless(name, count, promised)
         except (EOFError, zlib.error) as error:
-            return _compare(name, count, promised, one_slice, _words(error))
+            return _compare(name, count, promised, one_slice, damage_in_words(error))
     return _compare(name, count, promised, one_slice)
 
 
@@ -207,7 +207,7 @@ def _scanned(name: str, path: Path, header: NiftiHeader) -> tuple[int, int, str]
                     finite = np.isfinite(np.frombuffer(values, dtype=header.kind, count=whole))
                     not_finite += whole - int(np.count_nonzero(finite))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return count, not_finite, _words(error)
+        return count, not_finite, damage_in_words(error)
     return count, not_finite, ""
 
 
@@ -238,7 +238,3 @@ def _decompressed(path: Path, stream: Stream) -> Iterator[bytes]:
                 if not data.startswith(b"\x1f\x8b"):
                     return  # whatever follows the last stream is not read
                 inflater = zlib.decompressobj(47)
-
-
-def _words(error: Exception) -> str:
-    return str(error).split(":")[-1].strip().rstrip(".")[:80]
