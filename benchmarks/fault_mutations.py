@@ -32,7 +32,7 @@ HANG_S = 10.0
 PATIENCE_S = 900.0
 """Time after which the program is ended."""
 
-EXCEPTION = re.compile(r"\b[A-Za-z_.]*(Error|Exception|Interrupt|struct\.error|StopIteration)\b")
+EXCEPTION = re.compile(r"\b([A-Za-z_.]+(Error|Exception|Interrupt)|struct\.error|StopIteration)\b")
 """The name of a Python exception, which is no reason for a user."""
 
 
@@ -44,6 +44,7 @@ class Outcome:
         used: by scan, what its array holds: scans with the same voxels have the same.
         reasons: by scan, why it is left out or failed.
         unaccounted: files that are in no count.
+        rest: by folder, the files that are neither in a scan nor left out.
         counts: files by what became of them.
         seconds: for all of it.
         error: that ended the program, if any.
@@ -52,6 +53,7 @@ class Outcome:
     used: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, list[str]] = field(default_factory=dict)
     unaccounted: int = 0
+    rest: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     error: str = ""
@@ -109,12 +111,18 @@ def taken(place: tuple[Path, Path]) -> Outcome:
     for failure in report.failures:
         reasons.setdefault(failure.name, []).append(f"{failure.reason}, {failure.do}")
     outcome.used = dict(report.names)
-    failed = {failure.name for failure in report.failures}
+    failed, twice = {failure.name for failure in report.failures}, {duplicate.name for duplicate in report.duplicates}
     for source in discovery.sources:
-        kind = "failed" if source.name in failed else "used" if source.name in outcome.used else "unaccounted"
+        kind = "failed" if source.name in failed else "used" if source.name in {*outcome.used, *twice} else "unaccounted"
         outcome.counts[kind] += len(source.files) + len(source.companions)
     outcome.counts["no_scans"] = sum(discovery.others.values())
-    files = sum(path.is_file() for path in scans.rglob("*"))
+    held = Counter({folder.name: sum(path.is_file() for path in folder.iterdir()) for folder in scans.iterdir()})
+    files = held.total()
+    for item in discovery.left_out:
+        held[item.name.partition("/")[0]] -= item.files
+    for source in discovery.sources:
+        held[source.name.partition("/")[0]] -= len(source.files) + len(source.companions)
+    outcome.rest = {name: count for name, count in held.items() if count}
     outcome.unaccounted = outcome.counts.pop("unaccounted", 0)
     outcome.unaccounted += abs(files - sum(outcome.counts.values()) - outcome.unaccounted)
     outcome.seconds = time.monotonic() - begun
@@ -152,7 +160,7 @@ class _Judge:
     def _judge_words(self, outcome: Outcome, values: Counter[str]) -> None:
         if outcome.unaccounted:
             values["unnamed"] += outcome.unaccounted
-            print(f"  {outcome.unaccounted} files are in no count", flush=True)
+            print(f"  {outcome.unaccounted} files are in no count, of {outcome.rest}", flush=True)
         for name, reasons in outcome.reasons.items():
             bare = [reason for reason in reasons if not reason.strip() or EXCEPTION.search(reason)]
             if bare:

@@ -152,9 +152,8 @@ def read_slice_header(path: Path) -> SliceHeader | NotASlice:
             known = any(tag in data for tag in _TAGS)
         except OSError:
             raise
-        except Exception as error:  # pydicom raises errors of many kinds for damaged files
-            words = f"a DICOM file whose header cannot be read ({type(error).__name__})"
-            return NotASlice(words, "broken") if marked else NOT_DICOM
+        except Exception:  # pydicom raises errors of many kinds for damaged files
+            return NotASlice("a DICOM file whose header is damaged", "broken") if marked else NOT_DICOM
         if sop_class == DIRECTORY:
             return NotASlice("a DICOM directory file, not an image", "document")
         if not known:
