@@ -172,7 +172,7 @@ def bases(folder: Path) -> list[Base]:
         if name == "dicom-rle":
             for path in paths:
                 data = pydicom.dcmread(path)
-                data.compress(RLELossless)
+                data.compress(RLELossless, generate_instance_uid=False)
                 data.save_as(path)
         found.append(Base("dicom", name, {path.name: path.read_bytes() for path in sorted(paths)}, {}))
     return found
@@ -256,6 +256,7 @@ def _with_nifti_field(content: bytes, rng: np.random.Generator, value: str) -> b
     changed = bytearray(content)
     for _ in range(int(rng.integers(1, 3))):
         place, kind = NIFTI_FIELDS[int(rng.integers(len(NIFTI_FIELDS)))]
+        place = min(place, len(changed) - 1)  # the header of a pair ends at 348
         if kind == "f":
             struct.pack_into("<f", changed, place, _as_float(value))
         else:

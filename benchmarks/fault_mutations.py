@@ -113,7 +113,9 @@ def taken(place: tuple[Path, Path]) -> Outcome:
     outcome.used = dict(report.names)
     failed, twice = {failure.name for failure in report.failures}, {duplicate.name for duplicate in report.duplicates}
     for source in discovery.sources:
-        kind = "failed" if source.name in failed else "used" if source.name in {*outcome.used, *twice} else "unaccounted"
+        kind = (
+            "failed" if source.name in failed else "used" if source.name in {*outcome.used, *twice} else "unaccounted"
+        )
         outcome.counts[kind] += len(source.files) + len(source.companions)
     outcome.counts["no_scans"] = sum(discovery.others.values())
     held = Counter({folder.name: sum(path.is_file() for path in folder.iterdir()) for folder in scans.iterdir()})

@@ -40,6 +40,8 @@ _TAGS = [
     "Rows",
     "Columns",
     "SamplesPerPixel",
+    "BitsStored",
+    "HighBit",
     "PhotometricInterpretation",
     "RescaleSlope",
     "RescaleIntercept",
@@ -207,6 +209,11 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
     if header.fault is None and (slope is None) != (intercept is None):
         missing = "RescaleSlope" if slope is None else "RescaleIntercept"
         return replace(header, fault=f"{missing} is missing, and the other of the two is there")
+    stored, high = fields.whole("BitsStored", 0), fields.whole("HighBit", 0)
+    if header.fault is None and "HighBit" in data and "BitsStored" in data and high != stored - 1:
+        return replace(
+            header, fault=f"HighBit {high} with BitsStored {stored}: values that are not at the low end of their bits"
+        )
     if header.fault is None and slope == (0.0,):
         return replace(header, fault="RescaleSlope is 0")
     return header
