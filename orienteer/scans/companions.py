@@ -3,13 +3,14 @@
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from orienteer.scans.text_header import METAIMAGE_DATA, NRRD_DATA, read_text_header
+from orienteer.scans.file_content import is_pair_header
+from orienteer.scans.text_header import METAIMAGE_DATA, MOST_LETTERS, NRRD_DATA, read_text_header
 
 HEADERS = (".mhd", ".mha", ".nhdr", ".nrrd", ".hdr", ".hdr.gz")
 """Endings of files whose voxels may lie in other files."""
 
 MOST_FILES = 10_000
-"""How many slices a pattern may name."""
+"""How many slices a pattern or a list may name."""
 
 
 def companions(header: Path) -> tuple[Path, ...]:
@@ -26,7 +27,7 @@ def companions(header: Path) -> tuple[Path, ...]:
     if not lower.endswith(HEADERS):
         return ()
     places = {header.parent / name for name in named_files(header) if inside_folder(name)}
-    return tuple(sorted(path for path in places if path.is_file()))
+    return tuple(sorted(path for path in places if is_there(path)))
 
 
 def named_files(header: Path) -> list[str]:
@@ -40,8 +41,8 @@ def named_files(header: Path) -> list[str]:
     if value.upper() in ("", "LOCAL"):
         return []
     if value.split()[0].upper() == "LIST":
-        return [line for line in text.rest if line]
-    return _expanded(value) if "%" in value else [value]
+        return [line for line in text.rest if line][:MOST_FILES]
+    return _expanded(value) if "%" in value and len(value) <= MOST_LETTERS else [value]
 
 
 def inside_folder(name: str) -> bool:
@@ -55,10 +56,25 @@ def inside_folder(name: str) -> bool:
     return not (posix.is_absolute() or windows.is_absolute() or windows.drive or ".." in windows.parts)
 
 
+def is_there(path: Path) -> bool:
+    """Returns whether a file is there. A name that is too long for one names none.
+
+    Example:
+        >>> is_there(Path("x" * 5000))
+        False
+    """
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _image_of(header: Path) -> tuple[Path, ...]:
+    if not is_pair_header(header):
+        return ()
     stem = re.sub(r"\.hdr(\.gz)?$", "", header.name, flags=re.IGNORECASE)
     names = (f"{stem}{ending}" for ending in (".img", ".IMG", ".img.gz", ".IMG.GZ"))
-    return next(((path,) for path in (header.with_name(name) for name in names) if path.is_file()), ())
+    return next(((path,) for path in (header.with_name(name) for name in names) if is_there(path)), ())
 
 
 def _expanded(value: str) -> list[str]:

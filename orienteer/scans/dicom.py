@@ -40,6 +40,8 @@ _TAGS = [
     "Rows",
     "Columns",
     "SamplesPerPixel",
+    "BitsStored",
+    "HighBit",
     "PhotometricInterpretation",
     "RescaleSlope",
     "RescaleIntercept",
@@ -152,9 +154,8 @@ def read_slice_header(path: Path) -> SliceHeader | NotASlice:
             known = any(tag in data for tag in _TAGS)
         except OSError:
             raise
-        except Exception as error:  # pydicom raises errors of many kinds for damaged files
-            words = f"a DICOM file whose header cannot be read ({type(error).__name__})"
-            return NotASlice(words, "broken") if marked else NOT_DICOM
+        except Exception:  # pydicom raises errors of many kinds for damaged files
+            return NotASlice("a DICOM file whose header is damaged", "broken") if marked else NOT_DICOM
         if sop_class == DIRECTORY:
             return NotASlice("a DICOM directory file, not an image", "document")
         if not known:
@@ -208,6 +209,11 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
     if header.fault is None and (slope is None) != (intercept is None):
         missing = "RescaleSlope" if slope is None else "RescaleIntercept"
         return replace(header, fault=f"{missing} is missing, and the other of the two is there")
+    stored, high = fields.whole("BitsStored", 0), fields.whole("HighBit", 0)
+    if header.fault is None and "HighBit" in data and "BitsStored" in data and high != stored - 1:
+        return replace(
+            header, fault=f"HighBit {high} with BitsStored {stored}: values that are not at the low end of their bits"
+        )
     if header.fault is None and slope == (0.0,):
         return replace(header, fault="RescaleSlope is 0")
     return header

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from orienteer.files import readable
 from orienteer.scans.dicom import SliceHeader
+from orienteer.scans.memory import bounded_reading
 from orienteer.scans.refuse import refuse
 
 INVERTED = "MONOCHROME1"
@@ -81,7 +82,8 @@ def read_slices(
         # In float: the type of the first slice, which is the default, cuts the fractions of the others off.
         reader.SetOutputPixelType(sitk.sitkFloat32)
         reader.SetFileNames([readable(path) for path in paths])
-        values = sitk.GetArrayFromImage(reader.Execute())
+        with bounded_reading((*slices[0].size_px, len(slices)), paths):
+            values = sitk.GetArrayFromImage(reader.Execute())
     notes = []
     if modality == "CT":
         units = sorted({item.rescale_type for item in slices} - {"", "HU", "US"})

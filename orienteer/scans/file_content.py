@@ -65,6 +65,16 @@ def is_pair_header(path: Path) -> bool:
     return 348 in (int.from_bytes(start, "little"), int.from_bytes(start, "big"))
 
 
+def damage_in_words(error: Exception) -> str:
+    """Returns what is wrong with a compressed stream, without the number that zlib puts in front.
+
+    Example:
+        >>> damage_in_words(ValueError("Error -3 while decompressing data: invalid distance code"))
+        'invalid distance code'
+    """
+    return str(error).split(":")[-1].strip().rstrip(".")[:80]
+
+
 @contextmanager
 def image_reader(path: Path, file_format: str | None = None) -> Iterator[sitk.ImageFileReader]:
     """Gives a SimpleITK reader of a file. A NIfTI file whose ending is wrong about gzip is read as what it is.

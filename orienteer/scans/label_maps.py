@@ -15,6 +15,7 @@ from jaxtyping import Shaped
 
 from orienteer.scans.companions import companions
 from orienteer.scans.file_content import LARGEST_RATIO, format_of, image_reader
+from orienteer.scans.memory import bounded_reading
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
 from orienteer.scans.whole_file import check_whole
@@ -71,7 +72,8 @@ def looks_like_labels(path: Path, file_format: str | None = None) -> bool:
             if _surely_image(path, math.prod(reader.GetSize()), int(kind.split("-")[0]) // 8):
                 return False
             check_whole(path.name, path, file_format)
-            image = reader.Execute()  # a reference must be held: the view below does not keep it alive
+            with bounded_reading(reader.GetSize(), (path, *companions(path))):
+                image = reader.Execute()  # a reference must be held: the view below does not keep it alive
             return are_labels(sitk.GetArrayViewFromImage(image))
     return False
 

@@ -2,7 +2,9 @@
 
 import math
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from orienteer.scans.refuse import refuse
@@ -12,6 +14,9 @@ SHARE = 0.8
 
 BYTES_PER_VOXEL = 12
 """Memory to read, resample and look at a voxel: two float32 arrays, and the masks and sorted values of one."""
+
+READ_BYTES_PER_VOXEL, READ_MORE_BYTES = 24, 1 << 28
+"""Memory to read a voxel: its value of up to 8 bytes, converted and turned round; and what any file may take besides."""
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -40,3 +45,34 @@ def check_size(name: str, shape_vox: Sequence[int], step: str) -> None:
         got = f"{' x '.join(str(edge) for edge in shape_vox)} voxels, which need {needed / 1e9:.1f} GB"
         do = "check the size in its header; if it is right, use a coarser spacing_mm or a machine with more memory"
         refuse(name, f"a scan that needs at most {allowed / 1e9:.1f} GB of memory", got, do, step)
+
+
+@contextmanager
+def bounded_reading(shape_vox: Sequence[int], files: Iterable[Path]) -> Iterator[None]:
+    """Lets a native reader take little more memory than a scan needs: damaged headers make some ask for gigabytes.
+
+    It holds in processes whose memory is bounded already, on Linux: those that read files. In others it does nothing, since
+    other threads may need memory meanwhile.
+
+    Args:
+        shape_vox: of the scan.
+        files: that hold it, compressed or not.
+    """
+    more = (
+        math.prod(shape_vox) * READ_BYTES_PER_VOXEL + 4 * sum(file.stat().st_size for file in files) + READ_MORE_BYTES
+    )
+    if sys.platform != "linux":
+        yield
+        return
+    import resource  # not on every platform
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft == resource.RLIM_INFINITY:
+        yield
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data and stack
+    resource.setrlimit(resource.RLIMIT_DATA, (min(soft, pages * resource.getpagesize() + more), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -14,6 +14,9 @@ FAT_HU = -30
 PADDING_HU = -1500
 """Below lies only what fills the corners outside the scanned field."""
 
+HIGHEST_HU = 32_767
+"""No scanner stores more, not even for metal. Negative values that are read as unsigned do."""
+
 OFFSET_TISSUE = (850, 1250)
 """Where soft tissue lies as scanners store it: HU plus 1000 or 1024."""
 
@@ -76,7 +79,13 @@ HU plus an offset of about 1024. Do this: subtract the offset from the values (R
     sample = sample[sample > PADDING_HU]
     if sample.size == 0:
         return ()
-    low, high = float(sample.min()), float(sample.max())
+    low, high = float(sample.min()), float(voxels.max())
+    if high > HIGHEST_HU:
+        got, do = (
+            f"values up to {high:g}",
+            "check whether negative values or padding were read as unsigned, or use --modality MR",
+        )
+        refuse(name, f"HU, at most {HIGHEST_HU}", got, do)
     tissue = sample[sample > 150]
     shifted = (
         tissue.size >= 0.05 * sample.size and np.mean((tissue > OFFSET_TISSUE[0]) & (tissue < OFFSET_TISSUE[1])) > 0.5

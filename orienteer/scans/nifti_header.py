@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from jaxtyping import Float64
 
-from orienteer.scans.file_content import HEADER_BYTES, opened
+from orienteer.scans.file_content import HEADER_BYTES, damage_in_words, opened
 from orienteer.scans.refuse import refuse
 
 SPACING_TOLERANCE = 0.01
@@ -30,6 +30,9 @@ DATA_TYPES = {
     **{32: "c8", 1792: "c16", 128: "V3", 2304: "V4"},
 }
 """numpy's types by NIfTI's numbers: real ones, complex ones, colours."""
+
+LARGEST_QUATERNION = 1.001
+"""Squares of the three numbers of a unit quaternion that are stored, with rounding. Readers differ about larger ones."""
 
 SCANNER = 1
 """The code of an affine to the coordinates of the scanner."""
@@ -133,6 +136,10 @@ def check_nifti_header(name: str, header: NiftiHeader) -> tuple[str, ...]:
     """
     check_spacing(name, header.pixdim, "pixdim")
     _check_scaling(name, *header.scaling)
+    for field, affine in (("qform", header.qform), ("sform", header.sform)):
+        if affine is not None and not np.isfinite(affine).all():
+            do = "find out where the scan lies, and write the file again"
+            refuse(name, f"finite numbers in the {field}", "numbers that are not finite, or no quaternion", do)
     notes = []
     if header.units in UNITS:
         unit = UNITS[header.units]
@@ -209,6 +216,8 @@ def _unit(affine: Affine) -> Float64[np.ndarray, "3 3"]:
 def _qform(quaternion: tuple[float, ...], pixdim: tuple[float, ...]) -> Affine:
     """Returns the affine of method 2 in nifti1.h: b, c, d of a unit quaternion, an offset, and a sign for the third axis."""
     b, c, d, *offset = (float(number) for number in quaternion)
+    if b * b + c * c + d * d > LARGEST_QUATERNION:
+        return np.full((3, 4), np.nan)
     a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
     turn = np.array(
         [
@@ -227,7 +236,7 @@ def _first_bytes(name: str, path: Path) -> bytes:
         with opened(path) as file:
             start = file.read(HEADER_BYTES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        refuse(name, "a whole gzip file", f"a broken one ({error})", "copy or download it again")
+        refuse(name, "a whole gzip file", f"a broken one ({damage_in_words(error)})", "copy or download it again")
     if len(start) < 348:
         refuse(name, "a NIfTI file", f"{len(start)} bytes, fewer than its header has", "copy or download it again")
     return start.ljust(HEADER_BYTES, b"\0")

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from orienteer.scans.companions import companions, inside_folder, named_files
+from orienteer.scans.companions import companions, inside_folder, is_there, named_files
 from orienteer.scans.nifti_header import check_nifti_header, check_spacing, read_nifti_header
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI, NRRD
@@ -18,6 +18,9 @@ from orienteer.scans.text_header import METAIMAGE_BYTES, METAIMAGE_DATA, TextHea
 MOST_AXES = {METAIMAGE: 10, NRRD: 16}
 """More crash the readers."""
 
+LONGEST_LINE = 500
+"""Letters of a line of an NRRD header. About twice as many crash its reader."""
+
 MM = frozenset(("mm", "millimeter", "millimeters", "millimetre", "millimetres"))
 NO_LENGTH = frozenset(("", "none", "s", "sec", "second", "seconds", "ms", "???"))
 """Units of other axes, such as time, and units left open."""
@@ -25,6 +28,9 @@ NO_LENGTH = frozenset(("", "none", "s", "sec", "second", "seconds", "ms", "???")
 KNOWN_SPACES = re.compile(
     r"(left|right)-(anterior|posterior)-(superior|inferior)(-time)?|[LR][AP][SI]T?", flags=re.IGNORECASE
 )
+
+NO_POSITION = "no position in the header: the first voxel is taken to lie at 0, as ITK does"
+NO_DIRECTION = "no directions in the header: its axes are taken to run to the left, back and head, as ITK does"
 
 _DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")
 _POSITIONS = ("Offset", "Position", "Origin")
@@ -45,7 +51,7 @@ def check_raw_header(name: str, path: Path, file_format: str) -> tuple[str, ...]
         if not inside_folder(file):
             got = f"{file[-80:]}, which lies elsewhere"
             refuse(name, "voxels in the header's folder", got, "copy them there and name them in the header")
-        if not (path.parent / file).is_file():
+        if not is_there(path.parent / file):
             got = f"one without its voxels in {file[-80:]}"
             refuse(name, f"a whole {file_format} file", got, "copy all its files, under the names in the header")
     return notes
@@ -73,22 +79,43 @@ def _check_metaimage(name: str, text: TextHeader) -> tuple[str, ...]:
     if spacing is None:
         _refuse_no_spacing(name, "neither ElementSpacing nor ElementSize")
     check_spacing(name, _numbers(name, fields[spacing], spacing, axes), spacing)
-    for key, count in [*((key, axes * axes) for key in _DIRECTIONS), *((key, axes) for key in _POSITIONS)]:
-        if key in fields:
-            _check_finite(name, _numbers(name, fields[key], key, count), key)
+    notes = _check_given_once(name, fields, _DIRECTIONS, axes * axes, NO_DIRECTION)
+    notes += _check_given_once(name, fields, _POSITIONS, axes, NO_POSITION)
     _check_units(name, fields.get("DistanceUnits", ""), "DistanceUnits")
     slope = _numbers(name, fields.get("ElementToIntensityFunctionSlope", "1"), "ElementToIntensityFunctionSlope", 1)
     offset = _numbers(name, fields.get("ElementToIntensityFunctionOffset", "0"), "ElementToIntensityFunctionOffset", 1)
     if (*slope, *offset) != (1.0, 0.0):
         got = f"ElementToIntensityFunction with slope {slope[0]:g} and offset {offset[0]:g}, which readers ignore"
         refuse(name, "values as they are stored", got, "apply it, and save the file without it")
-    return ()
+    return notes
+
+
+def _check_given_once(
+    name: str, fields: dict[str, str], keys: tuple[str, ...], count: int, missing: str
+) -> tuple[str, ...]:
+    """Refuses fields that mean the same and differ, and returns a note where there is none of them."""
+    given = {key: _numbers(name, fields[key], key, count) for key in keys if key in fields}
+    for key, values in given.items():
+        _check_finite(name, values, key)
+    if len(set(given.values())) > 1:
+        (first, one), (second, other), *_ = given.items()
+        got = f"{first} {' '.join(f'{value:g}' for value in one)} and {second} {' '.join(f'{value:g}' for value in other)}"
+        refuse(name, "one place in the header", got, "find out which is right, and remove the other")
+    return () if given else (missing,)
 
 
 def _check_nrrd(name: str, text: TextHeader) -> tuple[str, ...]:
     fields = text.fields
     if not {"dimension", "sizes"} <= set(fields):
         refuse(name, "a whole NRRD file", "a file that does not begin like one", "check what the file holds")
+    if text.longest > LONGEST_LINE:
+        got = f"one of {text.longest}"
+        refuse(
+            name,
+            f"lines of at most {LONGEST_LINE} letters in the header",
+            got,
+            "correct the header, or export the scan again",
+        )
     axes = _axes(name, fields["dimension"], "dimension", NRRD)
     _check_sizes(name, fields["sizes"], "sizes", axes)
     if "space directions" in fields:
@@ -100,6 +127,11 @@ def _check_nrrd(name: str, text: TextHeader) -> tuple[str, ...]:
         check_spacing(name, known if len(known) >= min(axes, 3) else spacing, "spacings")
     else:
         _refuse_no_spacing(name, "neither `space directions` nor `spacings`")
+    if "time" in fields.get("kinds", "").lower().split()[:3]:
+        refuse(name, "three axes of space", f"kinds {fields['kinds']}", "save each 3D scan in a file of its own")
+    if "old min" in fields or "oldmin" in fields or "old max" in fields or "oldmax" in fields:
+        got = "values that were quantised (old min, old max), which readers ignore"
+        refuse(name, "values as they are stored", got, "undo it (teem: unu unquantize), and save the file without it")
     if "space origin" in fields:
         origin = vectors(fields["space origin"])
         if origin is None or len(origin) != 1 or origin[0] is None:
@@ -108,11 +140,12 @@ def _check_nrrd(name: str, text: TextHeader) -> tuple[str, ...]:
     for key in ("space units", "units"):
         for unit in re.findall(r'"([^"]*)"', fields.get(key, "")):
             _check_units(name, unit, key)
+    notes = () if "space origin" in fields else (NO_POSITION,)
     space = fields.get("space", "")
     if not KNOWN_SPACES.fullmatch(space):
         words = f"space {space}, which does not say" if space else "no `space`, which would say"
-        return (f"{words} where left is: its axes are taken to run to the left, back and head, as ITK does",)
-    return ()
+        return (f"{words} where left is: its axes are taken to run to the left, back and head, as ITK does", *notes)
+    return notes
 
 
 def _check_space_directions(name: str, value: str, axes: int) -> None:

@@ -16,7 +16,7 @@ from orienteer.scans.dicom import SliceHeader, read_slice_header
 from orienteer.scans.dicom_pixels import read_slices
 from orienteer.scans.dicom_stack import Stack, stack
 from orienteer.scans.file_content import image_reader
-from orienteer.scans.memory import check_size
+from orienteer.scans.memory import bounded_reading, check_size
 from orienteer.scans.modality import check_hounsfield, guess_modality
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
 from orienteer.scans.raw_header import check_raw_header
@@ -31,6 +31,9 @@ DIRECTION_TOLERANCE = 1e-3
 
 FARTHEST_MM = 1e5
 """A scan further away than this from the origin has a damaged header."""
+
+VOXEL_MM = (0.005, 50.0)
+"""The edges of a voxel lie between these: from micro-CT to the coarsest slices."""
 
 EXTENT_MM = (1.0, 5000.0)
 """The longest edge of a scan lies between these, or its lengths are in another unit than the header says."""
@@ -83,7 +86,8 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
             with _file_reader(source, selection) as (reader, grid):
                 turn, frame = _frame(grid)
                 notes = check_whole(source.name, source.files[0], source.format)
-                image = _executed(reader, source, selection)  # kept: the view below does not keep it alive
+                with bounded_reading(reader.GetSize(), (*source.files, *source.companions)):
+                    image = _executed(reader, source, selection)  # kept: the view below does not keep it alive
                 values = sitk.GetArrayViewFromImage(image)
         # SimpleITK's buffer is (z, y, x).
         voxels = np.ascontiguousarray(turn.apply(values.transpose(2, 1, 0)), dtype=np.float32)
@@ -235,6 +239,12 @@ def _frame(grid: FileGrid) -> tuple[Turn, Frame]:
         got = " x ".join(f"{edge:.4g}" for edge in edges) + " mm"
         do = "correct the voxel size or its unit in the header"
         raise Unusable(f"a scan with a longest edge of {EXTENT_MM[0]:g} to {EXTENT_MM[1]:g} mm", got, do)
+    if not all(VOXEL_MM[0] <= step <= VOXEL_MM[1] for step in spacing_mm):
+        got, do = (
+            " x ".join(f"{step:.4g}" for step in spacing_mm) + " mm",
+            "correct the voxel size or its unit in the header",
+        )
+        raise Unusable(f"voxels with edges of {VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} mm", got, do)
     return turn_to_ras(grid.shape_vox, spacing_mm, grid.origin_lps_mm, direction)
 
 

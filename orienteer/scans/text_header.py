@@ -15,6 +15,9 @@ from orienteer.scans.file_content import opened
 USUAL_BYTES, MOST_BYTES = 1 << 14, 1 << 20
 """Most headers end within the first; none that is read is longer than the second."""
 
+MOST_LETTERS, MOST_DIGITS = 4096, 64
+"""No field that is read here is longer, no number in it has more digits. Patterns take long on longer ones."""
+
 METAIMAGE_DATA = ("ElementDataFile",)
 """The field that ends a MetaImage header."""
 
@@ -26,6 +29,12 @@ METAIMAGE_BYTES = {
 
 NRRD_DATA = ("data file", "datafile")
 
+_FREE_TEXT = ("content", "sample units")
+"""Fields of NRRD that may be of any length."""
+
+_LAST_FIELD = re.compile(rb"ElementDataFile[ \t]*=(?![ \t]*LIST)[^\n]*\n")
+"""The end of a MetaImage header. Names of files follow a LIST."""
+
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", flags=re.IGNORECASE)
 
 
@@ -36,11 +45,13 @@ class TextHeader(NamedTuple):
         fields: value by key; of a key that comes twice the last, as ITK has it.
         rest: the lines after a data file that is given as a LIST.
         length: bytes until the voxels, if they follow in the same file.
+        longest: letters of the longest line of an NRRD file, free text aside.
     """
 
     fields: dict[str, str]
     rest: list[str]
     length: int
+    longest: int = 0
 
 
 def read_text_header(path: Path) -> TextHeader:
@@ -52,7 +63,7 @@ def read_text_header(path: Path) -> TextHeader:
     content = b""
     with opened(path) as file, suppress(EOFError, zlib.error, gzip.BadGzipFile):
         content = file.read(USUAL_BYTES)
-        if len(content) == USUAL_BYTES and b"\n\n" not in content and b"ElementDataFile" not in content:
+        if len(content) == USUAL_BYTES and b"\n\n" not in content and not _LAST_FIELD.search(content):
             content += file.read(MOST_BYTES - USUAL_BYTES)
     return _nrrd(content) if content[:4] == b"NRRD" else _metaimage(content)
 
@@ -82,15 +93,18 @@ def _nrrd(content: bytes) -> TextHeader:
     blank = re.search(rb"\r?\n\r?\n", content)
     head, length = (content[: blank.start()], blank.end()) if blank else (content, len(content))
     rest: list[str] = []
+    longest = 0
     for line in head.decode("utf-8", "replace").splitlines()[1:]:
         key, colon, value = line.partition(":")
         if line.startswith("#"):
             continue
+        if not value.startswith("=") and key not in _FREE_TEXT:
+            longest = max(longest, len(line))
         if fields.get("data file", fields.get("datafile", "")).upper().startswith("LIST"):
             rest.append(line.strip())
         elif colon and not value.startswith("="):  # := are notes of the user's
             fields[key.strip().lower()] = value.strip()
-    return TextHeader(fields, rest, length)
+    return TextHeader(fields, rest, length, longest)
 
 
 def numbers(value: str) -> tuple[float, ...] | None:
@@ -101,7 +115,7 @@ def numbers(value: str) -> tuple[float, ...] | None:
         ((1.0, 2.5, nan), None, None)
     """
     words = value.split()
-    return tuple(float(word) for word in words) if all(_NUMBER.fullmatch(word) for word in words) else None
+    return tuple(float(word) for word in words) if all(_is_number(word) for word in words) else None
 
 
 def vectors(value: str) -> list[tuple[float, ...] | None] | None:
@@ -112,9 +126,15 @@ def vectors(value: str) -> list[tuple[float, ...] | None] | None:
         ([None, (1.0, 0.0, 0.0), (0.0, 2.0, 0.0)], None)
     """
     found: list[tuple[float, ...] | None] = []
+    if len(value) > MOST_LETTERS:
+        return None
     for word in re.findall(r"none|\([^)]*\)|[^\s(]+", value):
         vector = None if word == "none" else numbers(word.strip("()").replace(",", " "))
         if word != "none" and (vector is None or not word.startswith("(")):
             return None
         found.append(vector)
     return found
+
+
+def _is_number(word: str) -> bool:
+    return len(word) <= MOST_DIGITS and _NUMBER.fullmatch(word) is not None

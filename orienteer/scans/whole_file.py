@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from orienteer.scans.companions import companions
-from orienteer.scans.file_content import LARGEST_RATIO, is_gzip, opened
+from orienteer.scans.file_content import LARGEST_RATIO, damage_in_words, is_gzip, opened
 from orienteer.scans.nifti_header import NiftiHeader, read_nifti_header
 from orienteer.scans.refuse import refuse
 from orienteer.scans.source import METAIMAGE, NIFTI
@@ -87,10 +87,12 @@ def _check_nifti(name: str, path: Path) -> tuple[str, ...]:
         check_plausible(name, [data], header.bytes_promised)
     if not compressed and header.kind.kind != "f":
         return _compare(name, data.stat().st_size, header.bytes_promised, header.slice_bytes)
-    count, not_finite, damage = _scanned(name, data, header)
+    constant = _Constant()
+    count, not_finite, damage = _scanned(name, data, header, constant)
     notes = _compare(name, count, header.bytes_promised, header.slice_bytes, damage)
     if not_finite:
         refuse_not_finite(name, not_finite, math.prod(header.sizes))
+    constant.check(name)
     return notes
 
 
@@ -156,15 +158,37 @@ def _check_stream(name: str, stream: Stream, sizes_bytes: list[int], compressed:
     if not compressed:
         return _compare(name, sum(file.stat().st_size for file in stream.files) - stream.skip, promised, one_slice)
     check_plausible(name, stream.files, promised)
-    count = 0
+    count, constant = 0, _Constant()
     for file in stream.files:
         try:
             for piece in _decompressed(file, stream):
+                constant.add(piece)
                 count += len(piece)
                 _check_not_endless(name, count, promised)
         except (EOFError, zlib.error) as error:
-            return _compare(name, count, promised, one_slice, _words(error))
-    return _compare(name, count, promised, one_slice)
+            return _compare(name, count, promised, one_slice, damage_in_words(error))
+    notes = _compare(name, count, promised, one_slice)
+    constant.check(name)
+    return notes
+
+
+class _Constant:
+    """Whether all bytes of a stream are one and the same: a small file may hold gigabytes of them."""
+
+    def __init__(self) -> None:
+        self.only: bytes | None = b""
+
+    def add(self, piece: bytes) -> None:
+        """Takes the next piece of the stream."""
+        if self.only is not None and piece:
+            self.only = self.only or piece[:1]
+            if piece.count(self.only) != len(piece):
+                self.only = None
+
+    def check(self, name: str) -> None:
+        """Refuses a stream of one byte, before memory is asked for."""
+        if self.only:
+            refuse(name, "an image", "one value in every voxel", "check how the file was written")
 
 
 def _check_not_endless(name: str, count: int, promised: int) -> None:
@@ -191,7 +215,7 @@ def _compare(name: str, count: int, promised: int, one_slice: int, damage: str =
     return (f"{more} bytes after the last voxel are ignored",) if more else ()
 
 
-def _scanned(name: str, path: Path, header: NiftiHeader) -> tuple[int, int, str]:
+def _scanned(name: str, path: Path, header: NiftiHeader, constant: _Constant) -> tuple[int, int, str]:
     """Returns the number of bytes after decompressing, of values that are not finite, and the damage in words, if any."""
     count = not_finite = 0
     try:
@@ -201,13 +225,14 @@ def _scanned(name: str, path: Path, header: NiftiHeader) -> tuple[int, int, str]
             while piece := file.read(CHUNK_BYTES):
                 _check_not_endless(name, count, header.bytes_promised)
                 values = piece[: max(0, header.bytes_promised - count)]
+                constant.add(values)
                 count += len(piece)
                 if header.kind.kind == "f":
                     whole = len(values) // header.kind.itemsize
                     finite = np.isfinite(np.frombuffer(values, dtype=header.kind, count=whole))
                     not_finite += whole - int(np.count_nonzero(finite))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return count, not_finite, _words(error)
+        return count, not_finite, damage_in_words(error)
     return count, not_finite, ""
 
 
@@ -238,7 +263,3 @@ def _decompressed(path: Path, stream: Stream) -> Iterator[bytes]:
                 if not data.startswith(b"\x1f\x8b"):
                     return  # whatever follows the last stream is not read
                 inflater = zlib.decompressobj(47)
-
-
-def _words(error: Exception) -> str:
-    return str(error).split(":")[-1].strip().rstrip(".")[:80]

@@ -52,16 +52,21 @@ def test_files_elsewhere_are_named_and_do_not_belong_to_the_header(tmp_path, nam
 
 @pytest.mark.parametrize("ending", ["img", "IMG", "img.gz"])
 def test_the_voxels_of_a_pair(tmp_path, ending):
-    (tmp_path / "a.hdr").touch()
+    (tmp_path / "a.hdr").write_bytes((348).to_bytes(4, "little"))
     (tmp_path / f"a.{ending}").touch()
     assert companions(tmp_path / "a.hdr") == (tmp_path / f"a.{ending}",)
+    (tmp_path / "a.hdr").write_text("ENVI\n")
+    assert companions(tmp_path / "a.hdr") == ()
 
 
 def test_a_huge_pattern_is_cut(tmp_path):
     assert len(named_files(header(tmp_path, "ElementDataFile = s%d.raw 1 999999999 1"))) == 10_000
 
 
-@pytest.mark.parametrize("name", ["%999999999d.raw 1 2 1", "a[%d.raw", "\0", "a\0b%d", "%d/%d/%d", "50%d /%s%n"])
+@pytest.mark.parametrize(
+    "name",
+    ["%999999999d.raw 1 2 1", "a[%d.raw", "\0", "a\0b%d", "%d/%d/%d", "50%d /%s%n", "x" * 5000, "%d" * 9000 + " 1 2 x"],
+)
 def test_odd_names_name_nothing(tmp_path, name):
     assert companions(header(tmp_path, f"ElementDataFile = {name}")) == ()
 
@@ -72,3 +77,7 @@ def test_odd_names_name_nothing(tmp_path, name):
 def test_anything_may_stand_in_a_comment(tmp_path, comment):
     path = header(tmp_path, f"Comment = {comment}\nElementDataFile = a.raw")
     assert [file.name for file in companions(path)] == ["a.raw"]
+
+
+def test_a_long_list_is_cut(tmp_path):
+    assert len(named_files(header(tmp_path, "ElementDataFile = LIST" + "\na.raw" * 20_000))) == 10_000

@@ -47,3 +47,13 @@ def test_what_is_no_number(value):
 @pytest.mark.parametrize("value", ["1,0,0", "(1,0", "(1,x,0)", "((1,0,0))"])
 def test_what_is_no_vector(value):
     assert vectors(value) is None
+
+
+@pytest.mark.parametrize("value", ["1" * 500_000 + "x", "9" * 65, "1e" * 100_000])
+def test_long_numbers_take_no_time(value):
+    assert numbers(value) is None
+
+
+@pytest.mark.parametrize("value", ["(" * 500_000, "(1,0,0) " * 100_000])
+def test_long_vectors_take_no_time(value):
+    assert vectors(value) is None

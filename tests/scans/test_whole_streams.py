@@ -75,9 +75,9 @@ def test_a_header_that_promises_more_than_there_is(tmp_path):
 @pytest.mark.parametrize(
     ("skip", "stream"),
     [
-        (b"", gzip.compress(bytes(30)) + gzip.compress(bytes(34))),
-        (b"", gzip.compress(bytes(64)) + b"some more"),
-        (b"line skip: 2\n", b"first\nsecond\n" + gzip.compress(bytes(64))),
+        (b"", gzip.compress(bytes(range(30))) + gzip.compress(bytes(range(34)))),
+        (b"", gzip.compress(bytes(range(64))) + b"some more"),
+        (b"line skip: 2\n", b"first\nsecond\n" + gzip.compress(bytes(range(64)))),
     ],
     ids=["two streams", "something after it", "lines before it"],
 )
@@ -121,7 +121,7 @@ def test_streams_in_several_files_and_after_lines_must_end_well(tmp_path, text):
     (tmp_path / "a.nhdr").write_text(head + text)
     before = b"a line\n" if "skip" in text else b""
     for name in ("b.gz", "c.gz"):
-        (tmp_path / name).write_bytes(before + gzip.compress(bytes(32)))
+        (tmp_path / name).write_bytes(before + gzip.compress(bytes(range(32))))
     check_whole("a", tmp_path / "a.nhdr", NRRD)
     whole = (tmp_path / "b.gz").read_bytes()
     (tmp_path / "b.gz").write_bytes(whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:])
