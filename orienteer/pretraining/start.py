@@ -1,7 +1,7 @@
 """What training starts with: a new run on a folder of scans, a run that is resumed, or a run that this process joins."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from orienteer.runs.checkpoints import read_checkpoint
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_unchanged, write_config
 from orienteer.runs.network import Network, build_network
-from orienteer.runs.records import write_counts, write_failures
+from orienteer.runs.records import count_patients, write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, RunConfig, read_config
 from orienteer.runs.split import write_split
 from orienteer.runs.weights import start_from
+from orienteer.scans.patients import find_patients, in_words
 from orienteer.scans.source import Discovery, Selection, reasons
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
@@ -121,11 +122,23 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     say("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())))
     for key, reason in usable.too_small.items():
         say(f"set aside {names[key]}: {reason}")
-    training, validation = split(usable.keys, config.validation_fraction, config.seed)
+    patients = _patients(report, usable.keys, config.group_by)
+    training, validation = split(usable.keys, config.validation_fraction, config.seed, patients)
     contents = {key: scan.content for key, scan in scans.items()}
-    write_split(folder, {key: names[key] for key in training}, {key: names[key] for key in validation}, contents)
+    parts = [{key: names[key] for key in part} for part in (training, validation)]
+    write_split(folder, parts[0], parts[1], contents, patients)
     write_failures(folder, report.failures, {names[key]: reason for key, reason in usable.too_small.items()})
-    write_counts(folder, _counts(report, len(usable.too_small), len(discovery.left_out)))
+    counts = _counts(report, len(usable.too_small), len(discovery.left_out))
+    write_counts(folder, counts | count_patients(usable.keys, patients))
+
+
+def _patients(report: PrepareReport, keys: Sequence[str], group_by: str | None) -> dict[str, str]:
+    """Returns the patient of each scan that has a known one, by key, and says how many they are."""
+    groups = find_patients(report.names, None, group_by, report.names, report.patients)
+    of_key = {key: groups[name] for name, key in report.names.items() if name in groups}
+    if set(keys) <= set(of_key):
+        say(in_words(keys, of_key))
+    return of_key
 
 
 def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, int]:

@@ -48,6 +48,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     nodes: int
     workers: int
     validation_fraction: float
+    group_by: str | None
     validation_sets: int
     validate_every: int | None
     log_every: int

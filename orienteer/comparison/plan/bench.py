@@ -11,10 +11,11 @@ from orienteer.comparison.plan.parts import PARTS, Parts, check_part, deal, read
 from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import LabelledData, read_dataset
 from orienteer.labelled.failures import failures_text
-from orienteer.labelled.groups import groups_of, say_unknown
 from orienteer.labelled.split import draw_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
+from orienteer.scans.patient_ids import dicom_patients, new_secret
+from orienteer.scans.patients import find_patients
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.store.index import Failure
@@ -93,8 +94,9 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
     data = read_dataset(config.data, config.images, config.labels)
     names = [case.name for case in data.cases]
     named = {case.name: case.group for case in data.cases if case.group is not None}
-    groups = groups_of(names, named, config.group_by)
-    say_unknown(names, groups, config.group_by)
+    by_source = dicom_patients([case.source for case in data.cases], new_secret())
+    hashes = {case.name: by_source[case.source.name] for case in data.cases if case.source.name in by_source}
+    groups = find_patients(names, named, config.group_by, hashes=hashes)
     parts = read_parts(config.split, names, groups) if config.split else deal(names, config.cases, groups)
     check_part(parts, config.evaluate)
     if config.select or "retrieval" in config.downstream:

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.labelled.groups import by_file_name, refuse_shared, units
 from orienteer.labelled.split_files import CaseNames, read_split_entries
 from orienteer.progress import say
+from orienteer.scans.patients import by_file_name, refuse_shared, units
 
 PARTS = ("pretraining", "validation", "test")
 
