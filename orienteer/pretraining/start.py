@@ -1,13 +1,13 @@
 """What training starts with: a new run on a folder of scans, a run that is resumed, or a run that this process joins."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orienteer.pretraining.resolve import Resolved, resolve_config
-from orienteer.pretraining.usable import split, usable_scans
+from orienteer.pretraining.usable import say_patients, split, usable_scans
 from orienteer.progress import say
 from orienteer.runs.checkpoints import read_checkpoint
 from orienteer.runs.config import PretrainConfig
@@ -17,7 +17,6 @@ from orienteer.runs.records import count_patients, write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, RunConfig, read_config
 from orienteer.runs.split import write_split
 from orienteer.runs.weights import start_from
-from orienteer.scans.patients import find_patients, in_words
 from orienteer.scans.source import Discovery, Selection, reasons
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
@@ -122,7 +121,7 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     say("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())))
     for key, reason in usable.too_small.items():
         say(f"set aside {names[key]}: {reason}")
-    patients = _patients(report, usable.keys, config.group_by)
+    patients = say_patients(usable.keys, report, config.group_by)
     training, validation = split(usable.keys, config.validation_fraction, config.seed, patients)
     contents = {key: scan.content for key, scan in scans.items()}
     parts = [{key: names[key] for key in part} for part in (training, validation)]
@@ -130,15 +129,6 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     write_failures(folder, report.failures, {names[key]: reason for key, reason in usable.too_small.items()})
     counts = _counts(report, len(usable.too_small), len(discovery.left_out))
     write_counts(folder, counts | count_patients(usable.keys, patients))
-
-
-def _patients(report: PrepareReport, keys: Sequence[str], group_by: str | None) -> dict[str, str]:
-    """Returns the patient of each scan that has a known one, by key, and says how many they are."""
-    groups = find_patients(report.names, None, group_by, report.names, report.patients)
-    of_key = {key: groups[name] for name, key in report.names.items() if name in groups}
-    if set(keys) <= set(of_key):
-        say(in_words(keys, of_key))
-    return of_key
 
 
 def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, int]:

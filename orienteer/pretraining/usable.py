@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orienteer.errors import InputError
-from orienteer.progress import tracked
+from orienteer.progress import say, tracked
 from orienteer.runs.run_config import RunConfig
-from orienteer.scans.patients import units
+from orienteer.scans.patients import find_patients, in_words, units
+from orienteer.store.prepare_report import PrepareReport
 from orienteer.store.store import Store
 from orienteer.views.sample import can_hold
 
@@ -44,6 +45,21 @@ def usable_scans(store: Store, keys: Sequence[str], config: RunConfig, shown: bo
         else:
             too_small[key] = reason
     return Usable(tuple(usable), too_small)
+
+
+def say_patients(keys: Sequence[str], report: PrepareReport, group_by: str | None) -> dict[str, str]:
+    """Returns the patient of each scan that has a known one, by key, and says how many patients there are.
+
+    Args:
+        keys: the scans that can be used.
+        report: of preparing them, with their names and what their headers say.
+        group_by: which names are of one patient, see `groups_of`.
+    """
+    groups = find_patients(report.names, None, group_by, report.names, report.patients)
+    of_key = {key: groups[name] for name, key in report.names.items() if name in groups}
+    if set(keys) <= set(of_key):
+        say(in_words(keys, of_key))
+    return of_key
 
 
 def split(

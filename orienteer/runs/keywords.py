@@ -80,4 +80,5 @@ class PrepareKeywords(_ScanKeywords, total=False):
 
     encoder: str
     accelerator: Literal["auto", "cpu", "gpu"]
+    group_by: str | None
     workers: int | None

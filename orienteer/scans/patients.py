@@ -37,10 +37,15 @@ def check_matches(pattern: str | None, names: Collection[str]) -> None:
         InputError: with one of the names.
     """
     check_pattern(pattern)
-    if pattern not in (None, NONE) and names and not any(_matched(str(pattern), name) for name in names):
+    if names and not matches(pattern, names):
         do = "write it for names like this one, or use --group-by none to take every scan for a patient of its own"
         got = f"{pattern}, which matches none of {len(names)}, first {min(names)!r}"
         raise InputError("group_by", wanted="a regular expression that matches the names of scans", got=got, do=do)
+
+
+def matches(pattern: str | None, names: Collection[str]) -> bool:
+    """Returns whether a pattern finds a patient in any of the names; None and ``none`` are for all names."""
+    return pattern in (None, NONE) or any(_matched(str(pattern), name) for name in names)
 
 
 def find_patients(

@@ -10,6 +10,7 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.pretraining.plan import plan
+from orienteer.pretraining.prepare import prepare
 from orienteer.pretraining.pretrain import pretrain
 from tests.helpers.files import write_dicom
 from tests.helpers.small_run import SMALL
@@ -53,6 +54,12 @@ def test_where_patients_are_not_known_it_is_said_once_in_log_card_and_plan(
     words = str(plan(brains, dry_run=False, **SMALL))
     assert "patients     patients are not known: each scan counts as one\n" in words
     assert "patients     3 patients\n" in str(plan(brains, dry_run=False, **SMALL, group_by=r"brain_(\d+)"))
+
+
+def test_preparing_says_how_many_patients_a_pattern_finds(brains: Path, tmp_path: Path, capsys) -> None:
+    for pattern, words in ((r"brain_(\d+)", "3 patients\n"), ("1018|_0", "not known for 2 of 6 scans")):
+        prepare(brains, tmp_path / "store", workers=0, spacing_mm=(8.0, 8.0, 8.0), group_by=pattern)
+        assert words in capsys.readouterr().err
 
 
 def test_a_pattern_that_matches_no_scan_stops_before_any_work(brains: Path, tmp_path: Path) -> None:
