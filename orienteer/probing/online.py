@@ -85,7 +85,9 @@ def _cases(
     patients = units(names, groups)
     if len(patients) < 2:
         got = f"{len(names)} of one" if len(names) > 1 else str(len(names))
-        raise InputError("probe", wanted="two labelled scans or more, of two patients", got=got, do="add labelled scans")
+        raise InputError(
+            "probe", wanted="two labelled scans or more, of two patients", got=got, do="add labelled scans"
+        )
     test = [name for scans in patients[TESTED - 1 :: TESTED] or patients[-1:] for name in scans]
     training = [name for name in names if name not in test]
     return [prepared.cases[name] for name in training], [prepared.cases[name] for name in test], len(prepared.classes)
