@@ -11,10 +11,10 @@ MOST_SHOWN = 3
 _OF_THE_FIELD = (
     "abdomen abdominal adult anatomy angio anon anonymous arterial artery atlas atrium axial baseline bladder body bone brain",
     "breast cardiac case cases cerebellum challenge chest child clinic cohort colon contrast control controls coronal cropped",
-    "data dataset delayed derivatives dicom diffusion dixon export exported fat fetal fixed flair full gland head healthy heart",
-    "hepatic hip hippocampus hospital image images kidney knee label labels left liver localizer low lower lumbar lung lungs",
-    "mask masks moving native neck nifti original orig pancreas part patient patients pelvis phantom phase post pre prostate",
-    "public raw registered release resampled rest right sagittal sample scan scanner scans segmentation series session set",
+    "data dataset delayed derivatives dicom diffusion dixon export exported fat fetal fixed flair full gland head healthy",
+    "heart hepatic hip hippocampus hospital image images kidney knee label labels left liver localizer low lower lumbar lung",
+    "lungs mask masks moving native neck nifti original orig pancreas part patient patients pelvis phantom phase post prostate",
+    "pre public raw registered release resampled rest right sagittal sample scan scanner scans segmentation series session set",
     "shoulder site skull spine spleen stack stomach studies study subject subjects synthetic task test tests testing thorax",
     "torso train training trial tumor tumour upper uterus validation vein venous ventricle version vessel visit volume volumes",
     "water weighted whole with without",
@@ -30,8 +30,8 @@ _PERSON = re.compile(r"[^\W\d_]{2,}")
 def could_be_person(part: str) -> bool:
     """Returns whether a folder or file is named by two capitalised words that are no words of the field.
 
-    This finds ``Mueller_Anna_1965`` and not ``amueller``, and it takes ``New_York_2019`` for a person: it is a reason to look, and
-    its silence is no promise.
+    This finds ``Mueller_Anna_1965`` and not ``amueller``, and it takes ``New_York_2019`` for a person: it is a reason to look,
+    and its silence is no promise.
 
     Example:
         >>> [could_be_person(part) for part in ("Anna_Mueller", "MUELLER^ANNA 1965", "Heart_Left_CT", "imagesTr", "sub-Anna")]

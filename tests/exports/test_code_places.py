@@ -32,8 +32,10 @@ def contents(path: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("to", ["monai", "nnssl", "onnx", "torchscript", "torch-export"])
 def test_no_export_names_a_place_of_this_machine(to: Any, save_run: SaveRun, tmp_path: Path) -> None:
-    size = (32, 32, 32)
-    run = save_run("residual", size) if to == "nnssl" else save_run("tiny", size, filters=[4, 8, 8])
+    if to == "nnssl":
+        run = save_run("residual", (16, 32, 64), features=[4, 6], blocks=[1, 1], strides=[1, [1, 2, 4]])
+    else:
+        run = save_run("tiny", (32, 32, 32), filters=[4, 8, 8])
     exported = export(str(run), to=to, out=str(tmp_path / "Anna_Mueller" / to))
     written = [part for path in exported.folder.rglob("*") if path.is_file() for part in contents(path)]
     assert sum(map(len, written)) > 1000
