@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+AUDIT := .audit
 
-.PHONY: demo test check format bench docs clean
+.PHONY: demo test check format bench docs audit clean
 
 demo: $(READY)
 	$(BIN)/orienteer demo --out runs/demo
@@ -36,6 +37,13 @@ bench: $(BENCH_READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# Known vulnerabilities of what is installed. Optional: it asks a server. In an environment of its own, so that what is
+# looked at stays as it is.
+audit: $(READY)
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.10,<3"
+	$(AUDIT)/bin/pip-audit --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
 # torch first and alone, so that the other packages find it there and do not bring another build. nnU-Net's networks and
 # loading functions need neither timm nor torchvision, which these packages would bring: hence --no-deps.
 NNUNET := dynamic-network-architectures nnunetv2 acvl-utils batchgenerators batchgeneratorsv2 scikit-image pandas \
@@ -55,4 +63,4 @@ $(BENCH_READY): $(READY)
 	@touch $(BENCH_READY)
 
 clean:
-	rm -rf $(VENV) site build dist
+	rm -rf $(VENV) $(AUDIT) site build dist

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from benchmarks.fault_mutants import Base, Mutant, bases, mutants
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Bounds, Executor, WorkerDied
+from orienteer.executor import Executor
 from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_headers
 from orienteer.scans.preparation import Preparation
 from orienteer.store.prepare_folder import prepare_folder
+from orienteer.worker_process import Bounds, WorkerDied
 
 TOGETHER = 100
 """Damaged scans in one folder."""

@@ -29,6 +29,7 @@ from orienteer.executor import available_cores
 from orienteer.files import is_leftover, write_json, write_text
 from orienteer.progress import say
 from orienteer.runs.folder import LOCK_FILE, locked
+from orienteer.scans.person_names import warn_of_persons
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def compare(
 
 def _compare(config: CompareConfig, folder: Path) -> Comparison:
     bench = set_up(config, folder)
+    warn_of_persons([case.name for case in bench.data.cases], "table and page show", "rename them in the data set")
     contenders = resolve(config, str(bench.links))
     measurements = resolve_measurements(config)
     bench, prepared = prepare_all(bench, contenders, config.pretrain.get("prepare_workers"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from orienteer.forms import misfit
-from orienteer.labelled.groups import check_pattern
+from orienteer.scans.patients import check_pattern
 from orienteer.settings import make_settings, plain, require
 
 CONFIG_FILE = "compare.yaml"

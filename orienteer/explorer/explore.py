@@ -4,10 +4,11 @@ import secrets
 import sys
 import threading
 import time
-import webbrowser
+from contextlib import ExitStack
 from typing import Literal
 
 from orienteer.errors import InputError
+from orienteer.explorer.open_page import open_page, redirect_page
 
 
 def explore(
@@ -49,11 +50,12 @@ def explore(
         for warning in opened.warnings:
             print(f"{opened.name}: {warning}", file=sys.stderr)
     token = secrets.token_urlsafe(24)
-    with running(make_app(explorer, token), port) as actual_port:
+    with running(make_app(explorer, token), port) as actual_port, ExitStack() as until_ctrl_c:
         address = f"http://{HOST}:{actual_port}/?token={token}"
         print(f"The explorer is at {address}\nPress Ctrl-C to stop.", flush=True)
         if open_browser:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            page = until_ctrl_c.enter_context(redirect_page(address))
+            threading.Thread(target=open_page, args=(page,), daemon=True).start()
         explorer.prepare()
         _wait()
 

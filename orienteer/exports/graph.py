@@ -12,6 +12,11 @@ from torch import Tensor, nn
 
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
+from orienteer.exports.code_places import (
+    onnx_without_places,
+    program_without_places,
+    torchscript_without_places,
+)
 from orienteer.exports.exported import WrittenExport
 from orienteer.exports.feature_check import largest_difference, random_images, require_same_features
 from orienteer.exports.transfer_table import encoder_rows
@@ -60,17 +65,18 @@ def write_onnx(part: Path, encoder: Encoder, view_size: Triple) -> WrittenExport
         ) from error
     path, names = part / ONNX, [f"level{number}" for number in range(len(encoder.channels))]
     with _quiet():
-        torch.onnx.export(
+        program = torch.onnx.export(
             Levels(encoder).eval(),
             (random_images(TRACED_BATCH, view_size, TRACED_BATCH),),
-            path,
             dynamo=True,
-            external_data=False,
             input_names=["images"],
             output_names=names,
             dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
             verbose=False,
         )
+        assert program is not None  # with dynamo
+        onnx_without_places(program)
+        program.save(path, external_data=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -90,6 +96,7 @@ def write_torchscript(part: Path, encoder: Encoder, view_size: Triple) -> Writte
             Levels(encoder).eval(), random_images(TRACED_BATCH, view_size, TRACED_BATCH), check_trace=False
         )
         traced.save(part / TORCHSCRIPT)
+        torchscript_without_places(part / TORCHSCRIPT)
         loaded = torch.jit.load(part / TORCHSCRIPT)
     return _checked(
         TORCHSCRIPT,
@@ -109,6 +116,7 @@ def write_torch_export(part: Path, encoder: Encoder, view_size: Triple) -> Writt
             (random_images(TRACED_BATCH, view_size, TRACED_BATCH),),
             dynamic_shapes={"images": {0: torch.export.Dim("batch", min=1)}},
         )
+        program_without_places(program)
         torch.export.save(program, part / TORCH_EXPORT)
         loaded = torch.export.load(part / TORCH_EXPORT).module()
     hint = f'torch.export.load("{{folder}}/{TORCH_EXPORT}").module()(images)'

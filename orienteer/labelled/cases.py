@@ -1,7 +1,7 @@
 """Labelled cases ready to cut patches from: the scan in the store, and its labels on the same grid, cached beside it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case, LabelledData
 from orienteer.labelled.failures import failure_of, require_usable
 from orienteer.labelled.grids import Geometry, grid_geometry, source_geometry
-from orienteer.labelled.groups import groups_of, say_unknown
 from orienteer.labelled.label_cache import cache_labels, cached_labels_path, class_voxels, is_cached
 from orienteer.labelled.label_maps import classes_in, read_label_map
 from orienteer.labelled.odd_spacing import odd_spacing
@@ -19,6 +18,7 @@ from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
 from orienteer.scans.apart import apart
+from orienteer.scans.patients import find_patients
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
 from orienteer.store.content import file_hash
@@ -40,6 +40,7 @@ class LabelledCase:
         file_grid: grid of the scan's own file.
         labels: the cached label map on the prepared grid.
         voxels: voxels of each class on the prepared grid, background first.
+        patient: hash of its patient, where a DICOM header names one.
     """
 
     case: Case
@@ -50,6 +51,7 @@ class LabelledCase:
     file_grid: Geometry
     labels: Path
     voxels: tuple[int, ...]
+    patient: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:
@@ -72,16 +74,18 @@ class PreparedCases:
     failures: tuple[Failure, ...]
 
     def groups(self, pattern: str | None) -> dict[str, str]:
-        """Returns the patient of each case that has a known one; says once where none is known.
+        """Returns the patient of each case that has a known one; says once where it is not known.
 
         Args:
             pattern: see `groups_of`.
+
+        Raises:
+            InputError: a pattern that matches no name.
         """
         named = {name: case.case.group for name, case in self.cases.items() if case.case.group is not None}
         contents = {name: case.content for name, case in self.cases.items()}
-        groups = groups_of(list(self.cases), named, pattern, contents)
-        say_unknown(list(self.cases), groups, pattern)
-        return groups
+        hashes = {name: case.patient for name, case in self.cases.items() if case.patient}
+        return find_patients(list(self.cases), named, pattern, contents, hashes)
 
 
 def prepare_cases(
@@ -119,7 +123,8 @@ def prepare_cases(
     with reader, Progress("preparing labels", len(usable), unit="cases", shown=shown) as progress:
         for case in usable:
             try:
-                cases[case.name] = _prepare_case(case, reader, scans.keys[case.source.name], list(classes))
+                made = _prepare_case(case, reader, scans.keys[case.source.name], list(classes))
+                cases[case.name] = replace(made, patient=scans.patients.get(case.source.name, ""))
             except ScanError as error:
                 failures.append(failure_of(case.name, error))
             progress.advance()

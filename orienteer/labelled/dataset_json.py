@@ -16,8 +16,9 @@ Modality = Literal["auto", "CT", "MR"]
 MOST_CLASSES, HIGHEST_VALUE = 256, 65_535
 """Classes of a data set, and the highest value of one in a label map."""
 
-GROUPS = ("group", "patient")
-"""Keys of a case that say which patient or other group it belongs to."""
+GROUPS = ("patient", "group")
+"""Keys of a case, and columns of a table, that say which patient or other group it belongs to. The first that has a value
+counts: a column called group may as well hold the arm of a study."""
 
 _FORM = "a JSON object with `labels`, and `training`, `dataset` or files in imagesTr and labelsTr"
 
@@ -101,6 +102,17 @@ def malformed(path: Path, wanted: str, got: str) -> InputError:
     return InputError(str(path), wanted=wanted, got=got, do="use a form that docs/finetune.md describes")
 
 
+def group_of(row: Mapping[str, Any]) -> str | None:
+    """Returns the patient or other group that a case names; None where it names none.
+
+    Example:
+        >>> group_of({"group": "controls", "patient": 17}), group_of({"patient": " "})
+        ('17', None)
+    """
+    values = (str(row[key]).strip() for key in GROUPS if row.get(key) is not None)
+    return next((value for value in values if value), None)
+
+
 def _listed(path: Path, rows: Any) -> Iterator[Entry]:
     """Yields the pairs of the Decathlon, and of nnU-Net's first version."""
     wanted = "`training` as a list of objects with `image` and `label`"
@@ -130,7 +142,7 @@ def _entry(path: Path, images: Sequence[Any], labels: Any, name: str | None, row
             raise malformed(path, "paths as texts", _kind(text))
     if not images:
         raise malformed(path, "at least one image for each case", f"none for {name or labels}")
-    group = next((str(row[key]) for key in GROUPS if row.get(key) not in (None, "")), None)
+    group = group_of(row)
     return Entry(tuple(image.removeprefix("./") for image in images), labels.removeprefix("./"), name, group)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.labelled.csv_table import TableRow, read_table
-from orienteer.labelled.dataset_json import GROUPS
+from orienteer.labelled.dataset_json import GROUPS, group_of
 from orienteer.labelled.datasets import ending_of
 from orienteer.scans.source import ScanSource
 
@@ -64,7 +64,7 @@ def read_label_csv(path: str | Path) -> LabelTable:
         more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
         got = f"{repeated[0]!r} in lines {', '.join(lines)}{more}"
         raise InputError(str(path), wanted="each scan in one row", got=got, do="remove the rows that repeat a scan")
-    groups = {row.values["scan"]: row.values[name] for row in rows for name in GROUPS if row.values.get(name)}
+    groups = {row.values["scan"]: group for row in rows if (group := group_of(row.values)) is not None}
     labels = LabelTable(
         {row.values["scan"]: row.values["label"] for row in rows},
         {row.values["scan"]: row.values["split"].lower() for row in rows} if "split" in rows[0].values else None,

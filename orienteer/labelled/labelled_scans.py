@@ -6,12 +6,12 @@ from pathlib import Path
 
 from orienteer.errors import InputError
 from orienteer.labelled.failures import failures_text
-from orienteer.labelled.groups import by_file_name, groups_of, refuse_shared, say_unknown, units
 from orienteer.labelled.label_csv import LabelTable, check_classes, match_scans, read_label_csv
 from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.split import check_folds, draw_cases, limit_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
+from orienteer.scans.patients import by_file_name, find_patients, refuse_shared, units
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
 from orienteer.store.outcomes import Failure
@@ -115,8 +115,9 @@ def prepare_labelled(
         say(failures_text(prepared.failures))
     matches = match_scans(str(path), labels.labels, discovery.sources, "the folder of scans")
     keys = {name: prepared.keys[source.name] for name, source in matches.items() if source.name in prepared.keys}
-    groups = groups_of(list(keys), labels.groups, group_by, keys)
-    say_unknown(list(keys), groups, group_by)
+    hashes = {name: prepared.patients.get(source.name, "") for name, source in matches.items()}
+    hashes = {name: patient for name, patient in hashes.items() if patient}
+    groups = find_patients(list(keys), labels.groups, group_by, keys, hashes)
     training, test = _split_scans(labels, list(keys), folds, fold, fraction, seed, groups)
     training, test = limit_cases(training, train_cases, seed), limit_cases(test, test_cases, seed)
     _check_apart(path, keys, training, test)

@@ -1,6 +1,6 @@
 """Scans of a folder, prepared into a store, with the key of each by its name in the folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orienteer.labelled.failures import require_usable
@@ -17,10 +17,12 @@ class PreparedScans:
     Attributes:
         keys: key in the store by name in the folder, sorted by name. A scan that is there twice has two names.
         failures: scans that cannot be used, with the reason.
+        patients: hash of the patient by name in the folder, where a DICOM header names one.
     """
 
     keys: dict[str, str]
     failures: tuple[Failure, ...]
+    patients: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def prepare_named(
@@ -40,4 +42,4 @@ def prepare_named(
     """
     report = prepare_folder(discovery, store, selection, preparation, workers, progress=shown)
     require_usable("scans", "at least one that can be used", report.names, report.failures)
-    return PreparedScans(dict(sorted(report.names.items())), report.failures)
+    return PreparedScans(dict(sorted(report.names.items())), report.failures, report.patients)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.labelled.groups import by_file_name, refuse_shared, units
 from orienteer.labelled.split_files import CaseNames, read_split_entries
+from orienteer.scans.patients import by_file_name, refuse_shared, units
 
 
 def split_cases(

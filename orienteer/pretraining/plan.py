@@ -1,5 +1,6 @@
 """The command `plan`: what `pretrain` would do with a folder of scans, and what it would cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -11,7 +12,9 @@ from orienteer.progress import clock
 from orienteer.runs.config import make_config
 from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run_config import RunConfig
-from orienteer.scans.source import Discovery, ScanHeader
+from orienteer.scans.patient_ids import dicom_patients, new_secret
+from orienteer.scans.patients import groups_of, in_words
+from orienteer.scans.source import Discovery, ScanHeader, ScanSource
 from orienteer.store.survey import Survey, headers_table
 
 MOST_LISTED = 10
@@ -28,6 +31,7 @@ class Plan:
         discovery: what the folder holds.
         headers: the scans' sizes.
         unreadable: the reason by name for scans whose header cannot be used.
+        patients: how many patients the scans are of, in words.
         cost: time and memory of a step, measured in a dry run on random views; None without a dry run.
     """
 
@@ -36,6 +40,7 @@ class Plan:
     discovery: Discovery
     headers: tuple[ScanHeader, ...]
     unreadable: dict[str, str]
+    patients: str
     cost: Cost | None = None
 
     @property
@@ -75,7 +80,13 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
     """
     made = resolve_config(make_config({**settings, "scans": str(scans) if scans is not None else None}))
     cost = measure_step(made.config, made.network) if dry_run else None
-    return Plan(made.config, made.scans, made.discovery, made.headers, made.unreadable, cost)
+    patients = _patients([*made.discovery.sources], made.config.group_by)
+    return Plan(made.config, made.scans, made.discovery, made.headers, made.unreadable, patients, cost)
+
+
+def _patients(sources: Sequence[ScanSource], group_by: str | None) -> str:
+    names, hashes = [source.name for source in sources], dicom_patients(sources, new_secret())
+    return in_words(names, groups_of(names, None, group_by, hashes=hashes), group_by)
 
 
 def _unused_lines(made: Plan) -> list[str]:
@@ -98,6 +109,7 @@ def _setting_lines(made: Plan) -> list[str]:
     config, scans = made.config, made.scans
     size_mm = " x ".join(f"{edge * step:.0f}" for edge, step in zip(scans.view_size, scans.spacing_mm, strict=True))
     return [
+        f"{'patients':<12} {made.patients}",
         *(_line(name, choice.value, choice.why) for name, choice in scans.choices.items()),
         _line("a view", f"{size_mm} mm", f"{config.views} views per scan, {config.batch} scans per step"),
         _line("method", config.method, resolve_method(config.method, config.tasks).about),

@@ -7,6 +7,7 @@ from typing import Unpack
 from orienteer.devices import Accelerator
 from orienteer.errors import InputError
 from orienteer.pretraining.resolve import resolve_config
+from orienteer.pretraining.usable import say_patients
 from orienteer.runs.config import make_config
 from orienteer.runs.keywords import PrepareKeywords
 from orienteer.scans.preparation import Preparation
@@ -24,6 +25,9 @@ class PrepareSettings(Preparation, Selection):
     """The network that will be trained: where no spacing is given, it is chosen so that this network's views fit."""
     accelerator: Accelerator = "auto"
     """Where training will run: larger views, and with them finer voxels, are chosen where there is a GPU."""
+    group_by: str | None = None
+    """Which scans are of one patient, to see how many there are before training: a regular expression over their names, as for
+    `pretrain`. It does not change what is prepared."""
     workers: int | None = None
     """Processes that prepare scans. By default one per core. 0 works in this process."""
 
@@ -61,6 +65,8 @@ def prepare(
         raise InputError(missing, wanted=wanted, got="none", do=do)
     known = {key: value for key, value in plain(chosen).items() if key != "workers"}
     resolved = resolve_config(make_config({**known, "scans": str(scans)}))
-    return prepare_folder(
+    report = prepare_folder(
         resolved.discovery, store, resolved.config.part(Selection), resolved.config.preparation, chosen.workers
     )
+    say_patients(report.keys, report, chosen.group_by)
+    return report

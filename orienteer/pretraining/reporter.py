@@ -1,5 +1,6 @@
 """The callback that writes metrics.jsonl and TensorBoard and shows the progress of training."""
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ from orienteer.pretraining.processes import mean_over_processes, whole_step
 from orienteer.progress import Progress
 from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
 from orienteer.views.batch import ViewBatch
+
+_EVENTS = re.compile(r"(events\.out\.tfevents\.\d+)\..*\.(\d+\.\d+)")
+"""How TensorBoard names a file: time, host, process, number."""
+
+
+def name_without_machine(folder: Path) -> None:
+    """Takes the name of this machine out of the names of TensorBoard's files, which are closed."""
+    for path in folder.glob("events.out.tfevents.*"):
+        if match := _EVENTS.fullmatch(path.name):
+            path.rename(path.with_name(f"{match[1]}.{match[2]}"))
 
 
 class Reporter(pl.Callback):
@@ -39,6 +50,7 @@ class Reporter(pl.Callback):
         from torch.utils.tensorboard import SummaryWriter
 
         cut_lines(self._file, after_step=self._start)
+        name_without_machine(self._folder / "tensorboard")
         self._board = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._start or None)
         self._progress = Progress(
             "training", trainer.max_steps, unit="steps", start=self._start, shown=self._shown, delay_s=0.0
@@ -81,6 +93,7 @@ class Reporter(pl.Callback):
             self._progress.close()
         if self._board is not None:
             self._board.close()
+            name_without_machine(self._folder / "tensorboard")
 
     def _log(self, trainer: pl.Trainer, module: Pretraining, step: int) -> None:
         losses = {f"loss.{key}" if key != "total" else "loss": value for key, value in module.last_losses.items()}

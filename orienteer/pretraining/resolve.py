@@ -16,6 +16,7 @@ from orienteer.runs.network import Network, build_network
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_headers
+from orienteer.scans.patients import check_matches
 from orienteer.scans.source import Discovery, ScanHeader, Selection
 from orienteer.store.survey import VIEW_SHARE_OF_EXTENT, Survey, survey_scans
 from orienteer.types import Triple
@@ -66,6 +67,7 @@ def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
     method = resolve_method(config.method, config.tasks)
     of_method = _of_method(config, method)
     discovery = discover(config.scans, config.part(Selection))
+    check_matches(config.group_by, [source.name for source in discovery.sources])
     headers, unreadable = _headers(discovery, config, shown)
     encoder, arguments = _encoder(config, method, headers)
     divisor = view_divisor(encoder, **arguments)

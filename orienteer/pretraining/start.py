@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from orienteer.pretraining.resolve import Resolved, resolve_config
-from orienteer.pretraining.usable import split, usable_scans
+from orienteer.pretraining.usable import say_patients, split, usable_scans
 from orienteer.progress import say
 from orienteer.runs.checkpoints import read_checkpoint
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_unchanged, write_config
 from orienteer.runs.network import Network, build_network
-from orienteer.runs.records import write_counts, write_failures
+from orienteer.runs.records import count_patients, write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, RunConfig, read_config
 from orienteer.runs.split import write_split
 from orienteer.runs.weights import start_from
@@ -121,11 +121,14 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     say("modalities: " + ", ".join(f"{count} {name}" for name, count in sorted(modalities.items())))
     for key, reason in usable.too_small.items():
         say(f"set aside {names[key]}: {reason}")
-    training, validation = split(usable.keys, config.validation_fraction, config.seed)
+    patients = say_patients(usable.keys, report, config.group_by)
+    training, validation = split(usable.keys, config.validation_fraction, config.seed, patients)
     contents = {key: scan.content for key, scan in scans.items()}
-    write_split(folder, {key: names[key] for key in training}, {key: names[key] for key in validation}, contents)
+    parts = [{key: names[key] for key in part} for part in (training, validation)]
+    write_split(folder, parts[0], parts[1], contents, patients)
     write_failures(folder, report.failures, {names[key]: reason for key, reason in usable.too_small.items()})
-    write_counts(folder, _counts(report, len(usable.too_small), len(discovery.left_out)))
+    counts = _counts(report, len(usable.too_small), len(discovery.left_out))
+    write_counts(folder, counts | count_patients(usable.keys, patients))
 
 
 def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, int]:

@@ -2,12 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orienteer.errors import InputError
-from orienteer.progress import tracked
+from orienteer.progress import say, tracked
 from orienteer.runs.run_config import RunConfig
+from orienteer.scans.patients import find_patients, in_words, units
+from orienteer.store.prepare_report import PrepareReport
 from orienteer.store.store import Store
 from orienteer.views.sample import can_hold
 
@@ -45,18 +47,44 @@ def usable_scans(store: Store, keys: Sequence[str], config: RunConfig, shown: bo
     return Usable(tuple(usable), too_small)
 
 
-def split(keys: Sequence[str], validation_fraction: float, seed: int) -> tuple[list[str], list[str]]:
-    """Returns training and held-out keys.
+def say_patients(keys: Sequence[str], report: PrepareReport, group_by: str | None) -> dict[str, str]:
+    """Returns the patient of each scan that has a known one, by key, and says how many patients there are.
 
-    Scans are ordered by a hash of seed and key, so that a scan that is added later moves few others.
+    Args:
+        keys: the scans that can be used.
+        report: of preparing them, with their names and what their headers say.
+        group_by: which names are of one patient, see `groups_of`.
+    """
+    groups = find_patients(report.names, None, group_by, report.names, report.patients)
+    of_key = {key: groups[name] for name, key in report.names.items() if name in groups}
+    if set(keys) <= set(of_key):
+        say(in_words(keys, of_key))
+    return of_key
+
+
+def split(
+    keys: Sequence[str], validation_fraction: float, seed: int, groups: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str]]:
+    """Returns training and held-out keys. Scans of one patient are in one part.
+
+    Patients are ordered by a hash of seed and key, so that a scan that is added later moves few others, and held out in this
+    order as long as they do not exceed the fraction; where none is small enough, the first of the smallest is.
+
+    Args:
+        keys: of the scans.
+        validation_fraction: share of the scans to hold out.
+        seed: decides which.
+        groups: patient by key, where it is known.
 
     Raises:
-        InputError: fewer than two scans.
+        InputError: fewer than two scans, or all of one patient.
 
     Example:
         >>> training, validation = split(["a", "b", "c", "d"], validation_fraction=0.25, seed=0)
         >>> len(training), len(validation)
         (3, 1)
+        >>> split(["a", "b", "c", "d"], 0.25, seed=0, groups={"a": "P1", "b": "P1", "c": "P2", "d": "P2"})
+        (['a', 'b'], ['c', 'd'])
     """
     if len(keys) < 2:
         raise InputError(
@@ -66,5 +94,18 @@ def split(keys: Sequence[str], validation_fraction: float, seed: int) -> tuple[l
             do="add scans, or make views smaller with --view-size or --spacing-mm; `orienteer plan` shows the sizes",
         )
     ranked = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
-    held_out = min(len(keys) - 1, max(1, math.ceil(len(keys) * validation_fraction - 1e-9)))
-    return sorted(ranked[held_out:]), sorted(ranked[:held_out])
+    patients = units(ranked, groups or {})
+    if len(patients) < 2:
+        raise InputError(
+            "scans",
+            wanted="scans of at least 2 patients, one of them held out",
+            got=f"{len(keys)} scans of one",
+            do="add scans of others; or use --group-by REGEX to say who is one patient (none: every scan is one)",
+        )
+    room = min(len(keys) - 1, max(1, math.ceil(len(keys) * validation_fraction - 1e-9)))
+    held_out: list[str] = []
+    for scans in patients:
+        if len(held_out) + len(scans) <= room:
+            held_out += scans
+    held_out = held_out or min(patients, key=len)
+    return sorted(set(keys) - set(held_out)), sorted(held_out)

@@ -15,6 +15,7 @@ from orienteer.probing.models import Kind
 from orienteer.probing.voxels import CaseDice, VoxelProbe
 from orienteer.progress import say
 from orienteer.runs.run_config import RunConfig
+from orienteer.scans.patients import matches, units
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.scoring.segmentation_metrics import mean_dice
@@ -72,18 +73,24 @@ class OnlineProbe:
 def _cases(
     config: RunConfig, preparation: Preparation, store: str | Path
 ) -> tuple[list[LabelledCase], list[LabelledCase], int]:
-    """Returns the cases to fit on, those to score, and the number of classes."""
+    """Returns the cases to fit on, those to score, of other patients, and the number of classes."""
     data = read_dataset(config.probe, None, None)
     selection = Selection(modality=data.modality)
     prepared = prepare_cases(data, store, preparation, selection, config.prepare_workers)
     if prepared.failures:
         say(failures_text(prepared.failures))
-    cases = [prepared.cases[name] for name in sorted(prepared.cases)]
-    cases = [cases[number] for number in _evenly(len(cases), MOST_CASES)]
-    if len(cases) < 2:
-        raise InputError("probe", wanted="two labelled scans or more", got=str(len(cases)), do="add labelled scans")
-    test = cases[TESTED - 1 :: TESTED] or cases[-1:]
-    return [case for case in cases if case not in test], test, len(prepared.classes)
+    names = sorted(prepared.cases)
+    names = [names[number] for number in _evenly(len(names), MOST_CASES)]
+    groups = prepared.groups(config.group_by if matches(config.group_by, names) else None)
+    patients = units(names, groups)
+    if len(patients) < 2:
+        got = f"{len(names)} of one" if len(names) > 1 else str(len(names))
+        raise InputError(
+            "probe", wanted="two labelled scans or more, of two patients", got=got, do="add labelled scans"
+        )
+    test = [name for scans in patients[TESTED - 1 :: TESTED] or patients[-1:] for name in scans]
+    training = [name for name in names if name not in test]
+    return [prepared.cases[name] for name in training], [prepared.cases[name] for name in test], len(prepared.classes)
 
 
 def _mean(scores: CaseDice) -> float:

@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Literal
 
 from orienteer.errors import InputError
-from orienteer.files import write_text
+from orienteer.files import write_csv, write_text
 from orienteer.progress import say
 from orienteer.report.demonstration import demonstrate, demonstration_source
 from orienteer.report.findings import Findings, ObservedScan
 from orienteer.report.new_scans import prepare_new
+from orienteer.report.numbered import numbers_of
 from orienteer.report.observer import Observer
 from orienteer.report.own_scans import heldout_source, measure_own, open_own_store, training_modalities
 from orienteer.report.page import make_report
+from orienteer.report.training_data import failed_scans
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.discover import discover
+from orienteer.scans.person_names import warn_of_persons
 from orienteer.scans.source import Selection
 
-REPORT_FILE = "report.html"
+REPORT_FILE, NAMES_FILE = "report.html", "report_names.csv"
 
 MOST_HELDOUT = 60
 """Largest number of held-out scans that are observed if no new scans are given."""
@@ -51,6 +54,7 @@ def observe(
     modality: Literal["auto", "CT", "MR"] = "auto",
     frame: int | None = None,
     prepare_workers: int | None = None,
+    names: Literal["shown", "numbered"] = "shown",
 ) -> Observation:
     """Writes a report of what a run has learned, with its predictions on scans that it was not trained on.
 
@@ -69,6 +73,8 @@ def observe(
         modality: the intensity rule for the new scans; by default that of the run.
         frame: the frame to use of new scans with several.
         prepare_workers: processes that prepare new scans; by default one per core.
+        names: ``numbered`` writes "scan 1" for the name of a scan, and leaves out reasons that may name files; the numbers
+            are in report_names.csv in the run folder.
 
     Raises:
         InputError: not a run folder, no scans in the folder, or neither new scans nor the run's own store.
@@ -113,7 +119,12 @@ def observe(
         if demonstration and source is not None and observer.header_check is not None:
             copies = demonstrate(observer, source, Path(temporary), selection)
     findings = Findings(loaded, observed, new is not None, left_out, own, observer.header_check, copies, notes)
-    write_text(file, make_report(findings))
+    numbers = numbers_of(findings, failed_scans(loaded.folder))
+    if names == "numbered":
+        write_csv(loaded.folder / NAMES_FILE, ["number", "scan"], [[number, name] for name, number in numbers.items()])
+    else:
+        warn_of_persons(numbers, "the report shows", "rename them, or use --names numbered")
+    write_text(file, make_report(findings, numbers if names == "numbered" else None))
     say(f"the report is in {file}")
     return Observation(file, findings)
 

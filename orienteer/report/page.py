@@ -1,5 +1,6 @@
 """report.html: one self-contained page that shows what a run has learned; its words are in templates/report.html.j2."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orienteer.draw.pages import render
@@ -9,6 +10,7 @@ from orienteer.report.curves import LearningCurves, Strip, draw_curves, over_tim
 from orienteer.report.findings import Findings
 from orienteer.report.header_check import FALSE_ALARMS
 from orienteer.report.metrics import Metric, baseline_names, mean_metrics
+from orienteer.report.numbered import numbered, numbered_rows
 from orienteer.report.training_data import ScanGroup, failed_scans, scan_groups, shown_settings
 from orienteer.types import AXIS_NAMES
 from orienteer.views.distort import NOTHING
@@ -61,17 +63,24 @@ class Story:
     false_alarms: float = FALSE_ALARMS
 
 
-def make_report(findings: Findings) -> str:
-    """Returns the page."""
-    return render("orienteer.report", "report.html.j2", make_story(findings))
+def make_report(findings: Findings, numbers: Mapping[str, str] | None = None) -> str:
+    """Returns the page.
+
+    Args:
+        findings: what it shows.
+        numbers: of scans by their names, to be shown in their place; see `numbers_of`.
+    """
+    return render("orienteer.report", "report.html.j2", make_story(findings, numbers))
 
 
-def make_story(findings: Findings) -> Story:
+def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> Story:
     """Returns everything that the page shows."""
     loaded, heldout = findings.loaded, findings.heldout
     metrics = mean_metrics([scan.measurement.metrics for scan in findings.scans])
     closure = closure_correlation(heldout)
     failures = failed_scans(loaded.folder)
+    if numbers is not None:
+        findings, failures = numbered(findings, numbers), numbered_rows(failures, numbers)
     method = METHODS.get(loaded.config.method)
     return Story(
         findings=findings,

@@ -1,6 +1,5 @@
 """What a run was trained on, for the report: its scans, the scans that failed, and its settings."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.errors import InputError
+from orienteer.files import csv_rows
 from orienteer.runs.folder import FAILURES_FILE
 from orienteer.runs.loaded import LoadedRun
 from orienteer.store.index import StoredScan
 from orienteer.store.store import Store
 
-NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude"}
-"""Settings that name paths on the user's machine, or do not affect what was learned."""
+NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude", "group_by"}
+"""Settings that name paths on the user's machine or scans, or do not affect what was learned."""
 
 Triplet = tuple[int, int, int]
 """Rounded numbers along the three axes."""
@@ -58,8 +58,8 @@ def scan_groups(loaded: LoadedRun) -> list[ScanGroup] | None:
 def failed_scans(folder: Path) -> list[list[str]]:
     """Returns the rows of failures.csv: scan, step, reason, and what to do."""
     file = folder / FAILURES_FILE
-    lines = file.read_text().splitlines() if file.is_file() else []
-    return [row for row in list(csv.reader(lines))[1:] if len(row) == 4]
+    rows = [list(row.values()) for row in csv_rows(file)] if file.is_file() else []
+    return [row for row in rows if len(row) == 4]
 
 
 def shown_settings(loaded: LoadedRun) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from orienteer.scans.patients import check_pattern
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain, require
@@ -55,7 +56,10 @@ class Training:
     seed: int = 0
     """Random seed. The batch of a step depends on the seed and the number of the step alone."""
     validation_fraction: float = 0.1
-    """Fraction of the scans held out for validation; at least one scan."""
+    """Fraction of the scans held out for validation; at least one scan. Scans of one patient stay together."""
+    group_by: str | None = None
+    """Which scans are of one patient: a regular expression over their names, whose first group (or whole match) is the patient.
+    By default DICOM's PatientID and BIDS' sub-... in the path. none: every scan is a patient of its own."""
     validation_sets: int = 4
     """View sets per held-out scan, the same at every validation."""
     validate_every: int | None = None
@@ -128,6 +132,7 @@ def make_config(settings: Mapping[str, Any]) -> PretrainConfig:
     """
     config = make_settings(PretrainConfig, settings)
     check(config)
+    check_pattern(config.group_by)
     return config
 
 

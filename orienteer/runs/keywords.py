@@ -48,6 +48,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     nodes: int
     workers: int
     validation_fraction: float
+    group_by: str | None
     validation_sets: int
     validate_every: int | None
     log_every: int
@@ -79,4 +80,5 @@ class PrepareKeywords(_ScanKeywords, total=False):
 
     encoder: str
     accelerator: Literal["auto", "cpu", "gpu"]
+    group_by: str | None
     workers: int | None

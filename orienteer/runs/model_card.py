@@ -7,6 +7,7 @@ from typing import Any
 from orienteer.files import write_text
 from orienteer.runs.card import read_card
 from orienteer.runs.recipe import ct_window_of, mr_percentiles_of, spacing_of
+from orienteer.runs.records import patients_in_words
 from orienteer.runs.summary import summary_table
 
 MODEL_CARD_FILE = "MODEL_CARD.md"
@@ -63,10 +64,12 @@ def _what(facts: Mapping[str, Any]) -> str:
 
 
 def _data(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in summary["scans"].items())
+    counts = {name: count for name, count in summary["scans"].items() if not name.startswith("patient")}
+    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
     return (
-        f"## Scans\n\n{words}. `data_fingerprint` {facts['data_fingerprint']} is a hash of the content of all training and "
-        "held-out scans: the same scans give the same fingerprint. `split.json` lists which ones were held out."
+        f"## Scans\n\n{words}. {patients_in_words(summary['scans'])} `data_fingerprint` {facts['data_fingerprint']} is a "
+        "hash of the content of all training and held-out scans: the same scans give the same fingerprint. `split.json` lists "
+        "which ones were held out."
     )
 
 

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from orienteer.files import write_csv, write_json
 from orienteer.runs.folder import COUNTS_FILE, FAILURES_FILE
+from orienteer.scans.patients import UNKNOWN, units
 from orienteer.store.outcomes import Failure
 
 ENVIRONMENT_FILE = "environment.json"
@@ -20,6 +21,33 @@ _PACKAGES = ("orienteer", "torch", "monai", "pytorch-lightning", "SimpleITK", "b
 def write_counts(folder: Path, counts: Mapping[str, int]) -> None:
     """Writes scans.json: how many scans were read, failed and left out."""
     write_json(folder / COUNTS_FILE, dict(counts), indent=None)
+
+
+def count_patients(keys: Sequence[str], patients: Mapping[str, str]) -> dict[str, int]:
+    """Returns how many patients scans are of, each scan without a known one counted as one, and how many such scans there are.
+
+    Example:
+        >>> count_patients(["a", "b", "c"], {"a": "P1", "b": "P1"})
+        {'patients': 2, 'patient_unknown': 1}
+    """
+    unknown = sum(key not in patients for key in keys)
+    return {"patients": len(units(keys, patients)), "patient_unknown": unknown}
+
+
+def patients_in_words(counts: Mapping[str, int]) -> str:
+    """Returns what `count_patients` counted as a sentence. Runs of versions before 0.2 did not count.
+
+    Example:
+        >>> patients_in_words({"patients": 2, "patient_unknown": 1})
+        'No patient is in both parts, as far as patients are known: 2, 1 of them scans that each count as one.'
+    """
+    patients, unknown = counts.get("patients", 0), counts.get("patient_unknown", 0)
+    if patients == unknown:
+        return f"{UNKNOWN.capitalize()}."
+    if not unknown:
+        return f"They are of {patients} patients, none of whom is in both parts."
+    known = f"{patients}, {unknown} of them scans that each count as one"
+    return f"No patient is in both parts, as far as patients are known: {known}."
 
 
 def read_counts(folder: Path) -> dict[str, int]:

@@ -14,7 +14,11 @@ PARTS = ("training", "validation")
 
 
 def write_split(
-    folder: Path, training: Mapping[str, str], validation: Mapping[str, str], contents: Mapping[str, str] | None = None
+    folder: Path,
+    training: Mapping[str, str],
+    validation: Mapping[str, str],
+    contents: Mapping[str, str] | None = None,
+    patients: Mapping[str, str] | None = None,
 ) -> None:
     """Writes split.json: key and name of every scan of each part.
 
@@ -23,11 +27,18 @@ def write_split(
         training: names of the scans to train on, by key in the store.
         validation: names of the scans that are held out, by key.
         contents: hash of each scan's files by key. With it a fine-tuning can check whether its test scans were seen.
+        patients: patient by key, where it is known. They are written as numbers that mean something within this file only.
     """
-    hashes = contents or {}
+    hashes, of_key = contents or {}, patients or {}
+    order = {patient: number for number, patient in enumerate(dict.fromkeys(of_key.values()), 1)}
     rows = {
         part: [
-            {"key": key, "name": name, **({"content": hashes[key]} if key in hashes else {})}
+            {
+                "key": key,
+                "name": name,
+                **({"content": hashes[key]} if key in hashes else {}),
+                **({"patient": order[of_key[key]]} if key in of_key else {}),
+            }
             for key, name in scans.items()
         ]
         for part, scans in zip(PARTS, (training, validation), strict=True)

@@ -5,7 +5,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from orienteer.errors import InputError
 from orienteer.files import readable
+from orienteer.scans.patient_ids import new_secret
 from orienteer.store.outcomes import Duplicate, Failure
 from orienteer.types import Triple, TripleMm
 
@@ -34,6 +35,12 @@ CREATE TABLE duplicates (settings TEXT NOT NULL, path TEXT NOT NULL, name TEXT N
 
 _HASHES = "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, state TEXT NOT NULL, content TEXT NOT NULL)"
 """Replaces the table ``files``, which older versions wrote and whose size and time were not enough to notice a change."""
+_PATIENTS = (
+    "CREATE TABLE IF NOT EXISTS patients (content TEXT PRIMARY KEY, patient TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS secret (value BLOB NOT NULL)",
+)
+"""The patient of each DICOM scan by the hash of its files, itself a hash with the store's secret. Stores of versions before
+0.2 have neither, and get them when scans are next prepared."""
 
 _OUTCOMES = ("failures", "duplicates")
 
@@ -167,7 +174,11 @@ class Index(AbstractContextManager["Index"]):
             connection.close()
             raise _not_an_index(folder, error) from error
         index = cls(_checked(connection, folder))
-        connection.execute(_HASHES)
+        for table in (_HASHES, *_PATIENTS):
+            connection.execute(table)
+        if connection.execute("SELECT count(*) FROM secret").fetchone()[0] == 0:
+            connection.execute("INSERT INTO secret VALUES (?)", (new_secret(),))
+            connection.commit()
         return index
 
     def close(self) -> None:
@@ -221,11 +232,27 @@ class Index(AbstractContextManager["Index"]):
     def content(self, path: Path, state: FileState) -> str | None:
         """Returns the recorded hash of a file; None if it is not known or the file has changed since."""
         query = "SELECT content FROM hashes WHERE path = ? AND state = ?"
-        try:
-            row = self._connection.execute(query, (readable(path), json.dumps(state))).fetchone()
-        except sqlite3.OperationalError:  # a store of an older version, opened for reading
-            return None
+        row = self._looked_up(query, readable(path), json.dumps(state))
         return row[0] if row else None
+
+    def secret(self) -> bytes:
+        """Returns the key with which patients are hashed; a new one where a store that may only be read has none."""
+        row = self._looked_up("SELECT value FROM secret")
+        return bytes(row[0]) if row else new_secret()
+
+    def patient(self, content: str) -> str | None:
+        """Returns the hash of the patient of a scan, empty if its header names none; None if it is not known.
+
+        Args:
+            content: hash of the scan's files.
+        """
+        row = self._looked_up("SELECT patient FROM patients WHERE content = ?", content)
+        return row[0] if row else None
+
+    def add_patients(self, patients: Mapping[str, str]) -> None:
+        """Records the hashes of patients, by the hash of the scan's files."""
+        self._connection.executemany("REPLACE INTO patients VALUES (?, ?)", patients.items())
+        self._connection.commit()
 
     def add_content(self, path: Path, state: FileState, content: str) -> None:
         """Records the hash of a file. Committed with the next scan."""
@@ -268,24 +295,13 @@ class Index(AbstractContextManager["Index"]):
             self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", missing)
         self._connection.commit()
 
-
-class ReadOnlyIndex(Index):
-    """An index that looks things up and records none of what is only worth knowing next time."""
-
-    def __init__(self, index: Index) -> None:
-        super().__init__(index._connection)
-
-    def add_content(self, path: Path, state: FileState, content: str) -> None:
-        """Records nothing."""
-
-    def add_settings(self, settings: str, description: str) -> None:
-        """Records nothing."""
-
-    def set_outcome(self, settings: str, path: Path, outcome: Failure | Duplicate | None) -> None:
-        """Records nothing."""
-
-    def forget_missing_files(self) -> None:
-        """Forgets nothing."""
+    def _looked_up(self, query: str, *values: str) -> tuple[Any, ...] | None:
+        """Returns a row of a table that stores of older versions, opened for reading, may lack; None without one."""
+        try:
+            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+        except sqlite3.OperationalError:
+            return None
+        return row
 
 
 def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection:

@@ -15,16 +15,18 @@ from orienteer.files import is_leftover
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
 from orienteer.scans.discover import discover
+from orienteer.scans.patient_ids import dicom_patients
 from orienteer.scans.preparation import READING_VERSION, Preparation
-from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
+from orienteer.scans.source import DICOM, Discovery, LeftOut, ScanSource, Selection
 from orienteer.store.arrays import what_is_wrong
 from orienteer.store.content import Content, contents
 from orienteer.store.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
-from orienteer.store.index import FILE_NAME, DamagedRow, Index, ReadOnlyIndex, StoredScan
+from orienteer.store.index import FILE_NAME, DamagedRow, Index, StoredScan
 from orienteer.store.job import ScanJob, ScanWork, StoredArray
 from orienteer.store.lock import NotWritable, only_writer
 from orienteer.store.outcomes import Duplicate, Failure, Oddity
 from orienteer.store.prepare_report import PrepareReport, write_failures
+from orienteer.store.read_only import ReadOnlyIndex
 from orienteer.store.store import array_path
 from orienteer.store.verified import is_verified
 from orienteer.worker_process import NoProcess, WorkerDied
@@ -141,6 +143,8 @@ class _Run:
         self.failures: list[Failure] = []
         self.duplicates: list[tuple[ScanSource, str]] = []
         self.prepared: set[str] = set()  # keys of the scans that were not in the store before
+        self.contents: dict[str, str] = {}  # every name of a DICOM scan -> hash of its files
+        self.patients: dict[str, str | None] = {}  # name -> hash of the patient
 
     def prepare(self, sources: Sequence[ScanSource], workers: int, progress: bool) -> None:
         self.index.add_settings(self.settings, self.preparation.description())
@@ -155,6 +159,7 @@ class _Run:
                 self._record(executor.finished(everything=True), bar)
                 raise
         self._merge_same_voxels()
+        self._find_patients(sources)
         for source, key in self.duplicates:
             self._set_outcome(source, self._duplicate(source, key))
 
@@ -173,7 +178,17 @@ class _Run:
             seconds=seconds,
             names={name: key for name, key in self.keys.items() if key in self.scans},
             warnings=self._warnings(),
+            patients={name: patient for name, patient in self.patients.items() if patient and name in self.keys},
         )
+
+    def _find_patients(self, sources: Sequence[ScanSource]) -> None:
+        """Looks up whose scans these are, or reads it from their headers where the store does not know."""
+        self.patients = {name: self.index.patient(content) for name, content in self.contents.items()}
+        unknown = [source for source in sources if source.name in self.contents and self.patients[source.name] is None]
+        found = dicom_patients(unknown, self.index.secret())
+        new = {source.name: found.get(source.name, "") for source in unknown}
+        self.index.add_patients({self.contents[name]: patient for name, patient in new.items()})
+        self.patients |= new
 
     def _warnings(self) -> tuple[Oddity, ...]:
         """Returns the warnings of all scans, under the names that they have in this run."""
@@ -221,6 +236,8 @@ class _Run:
             return None
         key = scan_key(content.hash, source, self.selection, self.settings)
         self.keys[source.name] = key
+        if source.format == DICOM:
+            self.contents[source.name] = content.hash
         if key in self.firsts:
             self.duplicates.append((source, key))
             return None

@@ -31,6 +31,7 @@ class PrepareReport:
         seconds: time it took.
         warnings: scans that are used although something about their files is odd, prepared now or before.
         names: key in the store of every scan that is ready, by its name in the folder; a duplicate has that of its original.
+        patients: hash of the patient by name, for DICOM scans whose header names one; comparable within one store.
 
     Example:
         >>> failures = (Failure("a.nii", "read", "wanted an image, got 7 in every voxel", "check the file"),)
@@ -53,6 +54,7 @@ class PrepareReport:
     seconds: float
     warnings: tuple[Oddity, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
+    patients: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def failures_file(self) -> Path:

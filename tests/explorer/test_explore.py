@@ -2,7 +2,9 @@
 
 import builtins
 import re
+import time
 import urllib.request
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,44 @@ def test_it_serves_until_it_is_interrupted(
     with pytest.raises(KeyboardInterrupt):
         explore(str(small_run), str(new_scans[0]), open_browser=False, device="cpu")
     assert b"orienteer explore" in seen["page"]
+
+
+def test_the_token_is_in_no_argument_of_a_process(
+    small_run: Path,
+    new_scans: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A browser that notes its arguments and reads the page it is given, as a real one would."""
+    pytest.importorskip("fastapi", reason="the extra explore is not installed")
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nf=$(printf %s "$1" | sed \'s,^file://,,\')\ncat "$f" > {tmp_path}/page\n'
+        f'ls -ld "$f" "$(dirname "$f")" > {tmp_path}/modes\nprintf %s "$*" > {tmp_path}/whole\n'
+        f"mv {tmp_path}/whole {tmp_path}/arguments\n"
+    )
+    browser.chmod(0o755)
+    monkeypatch.setattr(webbrowser, "_tryorder", [])
+    monkeypatch.setattr(webbrowser, "_browsers", {})
+    webbrowser.register("noted", None, webbrowser.GenericBrowser([str(browser), "%s"]), preferred=True)
+
+    def interrupt() -> None:
+        ends = time.monotonic() + 30
+        while not (tmp_path / "arguments").exists() and time.monotonic() < ends:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        explore(str(small_run), str(new_scans[0]), device="cpu")
+    (token,) = re.findall(r"token=([\w-]{32})", capsys.readouterr().out)
+    arguments = (tmp_path / "arguments").read_text()
+    assert arguments.startswith("file://")
+    assert token not in arguments
+    assert f"?token={token}" in (tmp_path / "page").read_text()
+    assert [line[:10] for line in (tmp_path / "modes").read_text().splitlines()] == ["drwx------", "-rw-------"]
+    assert not Path(arguments.removeprefix("file://")).parent.exists()
 
 
 @pytest.mark.parametrize("scans", [(), ("a", "b", "c")])

@@ -9,7 +9,7 @@ from orienteer.errors import InputError
 from orienteer.labelled.labelled_scans import LabelledScans, prepare_labelled
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
-from tests.helpers.files import noise, write
+from tests.helpers.files import noise, write, write_dicom
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,14 @@ def test_two_rows_of_one_scan_and_too_many_folds_are_refused(folder: Path) -> No
         labelled(folder, "scan,label\n0,well\n0.nii,ill\n")
     with pytest.raises(InputError, match="at most as many as there are scans, 6, got 7"):
         labelled(folder, TEXT, folds=7)
+
+
+@pytest.mark.parametrize("fold", range(3))
+def test_dicom_scans_of_one_patient_are_in_one_part(tmp_path: Path, fold: int) -> None:
+    for number in range(6):
+        place = tmp_path / "scans" / f"{number}"
+        tags = {"series": f"1.2.{number}", "modality": "MR", "PatientID": f"P{number // 2}"}
+        write_dicom(place, noise((16, 16, 16), number), spacing=(1.0, 1.0, 1.0), **tags)
+    scans = labelled(tmp_path, TEXT, folds=3, fold=fold)
+    assert [scan.name for scan in scans.test] == [str(2 * fold), str(2 * fold + 1)]
+    assert len(scans.training) == 4

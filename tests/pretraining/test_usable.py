@@ -43,3 +43,33 @@ def test_scans_that_hold_no_view_are_set_aside(finished: Run) -> None:
     assert wide.keys == ()
     assert set(wide.too_small) == set(keys)
     assert all("axis 2" in reason for reason in wide.too_small.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.25, 0.5, 0.99])
+def test_scans_of_one_patient_are_in_one_part(fraction: float, seed: int) -> None:
+    patients = {key: f"P{number % 11}" for number, key in enumerate(KEYS[:33])}
+    training, heldout = split(KEYS, fraction, seed, patients)
+    assert sorted(training + heldout) == sorted(KEYS)
+    assert training
+    assert not {patients.get(key, key) for key in training} & {patients.get(key, key) for key in heldout}
+    assert 0 < len(heldout) <= max(3, fraction * len(KEYS) + 1)
+
+
+def test_a_patient_with_most_of_the_scans_is_trained_on() -> None:
+    patients = dict.fromkeys(KEYS[:35], "P")
+    assert all(set(KEYS[:35]) <= set(split(KEYS, 0.2, seed, patients)[0]) for seed in range(10))
+
+
+def test_the_split_does_not_depend_on_how_patients_are_called() -> None:
+    first, second = (
+        {key: f"{word}{number // 3}" for number, key in enumerate(KEYS)} for word in ("P", "the patient of ")
+    )
+    assert split(KEYS, 0.25, 0, first) == split(KEYS, 0.25, 0, second)
+
+
+def test_scans_of_one_patient_alone_cannot_be_split() -> None:
+    with pytest.raises(
+        InputError, match="wanted scans of at least 2 patients, one of them held out, got 40 scans of one"
+    ):
+        split(KEYS, 0.25, 0, dict.fromkeys(KEYS, "P"))

@@ -1,5 +1,6 @@
 """A probe at every validation: logged with its baseline, better with better features, and without effect on training."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 import torch
 
 from orienteer.errors import InputError
+from orienteer.files import write_json
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.probing import online
 from orienteer.probing.online import OnlineProbe
 from orienteer.runs.run import Run
 from orienteer.runs.run_config import RunConfig, make_run_config
@@ -81,3 +84,15 @@ def test_bad_input_stops_before_training(probe: str, word: str, config: RunConfi
     path = str(write_dataset(tmp_path, cases=1)) if probe == "one" else probe
     with pytest.raises(InputError, match=word):
         OnlineProbe(replace(config, probe=path), store)
+
+
+def test_a_patient_is_fitted_on_or_scored(config: RunConfig, dataset: Path, store: Path, tmp_path: Path) -> None:
+    description = json.loads(dataset.read_text())
+    for number, entry in enumerate(description["training"]):
+        entry["patient"] = "PQQR"[number]
+        for key in ("image", "label"):
+            entry[key] = str(dataset.parent / entry[key])
+    write_json(tmp_path / "dataset.json", description)
+    named = replace(config, probe=str(tmp_path / "dataset.json"))
+    training, test, _ = online._cases(named, replace(config.preparation, crop_to_body=False), store)
+    assert [[case.case.group for case in part] for part in (training, test)] == [["P", "Q", "Q"], ["R"]]

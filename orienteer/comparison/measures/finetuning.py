@@ -12,8 +12,8 @@ from orienteer.comparison.plan.cell import Finetuning
 from orienteer.files import csv_rows, write_json
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.segmentation.train import finetune_segmentation
-from orienteer.labelled.groups import NONE
 from orienteer.runs.weights import SCRATCH
+from orienteer.scans.patients import NONE
 from orienteer.scoring.segmentation_metrics import mean
 from orienteer.scoring.segmentation_results import RESULTS_FILE
 

@@ -59,6 +59,7 @@ def _placed(bench: Bench, work: Pretraining, folder: Path) -> dict[str, Any]:
         scans=str(bench.links),
         out=str(folder),
         store=str(bench.store),
+        group_by=bench.group_by,
         prepare_workers=0,
         probe=None,
         resume=False,

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from orienteer.comparison.config import CompareConfig
 from orienteer.comparison.plan.contenders import Contender
-from orienteer.comparison.plan.links import link_scans
+from orienteer.comparison.plan.links import PATIENT, link_scans
 from orienteer.comparison.plan.parts import PARTS, Parts, check_part, deal, read_parts
 from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import LabelledData, read_dataset
 from orienteer.labelled.failures import failures_text
-from orienteer.labelled.groups import groups_of, say_unknown
 from orienteer.labelled.split import draw_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
+from orienteer.scans.patient_ids import dicom_patients, new_secret
+from orienteer.scans.patients import NONE, find_patients
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.store.outcomes import Failure
@@ -33,6 +34,7 @@ class Bench:
         linked: name of the case by the place of its link in this folder.
         data: all cases.
         parts: cases to pretrain on, to validate on and to test on.
+        group_by: how a pretraining finds the patients of these scans.
         prepared: cases by the fingerprint of their preparation; extended when a cell needs another one.
     """
 
@@ -42,6 +44,7 @@ class Bench:
     data: LabelledData
     parts: Parts
     linked: Mapping[str, str] = field(default_factory=dict)
+    group_by: str = NONE
     prepared: dict[str, PreparedCases] = field(default_factory=dict)
 
     @property
@@ -93,15 +96,17 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
     data = read_dataset(config.data, config.images, config.labels)
     names = [case.name for case in data.cases]
     named = {case.name: case.group for case in data.cases if case.group is not None}
-    groups = groups_of(names, named, config.group_by)
-    say_unknown(names, groups, config.group_by)
+    by_source = dicom_patients([case.source for case in data.cases], new_secret())
+    hashes = {case.name: by_source[case.source.name] for case in data.cases if case.source.name in by_source}
+    groups = find_patients(names, named, config.group_by, hashes=hashes)
     parts = read_parts(config.split, names, groups) if config.split else deal(names, config.cases, groups)
     check_part(parts, config.evaluate)
     if config.select or "retrieval" in config.downstream:
         check_part(parts, "validation")
-    links = folder / "scans"
-    linked = link_scans([case for case in data.cases if case.name in parts.pretraining], links)
-    return Bench(folder, Path(config.store or folder / "store"), links, data, parts, linked)
+    links, known = folder / "scans", {name: groups[name] for name in parts.pretraining if name in groups}
+    linked = link_scans([case for case in data.cases if case.name in parts.pretraining], links, known)
+    store, group_by = Path(config.store or folder / "store"), PATIENT if known else NONE
+    return Bench(folder, store, links, data, parts, linked, group_by)
 
 
 def prepare_all(

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,9 +13,17 @@ from orienteer.output_names import inside, safe_names
 from orienteer.scans.label_maps import FOLDER
 from orienteer.store.content import data_files
 
+PATIENT = r"^(patient-\d+)/"
+"""The pattern for ``--group-by`` by which a pretraining finds the patients of linked scans."""
 
-def link_scans(cases: Sequence[Case], folder: Path) -> dict[str, str]:
+
+def link_scans(cases: Sequence[Case], folder: Path, patients: Mapping[str, str] | None = None) -> dict[str, str]:
     """Makes a folder of links to the scans of these cases and nothing else; copies where links cannot be made.
+
+    Args:
+        cases: whose scans to link.
+        folder: of the links.
+        patients: patient by name of the case, where it is known. Each has a folder of its own, see `PATIENT`.
 
     Returns:
         Name of the case by the place of its scan's link, or of the folder of its links where it has several files.
@@ -26,7 +34,7 @@ def link_scans(cases: Sequence[Case], folder: Path) -> dict[str, str]:
     if folder.is_symlink():
         do = "remove the link, or choose another --out"
         raise InputError(str(folder), wanted="a folder of its own", got="a link to another one", do=do)
-    places = link_places([case.source.name for case in cases])
+    places = _with_patients(link_places([case.source.name for case in cases]), cases, patients or {})
     wanted: dict[Path, Path] = {}
     for case in cases:
         wanted |= _links(case, inside(folder, places[case.source.name]))
@@ -57,6 +65,12 @@ def link_places(scans: Sequence[str]) -> dict[str, str]:
     }
     safe = safe_names(list(searched.values()), "", {name: ending_of(name) for name in searched.values()})
     return {scan: safe[name] for scan, name in searched.items()}
+
+
+def _with_patients(places: dict[str, str], cases: Sequence[Case], patients: Mapping[str, str]) -> dict[str, str]:
+    numbers = {patient: number for number, patient in enumerate(dict.fromkeys(patients.values()), 1)}
+    folders = {case.source.name: f"patient-{numbers[patients[case.name]]}/" for case in cases if case.name in patients}
+    return {scan: f"{folders.get(scan, '')}{place}" for scan, place in places.items()}
 
 
 def _links(case: Case, place: Path) -> dict[Path, Path]:

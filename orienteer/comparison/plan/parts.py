@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.labelled.groups import by_file_name, refuse_shared, units
 from orienteer.labelled.split_files import CaseNames, read_split_entries
 from orienteer.progress import say
+from orienteer.scans.patients import by_file_name, refuse_shared, units
 
 PARTS = ("pretraining", "validation", "test")
 
@@ -63,7 +63,7 @@ def deal(
     sizes = tuple(len(part) for part in parts)
     if sizes != counts:
         say(f"note: patients are kept together: the parts have {', '.join(map(str, sizes))} cases")
-    return _checked(Parts(*(tuple(part) for part in parts)))
+    return _checked(Parts(*(tuple(part) for part in parts)), groups or {})
 
 
 def read_parts(path: str | Path, names: Sequence[str], groups: Mapping[str, str] | None = None) -> Parts:
@@ -80,7 +80,7 @@ def read_parts(path: str | Path, names: Sequence[str], groups: Mapping[str, str]
     entry = read_split_entries(path, ("train", "val", "test"), may_lack=("test",))[0]
     known = CaseNames(path, names)
     parts = [tuple(known.case(name) for name in entry[key]) for key in ("train", "val", "test")]
-    dealt = _checked(Parts(parts[0], parts[1], parts[2]))
+    dealt = _checked(Parts(parts[0], parts[1], parts[2]), groups or {})
     refuse_shared(str(path), asdict(dealt), groups or {})
     return dealt
 
@@ -96,11 +96,14 @@ def check_part(parts: Parts, name: str) -> None:
         raise InputError("evaluate", wanted="a part with cases", got=f"'{name}', which has none", do=do)
 
 
-def _checked(parts: Parts) -> Parts:
+def _checked(parts: Parts, groups: Mapping[str, str]) -> Parts:
     every = [name for names in asdict(parts).values() for name in names]
     twice = sorted(name for name in set(every) if every.count(name) > 1)
     if twice or len(parts.pretraining) < 2:
         got = f"{twice[0]!r} twice" if twice else f"{len(parts.pretraining)} to pretrain on"
         wanted = "each case in one part, and at least 2 to pretrain on"
         raise InputError("split", wanted=wanted, got=got, do="correct --split or --cases")
+    if len(units(parts.pretraining, groups)) < 2:
+        wanted = "scans of at least 2 patients to pretrain on, one of them held out"
+        raise InputError("split", wanted=wanted, got="scans of one", do="correct --split, --cases or --group-by")
     return parts

@@ -1,5 +1,6 @@
 """The bench: parts of a data set, its cases prepared once, and labels drawn alike for all methods."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from orienteer.comparison.config import make_config
 from orienteer.comparison.plan.bench import set_up
 from orienteer.errors import InputError
+from orienteer.scans.discover import discover
+from orienteer.scans.patients import groups_of, units
 from tests.helpers.labelled import write_dataset
 
 
@@ -39,3 +42,30 @@ def test_a_part_that_is_needed_and_empty_stops(tmp_path, changes):
     with pytest.raises(InputError, match="wanted a part with cases"):
         set_up(config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def with_patients(folder, patients):
+    """Writes a data set whose first cases are of these patients."""
+    data = write_dataset(folder)
+    description = json.loads(data.read_text())
+    for entry, patient in zip(description["training"], patients, strict=False):
+        entry["patient"] = patient
+    data.write_text(json.dumps(description))
+    return str(data)
+
+
+def test_the_pretraining_is_told_which_scans_are_of_one_patient(tmp_path):
+    data = with_patients(tmp_path / "data", "PPQQ")
+    bench = set_up(make_config({"data": data, "cases": [4, 1, 1]}), tmp_path / "out")
+    sources = [source.name for source in discover(bench.links, progress=False).sources]
+    assert sorted(bench.linked) == sources
+    assert len(units(sources, groups_of(sources, pattern=bench.group_by))) == 2
+    alone = set_up(make_config({"data": data, "cases": [4, 1, 1], "group_by": "none"}), tmp_path / "alone")
+    assert alone.group_by == "none"
+    assert len(units(sources, groups_of(sources, pattern=alone.group_by))) == 4
+
+
+def test_one_patient_alone_cannot_be_pretrained_on(tmp_path):
+    data = with_patients(tmp_path / "data", "PPPQRS")
+    with pytest.raises(InputError, match="split: wanted scans of at least 2 patients to pretrain on"):
+        set_up(make_config({"data": data, "cases": [3, 1, 1]}), tmp_path / "out")

@@ -7,8 +7,8 @@ import pytest
 from orienteer.comparison.plan.parts import deal, read_parts
 from orienteer.errors import InputError
 from orienteer.files import write_json
-from orienteer.labelled.groups import groups_of, refuse_shared, say_unknown, units
 from orienteer.labelled.split import split_cases
+from orienteer.scans.patients import find_patients, groups_of, refuse_shared, units
 
 NAMES = [
     f"sub-{patient:02d}/ses-{visit}/sub-{patient:02d}_T1w" for patient in range(7) for visit in range(patient % 3 + 1)
@@ -49,11 +49,40 @@ def test_a_pattern_that_is_none_is_refused() -> None:
 
 
 def test_unknown_patients_are_said_once_and_known_ones_are_not(capsys: pytest.CaptureFixture[str]) -> None:
-    say_unknown(["a"], {}, None)
-    assert capsys.readouterr().err.count("note: which scans are of one patient is not known") == 1
-    say_unknown(["a"], {"a": "P1"}, None)
-    say_unknown(["a"], {}, "none")
+    find_patients(["a", "b"], contents={"a": "1", "b": "1"})  # a copy of a scan does not tell whose it is
+    assert capsys.readouterr().err.count("note: patients are not known: each scan counts as one. If some are") == 1
+    find_patients(["a", "b"], {"a": "P1"})
+    assert "at most 2 patients; not known for 1 of 2 scans, first b" in capsys.readouterr().err
+    find_patients(["a"], {"a": "P1"})
+    find_patients(["a"], pattern="none")
     assert capsys.readouterr().err == ""
+
+
+def test_names_that_the_pattern_does_not_match_keep_what_else_is_known() -> None:
+    names = ["brain_1018_a", "brain_1018_b", "sub-01/a", "other", "more"]
+    groups = groups_of(names, {"other": "P1", "more": "P1"}, r"brain_(\d+)")
+    assert groups == {**dict.fromkeys(names[:2], "1018"), "sub-01/a": "sub-01", "other": "P1", "more": "P1"}
+
+
+@pytest.mark.parametrize("pattern", [r"P(\d)_", "brian", r"(\d*)"])
+def test_a_pattern_that_matches_no_name_is_refused(pattern: str) -> None:
+    with pytest.raises(
+        InputError, match=r"group_by: wanted .* matches the names of scans, got .* none of 2, first 'brain_1'"
+    ):
+        find_patients(["brain_2", "brain_1"], pattern=pattern)
+
+
+def test_a_hash_joins_what_bids_names_and_is_never_shown() -> None:
+    names, hashes = (
+        ["sub-01/mr", "sub-01/ct", "pacs/7", "pacs/8", "x"],
+        {"sub-01/ct": "5f", "pacs/7": "5f", "pacs/8": "9a"},
+    )
+    assert groups_of(names, hashes=hashes) == {
+        **dict.fromkeys(names[:3], "sub-01"),
+        "pacs/8": "the patient of pacs/8",
+    }
+    assert groups_of(names, {"pacs/7": "anna"}, hashes=hashes)["pacs/7"] == "anna", "the data set knows better"
+    assert groups_of(names, pattern="none", hashes=hashes) == {}
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5, 7])
