@@ -7,19 +7,16 @@ its message asks for it, until it ends. Weights, arrays, label maps and tables m
 for times.
 """
 
-import os
 import random
 import shutil
-import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.fault_outputs import differences, outputs
+from benchmarks.fault_process import Moment, counting, ended, killed
 from orienteer.progress import Progress, say
 
 AT_RANDOM = 0.3
@@ -80,20 +77,6 @@ class Kills:
 
     tried: int = 0
     unequal: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a command is killed: at the rename of that number, or after so many seconds."""
-
-    rename: int | None = None
-    after: bool = False
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        if self.rename is None:
-            return f"after {self.seconds:.2f} s"
-        return f"{'after' if self.after else 'before'} rename {self.rename}"
 
 
 def _prepare(place: Place, resume: bool) -> None:
@@ -169,8 +152,6 @@ def kill(count: int, seed: int, folder: Path, commands: tuple[str, ...] = tuple(
         for name, moment in moments:
             _kill_once(name, moment, references[name], place, kills)
             progress.advance(1, {"unequal": float(len(kills.unequal))})
-    for words in kills.unequal:
-        say(words)
     return kills
 
 
@@ -181,19 +162,20 @@ def _counted(kills: Kills) -> dict[str, int]:
 def _kill_once(name: str, moment: Moment, reference: "_Reference", place: Place, kills: Kills) -> None:
     """Kills a command, gives it again, and compares what it ends with."""
     shutil.rmtree(place.out, ignore_errors=True)
-    if not _killed(lambda: COMMANDS[name](place, False), moment, _log(place)):
+    if not killed(lambda: COMMANDS[name](place, False), moment, _log(place)):
         return  # it had ended before
     kills.tried += 1
     problem = _again(name, place) or differences(reference.outputs, outputs(place.out))
     if problem:
         kills.unequal.append(f"{name}, killed {moment}: {problem}")
+        say(f"unequal: {kills.unequal[-1]}")
 
 
 def _again(name: str, place: Place) -> str:
     """Gives a command again until it ends; returns why it does not."""
     resume, words = False, ""
     for _ in range(MOST_CALLS):
-        words = _ended(lambda resume=resume: COMMANDS[name](place, resume), _log(place))  # type: ignore[misc]
+        words = ended(lambda resume=resume: COMMANDS[name](place, resume), _log(place))  # type: ignore[misc]
         if not words:
             return ""
         resume = resume or "--resume" in words
@@ -213,7 +195,7 @@ class _Reference:
         shutil.rmtree(place.out, ignore_errors=True)
         counter = folder / "renames"
         began = time.monotonic()
-        words = _ended(lambda: _counting(counter, lambda: COMMANDS[name](place, False)), _log(place))
+        words = ended(lambda: counting(counter, lambda: COMMANDS[name](place, False)), _log(place))
         if words:
             raise RuntimeError(f"{name} does not run undisturbed: {words}")
         return cls(outputs(place.out), int(counter.read_text()), time.monotonic() - began)
@@ -259,92 +241,10 @@ def _make_inputs(place: Place) -> None:
         _pretrain(made, resume=False)
         _finetune(made, resume=False)
 
-    words = _ended(make, _log(place))
+    words = ended(make, _log(place))
     if words:
         raise RuntimeError(f"no inputs: {words}")
 
 
 def _log(place: Place) -> Path:
     return place.out.with_name("log.txt")
-
-
-# Processes
-
-
-def _ended(work: Callable[[], object], log: Path) -> str:
-    """Runs work in a forked process; returns the error that it ended with, or nothing."""
-    reason = log.with_name("reason.txt")
-    reason.unlink(missing_ok=True)
-    process = _forked(work, log, reason)
-    status = os.waitpid(process, 0)[1]
-    if status == 0:
-        return ""
-    return reason.read_text() if reason.is_file() else f"ended with status {status}"
-
-
-def _killed(work: Callable[[], object], moment: Moment, log: Path) -> bool:
-    """Runs work in a forked process that is killed at a moment; returns whether it was still running."""
-    if moment.rename is not None:
-        rename, after = moment.rename, moment.after
-        process = _forked(lambda: _dying(rename, after, work), log, log.with_name("reason.txt"))
-    else:
-        process = _forked(work, log, log.with_name("reason.txt"))
-        time.sleep(moment.seconds)
-        os.kill(process, signal.SIGKILL)  # it is not reaped yet, so the number is still its own
-    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
-
-
-def _forked(work: Callable[[], object], log: Path, reason: Path) -> int:
-    """Returns the number of a forked process that runs work, with its output in a log and its error in words."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    process = os.fork()
-    if process:
-        return process
-    status = 1
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        work()
-        status = 0
-    except BaseException as error:
-        traceback.print_exc()
-        reason.write_text(f"{type(error).__name__}: {error}")
-    finally:
-        os._exit(status)
-
-
-def _counting(counter: Path, work: Callable[[], object]) -> None:
-    """Runs work and writes down how often a file was renamed."""
-    renames = _hook(lambda number: None, lambda number: None)
-    work()
-    counter.write_text(str(renames[0]))
-
-
-def _dying(rename: int, after: bool, work: Callable[[], object]) -> None:
-    """Runs work in this process, which is killed before or after the n-th rename."""
-
-    def die(number: int) -> None:
-        if number == rename:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def live(number: int) -> None:
-        pass
-
-    _hook(*((live, die) if after else (die, live)))
-    work()
-
-
-def _hook(before: Callable[[int], None], after: Callable[[int], None]) -> list[int]:
-    """Calls functions around every rename of this process, with its number from 1; returns the number so far."""
-    real, count = os.replace, [0]
-
-    def replace(source: Any, target: Any, **folders: Any) -> None:
-        count[0] += 1
-        before(count[0])
-        real(source, target, **folders)
-        after(count[0])
-
-    os.replace = replace
-    return count

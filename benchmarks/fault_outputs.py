@@ -18,7 +18,16 @@ TIMED = ("second", "energy", "memory", "wait_share", "resumed")
 LEFT_OUT = (".html", ".parquet")
 """The page shows times; the other table holds the same as the one in CSV."""
 
-CHECKPOINT = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "callbacks", "network", "optimiser", "step")
+CHECKPOINT = (
+    "state_dict",
+    "optimizer_states",
+    "lr_schedulers",
+    "global_step",
+    "callbacks",
+    "network",
+    "optimiser",
+    "step",
+)
 """What a run is resumed with; the rest are counters of the training library."""
 
 

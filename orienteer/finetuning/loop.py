@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,12 @@ class Trained:
     steps: int
     seconds: float
     data_wait_share: float
+
+
+class _State(TypedDict):
+    step: int
+    network: dict[str, Tensor]
+    optimiser: dict[str, Any]
 
 
 def train(
@@ -123,7 +129,7 @@ def _checkpoint(folder: Path) -> Path:
 
 def _resume(file: Path, network: nn.Module, schedule: Schedule) -> int:
     """Loads a checkpoint and returns how many steps it is from."""
-    saved = read_checkpoint(file)
+    saved = read_checkpoint(file, form=_State)
     wanted = "a checkpoint of the network that config.yaml names"
     do = "restore the checkpoint of this folder, or start again in another --out"
     load_state(network, saved["network"], str(file), wanted, do)
