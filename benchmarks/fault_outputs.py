@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from orienteer.runs.checkpoints import read_checkpoint
 
@@ -72,6 +73,10 @@ def _json(path: Path) -> Any:
     return _untimed(json.loads(path.read_text()))
 
 
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
 def _lines(path: Path) -> Any:
     return [_untimed(json.loads(line)) for line in path.read_text().splitlines()]
 
@@ -111,6 +116,7 @@ def _hashed(value: Any) -> Any:
 
 _READERS: dict[str, Callable[[Path], Any]] = {
     ".json": _json,
+    ".yaml": _yaml,
     ".jsonl": _lines,
     ".csv": _table,
     ".ckpt": _checkpoint,

@@ -10,14 +10,16 @@ import json
 import random
 import resource
 import shutil
-from collections.abc import Callable
+import signal
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.fault_damages import damage
 from benchmarks.fault_process import ended
-from benchmarks.fault_uses import PARTS, WHOLE, import_everything, make_world, uses_of
+from benchmarks.fault_uses import PARTS, WHOLE, WRITING, import_everything, make_world, uses_of
 from orienteer.progress import Progress, say
 
 MEMORY_BYTES = 12 << 30
@@ -26,8 +28,14 @@ MEMORY_BYTES = 12 << 30
 SECONDS = 60
 """Processor time after which such a process is stopped."""
 
-WHOLE_COMMANDS = 0.1
+WHOLE_COMMANDS = 0.05
 """Share of the damaged files that are given to the whole command; for the others, the part of it that reads is enough."""
+
+AT_A_TIME = 24
+"""Damaged files for each process."""
+
+GONE = ("gone", "a folder", "a dangling link")
+"""Damages after which there is nothing to read: the whole command shows whether it makes the file anew."""
 
 WORDS = ("InputError: ", "ScanError: ", "DamagedFile: ", "DamagedRow: ", "TrainingStopped: ")
 """How the messages begin that tell a user what to do."""
@@ -119,21 +127,54 @@ def tamper(count: int, seed: int, folder: Path, artefacts: tuple[Artefact, ...] 
     import_everything()
     world = _World(folder)
     world.make()
-    rng, tampering = random.Random(seed), Tampering()
+    trials, tampering = _trials(count, seed, artefacts), Tampering()
+    for use in sorted({trial.use for trial in trials}):
+        world.expected(use)
     with Progress("tampering", count, unit="files", delay_s=0.0) as progress:
-        for number in range(count):
-            artefact = artefacts[number % len(artefacts)]
-            _use_damaged(world, artefact, rng, tampering)
+        while trials:
+            done = world.try_all(trials[:AT_A_TIME])
+            for trial, (what, words, same) in zip(trials, done, strict=False):
+                _record(trial, what, words, same, tampering)
+            trials = trials[len(done) :]
             found = {"tracebacks": float(len(tampering.tracebacks)), "silent": float(len(tampering.silent))}
-            progress.advance(1, found)
+            progress.advance(len(done), found)
     return tampering
 
 
+@dataclass(frozen=True)
+class _Trial:
+    artefact: Artefact
+    use: str
+    seed: str
+
+
+def _trials(count: int, seed: int, artefacts: tuple[Artefact, ...]) -> list[_Trial]:
+    rng, trials = random.Random(seed), []
+    for number in range(count):
+        artefact = artefacts[number % len(artefacts)]
+        use = rng.choice(artefact.uses)
+        whole = use in WHOLE and rng.random() < WHOLE_COMMANDS
+        trials.append(_Trial(artefact, WHOLE[use] if whole else use, f"{seed}/{number}"))
+    return trials
+
+
+def _record(trial: _Trial, what: str, words: str, same: bool, tampering: Tampering) -> None:
+    tampering.tried += 1
+    if words.startswith(WORDS):
+        tampering.refused += 1
+    elif words:
+        tampering.tracebacks.append(f"{what}: {words[:300]}")
+        say(f"a traceback: {tampering.tracebacks[-1]}")
+    elif trial.artefact.sealed and not same:
+        tampering.silent.append(f"{what}: other results")
+        say(f"in silence: {tampering.silent[-1]}")
+
+
 class _World:
-    """All files, which are restored before each use, and what each use comes to where they are whole."""
+    """All files, which are restored after each use, and what each use comes to where they are whole."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self._pristine, self._result = folder / "world", folder / "pristine", folder / "result.json"
+        self.folder, self._pristine, self._results = folder / "world", folder / "pristine", folder / "results.jsonl"
         self._log = folder / "log.txt"
         self._expected: dict[str, Any] = {}
 
@@ -142,63 +183,82 @@ class _World:
         if words:
             raise RuntimeError(f"no files to damage: {words}")
         self.folder.rename(self._pristine)
+        shutil.copytree(self._pristine, self.folder, symlinks=True)
 
-    def restore(self, use: str) -> None:
-        """Puts back what a use reads."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        for part in PARTS[use]:
-            shutil.copytree(self._pristine / part, self.folder / part, symlinks=True)
+    def expected(self, use: str) -> None:
+        """Finds out what a use comes to with whole files."""
+        words = ended(lambda: self._results.write_text(json.dumps(uses_of(use)(self.folder), default=str)), self._log)
+        if words:
+            raise RuntimeError(f"{use} does not run with whole files: {words}")
+        self._expected[use] = json.loads(self._results.read_text())
+        self._restore(use)
 
-    def files(self, pattern: str) -> list[Path]:
-        return sorted(self.folder.glob(pattern))
+    def try_all(self, trials: Sequence[_Trial]) -> list[tuple[str, str, bool]]:
+        """Returns what was damaged, the error in words, and whether all came out the same, of the trials that were made.
 
-    def other(self, path: Path) -> Path:
+        A trial that ends its process is the last one.
+        """
+        self._results.write_text("")
+        words = ended(lambda: [self._try(trial) for trial in trials], self._log)
+        lines = [json.loads(line) for line in self._results.read_text().splitlines()]
+        done = [(line["what"], line["words"], line["same"]) for line in lines if "words" in line]
+        begun = [line["what"] for line in lines if "words" not in line]
+        for use in {trial.use for trial in trials[len(done) : len(begun)]}:
+            self._restore(use)
+        return done + [(what, words, False) for what in begun[len(done) :]]
+
+    def _try(self, trial: _Trial) -> None:
+        """Damages a file, uses it and puts it back, in a forked process."""
+        rng = random.Random(trial.seed)
+        path = rng.choice(sorted(self.folder.glob(trial.artefact.path)))
+        how = damage(path, self._other(path), rng)
+        what = f"{path.relative_to(self.folder)} ({how}), used by {trial.use}"
+        gone = how in GONE and trial.use in WHOLE
+        use = WHOLE[trial.use] if gone and WHOLE[trial.use] in self._expected else trial.use
+        self._note({"what": what})
+        _bound()
+        words, same = "", False
+        try:
+            same = json.loads(json.dumps(uses_of(use)(self.folder), default=str)) == self._expected[use]
+        except BaseException as error:
+            traceback.print_exc()
+            words = f"{type(error).__name__}: {error}"
+        self._note({"what": what, "words": words, "same": same})
+        self._put_back(path)
+        if use in WRITING:
+            self._restore(use)
+
+    def _note(self, line: dict[str, Any]) -> None:
+        with self._results.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _other(self, path: Path) -> Path:
         """Returns the same file of another run, or another of the same kind."""
-        relative = path.relative_to(self.folder)
-        twin = self._pristine / "others" / relative
-        if twin.is_file():
-            return twin
+        twin = self._pristine / "others" / path.relative_to(self.folder)
         others = sorted(file for file in path.parent.parent.rglob(f"*{path.suffix}") if file != path)
-        return others[0] if others else path
+        return twin if twin.is_file() else others[0] if others else path
 
-    def used(self, use: str) -> tuple[str, Any]:
-        """Returns the error of a use, in words, and what it came to."""
-        self._result.unlink(missing_ok=True)
-        words = ended(lambda: self._bounded(uses_of(use)), self._log)
-        return words, json.loads(self._result.read_text()) if self._result.is_file() else None
+    def _put_back(self, path: Path) -> None:
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+        shutil.copy2(self._pristine / path.relative_to(self.folder), path)
 
-    def expected(self, use: str) -> Any:
-        """Returns what a use comes to with whole files."""
-        if use not in self._expected:
-            self.restore(use)
-            words, self._expected[use] = self.used(use)
-            if words:
-                raise RuntimeError(f"{use} does not run with whole files: {words}")
-        return self._expected[use]
-
-    def _bounded(self, use: Callable[[Path], Any]) -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        result = use(self.folder)
-        self._result.write_text(json.dumps(result, default=str))
+    def _restore(self, use: str) -> None:
+        """Puts back all that a use may have written."""
+        for part in (*PARTS[use], "out", "exported", "vectors.npy", "vectors.json"):
+            place = self.folder / part
+            shutil.rmtree(place, ignore_errors=True)
+            place.unlink(missing_ok=True)
+            if (self._pristine / part).is_dir():
+                shutil.copytree(self._pristine / part, place, symlinks=True)
 
 
-def _use_damaged(world: _World, artefact: Artefact, rng: random.Random, tampering: Tampering) -> None:
-    use = rng.choice(artefact.uses)
-    if use in WHOLE and rng.random() < WHOLE_COMMANDS:
-        use = WHOLE[use]
-    expected = world.expected(use)
-    world.restore(use)
-    path = rng.choice(world.files(artefact.path))
-    how = damage(path, world.other(path), rng)
-    words, result = world.used(use)
-    tampering.tried += 1
-    what = f"{path.relative_to(world.folder)} ({how}), used by {use}"
-    if words.startswith(WORDS):
-        tampering.refused += 1
-    elif words:
-        tampering.tracebacks.append(f"{what}: {words[:300]}")
-        say(f"a traceback: {tampering.tracebacks[-1]}")
-    elif artefact.sealed and result != expected:
-        tampering.silent.append(f"{what}: other results")
-        say(f"in silence: {tampering.silent[-1]}")
+def _bound() -> None:
+    """Bounds the next use in time and memory; beyond it the process is ended."""
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(spent.ru_utime + spent.ru_stime) + SECONDS
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+    signal.alarm(10 * SECONDS)

@@ -70,8 +70,8 @@ def _open_to_resume(world: Path) -> Any:
     start = resumed_run(world / "begun", make_config({"resume": True}), {"resume": True})
     read_counts(world / "begun")
     module = module_of(start, open_scans(world / "begun", start.config))
-    assert start.checkpoint is not None
-    return _hash({**start.checkpoint["state_dict"], "step": start.step}), len(list(module.parameters()))
+    state = start.checkpoint["state_dict"] if start.checkpoint is not None else {}
+    return _hash({**state, "step": start.step}), len(list(module.parameters()))
 
 
 def _load(world: Path) -> Any:
@@ -298,6 +298,9 @@ WHOLE = {
 """The whole command by the part of it that reads."""
 
 _RUN, _BEGUN = ("run", "store", "scans"), ("begun", "store", "scans")
+
+WRITING = {"finished", "export", "prepare", *WHOLE.values()}
+"""Uses that write."""
 
 PARTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("resume", "pretrain --resume", "load", "observe"), _BEGUN),

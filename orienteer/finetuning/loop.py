@@ -1,5 +1,6 @@
 """The fine-tuning loop: steps with progress, regular checkpoints, Ctrl-C, and a stop at a loss that is not finite."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def train(
 
 def resumes(folder: Path, config: FinetuneConfig) -> bool:
     """Returns whether training continues from a checkpoint."""
-    return config.resume and _checkpoint(folder).is_file()
+    return config.resume and os.path.lexists(_checkpoint(folder))  # a link to nothing is refused when it is read
 
 
 def take_step(

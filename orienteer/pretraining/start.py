@@ -1,5 +1,6 @@
 """What training starts with: a new run on a folder of scans, a run that is resumed, or a run that this process joins."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -103,7 +104,10 @@ def joined_run(folder: Path, resume: bool) -> Start:
 def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
     """Returns the start of a run whose config.yaml is written; its checkpoint is read before its network is built."""
     last = last_checkpoint(folder)
-    checkpoint = read_checkpoint(last, form=PretrainingState) if resume and last.is_file() else None
+    begun = resume and os.path.lexists(last)
+    checkpoint = read_checkpoint(last, form=PretrainingState) if begun else None
+    if resume and checkpoint is None:
+        say(f"no {last} yet: training starts at the first step")
     if checkpoint is not None:
         build, state = partial(build_network, config), network_state(checkpoint["state_dict"])
         encoder = checkpoint.get("encoder")
