@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from orienteer.errors import InputError
@@ -122,11 +123,24 @@ def read_json(path: str | Path, form: Any = dict[str, Any], *, wanted: str = "a 
         ...     read_json(f"{folder}/a.json", dict[str, int])
         {'steps': 3}
     """
+    return _read(path, lambda text: json.loads(text, object_pairs_hook=_each_key_once), form, wanted, do)
+
+
+def read_yaml(path: str | Path, form: Any = dict[str, Any], *, wanted: str = "a YAML file", do: str = "") -> Any:
+    """Returns what a YAML file holds; see `read_json`. No other objects than JSON has are made from it.
+
+    Raises:
+        InputError: it cannot be opened, is no YAML (with the line), or has another form (with the key).
+    """
+    return _read(path, yaml.safe_load, form, wanted, do)
+
+
+def _read(path: str | Path, parse: Callable[[str], Any], form: Any, wanted: str, do: str) -> Any:
     do = do or "restore it, or copy it again from where it was written"
     try:
-        value = json.loads(decoded(Path(path).read_bytes()), object_pairs_hook=_each_key_once)
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, wanted, _reason(error), do) from error
+        value = parse(decoded(Path(path).read_bytes()))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError, LookupError, TypeError) as error:
+        raise _unreadable(path, wanted, _reason(error), do) from error  # the last three by odd tags of YAML
     if problem := misfit(value, form):
         where = f"{problem.where} in {path}" if problem.where else str(path)
         raise InputError(where, wanted=problem.wanted, got=problem.got, do=do)
@@ -161,11 +175,13 @@ def _reason(error: Exception) -> str:
         if before.endswith(",") and error.doc[error.pos : error.pos + 1] in ("]", "}"):
             return f"a comma before the closing bracket, line {before.count(chr(10)) + 1}"
         return f"{error.msg[0].lower()}{error.msg[1:]}, line {error.lineno}"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem}, line {error.problem_mark.line + 1}"
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not {error.encoding.upper()} text"
     if isinstance(error, RecursionError):
         return "tables nested too deeply"
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else " ".join(str(error).split())
 
 
 @contextmanager

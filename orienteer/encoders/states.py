@@ -72,11 +72,32 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], what: str, wante
         do: what to do if it does not.
 
     Raises:
-        InputError: missing or unexpected tensors, or other shapes; the message names the first ones.
+        InputError: missing or unexpected tensors, other shapes, or weights that are not finite; the message names the first.
     """
     report = compare_state(state, network)
     require(report.fits, what, wanted, report, do)
+    check_finite({name: state[name] for name, _ in network.named_parameters() if name in state}, what)
     network.load_state_dict(state)
+
+
+def check_finite(weights: Mapping[str, Tensor], what: str) -> None:
+    """Stops where a weight is not a number or infinite: nothing that is computed with it means anything.
+
+    Args:
+        weights: tensors by name.
+        what: source of the weights, for the message.
+
+    Raises:
+        InputError: naming the first tensor.
+
+    Example:
+        >>> import torch
+        >>> check_finite({"weight": torch.zeros(2), "bias": torch.tensor([0.0, float("nan")])}, "a.safetensors")
+        Traceback (most recent call last):
+        orienteer.errors.InputError: a.safetensors: wanted finite weights, got NaN or Inf in bias. Do this: use other weights.
+    """
+    odd = next((name for name, tensor in weights.items() if not torch.isfinite(tensor).all()), None)
+    require(odd is None, what, "finite weights", f"NaN or Inf in {odd}", "use other weights")
 
 
 UNBOUNDED = 1024

@@ -10,7 +10,6 @@ from orienteer.finetuning.config import MAY_CHANGE_ON_RESUME, FinetuneConfig, ma
 from orienteer.finetuning.keywords import FinetuneKeywords
 from orienteer.runs.folder import CONFIG_FILE, check_unchanged, opened, read_settings
 from orienteer.runs.run import Run
-from orienteer.settings import plain
 
 
 def finetune(
@@ -63,21 +62,10 @@ def read_begun(folder: Path) -> FinetuneConfig:
 def _resumed(folder: Path, config: FinetuneConfig, given: Mapping[str, Any]) -> FinetuneConfig:
     """Returns the settings that a fine-tuning began with, with those replaced that may change when it is resumed."""
     before = read_begun(folder)
-    contradicting = {name for name in given if not _agrees(getattr(config, name), getattr(before, name))}
-    check_unchanged(before, config, contradicting, MAY_CHANGE_ON_RESUME)
+    check_unchanged(before, config, given, MAY_CHANGE_ON_RESUME)
     if before.store is not None and not Path(before.store).is_dir():
         before = replace(before, store=None)  # it was removed, or the folder has moved: scans are prepared again
     return replace(before, **{name: getattr(config, name) for name in MAY_CHANGE_ON_RESUME if name in given})
-
-
-def _agrees(given: Any, begun: Any) -> bool:
-    """Returns whether a setting that was given once more is the one that a fine-tuning began with.
-
-    What was left open then has a value now: ``auto`` agrees with any, and a table with one that holds more.
-    """
-    if isinstance(given, Mapping) and isinstance(begun, Mapping):
-        return all(key in begun and _agrees(value, begun[key]) for key, value in given.items())
-    return given in (None, "auto") or bool(plain(given) == plain(begun))
 
 
 def _task(name: str) -> Callable[[FinetuneConfig, Path], Run]:

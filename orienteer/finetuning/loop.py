@@ -1,12 +1,13 @@
 """The fine-tuning loop: steps with progress, regular checkpoints, Ctrl-C, and a stop at a loss that is not finite."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,12 @@ class Trained:
     steps: int
     seconds: float
     data_wait_share: float
+
+
+class _State(TypedDict):
+    step: int
+    network: dict[str, Tensor]
+    optimiser: dict[str, Any]
 
 
 def train(
@@ -93,7 +100,7 @@ def train(
 
 def resumes(folder: Path, config: FinetuneConfig) -> bool:
     """Returns whether training continues from a checkpoint."""
-    return config.resume and _checkpoint(folder).is_file()
+    return config.resume and os.path.lexists(_checkpoint(folder))  # a link to nothing is refused when it is read
 
 
 def take_step(
@@ -123,7 +130,7 @@ def _checkpoint(folder: Path) -> Path:
 
 def _resume(file: Path, network: nn.Module, schedule: Schedule) -> int:
     """Loads a checkpoint and returns how many steps it is from."""
-    saved = read_checkpoint(file)
+    saved = read_checkpoint(file, form=_State)
     wanted = "a checkpoint of the network that config.yaml names"
     do = "restore the checkpoint of this folder, or start again in another --out"
     load_state(network, saved["network"], str(file), wanted, do)

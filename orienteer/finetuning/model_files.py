@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from orienteer.encoders.states import check_finite
 from orienteer.errors import InputError
 from orienteer.files import read_json, write_bytes, write_json
 from orienteer.finetuning.resolved import ResolvedFinetune
@@ -154,6 +154,5 @@ def read_model_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]
         state = load(blob)
     except SafetensorError as error:
         raise InputError(str(file), wanted="a safetensors file", got=str(error), do=COPY_AGAIN) from error
-    odd = next((name for name, tensor in state.items() if not torch.isfinite(tensor).all()), None)
-    require(odd is None, str(file), "finite weights", f"NaN or Inf in {odd}", "use another model")
+    check_finite(state, str(file))
     return state

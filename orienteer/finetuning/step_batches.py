@@ -1,16 +1,19 @@
 """Batches of training steps, each a function of the seed and the step alone, so that a resumed run sees the same ones."""
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
+
+from orienteer.views.loading import Loaded
 
 BatchT = TypeVar("BatchT")
 
 
-def step_batches(dataset: Dataset[BatchT], steps: range, workers: int, seed: int) -> Iterator[BatchT]:
+def step_batches(
+    dataset: Dataset[BatchT], steps: range, workers: int, seed: int, batch_bytes: int = 0
+) -> Iterator[BatchT]:
     """Returns the batches of a range of steps.
 
     Args:
@@ -18,17 +21,12 @@ def step_batches(dataset: Dataset[BatchT], steps: range, workers: int, seed: int
         steps: counted from 0.
         workers: processes that read; 0 reads in this process.
         seed: of the loader, which would otherwise draw one from torch's global state.
+        batch_bytes: memory of one batch; 0 where it is small beside any shared memory.
+
+    Raises:
+        InputError: what reading a batch raised, or a process that has ended, is silent, or finds no shared memory.
     """
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        sampler=steps,
-        num_workers=workers,
-        collate_fn=_unchanged,
-        prefetch_factor=4 if workers else None,
-        generator=torch.Generator().manual_seed(seed),
-    )
-    return iter(loader)
+    return iter(Loaded[BatchT](dataset, steps, None, workers=workers, batch_bytes=batch_bytes, seed=seed))
 
 
 def shuffled_index(position: int, count: int, seed: int) -> int:
@@ -40,7 +38,3 @@ def shuffled_index(position: int, count: int, seed: int) -> int:
     """
     epoch, place = divmod(position, count)
     return int(np.random.default_rng([seed, 0, epoch]).permutation(count)[place])
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch

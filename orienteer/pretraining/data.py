@@ -1,5 +1,6 @@
 """The scans of a run, and the batches of views that are drawn from them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,10 @@ from orienteer.store.store import Store
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import GlobalBatches, collate
+from orienteer.views.loading import Loaded
+
+BYTES_PER_VOXEL = 9
+"""Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
 
 BASELINE_BATCHES = 32
 """Batches of training views that baselines are fitted to."""
@@ -78,14 +83,15 @@ class ViewData(pl.LightningDataModule):
         batches = GlobalBatches(
             config.steps, config.batch, self._start, config.accumulate, trainer.global_rank, trainer.world_size
         )
-        loader = DataLoader(
+        loader = Loaded(
             views,
-            batch_sampler=batches,
-            num_workers=config.workers,
-            collate_fn=partial(collate, batch=config.batch),
+            batches,
+            partial(collate, batch=config.batch),
+            workers=config.workers,
+            batch_bytes=batches.share * config.views * math.prod(config.view_size) * BYTES_PER_VOXEL,
+            seed=config.seed,
+            processes=config.devices,
             pin_memory=trainer.strategy.root_device.type == "cuda",
-            prefetch_factor=4 if config.workers else None,
-            generator=torch.Generator().manual_seed(config.seed),  # by default torch uses its global one
         )
         self._timed = TimedLoader(loader, length=config.steps * config.accumulate)
         return self._timed

@@ -4,13 +4,12 @@ Processes are started by torchrun, by SLURM, or by pytorch-lightning, which star
 further device when training begins.
 """
 
-import json
 import os
 import time
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.files import write_json
+from orienteer.files import read_json, write_json
 from orienteer.runs.folder import READY_FILE
 
 READY_VARIABLE = "ORIENTEER_READY"
@@ -50,10 +49,10 @@ def wait_until_ready(folder: Path) -> None:
     began = time.monotonic()
     while time.monotonic() - began < _WAIT_LIMIT_S:
         try:
-            if json.loads((folder / READY_FILE).read_text())["launch"] == _launch():
+            if read_json(folder / READY_FILE).get("launch") == _launch():
                 return
-        except (OSError, ValueError, KeyError):
-            pass
+        except InputError:
+            pass  # not there yet
         time.sleep(0.5)
     raise InputError(
         str(folder), wanted="a run prepared by the first process", got="none within 24 hours", do="look at its output"

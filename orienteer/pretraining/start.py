@@ -1,22 +1,28 @@
 """What training starts with: a new run on a folder of scans, a run that is resumed, or a run that this process joins."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orienteer.encoders.states import check_before_building
+from orienteer.errors import InputError
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import say_patients, split, usable_scans
 from orienteer.progress import say
-from orienteer.runs.checkpoints import read_checkpoint
+from orienteer.runs.checkpoints import PretrainingState, read_checkpoint
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_unchanged, write_config
-from orienteer.runs.network import Network, build_network
+from orienteer.runs.loaded import network_state
+from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import count_patients, write_counts, write_failures
-from orienteer.runs.run_config import MAY_CHANGE, RunConfig, read_config
-from orienteer.runs.split import write_split
+from orienteer.runs.run_config import MAY_CHANGE, PLACES, RunConfig, read_config
+from orienteer.runs.split import check_prepared, read_split, write_split
 from orienteer.runs.weights import start_from
+from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection, reasons
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
@@ -57,8 +63,8 @@ def new_run(folder: Path, settings: PretrainConfig) -> Start:
         InputError: settings, scans or weights that cannot be used.
     """
     made = resolve_config(settings)
-    config = replace(made.config, store=made.config.store_folder(folder))
-    start = _start(folder, config, made.network, resume=False)
+    config = replace(made.config, store=made.config.store or str(folder.resolve().parent / "store"))
+    start = _start(folder, config, made.network, None)
     _print_choices(made)
     _prepare(folder, config, made.discovery)
     write_config(folder, config.to_dict())  # last: a folder with a config.yaml is a run that can be resumed
@@ -71,29 +77,85 @@ def resumed_run(folder: Path, settings: PretrainConfig, given: Mapping[str, Any]
     Args:
         folder: the run folder.
         settings: the settings of this call.
-        given: those that the user named. Only settings that do not affect the result may differ from the run's.
+        given: those that the user named. Only settings that do not affect the result may differ from the run's: among
+            them the places of scans and store, which may have been moved.
 
     Raises:
-        InputError: other settings than the run's, or a damaged run folder.
+        InputError: other settings or scans than the run's, or a damaged run folder.
     """
     before = read_config(folder)
     check_unchanged(before, settings, given, MAY_CHANGE)
     config = replace(before, **{name: getattr(settings, name) for name in MAY_CHANGE if name in given})
-    return _start(folder, config, build_network(config), resume=True)
+    config = replace(config, store=config.store if "store" in given else config.store_folder(folder))
+    start = _begun(folder, config, resume=True)
+    if config.scans != before.scans or _lacks_scans(folder, config):
+        _prepare_again(folder, config)
+    places = {name: getattr(config, name) for name in PLACES}
+    if replace(before, **places) != before:
+        write_config(folder, replace(before, **places).to_dict())
+    return start
 
 
 def joined_run(folder: Path, resume: bool) -> Start:
     """Returns the start of a run that the first process of this launch has prepared."""
-    config = read_config(folder)
-    return _start(folder, config, build_network(config), resume)
+    return _begun(folder, read_config(folder), resume)
 
 
-def _start(folder: Path, config: RunConfig, network: Network, resume: bool) -> Start:
+def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
+    """Returns the start of a run whose config.yaml is written; its checkpoint is read before its network is built."""
     last = last_checkpoint(folder)
-    checkpoint = read_checkpoint(last) if resume and last.is_file() else None
+    begun = resume and os.path.lexists(last)
+    checkpoint = read_checkpoint(last, form=PretrainingState) if begun else None
+    if resume and checkpoint is None:
+        say(f"no {last} yet: training starts at the first step")
+    if checkpoint is not None:
+        build, state = partial(build_network, config), network_state(checkpoint["state_dict"])
+        encoder = checkpoint.get("encoder")
+        what, do = f"{last}, of encoder {encoder}", "restore config.yaml and the checkpoint of this run"
+        check_before_building(build, network_numbers(config), state, what, do)
+    return _start(folder, config, build_network(config), checkpoint)
+
+
+def _start(folder: Path, config: RunConfig, network: Network, checkpoint: dict[str, Any] | None) -> Start:
     if checkpoint is None and config.weights is not None:
         start_from(network.encoder, config.weights)
     return Start(folder, config, network, checkpoint)
+
+
+def _lacks_scans(folder: Path, config: RunConfig) -> bool:
+    """Returns whether the store lacks scans of the run, or holds damaged ones, which can be prepared again."""
+    if config.scans is None or not Path(config.scans).exists():
+        return False  # training says what is missing
+    training, heldout = read_split(folder)
+    try:
+        with Store.open(str(config.store)) as store:
+            check_prepared(store, {**training, **heldout}.items(), config.preparation)
+    except InputError as error:
+        say(f"{error} The scans are prepared again.")
+        return True
+    return False
+
+
+def _prepare_again(folder: Path, config: RunConfig) -> None:
+    """Prepares the scans of a run that was moved or whose store is damaged; what is there already is not prepared again.
+
+    Raises:
+        InputError: a scan of the run is not among them, by its content.
+    """
+    training, heldout = read_split(folder)
+    names = {**training, **heldout}
+    selection = config.part(Selection)
+    found = discover(str(config.scans), selection)
+    report = prepare_folder(found, str(config.store), selection, config.preparation, config.prepare_workers)
+    missing = sorted(name for key, name in names.items() if key not in report.keys)
+    if missing:
+        same_name = ", where another scan has its name" if missing[0] in report.names else ""
+        raise InputError(
+            "scans",
+            wanted=f"the {len(names)} scans that the run began with, whatever their names",
+            got=f"{config.scans}, which lacks {len(missing)}, first {missing[0]}{same_name}",
+            do="name the folder that they are in, or start a new run in another --out",
+        )
 
 
 def _print_choices(made: Resolved) -> None:
@@ -107,13 +169,13 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     """Prepares the scans and writes which of them are trained on, held out or not used."""
     report = prepare_folder(
         discovery,
-        config.store_folder(folder),
+        str(config.store),
         selection=config.part(Selection),
         preparation=config.preparation,
         workers=config.prepare_workers,
     )
     say(report)
-    with Store.open(config.store_folder(folder)) as store:
+    with Store.open(str(config.store)) as store:
         scans = {key: store.scan(key) for key in report.keys}
         usable = usable_scans(store, report.keys, config)
     names = {key: scan.name for key, scan in scans.items()}

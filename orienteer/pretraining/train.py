@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from orienteer.errors import TrainingStopped
+from orienteer.errors import InputError, TrainingStopped
 from orienteer.interrupts import stop_requests
 from orienteer.pretraining.data import RunScans, ViewData, baseline_batches, heldout_loader, open_scans, shown_views
 from orienteer.pretraining.evaluation import fit_baselines
@@ -24,13 +25,13 @@ from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
-from orienteer.runs.model_card import write_model_card
+from orienteer.runs.model_card import MODEL_CARD_FILE, write_model_card
 from orienteer.runs.network import task_weights
 from orienteer.runs.plateau import plateau
 from orienteer.runs.records import fingerprint, read_counts, write_environment
 from orienteer.runs.run import Run
 from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
-from orienteer.runs.weights import save_encoder
+from orienteer.runs.weights import read_weights, save_encoder
 
 
 def train(start: Start) -> Run:
@@ -42,13 +43,13 @@ def train(start: Start) -> Run:
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
     folder, config = start.folder, start.config
-    if start.step >= config.steps and (folder / SUMMARY_FILE).is_file():
+    if start.step >= config.steps and (summary := finished_summary(folder)) is not None:
         say(f"the run in {folder} is already finished: {start.step} of {config.steps} steps")
-        return Run(folder, read_summary(folder))
+        return Run(folder, summary)
     began = time.monotonic()
     scans = open_scans(folder, config)
     facts = encoder_facts(config, fingerprint(scans.store.scan(key).content for key in scans.names))
-    module = _module(start, scans)
+    module = module_of(start, scans)
     data = ViewData(scans.store, scans.training, config, start.step)
     pace = Pace(lambda: data.waited_s, config.batch * config.views)
     reporter = Reporter(folder, pace, config.log_every, start.step, shown=True)
@@ -66,14 +67,37 @@ def train(start: Start) -> Run:
     summary = make_summary(validation.metrics, hint, read_counts(folder), trainer.global_step, cost, seconds)
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)
-        write_summary(folder, summary)
         write_model_card(folder, summary)
+        write_summary(folder, summary)  # last: a run with a summary has all else
         words = f"{hint.words}\n" if hint is not None else ""
         say(f"\n{summary_table(summary)}\n\n{words}the encoder, metrics and pictures are in {folder}")
     return Run(folder, summary)
 
 
-def _module(start: Start, scans: RunScans) -> Pretraining:
+def finished_summary(folder: Path) -> dict[str, Any] | None:
+    """Returns the summary of a run whose files are all there and whole; None where some have to be written again.
+
+    A model card that was edited stays; one that is gone is written again.
+    """
+    if not (folder / SUMMARY_FILE).is_file():
+        return None
+    try:
+        summary = read_summary(folder)
+        read_weights(folder)
+        if not (folder / MODEL_CARD_FILE).is_file():
+            write_model_card(folder, summary)
+    except InputError as error:
+        say(f"{error} It is written again from the last checkpoint.")
+        return None
+    return summary
+
+
+def module_of(start: Start, scans: RunScans) -> Pretraining:
+    """Returns what is trained: the network of a start, with its baselines fitted, or one that fits its checkpoint.
+
+    Raises:
+        InputError: the checkpoint is that of another network.
+    """
     network, config = start.network, start.config
     if start.checkpoint is None:  # before the module copies the network, buffers included, for moving averages
         fit_baselines(network, baseline_batches(scans.store, scans.training, config))

@@ -1,6 +1,5 @@
 """Learning curves and pictures over the training steps, read from a run folder."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ import numpy as np
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.plots import learning_curves
 from orienteer.report.metrics import Metric, readable, with_baselines
+from orienteer.runs.metrics_log import METRICS_FILE, read_lines
 from orienteer.runs.plateau import plateau
 
 COLUMNS = 3
 """Curves side by side."""
-
-METRICS_FILE = "metrics.jsonl"
 
 NO_METRICS = {"step", "part", "loss"}
 """Keys of metrics.jsonl that are not drawn."""
@@ -44,15 +42,8 @@ class LearningCurves:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Returns the lines of metrics.jsonl; a truncated last line is skipped, a missing file has no lines."""
-    file = folder / METRICS_FILE
-    rows = []
-    for line in file.read_text().splitlines() if file.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
+    """Returns the lines of metrics.jsonl; damaged ones are left out, a missing file has no lines."""
+    return read_lines(folder / METRICS_FILE)
 
 
 def draw_curves(rows: Sequence[Row]) -> LearningCurves | None:

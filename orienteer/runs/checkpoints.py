@@ -2,16 +2,25 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from orienteer.encoders.states import compare_state
+from orienteer.encoders.states import check_finite, compare_state
 from orienteer.errors import InputError
 from orienteer.files import replacing
-from orienteer.runs.seal import check_seal, save_sealed
+from orienteer.forms import misfit
+from orienteer.runs.seal import DamagedFile, check_seal, save_sealed
+
+
+class PretrainingState(TypedDict):
+    """What a checkpoint of a pretraining holds, beside what the training library resumes from."""
+
+    state_dict: dict[str, torch.Tensor]
+    global_step: int
+
 
 _DO = "rename the other file in checkpoints/ to last.ckpt and resume, or start again in a new folder"
 
@@ -43,11 +52,17 @@ class AtomicCheckpoints(TorchCheckpointIO):
         return read_checkpoint(path, map_location or "cpu")
 
 
-def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
+def read_checkpoint(path: str | Path, map_location: Any = "cpu", form: Any = dict[str, Any]) -> dict[str, Any]:
     """Returns the content of a checkpoint file, tensors on ``map_location``.
 
+    Args:
+        path: the file.
+        map_location: device of the tensors.
+        form: a type hint of what it must hold, checked at any depth.
+
     Raises:
-        InputError: the file is missing, is not what was written, or holds anything but plain values and tensors.
+        InputError: the file is missing, is not what was written, holds anything but plain values and tensors, or is a
+            checkpoint of another command.
     """
     if not Path(path).is_file():
         raise InputError(
@@ -57,13 +72,18 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         with Path(path).open("rb") as file:
             check_seal(Path(path), file, _DO)
             checkpoint: dict[str, Any] = torch.load(file, map_location=map_location, weights_only=True)
-    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
+    except DamagedFile:
+        raise
+    except (RuntimeError, EOFError, OSError, LookupError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise InputError(
             str(path),
             wanted="a whole checkpoint",
             got=f"a file that is cut short or damaged ({type(error).__name__})",
             do=_DO,
         ) from error
+    if problem := misfit(checkpoint, form):
+        what = f"{problem.where} in {path}" if problem.where else str(path)
+        raise InputError(what, wanted=problem.wanted, got=problem.got, do=_DO)
     return checkpoint
 
 
@@ -82,3 +102,4 @@ def check_fits(checkpoint: dict[str, Any], module: nn.Module, path: Path) -> Non
             got=f"one of encoder '{encoder.get('family')}' {encoder.get('arguments')}: {report}",
             do="restore the checkpoint of this run, or start a new run in another --out with --weights",
         )
+    check_finite({name: checkpoint["state_dict"][name] for name, _ in module.named_parameters()}, str(path))

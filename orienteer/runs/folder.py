@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from orienteer.errors import InputError
-from orienteer.files import Lock, is_leftover, write_text
+from orienteer.files import Lock, is_leftover, read_yaml, write_text
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
@@ -74,8 +74,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_config(folder: Path, settings: Mapping[str, Any], command: str = "pretrain") -> None:
-    """Writes config.yaml: every setting of a command, with the values that were chosen."""
-    text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+    """Writes config.yaml: every setting of a command, with the values that were chosen.
+
+    Whether this call resumed is not one of them: with it, the same could not be run again in a new folder.
+    """
+    kept = {name: False if name == "resume" else value for name, value in settings.items()}
+    text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
     write_text(folder / CONFIG_FILE, f"# Run this again: orienteer {command} --config {CONFIG_FILE} --out NEW\n{text}")
 
 
@@ -85,22 +89,15 @@ def read_settings(folder: Path, command: str = "pretrain") -> dict[str, Any]:
     Raises:
         InputError: the folder has no config.yaml, or a damaged one.
     """
-    try:
-        settings = yaml.safe_load((folder / CONFIG_FILE).read_text())
-        if not isinstance(settings, dict):
-            raise ValueError("no table of settings")
-        return settings
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(
-            str(folder),
-            wanted=f"a run folder with {CONFIG_FILE}",
-            got=f"no readable one ({type(error).__name__})",
-            do=f"name a folder that `orienteer {command}` made",
-        ) from error
+    do = f"restore it, or name a folder that `orienteer {command}` made"
+    settings: dict[str, Any] = read_yaml(folder / CONFIG_FILE, wanted=f"a run folder with {CONFIG_FILE}", do=do)
+    return settings
 
 
 def check_unchanged(before: Any, now: Any, given: Collection[str], may_differ: Collection[str]) -> None:
     """Checks settings given together with ``--resume`` against those that the run started with.
+
+    What was left open then has a value now: ``auto`` agrees with any, and a table with one that holds more.
 
     Args:
         before: the settings that the run started with, a dataclass.
@@ -113,13 +110,19 @@ def check_unchanged(before: Any, now: Any, given: Collection[str], may_differ: C
     """
     old = plain(before)
     for name, value in plain(now).items():
-        if name in given and name not in may_differ and value is not None and value != old[name]:
+        if name in given and name not in may_differ and not _agrees(value, old[name]):
             raise InputError(
                 name,
                 wanted=f"{old[name]}, the value that the run started with",
                 got=str(value),
                 do=f"resume without {name}, or start a new run in another --out",
             )
+
+
+def _agrees(given: Any, begun: Any) -> bool:
+    if isinstance(given, Mapping) and isinstance(begun, Mapping):
+        return all(key in begun and _agrees(value, begun[key]) for key, value in given.items())
+    return given in (None, "auto", begun)
 
 
 def _is_free(folder: Path) -> bool:

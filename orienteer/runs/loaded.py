@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.devices import choose_device
-from orienteer.encoders.states import load_state
+from orienteer.encoders.states import check_before_building, load_state
 from orienteer.errors import InputError
-from orienteer.runs.checkpoints import read_checkpoint
-from orienteer.runs.network import Network, build_network
+from orienteer.runs.checkpoints import PretrainingState, read_checkpoint
+from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.run_config import RunConfig, read_config
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
@@ -151,14 +152,16 @@ def load_run(
     folder = Path(run)
     config, (training, validation) = read_config(folder), read_split(folder)
     file = folder / "checkpoints" / f"{checkpoint}.ckpt"
-    content = read_checkpoint(file)
+    content = read_checkpoint(file, form=PretrainingState)
+    state, do = network_state(content["state_dict"]), "restore the checkpoint and config.yaml of this run"
+    check_before_building(partial(build_network, config), network_numbers(config), state, str(file), do)
     network = build_network(config)
     load_state(
         network,
-        network_state(content["state_dict"]),
+        state,
         what=str(file),
         wanted="a checkpoint of the network that config.yaml names",
-        do="restore the checkpoint and config.yaml of this run",
+        do=do,
     )
     target = choose_device(device, setting="device")
     network = network.eval().requires_grad_(False).to(target)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from orienteer.files import write_text
 
@@ -41,11 +42,31 @@ def cut_lines(file: Path, after_step: int) -> None:
     """
     if not file.is_file():
         return
-    kept = []
-    for line in file.read_text().splitlines(keepends=True):
-        try:
-            if line.endswith("\n") and json.loads(line)["step"] <= after_step:
-                kept.append(line)
-        except json.JSONDecodeError:
-            continue
-    write_text(file, "".join(kept))
+    lines = [line for line in _text(file).splitlines(keepends=True) if line.endswith("\n")]
+    rows = [(line, _row(line)) for line in lines]
+    write_text(file, "".join(line for line, row in rows if row is not None and row["step"] <= after_step))
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Returns the lines of a metrics.jsonl; damaged ones are left out, a missing file has none.
+
+    Returns:
+        ``step``, ``part`` and the metrics of each, numbers by name.
+    """
+    rows = [_row(line) for line in _text(file).splitlines()] if file.is_file() else []
+    return [row for row in rows if row is not None and "part" in row]
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode("utf-8", "replace")
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """Returns what a line holds; None where it is not one that was written."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int or not isinstance(row.get("part", ""), str):
+        return None
+    return row if all(type(value) in (int, float) for key, value in row.items() if key != "part") else None

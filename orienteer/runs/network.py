@@ -96,6 +96,12 @@ def build_network(config: RunConfig) -> Network:
     return Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
 
 
+def network_numbers(config: RunConfig) -> dict[str, Any]:
+    """Returns the settings that decide how large the network of a run is."""
+    names = ("view_size", "views", "encoder_arguments", "tasks")
+    return {name: getattr(config, name) for name in names}
+
+
 def task_weights(config: PretrainConfig) -> dict[str, float]:
     """Returns the weight of each task's losses in the total loss."""
     return {name: use.weight for name, use in resolve_method(config.method, config.tasks).tasks.items()}

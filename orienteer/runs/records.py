@@ -1,14 +1,13 @@
 """What a run folder records about its scans and its machine: scans.json, failures.csv, environment.json."""
 
 import hashlib
-import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from orienteer.files import write_csv, write_json
+from orienteer.files import read_json, write_csv, write_json
 from orienteer.runs.folder import COUNTS_FILE, FAILURES_FILE
 from orienteer.scans.patients import UNKNOWN, units
 from orienteer.store.outcomes import Failure
@@ -51,8 +50,12 @@ def patients_in_words(counts: Mapping[str, int]) -> str:
 
 
 def read_counts(folder: Path) -> dict[str, int]:
-    """Returns what `write_counts` wrote."""
-    counts: dict[str, int] = json.loads((folder / COUNTS_FILE).read_text())
+    """Returns what `write_counts` wrote.
+
+    Raises:
+        InputError: no such file, or a damaged one.
+    """
+    counts: dict[str, int] = read_json(folder / COUNTS_FILE, dict[str, int], wanted="the numbers of scans of a run")
     return counts
 
 

@@ -13,7 +13,13 @@ from orienteer.types import Triple, TripleMm
 from orienteer.views.distort import NOTHING, Distortion
 from orienteer.views.policy import ViewPolicy
 
-MAY_CHANGE = {"workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"}
+PLACES = {"scans", "store"}
+"""Settings that may change when a run is resumed because files were moved; what they hold must be the same."""
+
+MAY_CHANGE = {
+    *PLACES,
+    *("workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"),
+}
 """Settings that may change when a run is resumed: they affect its speed and its extras, not its weights."""
 
 CHOSEN = ("spacing_mm", "view_size", "unit_mm", "views", "layout", "teacher", "validate_every")
@@ -51,8 +57,14 @@ class RunConfig(PretrainConfig):
         return NOTHING.changed(self.distortion)
 
     def store_folder(self, folder: Path) -> str:
-        """Returns the folder of the prepared scans: the one that was named, or ``store`` next to the run folder."""
-        return self.store or str(folder.resolve().parent / "store")
+        """Returns the folder of the prepared scans: the one that was named, or ``store`` next to the run folder.
+
+        The latter too where the one that was named is gone: run and store may have been moved together.
+        """
+        beside = folder.resolve().parent / "store"
+        if self.store is not None and (Path(self.store).is_dir() or not beside.is_dir()):
+            return self.store
+        return str(beside)
 
 
 def make_run_config(settings: Mapping[str, Any], source: str = CONFIG_FILE) -> RunConfig:
@@ -94,4 +106,11 @@ def read_config(folder: Path) -> RunConfig:
     Raises:
         InputError: the folder is not a run folder, or its config.yaml is damaged.
     """
-    return make_run_config(read_settings(folder), str(folder / CONFIG_FILE))
+    file, settings = str(folder / CONFIG_FILE), read_settings(folder)
+    try:
+        return make_run_config(settings, file)
+    except InputError as error:
+        if error.what == file:
+            raise
+        do = "restore the config.yaml that `orienteer pretrain` wrote"
+        raise InputError(f"{error.what} in {file}", wanted=error.wanted, got=error.got, do=do) from error

@@ -1,16 +1,30 @@
 """split.json: which scans a run was trained on and which were held out."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from orienteer.errors import InputError
-from orienteer.files import write_json
+from orienteer.files import read_json, write_json
 from orienteer.runs.folder import SPLIT_FILE
 from orienteer.scans.preparation import Preparation
 from orienteer.store.store import Store
 
 PARTS = ("training", "validation")
+
+
+_DO = "restore it, or name a folder that `orienteer pretrain` made"
+
+
+class _Row(TypedDict):
+    key: str
+    name: str
+    content: NotRequired[str]
+
+
+class _Split(TypedDict):
+    training: list[_Row]
+    validation: list[_Row]
 
 
 def write_split(
@@ -52,23 +66,31 @@ def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     Raises:
         InputError: the folder has no split.json, or a damaged one.
     """
-    try:
-        rows = json.loads((folder / SPLIT_FILE).read_text())
-        training, validation = ({row["key"]: row["name"] for row in rows[part]} for part in PARTS)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            str(folder),
-            wanted=f"a run folder with {SPLIT_FILE}",
-            got=f"no readable one ({type(error).__name__})",
-            do="name a folder that `orienteer pretrain` made",
-        ) from error
+    training, validation = ({row["key"]: row["name"] for row in rows} for rows in _read(folder))
+    for part, scans in zip(PARTS, (training, validation), strict=True):
+        if not scans:
+            raise _damaged(folder, f"at least one scan under `{part}`", "none")
+    if both := sorted(training[key] for key in training.keys() & validation.keys()):
+        raise _damaged(folder, "each scan in one part", f"{both[0]} in both")
     return training, validation
 
 
 def read_split_contents(folder: Path) -> dict[str, str | None]:
-    """Returns the content hash of every scan of the run by key; None in runs of versions that did not record it."""
-    rows = json.loads((folder / SPLIT_FILE).read_text())
-    return {row["key"]: row.get("content") for part in PARTS for row in rows[part]}
+    """Returns the content hash of every scan of the run by key; None in runs of versions that did not record it.
+
+    Raises:
+        InputError: the folder has no split.json, or a damaged one.
+    """
+    return {row["key"]: row.get("content") for rows in _read(folder) for row in rows}
+
+
+def _read(folder: Path) -> tuple[list[_Row], list[_Row]]:
+    rows: _Split = read_json(folder / SPLIT_FILE, _Split, wanted=f"a run folder with {SPLIT_FILE}", do=_DO)
+    return rows["training"], rows["validation"]
+
+
+def _damaged(folder: Path, wanted: str, got: str) -> InputError:
+    return InputError(str(folder / SPLIT_FILE), wanted=wanted, got=got, do=_DO)
 
 
 def check_prepared(store: Store, names: Iterable[tuple[str, str]], preparation: Preparation) -> None:

@@ -1,17 +1,23 @@
 """summary.json: the results of a run, and the table of them that is printed."""
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from orienteer.files import write_json
+from orienteer.files import read_json, write_json
 from orienteer.runs.plateau import Hint
+from orienteer.settings import require
 
 SUMMARY_FILE = "summary.json"
 
 BASELINE = "trivial"
 """How the keys of a baseline's metrics end: ``gap_error_mm_trivial`` is the baseline of ``gap_error_mm``."""
+
+
+class _Summary(TypedDict):
+    heldout: dict[str, Any]  # numbers, NaN among them
+    scans: dict[str, int]
+    steps: int
 
 
 def make_summary(
@@ -48,8 +54,15 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """Returns the content of summary.json."""
-    summary: dict[str, Any] = json.loads((folder / SUMMARY_FILE).read_text())
+    """Returns the content of summary.json.
+
+    Raises:
+        InputError: no such file, or a damaged one.
+    """
+    file = folder / SUMMARY_FILE
+    summary: dict[str, Any] = read_json(file, _Summary, wanted="the results of a run")
+    odd = next((name for name, value in summary["heldout"].items() if type(value) not in (int, float)), None)
+    require(odd is None, f"heldout, {odd} in {file}", "a number", summary["heldout"].get(odd), "restore the file")
     return summary
 
 

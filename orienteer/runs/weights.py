@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
-from orienteer.encoders.states import load_state
+from orienteer.encoders.states import check_before_building, check_finite, load_state
 from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
 from orienteer.runs.card import CARD_FILE, FORMAT, read_card
@@ -20,6 +21,8 @@ from orienteer.runs.card import CARD_FILE, FORMAT, read_card
 WEIGHTS_FILE = "encoder.safetensors"
 SCRATCH = "scratch"
 """Given in place of a run for a network without pretrained weights."""
+
+_COPY_AGAIN = "copy both files again from the run folder"
 
 _VERSIONS = ("orienteer", "torch", "monai")
 
@@ -61,9 +64,10 @@ def load_encoder(path: str | Path, grad_checkpointing: bool = False) -> tuple[En
         InputError: a missing, damaged or changed file, or weights that do not fit the network that encoder.json names.
     """
     weights, card = read_weights(path)
-    encoder = build_encoder(
-        card["encoder"], tuple(card["view_size"]), grad_checkpointing=grad_checkpointing, **card["arguments"]
-    )
+    size, arguments = tuple(card["view_size"]), card["arguments"]
+    build = partial(build_encoder, card["encoder"], size, grad_checkpointing=grad_checkpointing, **arguments)
+    check_before_building(build, {"view_size": size, **arguments}, weights, str(path), _COPY_AGAIN)
+    encoder = build()
     _load(encoder, weights, path)
     return encoder.eval(), card
 
@@ -90,19 +94,29 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     file, card = folder / WEIGHTS_FILE, read_card(folder)
-    content = file.read_bytes() if file.is_file() else b""  # read once: the hash is of the bytes that are loaded
+    content = _content(file)  # read once: the hash is of the bytes that are loaded
     if hashlib.sha256(content).hexdigest() != card["sha256"]:
         raise InputError(
             str(file),
             wanted=f"the weights that {CARD_FILE} describes",
             got="no such file" if not content else "a file that is cut short or was changed",
-            do="copy both files again from the run folder",
+            do=_COPY_AGAIN,
         )
     try:
-        return load(content), card
+        weights = load(content)
     except SafetensorError as error:
         do = "export or copy the weights again"
         raise InputError(str(file), wanted="a safetensors file", got=str(error), do=do) from error
+    check_finite(weights, str(file))
+    return weights, card
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except OSError as error:
+        got, do = error.strerror or str(error), "check its permissions and its disk"
+        raise InputError(str(file), wanted="a file that can be read", got=got, do=do) from error
 
 
 def _load(encoder: Encoder, weights: Mapping[str, Tensor], path: str | Path) -> None:

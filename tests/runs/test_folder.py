@@ -52,7 +52,7 @@ def test_config_yaml_says_how_to_run_it_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "- a list", "a: [", "\x00"])
 def test_a_damaged_config_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / CONFIG_FILE).write_text(text)
-    with pytest.raises(InputError, match=r"wanted a run folder with config\.yaml"):
+    with pytest.raises(InputError, match=r"config\.yaml: wanted .*Do this: restore it"):
         read_settings(tmp_path)
 
 

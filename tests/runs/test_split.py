@@ -26,7 +26,7 @@ def test_the_split_is_read_as_written(tmp_path: Path) -> None:
 def test_a_split_that_cannot_be_read_is_named(text: str | None, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / "split.json").write_text(text)
-    with pytest.raises(InputError, match=r"wanted a run folder with split\.json"):
+    with pytest.raises(InputError, match=r"split\.json: wanted .*Do this: restore it"):
         read_split(tmp_path)
 
 

@@ -1,5 +1,6 @@
 """Fine-tuning for classification from a CSV of labels to scores on test scans, read top to bottom."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from orienteer.finetuning.classification.model import ClassifierModel, save_clas
 from orienteer.finetuning.classification.network import Classifier
 from orienteer.finetuning.classification.planning import with_views
 from orienteer.finetuning.classification.testing import score_scans
-from orienteer.finetuning.classification.views import ScanBatch, ScanViews
+from orienteer.finetuning.classification.views import VIEWS, ScanBatch, ScanViews
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.loop import Trained, train
 from orienteer.finetuning.model_files import training_facts
@@ -33,6 +34,9 @@ from orienteer.runs.run import Run
 from orienteer.runs.summary import write_summary
 from orienteer.scoring.classification_results import majority_scores, scores_table
 from orienteer.store.store import Store
+
+BYTES_PER_VOXEL = 4
+"""Of a batch."""
 
 
 def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:
@@ -127,7 +131,8 @@ def _train(
         return (losses * weights[labels]).mean()
 
     def batches(steps: range) -> Iterator[ScanBatch]:
-        return step_batches(views, steps, config.workers, config.seed)
+        batch_bytes = config.batch * VIEWS * math.prod(model.view_size) * BYTES_PER_VOXEL
+        return step_batches(views, steps, config.workers, config.seed, batch_bytes)
 
     return train(folder, config, network, schedule, batches, step_loss, lambda batch: ", ".join(batch.names))
 

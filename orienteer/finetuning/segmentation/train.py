@@ -1,5 +1,6 @@
 """Fine-tuning for segmentation from labelled scans to scores on test cases, read top to bottom."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,6 +35,9 @@ from orienteer.runs.summary import write_summary
 from orienteer.scans.preparation import Preparation
 from orienteer.scoring.segmentation_results import results_table, write_results
 from orienteer.store.store import Store
+
+BYTES_PER_VOXEL = 5
+"""Of a batch: 4 bytes of the scan and one of the labels."""
 
 PrepareCases = Callable[[Preparation], PreparedCases]
 
@@ -140,7 +144,8 @@ def _train(
     schedule = Schedule(network, level, filled.levels, config)
 
     def batches(steps: range) -> Iterator[PatchBatch]:
-        return step_batches(patches, steps, config.workers, config.seed)
+        batch_bytes = config.batch * math.prod(model.patch_size) * BYTES_PER_VOXEL
+        return step_batches(patches, steps, config.workers, config.seed, batch_bytes)
 
     if config.output_layer == "fitted" and not resumes(folder, config):
         _fit_output(settings, model, filled, batches(range(FIT_BATCHES)))
