@@ -10,6 +10,7 @@ from typing import Any
 
 from orienteer.encoders.states import check_before_building
 from orienteer.errors import InputError
+from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import say_patients, split, usable_scans
 from orienteer.progress import say
@@ -84,7 +85,7 @@ def resumed_run(folder: Path, settings: PretrainConfig, given: Mapping[str, Any]
         InputError: other settings or scans than the run's, or a damaged run folder.
     """
     before = read_config(folder)
-    check_unchanged(before, settings, given, MAY_CHANGE)
+    check_unchanged(before, _listed(settings, before), given, MAY_CHANGE)
     config = replace(before, **{name: getattr(settings, name) for name in MAY_CHANGE if name in given})
     config = replace(config, store=config.store if "store" in given else config.store_folder(folder))
     start = _begun(folder, config, resume=True)
@@ -99,6 +100,14 @@ def resumed_run(folder: Path, settings: PretrainConfig, given: Mapping[str, Any]
 def joined_run(folder: Path, resume: bool) -> Start:
     """Returns the start of a run that the first process of this launch has prepared."""
     return _begun(folder, read_config(folder), resume)
+
+
+def _listed(settings: PretrainConfig, before: RunConfig) -> PretrainConfig:
+    """Returns settings with all of their tasks listed, as those of the run are, so that both can be compared."""
+    if settings.only_tasks or not before.only_tasks:
+        return settings
+    tasks = listed_tasks(resolve_method(settings.method, settings.tasks))
+    return replace(settings, tasks=tasks, only_tasks=True)
 
 
 def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
