@@ -2,13 +2,20 @@
 
 import argparse
 import dataclasses
+import difflib
 import inspect
 import json
+import re
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from orienteer.forms import described, shown
+from orienteer.help_text import FULL, Option, full_help_of, group_of, help_of, hyphens, summary
 
 if TYPE_CHECKING:  # loaded when a command is parsed: the list of commands must come at once
     from jsonargparse import ArgumentParser
@@ -25,6 +32,8 @@ class Command:
         about: one line for the list of commands.
         group: the heading that it stands under in that list.
         prints: whether what it returns is printed.
+        common: the options that people use, which its help explains; by default all.
+        example: a command line for its help.
     """
 
     function: str
@@ -33,6 +42,8 @@ class Command:
     about: str = ""
     group: str = ""
     prints: bool = False
+    common: tuple[str, ...] = ()
+    example: str = ""
 
     def load(self) -> Callable[..., Any]:
         """Returns the function."""
@@ -47,22 +58,106 @@ class Command:
 def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[str]) -> tuple[Command, dict[str, Any]]:
     """Returns the command and those of its settings that differ from their defaults.
 
-    Exits with a message and code 2 where a command or option is unknown or a value has the wrong type.
+    Exits with a message and code 2 where a command or option is unknown or a value has the wrong type, and with code 0
+    after the help.
     """
-    head = argparse.ArgumentParser(
-        prog=prog,
-        description=about,
-        epilog=_command_list(commands) + f"\n\n{prog} COMMAND --help explains the options of a command.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    head.add_argument("--version", action="version", version=f"{prog} {version('orienteer')}")
-    head.add_argument("command", choices=commands, metavar="COMMAND", help="one of the commands below")
-    name = head.parse_args(argv[:1]).command
-    command = commands[name]
-    parser = _parser(prog, name, command)
-    values = parser.parse_args(normalised(argv[1:], kinds_of(command), command.positional)).as_dict()
+    word = argv[0] if argv else "--help"
+    if word not in commands:
+        _without_command(prog, about, commands, word)
+    command, name = commands[word], f"{prog} {word}"
+    parser, kinds = _parser(name, command), kinds_of(command)
+    if {"-h", "--help"} & set(argv[1:]):
+        _show_help(name, command, parser, kinds, full=FULL in argv[1:])
+    words = normalised(argv[1:], kinds, command.positional)
+    _check_words(name, words, {*kinds, "print_config"}, command.positional)
+    try:
+        values = parser.parse_args(words).as_dict()
+    except argparse.ArgumentError as error:
+        _stop(name, _in_words(str(error), kinds, command.positional))
     defaults = parser.get_defaults().as_dict()
     return command, {key: value for key, value in values.items() if key != "config" and value != defaults.get(key)}
+
+
+def _without_command(prog: str, about: str, commands: dict[str, Command], word: str) -> NoReturn:
+    """Shows the list of commands or the version, or stops at a command that is not known."""
+    if word in ("-h", "--help"):
+        usage = f"usage: {prog} COMMAND [options]\n\n{about}"
+        closing = f"{prog} COMMAND --help explains the options of a command; {prog} --version shows the version."
+        print("\n\n".join((usage, _command_list(commands), closing)))
+        raise SystemExit(0)
+    if word == "--version":
+        print(f"{prog} {version('orienteer')}")
+        raise SystemExit(0)
+    known = difflib.get_close_matches(word, commands, n=1)
+    guess = f"Did you mean {known[0]}? " if known else ""
+    _stop(prog, f"there is no command {shown(word)}. {guess}{prog} --help lists the commands.", more=False)
+
+
+def _show_help(name: str, command: Command, parser: "ArgumentParser", kinds: dict[str, Any], full: bool) -> NoReturn:
+    options = _options(command, parser, kinds)
+    about = summary(command.load())
+    first = [action.help for action in parser._actions if action.dest == command.positional and action.help]
+    about += f"\n{command.positional.upper()}: {first[0]}" if command.positional and first else ""
+    if full:
+        print(full_help_of(name, about, command.positional, command.example, options))
+    else:
+        print(help_of(name, about, command.positional, command.example, options, command.common))
+    raise SystemExit(0)
+
+
+def _options(command: Command, parser: "ArgumentParser", kinds: dict[str, Any]) -> list[Option]:
+    """Returns every option of a command, its own first."""
+    settings = command.load_settings()
+    options = [
+        Option(action.dest, kinds[action.dest], action.default, action.help or "", group_of(settings, action.dest))
+        for action in parser._actions  # jsonargparse keeps argparse's list of them
+        if action.dest in kinds
+        and action.dest != command.positional
+        and not dataclasses.is_dataclass(kinds[action.dest])
+    ]
+    return sorted(options, key=lambda option: option.group != "")
+
+
+def _check_words(name: str, words: Sequence[str], known: set[str], positional: str | None) -> None:
+    """Stops at an option that is not known, with the nearest one, and at a word that belongs to no option."""
+    for word in words:
+        if not word.startswith("--"):
+            wanted = f"one {positional.upper()}, and options" if positional else "options only"
+            _stop(name, f"wanted {wanted}, got {shown(word)} too. Put names with spaces in quotes.")
+        option = word[2:].partition("=")[0]
+        if option not in known and option.partition(".")[0] not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            guess = f" Did you mean --{hyphens(near[0])}?" if near else ""
+            _stop(name, f"there is no option --{hyphens(shown(option))}.{guess}")
+
+
+def _in_words(message: str, kinds: dict[str, Any], positional: str | None) -> str:
+    """Returns what is wrong with an option, from the message of the parser."""
+    missing = re.search(r"required: (.*)", message)
+    if missing:
+        names = [name.strip() for name in missing[1].split(",")]
+        return f"{' and '.join(name.upper() if name == positional else f'--{hyphens(name)}' for name in names)} is missing."
+    option = re.search(r'(?:Parser key "|argument --)([\w.]+)', message)
+    if option is None or option[1] not in kinds:
+        return " ".join(message.split())
+    got = re.search(r"Got value: (.*)|Given value: (.*)|File does not exist: (.*)", message)
+    value = shown(next(filter(None, got.groups()))) if got else "none"
+    wanted = "a YAML file with options" if option[1] == "config" else described(_given(kinds[option[1]]))
+    return f"--{hyphens(option[1])}: wanted {wanted}, got {value}."
+
+
+def _given(kind: Any) -> Any:
+    """Returns the kind that a value has which is given: without the None of an option that is planned by default."""
+    return next((option for option in get_args(kind) if option is not type(None)), kind) if _is_optional(kind) else kind
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType) and len(get_args(kind)) == 2 and type(None) in get_args(kind)
+
+
+def _stop(name: str, message: str, more: bool = True) -> NoReturn:
+    print(f"{name}: {message}" + (f" {name} --help explains the options." if more else ""), file=sys.stderr)
+    raise SystemExit(2)
 
 
 def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | None = None) -> list[str]:
@@ -82,7 +177,7 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
     while left:
         word = left.pop(0)
         if not word.startswith("--"):
-            bare = positional is None or word.startswith("-")
+            bare = positional is None or word.startswith("-") or any(it.startswith(f"--{positional}=") for it in plain)
             plain.append(word if bare else f"--{positional}={word}")
             continue
         name, equals, value = word[2:].partition("=")
@@ -112,7 +207,10 @@ def _command_list(commands: dict[str, Command]) -> str:
 
 def kinds_of(command: Command) -> dict[str, Any]:
     """Returns the type of each option."""
-    kinds = {"config": str, **get_type_hints(command.load())}
+    function = command.load()
+    hints = get_type_hints(function)
+    named = [item.name for item in inspect.signature(function).parameters.values() if item.kind != item.VAR_KEYWORD]
+    kinds = {"config": str, **{name: hints[name] for name in named}}
     settings = command.load_settings()
     if settings is not None:
         for name, kind in get_type_hints(settings).items():
@@ -122,15 +220,13 @@ def kinds_of(command: Command) -> dict[str, Any]:
     return kinds
 
 
-def _parser(prog: str, name: str, command: Command) -> "ArgumentParser":
+def _parser(name: str, command: Command) -> "ArgumentParser":
     import jsonargparse
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     function, settings = command.load(), command.load_settings()
-    parser = jsonargparse.ArgumentParser(
-        prog=f"{prog} {name}", description=(inspect.getdoc(function) or "").partition("\n\n")[0]
-    )
-    parser.add_argument("--config", action="config", help="YAML file with any of the options below")
+    parser = jsonargparse.ArgumentParser(prog=name, exit_on_error=False)
+    parser.add_argument("--config", action="config", help="YAML file with any of these options.")
     written = [item for item in inspect.signature(function).parameters.values() if item.kind != item.VAR_KEYWORD]
     fields = {item.name for item in dataclasses.fields(settings)} if settings else set()
     skip: set[str | int] = {*fields}  # the dataclass documents these, and the function takes them as typed keywords

@@ -16,6 +16,8 @@ COMMANDS = {
         "orienteer.runs.config:PretrainConfig",
         about="needs no data: make synthetic scans, pretrain on them, show errors and pictures",
         group=START,
+        common=("steps", "out"),
+        example="orienteer demo --out runs/demo",
     ),
     "plan": Command(
         "orienteer.pretraining.plan:plan",
@@ -24,6 +26,8 @@ COMMANDS = {
         about="show what pretrain would do with a folder of scans, why, and what it would cost",
         group=START,
         prints=True,
+        common=("method", "encoder", "steps", "spacing_mm", "view_size", "modality", "dry_run", "config"),
+        example="orienteer plan CT",
     ),
     "prepare": Command(
         "orienteer.pretraining.prepare:prepare",
@@ -32,6 +36,7 @@ COMMANDS = {
         about="prepare a folder of scans into a store that runs share (pretrain does it by itself)",
         group=START,
         prints=True,
+        example="orienteer prepare CT --store stores/ct",
     ),
     "pretrain": Command(
         "orienteer.pretraining.pretrain:pretrain",
@@ -39,18 +44,22 @@ COMMANDS = {
         "scans",
         about="train an encoder on a folder of unlabelled scans",
         group=START,
+        common=("out", "method", "encoder", "steps", "batch", "spacing_mm", "store", "weights", "resume", "config"),
+        example="orienteer pretrain CT --out runs/ct --steps 5000",
     ),
     "observe": Command(
         "orienteer.report.observe:observe",
         positional="run",
         about="write report.html: what a run predicts on scans that it was not trained on",
         group=LOOK,
+        example="orienteer observe runs/ct --scans NEW",
     ),
     "explore": Command(
         "orienteer.explorer.explore:explore",
         positional="run",
         about="open a page: click in a scan, and see gaps, routes and similar places",
         group=LOOK,
+        example="orienteer explore runs/ct --scan NEW/a.nii.gz",
     ),
     "finetune": Command(
         "orienteer.finetuning.finetune:finetune",
@@ -58,12 +67,15 @@ COMMANDS = {
         "run",
         about="train on labelled scans, from a run's weights or from scratch, and score the result",
         group=USE,
+        common=("data", "out", "images", "labels", "start", "steps", "folds", "store", "resume", "config"),
+        example="orienteer finetune runs/ct --data dataset.json --out runs/organs",
     ),
     "predict": Command(
         "orienteer.finetuning.predict:predict",
         positional="model",
         about="write label maps or classes of new scans with a fine-tuned network",
         group=USE,
+        example="orienteer predict runs/organs --scans NEW --to label_maps",
     ),
     "embed": Command(
         "orienteer.features.embed:embed",
@@ -71,6 +83,7 @@ COMMANDS = {
         "run",
         about="write one vector per scan, or one per view with its place in mm",
         group=USE,
+        example="orienteer embed runs/ct --scans NEW --out vectors.csv",
     ),
     "export": Command(
         "orienteer.exports.export:export",
@@ -78,6 +91,7 @@ COMMANDS = {
         about="write the weights for MONAI, nnU-Net, ONNX or torch",
         group=USE,
         prints=True,
+        example="orienteer export runs/ct --to monai --classes 5",
     ),
     "probe": Command(
         "orienteer.probing.probe:probe",
@@ -85,6 +99,7 @@ COMMANDS = {
         "run",
         about="measure frozen features with ridge or logistic regression or nearest neighbours",
         group=MEASURE,
+        example="orienteer probe runs/ct --data dataset.json",
     ),
     "compare": Command(
         "orienteer.comparison.compare:compare",
@@ -92,6 +107,8 @@ COMMANDS = {
         "data",
         about="compare pretraining methods on equal terms: one table and one page",
         group=MEASURE,
+        common=("out", "methods", "downstream", "fractions", "seeds", "parallel", "store", "config"),
+        example="orienteer compare dataset.json --out compared --methods default,reconstruction",
     ),
     "ablate": Command(
         "orienteer.comparison.ablate:ablate",
@@ -99,6 +116,8 @@ COMMANDS = {
         "data",
         about="compare a method with itself, one thing changed at a time",
         group=MEASURE,
+        common=("out", "method", "seeds", "config"),
+        example="orienteer ablate dataset.json --out ablated",
     ),
 }
 """Every command: its function, the dataclass of its settings, and the option that needs no name. Loaded when asked for."""
@@ -128,6 +147,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who read the output has enough of it: `orienteer pretrain --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

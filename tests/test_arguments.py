@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import orienteer
-from orienteer.arguments import parse
+from orienteer.arguments import kinds_of, parse
 from orienteer.cli import COMMANDS, main
 from orienteer.comparison.config import make_config as make_compare_config
 from orienteer.runs.config import PretrainConfig, make_config
@@ -87,7 +87,7 @@ def test_a_glob_may_begin_with_a_bracket_and_words_among_numbers_are_refused(cap
     assert given("SCANS", "--include", "[ab]*.nii")["include"] == ("[ab]*.nii",)
     with pytest.raises(SystemExit, match="2"):
         given("SCANS", "--spacing-mm", "1,x,1")
-    assert "spacing_mm" in capsys.readouterr().err
+    assert "--spacing-mm: wanted 3 numbers, got" in capsys.readouterr().err
 
 
 def test_a_yaml_file_gives_every_argument_and_the_command_line_wins(tmp_path: Path) -> None:
@@ -129,13 +129,76 @@ def test_print_config_shows_every_setting(capsys: pytest.CaptureFixture) -> None
     assert set(PretrainConfig().to_dict()) <= set(shown)
 
 
-def test_help_explains_every_setting(capsys: pytest.CaptureFixture) -> None:
+def shown(*words: str, capsys: pytest.CaptureFixture) -> str:
     with pytest.raises(SystemExit, match="0"):
-        given("--help")
-    text = capsys.readouterr().out
+        parse("orienteer", "about", COMMANDS, words)
+    return capsys.readouterr().out
+
+
+def stopped(*words: str, capsys: pytest.CaptureFixture) -> str:
+    with pytest.raises(SystemExit, match="2"):
+        parse("orienteer", "about", COMMANDS, words)
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
+
+
+def test_full_help_explains_every_setting(capsys: pytest.CaptureFixture) -> None:
+    text = shown("pretrain", "--help", "all", capsys=capsys)
     for name in PretrainConfig().to_dict():
-        assert f"--{name}" in text or name == "scans", name
-    assert "Optimiser steps." in text
+        assert f"--{name.replace('_', '-')}" in text or name in ("scans", "augmentation"), name
+    assert "Optimiser steps. (default: 2000)" in text
+    assert "--augmentation.noise-probability X" in text
+
+
+def test_help_explains_what_people_use_with_an_example_and_fits_a_screen(capsys: pytest.CaptureFixture) -> None:
+    text = shown("pretrain", "-h", capsys=capsys)
+    assert "  orienteer pretrain CT --out runs/ct" in text
+    assert "--help all explains all" in text
+    assert text.count("\n  --") == len(COMMANDS["pretrain"].common) == 10
+    assert text.count("\n") < 45
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_that_people_use_exists_and_every_example_is_understood(name: str) -> None:
+    command = COMMANDS[name]
+    assert set(command.common) <= set(kinds_of(command))
+    assert parse("orienteer", "about", COMMANDS, command.example.split()[1:])[0] is command
+
+
+def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture) -> None:
+    text = shown(capsys=capsys)
+    assert text == shown("--help", capsys=capsys)
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["pretrian", "x"], "there is no command pretrian. Did you mean pretrain?"),
+        (["zzz"], "there is no command zzz. orienteer --help lists the commands."),
+        (["pretrain", "x", "--stpes", "5"], "there is no option --stpes. Did you mean --steps?"),
+        (["pretrain", "x", "--view_siz", "5"], "there is no option --view-siz. Did you mean --view-size?"),
+        (["pretrain", "x", "--steps", "five"], "--steps: wanted a whole number, got five."),
+        (["pretrain", "x", "--steps"], "--steps: wanted a whole number, got none."),
+        (["pretrain", "x", "--view-size", "32", "32"], "--view-size: wanted 3 whole numbers, got [32, 32]."),
+        (["pretrain", "x", "--precision", "64"], "--precision: wanted one of 32, bf16, 16, got 64."),
+        (["pretrain", "x", "--return", "5"], "there is no option --return."),
+        (["pretrain", "my", "scans"], "wanted one SCANS, and options, got scans too. Put names with spaces in quotes."),
+        (["pretrain", "--config", "none.yaml"], "--config: wanted a YAML file with options, got '"),
+        (["explore", "--scan", "x"], "RUN is missing."),
+        (["demo", "x"], "wanted options only, got x too."),
+    ],
+)
+def test_a_slip_is_one_line_with_what_was_meant(words: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    assert message in stopped(*words, capsys=capsys)
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:
+    command = f"{sys.executable} -m orienteer pretrain --help all | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: orienteer pretrain SCANS")
+    assert done.stderr == ""
 
 
 def test_main_says_bad_input_on_stderr_and_returns_2(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -170,7 +233,7 @@ def test_every_command_is_a_public_function_of_the_same_name(name: str, capsys: 
     assert public is COMMANDS[name].load() or (isinstance(public, ModuleType) and callable(public))
     assert COMMANDS[name].about
     with pytest.raises(SystemExit, match="0"):
-        parse("orienteer", "about", COMMANDS, [name, "--help"])
+        parse("orienteer", "about", COMMANDS, [name, "--help", "all"])
     assert "--config" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "orienteer"
 LAYERS = (
     {"text"},
     {"types", "tensors", "errors", "progress", "forms"},
-    {"output_names", "worker_process"},
+    {"output_names", "worker_process", "help_text"},
     {"files", "settings", "arguments", "devices", "interrupts", "executor"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
