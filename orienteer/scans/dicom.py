@@ -31,9 +31,17 @@ FARTHEST_MM = 1e5
 _NUMBERS = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
 """The tags that place a slice, and how many numbers each holds."""
 
+_CONTEXT = ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID")
+"""The tags that say whose body, and which coordinates, a position belongs to."""
+
+MIXED = ("EchoTime", "ConvolutionKernel", "AcquisitionNumber")
+"""Tags that slices of one scan share. Where they differ, several scans may be mixed."""
+
 _TAGS = [
     "SOPClassUID",
     "SeriesInstanceUID",
+    *_CONTEXT,
+    *MIXED,
     "Modality",
     "ImageType",
     "NumberOfFrames",
@@ -69,6 +77,8 @@ class SliceHeader:
         photometric: how the values are meant to be shown, ``MONOCHROME2`` unless it says otherwise.
         rescale: slope and intercept that make HU of the values stored; None if the header has neither.
         rescale_type: the unit that slope and intercept lead to, where the header names it.
+        context: a hash of patient, study and frame of reference, to be compared with those of the other slices.
+        mixed: the values of `MIXED`, as text.
         fault: what is wrong with the header, in words; None if nothing is.
     """
 
@@ -84,6 +94,8 @@ class SliceHeader:
     photometric: str = "MONOCHROME2"
     rescale: tuple[float, float] | None = None
     rescale_type: str = ""
+    context: str = ""
+    mixed: tuple[str, ...] = ()
     fault: str | None = None
 
     @property
@@ -186,7 +198,7 @@ def _begins_with_element(start: bytes) -> bool:
 
 
 def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
-    fields = Fields(data)
+    fields, others = Fields(data), Fields(data)  # the latter may hold anything, and are not shown
     uid = fields.text("SeriesInstanceUID")
     slope, intercept = fields.numbers("RescaleSlope", 1), fields.numbers("RescaleIntercept", 1)
     header = SliceHeader(
@@ -202,6 +214,8 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
         photometric=fields.text("PhotometricInterpretation") or "MONOCHROME2",
         rescale=None if slope is None and intercept is None else ((slope or (1.0,))[0], (intercept or (0.0,))[0]),
         rescale_type=fields.text("RescaleType"),
+        context=hashlib.sha256("|".join(others.text(tag) for tag in _CONTEXT).encode()).hexdigest(),
+        mixed=tuple(others.text(tag) for tag in MIXED),
         fault=fields.fault,
     )
     if header.fault is None and "ModalityLUTSequence" in data:

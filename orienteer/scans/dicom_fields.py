@@ -33,7 +33,7 @@ class Fields:
         """Returns the values of a field as text; none if it is missing."""
         try:
             value = self._data.get(tag) or []
-            return [value] if isinstance(value, str) else [str(word) for word in value]
+            return [str(value)] if isinstance(value, str | int | float) else [str(word) for word in value]
         except Exception:  # pydicom converts values when they are asked for, and raises errors of many kinds
             self._note(tag, "is not text")
             return []

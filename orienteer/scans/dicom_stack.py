@@ -6,13 +6,14 @@ triplet points along a row.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from orienteer.scans.dicom import SliceHeader, in_order
+from orienteer.scans.dicom import MIXED, SliceHeader, in_order
 from orienteer.scans.refuse import refuse
 from orienteer.types import Triple, TripleMm
 
@@ -86,10 +87,34 @@ def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
     _check_one(name, slices, "one modality", lambda item: item.modality or "none")
     _check_one(name, slices, "one PhotometricInterpretation", lambda item: item.photometric)
     _check_one(name, slices, "slope and intercept in all slices or none", _rescaled)
+    _check_one_context(name, slices)
     if slices[0].photometric not in GREY:
         got = f"{slices[0].photometric} (colour)"
         refuse(name, "one value per voxel", got, "leave colour images out with --exclude")
     _check_places(name, slices)
+
+
+def _check_one_context(name: str, slices: tuple[SliceHeader, ...]) -> None:
+    """Refuses slices of several patients, studies or frames of reference: their positions say nothing to each other."""
+    odd = [item for item in slices if item.context != slices[0].context]
+    if odd:
+        got = f"another patient, study or frame of reference in {_files(odd, slices)}"
+        do = "keep the slices of one study in a folder, or give each series an identifier of its own"
+        refuse(name, "slices of one study", got, do)
+
+
+def mixtures(slices: Sequence[SliceHeader]) -> tuple[str, ...]:
+    """Returns what lets a stack look like two scans in one, where headers tell: slices of different kinds in turns.
+
+    Blocks of slices may differ: some scanners count every turn of the tube, or every bed position, as an acquisition.
+    """
+    notes = []
+    for tag, values in zip(MIXED, zip(*(item.mixed for item in slices), strict=True), strict=False):
+        changes = sum(one != other for one, other in pairwise(values))
+        if changes >= len(set(values)) > 1:
+            shown = ", ".join(sorted(set(values))[:3])
+            notes.append(f"slices with {tag} {shown} in turns: are they of one scan?")
+    return tuple(notes)
 
 
 def _check_places(name: str, slices: tuple[SliceHeader, ...]) -> None:

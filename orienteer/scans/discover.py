@@ -141,7 +141,9 @@ def _classified(
         if not_wanted is not None:
             return LeftOut(name, not_wanted, files)
         if looks_like_labels(path, file_format):
-            return LeftOut(name, "looks like a label map: few whole values in even patches", files)
+            return LeftOut(
+                name, "looks like a label map: few whole values in even patches, or its header says so", files
+            )
     except OSError as error:
         return LeftOut(name, f"cannot be opened: {(error.strerror or str(error)).lower()}", files)
     return ScanSource(name, file_format, (path,), selection.frame, voxels)

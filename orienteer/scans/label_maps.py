@@ -16,8 +16,10 @@ from jaxtyping import Shaped
 from orienteer.scans.companions import companions
 from orienteer.scans.file_content import LARGEST_RATIO, format_of, image_reader
 from orienteer.scans.memory import bounded_reading
+from orienteer.scans.nifti_header import read_nifti_header
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.refuse import quiet_itk
+from orienteer.scans.source import NIFTI
 from orienteer.scans.whole_file import check_whole
 
 FOLDER = re.compile(r"(labels|segmentation|masks).*|label|seg|segs|mask", flags=re.IGNORECASE)
@@ -63,6 +65,8 @@ def looks_like_labels(path: Path, file_format: str | None = None) -> bool:
         return False
     with quiet_itk(), suppress(Exception):
         check_raw_header(path.name, path, file_format)  # ITK is not given what crashes it
+        if file_format == NIFTI and read_nifti_header(path.name, path).labels:
+            return True
         with image_reader(path, file_format) as reader:
             reader.ReadImageInformation()
             kind = sitk.GetPixelIDValueAsString(reader.GetPixelIDValue())

@@ -31,6 +31,9 @@ DATA_TYPES = {
 }
 """numpy's types by NIfTI's numbers: real ones, complex ones, colours."""
 
+LABELS = 1002
+"""NIFTI_INTENT_LABEL."""
+
 LARGEST_QUATERNION = 1.001
 """Squares of the three numbers of a unit quaternion that are stored, with rounding. Readers differ about larger ones."""
 
@@ -57,6 +60,7 @@ class NiftiHeader(NamedTuple):
         units: of length.
         scaling: slope and intercept.
         pair: whether the voxels lie in another file.
+        labels: whether the header says that the values are labels.
     """
 
     sizes: tuple[int, ...]
@@ -69,6 +73,7 @@ class NiftiHeader(NamedTuple):
     units: int
     scaling: tuple[float, float]
     pair: bool
+    labels: bool
 
     @property
     def bytes_promised(self) -> int:
@@ -124,6 +129,7 @@ def read_nifti_header(name: str, path: Path) -> NiftiHeader:
         units=raw[123] & 0b111,
         scaling=field("2f", 112),
         pair=pair,
+        labels=field("h", 68)[0] == LABELS,
     )
 
 

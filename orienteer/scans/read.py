@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 
 from orienteer.scans.dicom import SliceHeader, read_slice_header
 from orienteer.scans.dicom_pixels import read_slices
-from orienteer.scans.dicom_stack import Stack, stack
+from orienteer.scans.dicom_stack import Stack, mixtures, stack
 from orienteer.scans.file_content import image_reader
 from orienteer.scans.memory import bounded_reading, check_size
 from orienteer.scans.modality import check_hounsfield, guess_modality
@@ -38,6 +38,9 @@ VOXEL_MM = (0.005, 50.0)
 EXTENT_MM = (1.0, 5000.0)
 """The longest edge of a scan lies between these, or its lengths are in another unit than the header says."""
 
+
+LEAST_STEPS = 1000
+"""Steps of float32 within the range of a scan's values. In whole numbers up to 16 million every step is exact."""
 
 NO_SERIES = "slices without a SeriesInstanceUID: those of one folder are taken as one series"
 
@@ -89,6 +92,7 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
                 with bounded_reading(reader.GetSize(), (*source.files, *source.companions)):
                     image = _executed(reader, source, selection)  # kept: the view below does not keep it alive
                 values = sitk.GetArrayViewFromImage(image)
+        _check_float32(source.name, values)
         # SimpleITK's buffer is (z, y, x).
         voxels = np.ascontiguousarray(turn.apply(values.transpose(2, 1, 0)), dtype=np.float32)
     _check_values(source.name, voxels)
@@ -218,7 +222,7 @@ def _dicom_stack(source: ScanSource) -> Stack:
 
 
 def _series_grid(series: Stack) -> FileGrid:
-    notes = () if series.slices[0].series else (NO_SERIES,)
+    notes = (*(() if series.slices[0].series else (NO_SERIES,)), *mixtures(series.slices))
     return FileGrid(series.shape_vox, series.spacing_mm, series.origin_lps_mm, series.direction_lps, notes)
 
 
@@ -253,6 +257,20 @@ def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
     if components != 1 or "complex" in kind or "vector" in kind:
         refuse(source.name, "one real value per voxel", f"{components} of {kind} (colour, vectors or complex numbers)",
                 "leave it out with --exclude, or save one channel as a scan")  # fmt: skip
+
+
+def _check_float32(name: str, values: np.ndarray) -> None:
+    """Refuses values that are too large, or too close to each other for their size, to be kept in float32."""
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize < 4 or values.dtype == np.float32:
+        return
+    low, high = values.min(), values.max()
+    largest = max(abs(float(low)), abs(float(high)))
+    if not np.isfinite(largest):
+        return  # named with their number
+    span = float(high) - float(low) if values.dtype.kind == "f" else float(int(high) - int(low))
+    if largest > float(np.finfo(np.float32).max) or 0 < span < LEAST_STEPS * float(np.spacing(np.float32(largest))):
+        do = "subtract or divide, so that the values are of a usual size, and save the file again"
+        refuse(name, "values whose differences float32 can keep", f"values from {low:.10g} to {high:.10g}", do)
 
 
 def _check_values(name: str, voxels: Float32[np.ndarray, "size0 size1 size2"]) -> None:

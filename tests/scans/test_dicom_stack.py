@@ -160,3 +160,50 @@ def test_slices_without_a_place(tmp_path, tag):
 def test_pixel_spacing_of_zero(tmp_path):
     write_dicom(tmp_path / "s", noise((4, 5, 3)), PixelSpacing=[0, 1])
     series_refused(tmp_path, "pixel spacings above zero")
+
+
+def changed(paths, **values):
+    """Sets fields of every slice, by a function of its number."""
+    for number, path in enumerate(paths):
+        data = pydicom.dcmread(path)
+        for tag, value in values.items():
+            setattr(data, tag, value(number))
+        data.save_as(path)
+
+
+@pytest.mark.parametrize("tag", ["PatientID", "StudyInstanceUID", "FrameOfReferenceUID"])
+def test_slices_of_several_studies_under_one_identifier_are_refused(tmp_path, tag):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 6)) - 500)
+    changed(paths, **{tag: lambda number: f"1.9.{number % 2}"})
+    series_refused(
+        tmp_path, f"one study, got another patient, study or frame of reference in {paths[1].name} and 2 more of 6"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "values"),
+    [("EchoTime", (10.5, 80.0)), ("ConvolutionKernel", ("B30", "B70")), ("AcquisitionNumber", (1, 2))],
+)
+def test_two_scans_in_turns_are_asked_about_and_blocks_are_not(tmp_path, tag, values):
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 6)) - 500)
+    changed(paths, **{tag: lambda number: values[number // 3]})
+    assert read_scan(only_scan(tmp_path)).warnings == ()
+    changed(paths, **{tag: lambda number: values[number % 2]})
+    shown = f"{values[0]}, {values[1]}"
+    assert read_scan(only_scan(tmp_path)).warnings == (f"slices with {tag} {shown} in turns: are they of one scan?",)
+
+
+def test_values_at_the_high_end_of_their_bits_are_refused(tmp_path):
+    """GDCM takes them for those at the low end."""
+    write_dicom(tmp_path / "s", noise((4, 5, 6)) - 500, BitsStored=12, HighBit=15)
+    series_refused(tmp_path, "HighBit 15 with BitsStored 12")
+
+
+@pytest.mark.parametrize("tag", ["PatientID", "EchoTime", "AcquisitionNumber"])
+def test_fields_that_only_warn_may_hold_anything(tmp_path, tag):
+    for path in write_dicom(tmp_path / "s", noise((4, 5, 6)) - 500, EchoTime=12.5, AcquisitionNumber=3):
+        content = path.read_bytes()
+        for old, new in ((b"made-up-id", b"\xff\xfede\\up-id"), (b"12.5", b"x,\xff5")):
+            content = content.replace(old, new)
+        path.write_bytes(content)
+    assert read_scan(only_scan(tmp_path)).warnings == ()

@@ -64,3 +64,10 @@ def test_a_normalised_ct_is_refused(low, high):
 def test_a_ct_without_anything_below_zero_is_asked_about():
     values = np.linspace(0, 255, 1000, dtype=np.float32).reshape(10, 10, 10)
     assert check_hounsfield("a.nii", values, "CT") == ("a CT without a value below 0 (from 0 to 255): are these HU?",)
+
+
+def test_negative_values_that_were_read_as_unsigned_are_refused():
+    values = torso_hu()
+    values[values < 0] += 65536
+    with pytest.raises(ScanError, match="wanted HU, at most 32767, got values up to 65535"):
+        check_hounsfield("a.nii", values, "CT")

@@ -6,6 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from orienteer.scans.label_maps import looks_like_labels
 from orienteer.scans.read import header, read_scan
 from tests.helpers.files import noise, source_of, turned
 from tests.helpers.refusals import refused
@@ -162,3 +163,21 @@ def test_a_pair_of_which_half_is_missing(tmp_path):
     nibabel.save(nibabel.Nifti1Pair(noise(), affine()), tmp_path / "a.img")
     (tmp_path / "a.img").unlink()
     refused(source_of(tmp_path / "a.hdr"), "a.hdr without its .img")
+
+
+@pytest.mark.parametrize(("place", "values"), [(256, (0.9, 0.9, 0.9)), (256, (np.nan, 0, 0)), (268, (np.inf, 0, 0))])
+def test_a_qform_that_is_none(tmp_path, place, values):
+    """Readers differ about a quaternion that is too long, and take a position that is not finite for 0."""
+    write_nifti(tmp_path / "a.nii", qform=affine(), codes=(0, 1))
+    refused(patched(tmp_path / "a.nii", place, "3f", *values), "finite numbers in the qform")
+
+
+def test_a_sform_that_is_not_finite(tmp_path):
+    write_nifti(tmp_path / "a.nii", affine())
+    refused(patched(tmp_path / "a.nii", 292, "f", np.nan), "finite numbers in the sform")
+
+
+def test_a_file_that_calls_itself_a_label_map_is_one(tmp_path):
+    write_nifti(tmp_path / "a.nii", affine(), shape=(20, 20, 20))
+    assert not looks_like_labels(tmp_path / "a.nii")
+    assert looks_like_labels(patched(tmp_path / "a.nii", 68, "h", 1002).files[0])

@@ -118,6 +118,16 @@ def nrrd(folder, fields):
         ("ElementSpacing = 1 1 1\nDistanceUnits = um\n", "lengths in mm, got um in DistanceUnits"),
         ("ElementSpacing = 1 1 1\nDistanceUnits = cm\n", "lengths in mm, got cm"),
         ("ElementSpacing = 1 1 1\nElementToIntensityFunctionSlope = 2\n", "slope 2 and offset 0"),
+        (
+            "ElementSpacing = 1 1 1\nOffset = 1 2 3\nOrigin = 7 8 9\n",
+            "one place in the header, got Offset 1 2 3 and Origin 7 8 9",
+        ),
+        (
+            "ElementSpacing = 1 1 1\nTransformMatrix = 1 0 0 0 1 0 0 0 1\nRotation = 0 1 0 1 0 0 0 0 1\n",
+            "one place in the header, got TransformMatrix 1 0 0 .* and Rotation 0 1 0",
+        ),
+        ("ElementSpacing = 1 1 0.001\n", "voxels with edges of 0.005 to 50 mm, got 1 x 1 x 0.001 mm"),
+        ("ElementSpacing = 1 1 60\n", "voxels with edges of 0.005 to 50 mm, got 1 x 1 x 60 mm"),
     ],
 )
 def test_metaimage_fields_that_cannot_be(tmp_path, fields, words):
@@ -165,6 +175,13 @@ def test_metaimage_sizes_that_cannot_be(tmp_path, axes, sizes, words):
         (f'{LPS}{DIRECTIONS}space units: "m" "m" "m"\n', "lengths in mm, got m in space units"),
         (f'{LPS}{DIRECTIONS}space units: "mm" "mm" "cm"\n', "lengths in mm, got cm"),
         ('spacings: 1 2 3\nunits: "microns" "microns" "microns"\n', "lengths in mm, got microns in units"),
+        (
+            f"{LPS}{DIRECTIONS}old min: -1000\nold max: 3000\n",
+            "values as they are stored, got values that were quantised",
+        ),
+        ("spacings: 1 2 3\nkinds: space space time\n", "three axes of space, got kinds space space time"),
+        (f"{LPS}{DIRECTIONS}kinds: {'domain ' * 100}\n", "lines of at most 500 letters in the header, got one of 70"),
+        (f"{LPS}{DIRECTIONS}{'%s%n' * 1000}\n", "lines of at most 500 letters"),
     ],
 )
 def test_nrrd_fields_that_cannot_be(tmp_path, fields, words):
@@ -190,6 +207,17 @@ def test_nrrd_without_left_and_right_is_read_with_a_warning(tmp_path, fields, wo
 @pytest.mark.parametrize("units", ["", 'space units: "mm" "mm" "mm"\n', 'space units: "" "" ""\n'])
 def test_nrrd_that_says_all_draws_no_warning(tmp_path, space, units):
     assert read_scan(nrrd(tmp_path, f"space: {space}\n{DIRECTIONS}{units}")).warnings == ()
+
+
+@pytest.mark.parametrize("note", [f"content: {'%s' * 5000}", f"# {'x' * 5000}", f"note:={'x' * 5000}"])
+def test_free_text_of_any_length_may_stand_in_a_nrrd(tmp_path, note):
+    assert read_scan(nrrd(tmp_path, f"{LPS}{DIRECTIONS}{note}\n")).warnings == ()
+
+
+def test_a_nrrd_without_a_position_is_read_with_a_warning(tmp_path):
+    scan = read_scan(nrrd(tmp_path, f"{LPS}space directions: (1,0,0) (0,2,0) (0,0,3)\n"))
+    assert scan.warnings == ("no position in the header: the first voxel is taken to lie at 0, as ITK does",)
+    assert scan.origin_mm == (-6.0, -10.0, 0.0)
 
 
 @pytest.mark.parametrize("name", ["../voxels.raw", "/tmp/voxels.raw"])

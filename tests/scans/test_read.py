@@ -338,3 +338,27 @@ def test_warnings_of_itk_are_as_before_afterwards(tmp_path):
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     refused(write(tmp_path / "a.nii.gz", np.full((5, 6, 7), 40, np.int16)), "every voxel")
     assert sitk.ProcessObject.GetGlobalWarningDisplay() == before
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd", ".mha"])
+@pytest.mark.parametrize(
+    ("dtype", "scale", "offset"),
+    [
+        (np.int64, 1, 2**53),
+        (np.uint64, 1, 2**63),
+        (np.int32, 1, 10**9),
+        (np.float64, 1e300, 0),
+        (np.float64, 1e-3, 1e6),
+    ],
+)
+def test_values_that_float32_would_change_are_refused(tmp_path, suffix, dtype, scale, offset):
+    values = (noise().astype(dtype) * dtype(scale) + dtype(offset)).astype(dtype)
+    refused(write(tmp_path / f"a{suffix}", values), "values whose differences float32 can keep")
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.int64, 2**40), (np.float64, 1e-30), (np.int32, 2000)])
+def test_large_and_small_values_that_float32_keeps(tmp_path, dtype, scale):
+    values = noise().astype(dtype) * dtype(scale)
+    np.testing.assert_array_equal(
+        read_scan(write(tmp_path / "a.mha", values)).voxels[::-1, ::-1], values.astype(np.float32)
+    )
