@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from orienteer.store.index import Duplicate, Failure, FileState, Index
+from orienteer.store.index import FileState, Index
+from orienteer.store.outcomes import Duplicate, Failure
 
 
 class ReadOnlyIndex(Index):

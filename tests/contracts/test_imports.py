@@ -127,7 +127,7 @@ def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
     [
         ("import orienteer.tasks.gap", {"orienteer.tasks.gap"}),
         ("from orienteer import tasks", {"orienteer.tasks"}),
-        ("from . import store", {"orienteer.scans.store"}),
+        ("from . import read", {"orienteer.scans.read"}),
         ("from ..tasks import TASKS", {"orienteer.tasks.TASKS"}),
         ("def f():\n    from orienteer.cli import main", {"orienteer.cli.main"}),
         ("if TYPE_CHECKING:\n    from orienteer.cli import main", {"orienteer.cli.main"}),
