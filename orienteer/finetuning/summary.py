@@ -1,5 +1,6 @@
 """Entries of summary.json that all fine-tunings have, and the words for where they start from."""
 
+from pathlib import Path
 from typing import Any
 
 from orienteer.finetuning.loop import Trained
@@ -14,12 +15,23 @@ def start_words(settings: ResolvedFinetune) -> str:
     return f"start: encoder '{settings.config.encoder}' with {weights}"
 
 
+def start_name(start: str) -> str:
+    """Returns the name of the weights that a fine-tuning starts from, without the folders of this machine.
+
+    Example:
+        >>> [start_name(start) for start in ("scratch", "/data/runs/ct", "/data/runs/ct/encoder.safetensors")]
+        ['scratch', 'ct', 'ct/encoder.safetensors']
+    """
+    path = Path(start)
+    return f"{path.parent.name}/{path.name}" if path.suffix == ".safetensors" else path.name
+
+
 def settings_summary(settings: ResolvedFinetune, trained: Trained) -> dict[str, Any]:
     """Returns the settings that matter for the scores."""
     config = settings.config
     return {
         "task": config.task,
-        "start": settings.point.start,
+        "start": start_name(settings.point.start),
         "encoder": config.encoder,
         "fraction": config.fraction,
         "seed": config.seed,

@@ -97,7 +97,8 @@ def groups_of(
     """
     check_pattern(pattern)
     labels = {} if pattern == NONE else _labels(names, named or {}, pattern)
-    decided = set(names) if pattern == NONE else {name for name in labels if pattern or name in (named or {})}
+    told = {name for name in names if pattern and _matched(pattern, name)} | set(named or {})
+    decided = set(names) if pattern == NONE else told  # by the user: a header does not count against it
     hashes = {name: value for name, value in (hashes or {}).items() if name not in decided}
     evidence = {
         name: [
@@ -211,7 +212,7 @@ def _joined(evidence: Mapping[str, Sequence[tuple[str, str]]]) -> list[list[str]
 
     for name, pieces in evidence.items():
         for piece in pieces:
-            root[find(piece)] = find(("name", name))
+            root[find(("name", name))] = find(piece)
     members: dict[tuple[str, str], list[str]] = {}
     for name in evidence:
         members.setdefault(find(("name", name)), []).append(name)

@@ -1,6 +1,7 @@
 """Scans of one patient are found by what the data set says, by BIDS and by a pattern, and stay on one side of a split."""
 
 import itertools
+import time
 
 import pytest
 
@@ -62,6 +63,19 @@ def test_names_that_the_pattern_does_not_match_keep_what_else_is_known() -> None
     names = ["brain_1018_a", "brain_1018_b", "sub-01/a", "other", "more"]
     groups = groups_of(names, {"other": "P1", "more": "P1"}, r"brain_(\d+)")
     assert groups == {**dict.fromkeys(names[:2], "1018"), "sub-01/a": "sub-01", "other": "P1", "more": "P1"}
+
+
+def test_headers_count_for_names_that_the_pattern_does_not_match() -> None:
+    names = ["P1_a", "pacs/7", "sub-01/ct", "sub-01/mr"]
+    groups = groups_of(names, pattern=r"P\d", hashes={"P1_a": "5f", "pacs/7": "5f", "sub-01/ct": "5f"})
+    assert groups == {"P1_a": "P1", **dict.fromkeys(names[1:], "sub-01")}
+
+
+def test_many_scans_of_one_patient_take_no_time() -> None:
+    names = [f"P_{number}" for number in range(20_000)]
+    began = time.process_time()
+    assert set(groups_of(names, pattern="P").values()) == {"P"}
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("pattern", [r"P(\d)_", "brian", r"(\d*)"])
