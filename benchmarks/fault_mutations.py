@@ -24,7 +24,7 @@ from orienteer.scans.preparation import Preparation
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.worker_process import Bounds, WorkerDied
 
-TOGETHER = 100
+TOGETHER = 200
 """Damaged scans in one folder."""
 
 HANG_S = 10.0
@@ -48,6 +48,7 @@ class Outcome:
         rest: by folder, the files that are neither in a scan nor left out.
         counts: files by what became of them.
         seconds: for all of it.
+        longest: seconds of the slowest scan while it was prepared.
         error: that ended the program, if any.
     """
 
@@ -57,6 +58,7 @@ class Outcome:
     rest: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    longest: float = 0.0
     error: str = ""
 
 
@@ -108,7 +110,9 @@ def taken(place: tuple[Path, Path]) -> Outcome:
     for source, header in scan_headers(discovery.sources):
         if isinstance(header, ScanError):
             reasons.setdefault(source.name, []).append(f"{header.wanted}, {header.got}, {header.do}")
-    report = prepare_folder(discovery, store, preparation=Preparation((2.0, 2.0, 2.0)), workers=1, progress=False)
+    with _Pauses(store) as pauses:
+        report = prepare_folder(discovery, store, preparation=Preparation((2.0, 2.0, 2.0)), workers=1, progress=False)
+    outcome.longest = pauses.longest
     for failure in report.failures:
         reasons.setdefault(failure.name, []).append(f"{failure.reason}, {failure.do}")
     outcome.used = dict(report.names)
@@ -143,7 +147,8 @@ class _Judge:
         """Returns what went wrong with damaged scans."""
         outcome = self._outcome(batch)
         values: Counter[str] = Counter()
-        slow = outcome.seconds > HANG_S * (3 if len(batch) > 10 else 1)
+        late = any("not finished after" in reason for reasons in outcome.reasons.values() for reason in reasons)
+        slow = late or outcome.longest > HANG_S or outcome.seconds > HANG_S + len(batch) / 2
         if outcome.error or slow:
             if len(batch) > 1:
                 half = len(batch) // 2
@@ -216,6 +221,31 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         with open(folder / name, "wb") as file:
             file.write(content)
+
+
+class _Pauses:
+    """Measures the longest time between two scans that were recorded in a store."""
+
+    def __init__(self, store: Path) -> None:
+        self.longest = 0.0
+        self._store, self._over = store, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "_Pauses":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        state, begun = None, time.monotonic()
+        while not self._over.wait(0.1):
+            now = [(file.name, file.stat().st_mtime_ns) for file in self._store.glob("index.sqlite") if file.is_file()]
+            self.longest = max(self.longest, time.monotonic() - begun)
+            if now != state:
+                state, begun = now, time.monotonic()
 
 
 class _Memory:

@@ -37,6 +37,9 @@ _CONTEXT = ("PatientID", "StudyInstanceUID", "FrameOfReferenceUID")
 MIXED = ("EchoTime", "ConvolutionKernel", "AcquisitionNumber")
 """Tags that slices of one scan share. Where they differ, several scans may be mixed."""
 
+LONGEST = 16
+"""Letters of a text that is shown."""
+
 _TAGS = [
     "SOPClassUID",
     "SeriesInstanceUID",
@@ -164,15 +167,23 @@ def read_slice_header(path: Path) -> SliceHeader | NotASlice:
             data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=not marked)
             sop_class = str(data.file_meta.get("MediaStorageSOPClassUID", ""))
             known = any(tag in data for tag in _TAGS)
-        except OSError:
-            raise
-        except Exception:  # pydicom raises errors of many kinds for damaged files
-            return NotASlice("a DICOM file whose header is damaged", "broken") if marked else NOT_DICOM
+        except Exception as error:  # pydicom raises errors of many kinds for damaged files, OSError among them
+            return _damaged(error, marked)
         if sop_class == DIRECTORY:
             return NotASlice("a DICOM directory file, not an image", "document")
         if not known:
             return NotASlice("a DICOM file that ends before the fields of an image", "broken") if marked else NOT_DICOM
-        return _slice_header(path, data)
+        try:
+            return _slice_header(path, data)
+        except Exception as error:  # it reads an element when it is asked for it
+            return _damaged(error, marked)
+
+
+def _damaged(error: Exception, marked: bool) -> NotASlice:
+    """Returns what a file is whose header brought out an error; raises it where the file cannot be opened."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    return NotASlice("a DICOM file whose header is damaged", "broken") if marked else NOT_DICOM
 
 
 def in_order(slices: tuple[SliceHeader, ...]) -> tuple[SliceHeader, ...]:
@@ -204,18 +215,18 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
     header = SliceHeader(
         path=path,
         series=hashlib.sha256(uid.encode()).hexdigest()[:8] if uid else "",
-        modality=fields.text("Modality"),
+        modality=fields.code("Modality"),
         localizer="LOCALIZER" in [word.upper() for word in fields.words("ImageType")],
         frames=fields.whole("NumberOfFrames", 1),
         channels=fields.whole("SamplesPerPixel", 1),
         size_px=(fields.whole("Columns", 0), fields.whole("Rows", 0)),
         place=_place(fields),
         sop_class=fields.text("SOPClassUID"),
-        photometric=fields.text("PhotometricInterpretation") or "MONOCHROME2",
+        photometric=fields.code("PhotometricInterpretation") or "MONOCHROME2",
         rescale=None if slope is None and intercept is None else ((slope or (1.0,))[0], (intercept or (0.0,))[0]),
-        rescale_type=fields.text("RescaleType"),
+        rescale_type=fields.text("RescaleType")[:LONGEST],
         context=hashlib.sha256("|".join(others.text(tag) for tag in _CONTEXT).encode()).hexdigest(),
-        mixed=tuple(others.text(tag) for tag in MIXED),
+        mixed=tuple(others.text(tag)[:LONGEST] for tag in MIXED),
         fault=fields.fault,
     )
     if header.fault is None and "ModalityLUTSequence" in data:

@@ -1,9 +1,13 @@
 """Single fields of a DICOM header, and what is wrong with those that cannot be read."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
 import pydicom
+
+_CODE = re.compile(r"[A-Za-z0-9_ ]{0,16}")
+"""A value of type CS."""
 
 
 class Fields:
@@ -35,8 +39,19 @@ class Fields:
             value = self._data.get(tag) or []
             return [str(value)] if isinstance(value, str | int | float) else [str(word) for word in value]
         except Exception:  # pydicom converts values when they are asked for, and raises errors of many kinds
-            self._note(tag, "is not text")
+            self.fault = self.fault or f"{tag} is not text"
             return []
+
+    def code(self, tag: str) -> str:
+        """Returns a field whose value is a word of the standard; empty if it is missing, or at fault.
+
+        A length that lies may make the name of the patient part of a value: what is no code is not shown.
+        """
+        text = self.text(tag)
+        if _CODE.fullmatch(text):
+            return text
+        self.fault = self.fault or f"{tag} is not a word of the standard"
+        return ""
 
     def number(self, tag: str, default: float) -> float:
         """Returns a field as one number."""
@@ -72,5 +87,7 @@ class Fields:
         else:
             several = isinstance(value, Iterable) and not isinstance(value, str)
             text = "\\".join(map(str, value)) if several else str(value)
-        shown = "".join(letter if letter.isprintable() else "?" for letter in text.strip()[:40])
-        self.fault = self.fault or f"{tag} '{shown}' {words}"
+        # A length that lies makes the fields that follow part of a value, tags and all, which are no text.
+        text = text.strip("\0 ")
+        shown = f"{tag} '{text[:40]}'" if text.isascii() and text.isprintable() else tag
+        self.fault = self.fault or f"{shown} {words}"

@@ -45,12 +45,19 @@ def check_pixels(name: str, slices: tuple[SliceHeader, ...]) -> None:
     """
     for item in slices:
         size = item.path.stat().st_size
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = pydicom.dcmread(item.path, defer_size=256, specific_tags=["PixelData", "BitsAllocated"], force=True)
-            pixels = data.get_item("PixelData", keep_deferred=True) if "PixelData" in data else None
-            needed = item.size_px[0] * item.size_px[1] * int(data.get("BitsAllocated") or 16) // 8
-            compressed = pixels is not None and getattr(pixels, "length", 0) == UNDEFINED_LENGTH
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = pydicom.dcmread(
+                    item.path, defer_size=256, specific_tags=["PixelData", "BitsAllocated"], force=True
+                )
+                pixels = data.get_item("PixelData", keep_deferred=True) if "PixelData" in data else None
+                needed = item.size_px[0] * item.size_px[1] * int(data.get("BitsAllocated") or 16) // 8
+                compressed = pixels is not None and getattr(pixels, "length", 0) == UNDEFINED_LENGTH
+        except Exception as error:  # pydicom raises errors of many kinds for damaged files, OSError among them
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            refuse(name, "a whole DICOM file", f"{item.path.name} with a damaged header", "copy the series again")
         if pixels is None:
             refuse(name, "a whole DICOM file", f"{item.path.name} without pixels", "copy the series again")
         held = size if compressed else min(getattr(pixels, "length", size), size)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from orienteer.errors import ScanError
 from orienteer.scans.refuse import quiet_itk, refuse
-from orienteer.scans.source import ScanSource
+from orienteer.scans.source import DICOM, ScanSource
 
 
 class Unusable(Exception):
@@ -31,7 +31,9 @@ def failures_in_words(source: ScanSource) -> Iterator[None]:
     except RuntimeError as error:
         refuse(source.name, *_complaint(source.format, str(error)))
     except Exception as error:  # a damaged file may bring out anything; it must not stop the others
-        got = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        got = type(error).__name__
+        if source.format != DICOM:  # whose messages may quote fields of the patient
+            got += f": {' '.join(str(error).split())[:120]}"
         refuse(
             source.name, f"a whole {source.format} file", got, "copy or download it again; if it is whole, report this"
         )

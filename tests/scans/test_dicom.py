@@ -1,3 +1,4 @@
+import re
 import shutil
 import struct
 from dataclasses import replace
@@ -10,6 +11,7 @@ from orienteer.errors import ScanError
 from orienteer.scans.dicom import in_order, read_slice_header
 from orienteer.scans.discover import discover
 from orienteer.scans.read import header, read_scan
+from orienteer.scans.source import Selection
 from tests.helpers.files import noise, only_scan, turned, write_dicom
 from tests.helpers.refusals import series_refused
 
@@ -190,3 +192,47 @@ def test_compressed_series_is_read(real_scans):
     assert scan.spacing_mm == (0.9765625, 0.9765625, 2.0)
     assert scan.voxels.min() >= -1024
     assert scan.voxels[..., 10].max() > 500, "bone shows"
+
+
+def test_a_length_that_lies_shows_nothing_of_the_patient(tmp_path):
+    """The value of each field is made to run over the fields that follow, among them the patient's name."""
+    paths = write_dicom(tmp_path / "s", noise((4, 5, 3)) - 500)
+    content = paths[1].read_bytes()
+    for tag in (b"\x08\x00\x08\x00CS", b"\x08\x00\x16\x00UI", b"\x08\x00\x60\x00CS", b"\x20\x00\x0e\x00UI"):
+        place = content.index(tag) + 6
+        for length in (40, 90, 200):
+            paths[1].write_bytes(content[:place] + length.to_bytes(2, "little") + content[place + 2 :])
+            discovery = discover(tmp_path, progress=False)
+            shown = [item.reason for item in discovery.left_out]
+            for source in discovery.sources:
+                try:
+                    shown += read_scan(source).warnings
+                except ScanError as error:
+                    shown.append(str(error))
+            assert shown, "a slice is missing, or damaged"
+            assert not [text for text in shown if re.search("Nobody|Invented|made-up", text)]
+
+
+@pytest.mark.parametrize("kind", [b"U\0", b"\0\0", b"SQ", b"ZZ"])
+@pytest.mark.parametrize("tag", [b"\x28\x00\x02\x00", b"\x28\x00\x10\x00", b"\x20\x00\x32\x00", b"\x28\x00\x00\x01"])
+def test_a_type_that_is_none_is_named_in_words(tmp_path, tag, kind):
+    path = write_dicom(tmp_path / "s", noise((4, 5, 5)) - 500)[2]
+    content = path.read_bytes()
+    place = content.index(tag) + 4
+    path.write_bytes(content[:place] + kind + content[place + 2 :])
+    shown = []
+    discovery = discover(tmp_path, progress=False)
+    for source in discovery.sources:
+        with pytest.raises(ScanError) as caught:
+            read_scan(source)
+        shown.append(str(caught.value))
+    shown += [item.reason for item in discovery.left_out]
+    assert shown
+    assert not [text for text in shown if re.search(r"[a-z]Error|Exception", text)]
+
+
+def test_words_of_the_standard_may_be_in_small_letters(tmp_path):
+    for path in write_dicom(tmp_path / "s", noise((4, 5, 3)) - 500):
+        path.write_bytes(path.read_bytes().replace(b"CS\x02\x00CT", b"CS\x02\x00ct"))
+    (source,) = discover(tmp_path, Selection(modality="CT")).sources
+    assert read_scan(source, Selection(modality="CT")).modality == "CT"

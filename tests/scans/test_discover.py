@@ -2,6 +2,7 @@ import os
 import re
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -344,3 +345,21 @@ def test_one_file_whose_name_is_not_utf8(tmp_path):
     write(tmp_path / "a.nii", noise()).files[0].rename(path)
     with pytest.raises(InputError, match=r"a-\\xff.nii.* 1 files, none of them a scan to use .*not UTF-8"):
         discover(path)
+
+
+def test_the_voxels_of_a_damaged_header_are_counted(tmp_path):
+    write(tmp_path / "a.nii", noise())
+    nibabel.save(nibabel.Nifti1Pair(noise(), np.eye(4)), tmp_path / "pair.hdr")
+    (tmp_path / "pair.hdr").write_bytes(b"\xff" + (tmp_path / "pair.hdr").read_bytes()[1:])
+    discovery = discover(tmp_path)
+    assert (names(discovery), discovery.others, discovery.files) == (["a.nii"], {".hdr": 1}, 3)
+    assert reasons(discovery) == {"pair.img": "voxels without their header (.hdr)"}
+
+
+def test_a_file_of_voxels_with_a_name_of_any_length_stops_nothing(tmp_path):
+    write(tmp_path / "a.mhd", noise())
+    text = (tmp_path / "a.mhd").read_text().replace("a.raw", "x" * 5000)
+    (tmp_path / "a.mhd").write_text(text)
+    (source,) = discover(tmp_path).sources
+    with pytest.raises(ScanError, match="one without its voxels in xxx"):
+        read_scan(source)

@@ -106,3 +106,12 @@ def test_gzip_in_two_members_within_nrrd_is_whole(tmp_path):
     content = noise().astype("i2").tobytes("F")
     source = text_file(tmp_path, "nrrd", gzip.compress(content[:100]) + gzip.compress(content[100:]), "gzip")
     np.testing.assert_array_equal(read_scan(source).voxels, noise()[::-1, ::-1])
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\x07"])
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_one_byte_all_over_is_known_before_memory_is_asked_for(tmp_path, monkeypatch, suffix, byte):
+    path = tmp_path / f"a{suffix}"
+    sitk.WriteImage(image_of(np.full((9, 8, 7), byte[0], np.uint8)), str(path), useCompression=True)
+    monkeypatch.setattr(sitk.ImageFileReader, "Execute", lambda self: pytest.fail("it was read"))
+    refused(source_of(path), "wanted an image, got one value in every voxel")
