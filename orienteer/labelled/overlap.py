@@ -1,6 +1,6 @@
 """Test scans that the encoder was pretrained on: the same files, by content, whatever they are called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orienteer.runs.folder import read_settings
@@ -36,12 +36,15 @@ def pretraining_contents(start: str | None) -> set[str] | None:
 
 
 def overlap_warning(start: str | None, test: Mapping[str, str], seen: Sequence[str] | None) -> str:
-    """Returns a warning about test scans that were seen in pretraining; an empty text where there are none.
+    """Returns a warning about test scans, or other scans of their patients, that were seen in pretraining.
 
     Args:
         start: where the weights came from.
         test: content hash by name of the test scans.
         seen: names of those that pretraining saw; None where it cannot be determined.
+
+    Returns:
+        An empty text where there are none.
 
     Example:
         >>> overlap_warning("runs/ct", {"a": "1", "b": "2"}, ["a"]).splitlines()[0]
@@ -52,13 +55,43 @@ def overlap_warning(start: str | None, test: Mapping[str, str], seen: Sequence[s
             f"note: whether test scans were in the pretraining of {start} cannot be determined: "
             "its split.json or its store is missing"
         )
-    if not seen:
-        return ""
-    return (
-        f"WARNING: {len(seen)} of {len(test)} test scans were in the pretraining of {start}, first {seen[0]}.\n"
-        "The encoder has seen them, without labels: their scores are higher than those of new scans would be.\n"
-        "Do this: pretrain without them (--exclude), or test on other cases."
-    )
+    return "\n".join(_warnings(start, test, seen, patients_seen(start, test)))
+
+
+def patients_seen(start: str | None, test: Mapping[str, str]) -> list[str]:
+    """Returns the names of test scans of whose patients the pretraining saw other scans, and not these.
+
+    This is known for DICOM scans that lie in the store of the pretraining too.
+
+    Args:
+        start: where the weights came from.
+        test: content hash by name of the test scans.
+    """
+    contents = pretraining_contents(start)
+    if not contents:
+        return []
+    path = Path(str(start))
+    try:
+        with Store.open(read_settings(path if path.is_dir() else path.parent).get("store") or "") as store:
+            patients = {store.patient(content) for content in contents} - {None, ""}
+            others = {name: content for name, content in test.items() if content not in contents}
+            return sorted(name for name, content in others.items() if store.patient(content) in patients)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # missing, or damaged in any way
+        return []
+
+
+def _warnings(start: str | None, test: Mapping[str, str], seen: Sequence[str], kin: Sequence[str]) -> Iterator[str]:
+    if seen:
+        yield (
+            f"WARNING: {len(seen)} of {len(test)} test scans were in the pretraining of {start}, first {seen[0]}.\n"
+            "The encoder has seen them, without labels: their scores are higher than those of new scans would be.\n"
+            "Do this: pretrain without them (--exclude), or test on other cases."
+        )
+    if kin:
+        yield (
+            f"WARNING: {len(kin)} of {len(test)} test scans are of patients of whom other scans were in the pretraining of "
+            f"{start}, first {kin[0]}.\nDo this: pretrain without these patients (--exclude), or test on others."
+        )
 
 
 def seen_before(start: str | None, test: Mapping[str, str]) -> list[str] | None:

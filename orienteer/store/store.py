@@ -110,6 +110,14 @@ class Store(AbstractContextManager["Store"]):
         """Returns the files that were not prepared because another file holds the same scan."""
         return self._index().duplicates(settings)
 
+    def patient(self, content: str) -> str | None:
+        """Returns the hash of a DICOM scan's patient, empty if its header names none; None if the store does not know it.
+
+        Args:
+            content: hash of the scan's files.
+        """
+        return self._index().patient(content)
+
     def nbytes(self, settings: str) -> int:
         """Returns the bytes on disk of all scans with these settings."""
         return self._index().nbytes(settings)

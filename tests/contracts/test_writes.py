@@ -13,6 +13,7 @@ WRITERS = {
     "exports": "into a temporary folder, whose files are moved",
     "runs/metrics_log.py": "lines are added to metrics.jsonl",
     "runs/checkpoints.py": "into a temporary file that takes the place of the checkpoint",
+    "explorer/open_page.py": "a page in a private folder of temporary files",
     "report/faults.py": "into a temporary file that takes the place of the copy",
     "labelled/nifti.py": "a header of one voxel in the folder of temporary files",
     "phantoms": "synthetic scans, which the user asks for",
