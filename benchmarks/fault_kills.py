@@ -144,7 +144,7 @@ def kill(count: int, seed: int, folder: Path, commands: tuple[str, ...] = tuple(
     """Kills the named commands ``count`` times; see `run`."""
     place = Place(folder / "scans", folder / "made", folder / "out")
     _import_everything()
-    _make_inputs(place)
+    _make_inputs(place, model="predict" in commands)
     references = {name: _Reference.of(name, place, folder) for name in commands}
     rng, kills = random.Random(seed), Kills()
     moments = list(_moments(references, count, rng))
@@ -230,7 +230,7 @@ def _import_everything() -> None:
     import orienteer.pretraining.pretrain  # noqa: F401
 
 
-def _make_inputs(place: Place) -> None:
+def _make_inputs(place: Place, model: bool) -> None:
     """Makes scans, a run and a model, in a process of its own: libraries that have worked may have threads."""
 
     def make() -> None:
@@ -239,7 +239,8 @@ def _make_inputs(place: Place) -> None:
         write_phantom_set(place.scans, 5, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
         made = Place(place.scans, place.made, place.made)
         _pretrain(made, resume=False)
-        _finetune(made, resume=False)
+        if model:
+            _finetune(made, resume=False)
 
     words = ended(make, _log(place))
     if words:

@@ -1,7 +1,7 @@
 """What reads the files that are tampered with: the commands themselves, and the parts of them that read."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ def import_everything() -> None:
     import orienteer.runs.loaded  # noqa: F401
 
 
-def make_world(folder: Path) -> None:
-    """Makes scans, a store, a finished and a begun run, a finished and a begun model, predictions and a comparison."""
+def make_world(folder: Path, parts: Collection[str]) -> None:
+    """Makes scans, a store, a finished and a begun run; where it is among ``parts``, a model, predictions, a comparison."""
     from orienteer.comparison.compare import compare
     from orienteer.finetuning.finetune import finetune
     from orienteer.finetuning.predict import predict
@@ -37,15 +37,19 @@ def make_world(folder: Path) -> None:
 
     write_phantom_set(folder / "scans", 5, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
     pretrain(folder / "scans/imagesTr", folder / "run", **PRETRAIN)
-    finetune(folder / "run", folder / "scans/dataset.json", folder / "model", **FINETUNE)
-    predict(folder / "model", folder / "scans/imagesTr", folder / "predictions")
-    compare(folder / "scans", folder / "comparison", **COMPARE)
-    others = folder / "others"
+    others, store, data = folder / "others", str(folder / "store"), folder / "scans/dataset.json"
     larger = {**PRETRAIN, "seed": 1, "encoder_arguments": {"filters": [4, 8, 16], "stem_stride": 1}}
-    pretrain(folder / "scans/imagesTr", others / "run", store=str(folder / "store"), **larger)
-    finetune(others / "run", folder / "scans/dataset.json", others / "model", store=str(folder / "store"), **FINETUNE)
+    pretrain(folder / "scans/imagesTr", others / "run", store=store, **larger)
+    if not {"model", "model_begun"}.isdisjoint(parts):
+        finetune(folder / "run", data, folder / "model", **FINETUNE)
+        finetune(others / "run", data, others / "model", store=store, **FINETUNE)
+        predict(folder / "model", folder / "scans/imagesTr", folder / "predictions")
+    if "comparison" in parts:
+        compare(folder / "scans", folder / "comparison", **COMPARE)
     for place in (folder, others):
-        for name in ("run", "model"):  # killed just before their results were written
+        for name in sorted(
+            {"run", "model"} & {path.name for path in place.iterdir()}
+        ):  # killed before they had results
             begun = place / ("begun" if name == "run" else "model_begun")
             shutil.copytree(place / name, begun)
             for file in ("summary.json", "encoder.json", "encoder.safetensors", "model.json", "model.safetensors"):

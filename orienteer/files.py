@@ -1,6 +1,7 @@
 """Writing files whole or not at all, reading JSON and CSV, and the one lock of a folder that several processes share."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -30,6 +31,9 @@ TEMPORARY = ".part"
 LONGEST_TEMPORARY = 100
 """Bytes of a file's name that the name of its temporary file repeats: file systems take 255 in all."""
 
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""Numbers of the system's errors for a full disk and for a quota that is used up."""
+
 _numbers = count()
 
 
@@ -44,7 +48,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         content: all of it.
 
     Raises:
-        OSError: the disk is full or fails; nothing is left behind, and an earlier file is unchanged.
+        NotWritten: the disk is full or fails; nothing is left behind, and an earlier file is unchanged.
 
     Example:
         >>> import tempfile
@@ -53,7 +57,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         ...     sorted(path.name for path in Path(folder, "new").iterdir())
         ['a.txt']
     """
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with _written(path), replacing(path) as temporary, temporary.open("wb") as file:
         file.write(content)
 
 
@@ -196,13 +200,15 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
         suffix: an ending that the library needs to recognise the format, such as ``.nii.gz``.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     name = path.name.encode("utf-8", "ignore")[:LONGEST_TEMPORARY].decode("utf-8", "ignore")
     temporary = path.with_name(f".{name}.{os.getpid()}-{threading.get_ident()}-{next(_numbers)}{TEMPORARY}{suffix}")
     try:
         yield temporary
-        _flush(temporary, os.O_RDWR)
-        os.replace(temporary, path)
+        with _written(path):
+            _flush(temporary, os.O_RDWR)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     if os.name == "posix":  # elsewhere a folder cannot be flushed
@@ -231,6 +237,42 @@ def is_utf8(path: str | Path) -> bool:
 def is_leftover(path: Path) -> bool:
     """Returns whether a file is what a killed process left of a file that it was writing."""
     return path.name.startswith(".") and TEMPORARY in path.suffixes
+
+
+class NotWritten(InputError, OSError):
+    """A file that could not be written. It is the error of the system too, with its number.
+
+    Args:
+        path: the file.
+        error: what the system said.
+    """
+
+    def __init__(self, path: str | Path, error: OSError) -> None:
+        got = (error.strerror or str(error)).lower()
+        do = (
+            "free some disk space"
+            if error.errno in FULL
+            else "check the permissions and the disk, or use another folder"
+        )
+        InputError.__init__(self, str(path), wanted="a file that can be written", got=got, do=do)
+        self.errno, self.strerror, self.filename = error.errno, error.strerror, str(path)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NotWritten, (self.filename, OSError(self.errno, self.strerror))
+
+
+@contextmanager
+def _written(path: str | Path) -> Iterator[None]:
+    """Raises what the system says about a file that cannot be written as an error in words."""
+    try:
+        yield
+    except NotWritten:
+        raise
+    except OSError as error:
+        raise NotWritten(path, error) from error
 
 
 class Lock:

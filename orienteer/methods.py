@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from orienteer.errors import InputError
+from orienteer.forms import misfit
 from orienteer.settings import make_settings, plain, require
 from orienteer.tasks import TASKS
 from orienteer.views.distort import NOTHING, Distortion
@@ -191,7 +193,10 @@ def resolve_method(
 
 def task_config(task: str, use: TaskUse) -> Any:
     """Returns the Config of a task with the options of ``use``."""
-    return make_settings(TASKS[task].Config, use.options)
+    try:
+        return make_settings(TASKS[task].Config, use.options)
+    except InputError as error:
+        raise InputError(f"tasks.{task}.{error.what}", wanted=error.wanted, got=error.got, do=error.do) from error
 
 
 def listed_tasks(method: Method) -> dict[str, dict[str, Any]]:
@@ -213,6 +218,9 @@ def _changed(task: str, use: TaskUse, changes: Mapping[str, Any]) -> TaskUse:
     known = [*_USE, *(item.name for item in fields(TASKS[task].Config))]
     for key in changes:
         require(key in known, f"tasks.{task}", f"one of the options {', '.join(known)}", key, "use one of these")
+    for key in _USE:
+        value = changes.get(key, getattr(use, key))
+        require(misfit(value, float) is None, f"tasks.{task}.{key}", "a number", value)
     weight, pull = (float(changes.get(key, getattr(use, key))) for key in _USE)
     require(0 <= pull <= 1, f"tasks.{task}.pull", "0 to 1", pull)
     options = {**use.options, **{key: value for key, value in changes.items() if key not in _USE}}

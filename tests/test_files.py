@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -17,10 +18,12 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.files import (
     Lock,
+    NotWritten,
     csv_rows,
     csv_text,
     is_leftover,
     read_json,
+    read_yaml,
     replacing,
     write_bytes,
     write_csv,
@@ -88,10 +91,10 @@ def test_a_write_that_fails_leaves_the_earlier_file_and_nothing_else(
     write_text(path, "earlier")
 
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="no space left"):
         write_text(path, "later")
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "earlier"
@@ -254,3 +257,38 @@ def test_a_file_with_the_longest_name_that_disks_take_can_be_written(tmp_path: P
 def test_bytes_of_a_name_that_are_no_text_do_not_stop_a_table(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["scan"], [["m\udcfcller"]])
     assert (tmp_path / "a.csv").read_text() == "scan\nm\\udcfcller\n"
+
+
+def test_what_cannot_be_written_is_told_and_is_still_an_error_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(NotWritten, match=r"a\.json: wanted a file that can be written, got is a directory") as caught:
+        write_json(tmp_path / "a.json", {})
+    assert isinstance(caught.value, OSError)
+    assert isinstance(caught.value, InputError)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.errno) == (str(caught.value), caught.value.errno)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [1, 2", "line 1"),
+        ("a: 1\nb: {", "line 2"),
+        ("- 1", "wanted a table"),
+        ("!!python/object:os.system {}", "could not determine a constructor"),
+        ("!!timestamp x", "none that can be read"),
+        ("\x00", "none that can be read"),
+        ("a: " + "[" * 5000, "none that can be read"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_yaml_is_read_or_refused_in_words(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_yaml_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes("a: [1, 2.5]\nb: \u00e9\n".encode("utf-8-sig"))
+    assert read_yaml(tmp_path / "a.yaml") == {"a": [1, 2.5], "b": "\u00e9"}

@@ -1,7 +1,6 @@
 """The files of a fine-tuned model: model.safetensors, and model.json with all that is needed to use the weights."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
@@ -25,12 +24,6 @@ FORMAT = 1
 """Version of these files. A file of a later version is refused rather than misread."""
 
 COPY_AGAIN = "copy both files again from the folder of the fine-tuning"
-
-MOST_VOXELS = 1 << 30
-"""Of a patch or view: more than any device can take, and few enough to be counted."""
-
-SMALLEST_MM, LARGEST_MM = 1e-3, 1e3
-"""Of a voxel's edges."""
 
 
 class _Crop(TypedDict):
@@ -125,11 +118,7 @@ def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
 
 
 def _check_ranges(file: Path, card: Mapping[str, Any]) -> None:
-    """Stops where a value would ask for more memory than a scan can need, or names no classes."""
-    size = card.get("patch_size") or card["view_size"]
-    require(math.prod(size) <= MOST_VOXELS, f"patch_size in {file}", f"at most {MOST_VOXELS} voxels", size, COPY_AGAIN)
-    for length in card["spacing_mm"]:
-        require(SMALLEST_MM <= length <= LARGEST_MM, f"spacing_mm in {file}", "voxel sizes in mm", length, COPY_AGAIN)
+    """Stops where views overlap too much to be counted, or there are no classes."""
     require(0 <= card["overlap"] < 1, f"overlap in {file}", "0 or more and below 1", card["overlap"], COPY_AGAIN)
     classes = card["classes"]
     values = classes if isinstance(classes, list) else [name for name in classes if name.isascii() and name.isdigit()]

@@ -1,10 +1,10 @@
 """encoder.json: what a user of a run's weights must know about the network and its input."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError
+from orienteer.files import read_json
 from orienteer.runs.card_checks import check_values
 from orienteer.runs.recipe import recipe_facts
 from orienteer.runs.run_config import RunConfig
@@ -42,17 +42,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: no such file, not JSON, a later version, or a missing or invalid value.
     """
-    file = folder / CARD_FILE
-    try:
-        card: dict[str, Any] = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            str(folder),
-            wanted=f"a run folder with encoder.safetensors and {CARD_FILE}",
-            got=f"no readable {CARD_FILE} ({type(error).__name__})",
-            do="name the folder that `orienteer pretrain` wrote",
-        ) from error
-    missing = [key for key in _REQUIRED if not isinstance(card, dict) or key not in card]
+    file, wanted = folder / CARD_FILE, f"a run folder with encoder.safetensors and {CARD_FILE}"
+    card: dict[str, Any] = read_json(file, wanted=wanted, do="name the folder that `orienteer pretrain` wrote")
+    missing = [key for key in _REQUIRED if key not in card]
     if missing:
         raise InputError(
             str(file),

@@ -188,10 +188,21 @@ class Index(AbstractContextManager["Index"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Returns the rows of a query.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            do = f"delete {FILE_NAME} and prepare again, which makes it anew from the arrays"
+            raise InputError(FILE_NAME, wanted="an index that can be read", got=str(error), do=do) from error
+
     def keys(self, settings: str) -> list[str]:
         """Returns the keys of all scans with these settings, sorted."""
-        rows = self._connection.execute("SELECT key FROM scans WHERE settings = ? ORDER BY key", (settings,))
-        return [key for (key,) in rows]
+        return [key for (key,) in self._rows("SELECT key FROM scans WHERE settings = ? ORDER BY key", (settings,))]
 
     def find(self, key: str) -> tuple[StoredScan, int] | None:
         """Returns a scan's entry and checksum; None where the index has no such scan.
@@ -199,24 +210,25 @@ class Index(AbstractContextManager["Index"]):
         Raises:
             DamagedRow: its row is not what was written.
         """
-        row = self._connection.execute("SELECT entry, nbytes, checksum FROM scans WHERE key = ?", (key,)).fetchone()
-        return (scan_of_row(row[0], row[1]), row[2]) if row else None
+        for entry, nbytes, checksum in self._rows("SELECT entry, nbytes, checksum FROM scans WHERE key = ?", (key,)):
+            return scan_of_row(entry, nbytes), checksum
+        return None
 
     def entries(self, settings: str | None = None) -> Iterator[tuple[StoredScan, int]]:
         """Yields entries and checksums, sorted by key; of all settings if none are given."""
         query = "SELECT entry, nbytes, checksum FROM scans WHERE ? IS NULL OR settings = ? ORDER BY key"
-        for entry, nbytes, checksum in self._connection.execute(query, (settings, settings)):
+        for entry, nbytes, checksum in self._rows(query, (settings, settings)):
             yield scan_of_row(entry, nbytes), checksum
 
     def nbytes(self, settings: str) -> int:
         """Returns the bytes on disk of all scans with these settings."""
         query = "SELECT coalesce(sum(nbytes), 0) FROM scans WHERE settings = ?"
-        return int(self._connection.execute(query, (settings,)).fetchone()[0])
+        return int(self._rows(query, (settings,))[0][0])
 
     def failures(self, settings: str | None = None) -> tuple[Failure, ...]:
         """Returns the scans that failed, sorted by name; of all settings if none are given."""
         query = "SELECT name, step, reason, do FROM failures WHERE ? IS NULL OR settings = ? ORDER BY name, settings"
-        return tuple(Failure(*row) for row in self._connection.execute(query, (settings, settings)))
+        return tuple(Failure(*row) for row in self._rows(query, (settings, settings)))
 
     def failure(self, settings: str, path: Path) -> Failure | None:
         """Returns how a file failed when it was last prepared with these settings; None if it did not."""
@@ -227,7 +239,7 @@ class Index(AbstractContextManager["Index"]):
     def duplicates(self, settings: str) -> tuple[Duplicate, ...]:
         """Returns the files that hold the same scan as another one, sorted by name."""
         query = "SELECT name, original FROM duplicates WHERE settings = ? ORDER BY name"
-        return tuple(Duplicate(*row) for row in self._connection.execute(query, (settings,)))
+        return tuple(Duplicate(*row) for row in self._rows(query, (settings,)))
 
     def content(self, path: Path, state: FileState) -> str | None:
         """Returns the recorded hash of a file; None if it is not known or the file has changed since."""

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from orienteer.settings import require
+from orienteer.settings import make_settings, require
 from orienteer.types import Triple
 from orienteer.views.augment import ViewSet
 from orienteer.views.genesis import bent, painted, shuffled
@@ -70,7 +70,7 @@ class Distortion:
         """Returns the same settings with some fields replaced.
 
         Raises:
-            InputError: an unknown field.
+            InputError: an unknown field, or a value of another kind.
 
         Example:
             >>> Distortion(mask_share=0.6).changed({"mask_block_vox": 4}).mask_block_vox
@@ -79,7 +79,8 @@ class Distortion:
         known = [item.name for item in fields(self)]
         for key in changes:
             require(key in known, "distortion", f"one of {', '.join(known)}", key, "use one of these")
-        return replace(self, **changes)
+        typed = make_settings(Distortion, changes)
+        return replace(self, **{key: getattr(typed, key) for key in changes})
 
 
 NOTHING = Distortion()

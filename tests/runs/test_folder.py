@@ -62,3 +62,16 @@ def test_settings_of_a_resumed_run() -> None:
     check_unchanged(before, run_config(steps=99), {"workers"}, set())  # 99 was not given, it is a default
     with pytest.raises(InputError, match="steps: wanted 50, the value that the run started with, got 99"):
         check_unchanged(before, run_config(steps=99), {"steps"}, {"workers"})
+
+
+def test_config_yaml_can_be_run_again_whether_or_not_this_call_resumed(tmp_path: Path) -> None:
+    write_config(tmp_path, {"steps": 3, "resume": True})
+    assert read_settings(tmp_path)["resume"] is False
+
+
+def test_what_was_left_open_agrees_with_what_was_chosen() -> None:
+    before = run_config(encoder_arguments={"filters": [4, 8, 8], "stem_stride": 1})
+    given = {"encoder", "encoder_arguments", "accelerator"}
+    check_unchanged(before, run_config(encoder="auto", encoder_arguments={"filters": [4, 8, 8]}), given, set())
+    with pytest.raises(InputError, match="encoder_arguments: wanted"):
+        check_unchanged(before, run_config(encoder_arguments={"filters": [4, 8, 16]}), given, set())

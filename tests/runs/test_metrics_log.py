@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from orienteer.runs.metrics_log import append_line, cut_lines
+from orienteer.runs.metrics_log import append_line, cut_lines, read_lines
 
 
 def test_later_steps_and_an_incomplete_line_are_removed(tmp_path: Path) -> None:
@@ -27,3 +27,21 @@ def test_a_complete_object_without_its_newline_is_removed(tmp_path: Path) -> Non
 def test_a_run_without_metrics_has_nothing_to_cut(tmp_path: Path) -> None:
     cut_lines(tmp_path / "metrics.jsonl", after_step=3)
     assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_damaged_lines_are_left_out_wherever_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    whole = b'{"step": 1, "part": "train", "loss": NaN}\n'
+    odd = [
+        b"[]",
+        b"3",
+        b'{"step": "1", "part": "train"}',
+        b'{"part": "train"}',
+        b'{"step": 1, "part": "train", "loss": "x"}',
+    ]
+    odd += [b"\xff\xfe", b"[" * 3000, b'{"step": true, "part": "train"}', b"null"]
+    file.write_bytes(whole + b"\n".join(odd) + b"\n" + whole.replace(b"1", b"2"))
+    assert [row["step"] for row in read_lines(file)] == [1, 2]
+    cut_lines(file, after_step=1)
+    assert file.read_bytes() == whole
+    assert read_lines(tmp_path / "none.jsonl") == []

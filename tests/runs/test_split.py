@@ -37,3 +37,17 @@ def test_scans_that_are_gone_from_the_store_are_named(finished: Run, store: Path
         check_prepared(opened, {**training, **validation}.items(), preparation)
         with pytest.raises(InputError, match=r"the 2 prepared scans of this run, got 1 missing, first gone\.nii\.gz"):
             check_prepared(opened, [next(iter(training.items())), ("no such key", "gone.nii.gz")], preparation)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"training": [{"key": "a", "name": "a"}], "validation": []}', "at least one scan under `validation`"),
+        ('{"training": [{"key": "a", "name": "x"}], "validation": [{"key": "a", "name": "x"}]}', "got x in both"),
+        ('{"training": [{"key": "a", "name": 3}], "validation": []}', "training, item 1, name in .*wanted text, got 3"),
+    ],
+)
+def test_a_split_that_says_nothing_useful_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_split(tmp_path)

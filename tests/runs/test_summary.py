@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from orienteer.errors import InputError
 from orienteer.runs.plateau import plateau
 from orienteer.runs.summary import is_baseline, make_summary, read_summary, summary_table, write_summary
 
@@ -42,3 +45,12 @@ def test_the_table_has_a_row_for_each_metric_with_a_baseline_or_in_mm() -> None:
 def test_baselines_are_recognised_by_their_names() -> None:
     baselines = {key for key in HELDOUT if is_baseline(key, HELDOUT)}
     assert baselines == {key for key in HELDOUT if key.endswith(("_trivial", "_histogram"))}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"heldout": {"a": "x"}, "scans": {}, "steps": 1}', '{"heldout": {}, "scans": {}}']
+)
+def test_a_damaged_summary_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text(text)
+    with pytest.raises(InputError, match=r"summary\.json"):
+        read_summary(tmp_path)

@@ -45,10 +45,10 @@ def test_a_run_starts_from_the_weights_of_another(run: Path) -> None:
 
 
 def test_encoder_json_is_read_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads, real = [], Path.read_text
-    monkeypatch.setattr(Path, "read_text", lambda self, *given: reads.append(self.name) or real(self, *given))
+    reads, real = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self.name) or real(self))
     load_encoder(run)
-    assert reads == ["encoder.json"]
+    assert reads == ["encoder.json", "encoder.safetensors"]
 
 
 def test_changed_weights_are_refused(run: Path) -> None:
@@ -58,6 +58,32 @@ def test_changed_weights_are_refused(run: Path) -> None:
     for use in (load_encoder, lambda folder: start_from(encoder(), folder)):
         with pytest.raises(InputError, match="cut short or was changed"):
             use(run)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    broken = encoder()
+    with torch.no_grad():
+        next(broken.parameters()).view(-1)[0] = float("nan")
+    save_encoder(tmp_path, broken, encoder_facts(run_config(), "cb40"))
+    for use in (load_encoder, lambda folder: start_from(encoder(), folder)):
+        with pytest.raises(InputError, match="wanted finite weights, got NaN or Inf in"):
+            use(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arguments": {"filters": [4, 8, 10**12], "stem_stride": 1}},
+        {"arguments": {"filters": [4, 8, 800], "stem_stride": 1}},
+        {"view_size": [2**20, 16, 16]},
+    ],
+    ids=str,
+)
+def test_sizes_of_a_card_are_compared_before_memory_is_asked_for(changes: dict[str, object], run: Path) -> None:
+    card = json.loads((run / "encoder.json").read_text()) | changes
+    (run / "encoder.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="more than any size of the weights|of another shape|voxels"):
+        load_encoder(run)
 
 
 def test_the_weights_of_another_network_are_refused_and_nothing_is_loaded(run: Path) -> None:
