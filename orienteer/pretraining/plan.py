@@ -12,7 +12,7 @@ from orienteer.runs.config import make_config
 from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.source import Discovery, ScanHeader
-from orienteer.store.survey import Survey, headers_table
+from orienteer.store.survey import Chosen, Survey, headers_table
 
 MOST_LISTED = 10
 """Scans of each kind that are listed by name."""
@@ -28,6 +28,7 @@ class Plan:
         discovery: what the folder holds.
         headers: the scans' sizes.
         unreadable: the reason by name for scans whose header cannot be used.
+        window: the HU of CT that become -1 and 1, with the reason.
         cost: time and memory of a step, measured in a dry run on random views; None without a dry run.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     discovery: Discovery
     headers: tuple[ScanHeader, ...]
     unreadable: dict[str, str]
+    window: Chosen[tuple[float, float]]
     cost: Cost | None = None
 
     @property
@@ -75,7 +77,7 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
     """
     made = resolve_config(make_config({**settings, "scans": str(scans) if scans is not None else None}))
     cost = measure_step(made.config, made.network) if dry_run else None
-    return Plan(made.config, made.scans, made.discovery, made.headers, made.unreadable, cost)
+    return Plan(made.config, made.scans, made.discovery, made.headers, made.unreadable, made.window, cost)
 
 
 def _unused_lines(made: Plan) -> list[str]:
@@ -102,7 +104,7 @@ def _setting_lines(made: Plan) -> list[str]:
         _line("a view", f"{size_mm} mm", f"{config.views} views per scan, {config.batch} scans per step"),
         _line("method", config.method, resolve_method(config.method, config.tasks).about),
         _line("encoder", config.encoder, "on a GPU" if on_gpu(config) else "on the CPU"),
-        _line("CT", config.ct_window_hu, "HU window, mapped to -1 .. 1"),
+        _line("CT", made.window.value, f"HU window, mapped to -1 .. 1; {made.window.why}"),
         _line("MR", config.mr_percentiles, "percentiles of the body's voxels, per scan, mapped to -1 .. 1"),
         _line("store", f"{scans.store_bytes / 2**20:.0f} MB", "at most; cropping to the body makes it smaller"),
     ]
