@@ -38,6 +38,7 @@ class Method:
         encoder: the encoder to train on a GPU, unless the user sets it.
         layout: relative placement of the views of a set, unless the user sets it.
         distortion: what is hidden or rearranged in views before the encoder sees them.
+        warp: strength of the random warps of scans, unless the user sets it.
         decoder: whether its tasks use fine feature maps, so that the decoder is trained too, if the encoder has one.
     """
 
@@ -48,6 +49,7 @@ class Method:
     encoder: str = "segresnet"
     layout: Literal["free", "pairs", "block"] = "free"
     distortion: Distortion = NOTHING
+    warp: float = 0.0
     decoder: bool = False
 
 

@@ -81,6 +81,9 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     eight neighbours and one view among them. By default as the method has it."""
     ct_window_hu: tuple[float, float] | None = None  # type: ignore[assignment]
     """CT: the HU that become -1 and 1. Values beyond are clipped. By default chosen from the values of the scans."""
+    warp: float | None = None
+    """Strength of the random warps of scans that training views are drawn from, 0 to 1: rotation, size along each axis and a
+    smooth deformation. Places move along, and validation shows scans as they are. By default as the method has it."""
     distortion: dict[str, Any] = field(default_factory=dict)
     """Changes to how the method hides or rearranges parts of views, for example {"mask_share": 0.6}."""
     method: str = "default"
@@ -147,6 +150,7 @@ def check(config: PretrainConfig) -> None:
     for name in ("weight_averaging", "teacher_decay", "warmup"):
         require(0 <= getattr(config, name) < 1, name, "0 or more and below 1", getattr(config, name))
     require(config.views is None or config.views >= 2, "views", "at least 2, to have a pair", config.views)
+    require(config.warp is None or 0 <= config.warp <= 1, "warp", "a strength from 0 to 1", config.warp, "use 1 or 0")
     require(config.learning_rate > 0, "learning_rate", "above 0", config.learning_rate)
     require(0 < config.validation_fraction < 1, "validation_fraction", "between 0 and 1", config.validation_fraction)
     if config.unit_mm is not None:

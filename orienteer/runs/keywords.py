@@ -52,6 +52,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     validate_every: int | None
     log_every: int
     pictures: bool
+    warp: float | None
     distortion: dict[str, Any]
     method: str
     tasks: dict[str, dict[str, Any]]
