@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.devices import choose_device
@@ -18,13 +17,10 @@ from orienteer.runs.run_config import RunConfig, read_config
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
 from orienteer.store.store import Store
-from orienteer.tasks.base import Features
+from orienteer.tasks.base import Features, PredictedGaps, Task
 from orienteer.tensors import GapsMm, Images
 from orienteer.views.batch import ViewBatch
 from orienteer.views.policy import ViewPolicy
-
-GAP_FIELDS = ("gaps", "edges")
-"""Fields of a task's prediction that hold gaps from view i to view j, in units of ``unit_mm``."""
 
 VIEWS_AT_ONCE = 16
 """Views that are encoded at once, to limit memory."""
@@ -97,12 +93,20 @@ class LoadedRun:
 
     def gaps_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
         """Returns the predicted gaps from view i to view j in mm, for each task that predicts gaps."""
-        gaps_mm: dict[str, Float[Tensor, "batch views views 3"]] = {}
-        for name, prediction in predictions.items():
-            for field in GAP_FIELDS:
-                if hasattr(prediction, field):
-                    gaps_mm[name] = getattr(prediction, field).float() * self.unit_mm
-        return gaps_mm
+        return {name: each.gaps.float() * self.unit_mm for name, each in self._gaps(predictions)}
+
+    def scales_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
+        """Returns the scale of the error of each gap along each axis in mm, for each task that predicts it.
+
+        It is the scale of a Laplace distribution as the task learned it on training scans, without calibration.
+        """
+        gaps = self._gaps(predictions)
+        return {name: each.scales.float() * self.unit_mm for name, each in gaps if each.scales is not None}
+
+    def _gaps(self, predictions: Mapping[str, Any]) -> list[tuple[str, PredictedGaps]]:
+        tasks = cast(Mapping[str, Task[Any, Any]], self.network.tasks)
+        gaps = [(name, tasks[name].predicted_gaps(prediction)) for name, prediction in predictions.items()]
+        return [(name, each) for name, each in gaps if each is not None]
 
     def _check(self, views: ViewBatch) -> None:
         if views.size_vox != self.config.view_size:

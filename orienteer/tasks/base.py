@@ -61,6 +61,20 @@ class ViewShape:
     unit_mm: float
 
 
+@dataclass(frozen=True)
+class PredictedGaps:
+    """The gaps between views that a task predicts.
+
+    Attributes:
+        gaps: ``(batch, views, views, 3)``, from view i to view j, in units of ``unit_mm``.
+        scales: scale of the Laplace distribution of their errors along each axis, as the task predicts it, in the same units;
+            None for a task that predicts gaps alone.
+    """
+
+    gaps: Float[Tensor, "batch views views 3"]
+    scales: Float[Tensor, "batch views views 3"] | None = None
+
+
 TargetsT = TypeVar("TargetsT")
 PredictionT = TypeVar("PredictionT")
 
@@ -99,6 +113,10 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
     def metrics(self, prediction: PredictionT, targets: TargetsT) -> dict[str, Tensor]:
         """Returns scalar metrics, detached, with the unit in the key (``gap_error_mm``)."""
         raise NotImplementedError
+
+    def predicted_gaps(self, prediction: PredictionT) -> PredictedGaps | None:
+        """Returns the gaps between views that a prediction holds; None for a task that predicts none."""
+        return None
 
     def fit_baselines(self, batches: Sequence[ViewBatch]) -> None:
         """Fits the baselines to training views (a mean distance, a ridge regression); called once, before step 1.

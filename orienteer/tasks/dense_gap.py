@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import truth_scatter
 from orienteer.geometry.frames import cell_offsets_mm
-from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.geometry.pairs import gap_matrix
+from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
 from orienteer.tasks.heads import full_precision, per_view, pointwise, position_read_out
+from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.types import AXIS_NAMES
 from orienteer.views.batch import ViewBatch
 
@@ -33,6 +35,8 @@ class DenseGapConfig:
     """Channels inside the head."""
     level: int = -1
     """Number of the encoder's level, finest first, whose cells predict their positions; -1 for the coarsest."""
+    scale: bool = False
+    """Predict the scale of the error of each position along each axis too: the error bar of a prediction."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,23 @@ class DenseGapTargets:
 
 @dataclass(frozen=True)
 class DenseGapPrediction:
-    """The predicted positions, in units of ``unit_mm``, float32."""
+    """The predicted positions.
+
+    Attributes:
+        places: in units of ``unit_mm``, float32.
+        scales: scale of their errors along each axis, in the same units; None without the option ``scale``.
+    """
 
     places: Float[Tensor, "batch views 3 cells0 cells1 cells2"]
+    scales: Float[Tensor, "batch views 3 cells0 cells1 cells2"] | None = None
 
 
 class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
     """Predicts the position of every cell up to one offset per scan.
 
     Loss ``dense_gap``: mean squared error of the centred places in units of ``unit_mm``, three components added. It is
-    half the mean squared error of the gaps between all pairs of places of a scan.
+    half the mean squared error of the gaps between all pairs of places of a scan. With the option ``scale`` also
+    ``dense_gap_scale``, the negative log likelihood of the errors (see `orienteer.tasks.scales`).
 
     Example:
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=2, unit_mm=100.0)
@@ -76,6 +87,9 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
             pointwise(spec.channels, config.channels), pointwise(config.channels, config.channels)
         )
         self.read_out = position_read_out(config.channels)
+        if config.scale:
+            self.scale = ScaleHead(config.channels)
+            self.minimum = {**self.minimum, "dense_gap_scale": 0.0}
         offsets_mm = cell_offsets_mm(shape.size_vox, spec.stride, shape.spacing_mm)
         self.register_buffer("cell_offsets_mm", offsets_mm, persistent=False)  # 3 cells0 cells1 cells2
 
@@ -90,12 +104,27 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
         cells = per_view(self.reduce, features.levels[self.level])
         with full_precision(cells.device):
             places = torch.einsum("bvc...,oc->bvo...", cells.float(), self.read_out.weight.float())
-        return DenseGapPrediction(places=places - places.mean(dim=(1, 3, 4, 5), keepdim=True))
+        scales = self.scale(cells.movedim(2, -1)).movedim(-1, 2) if self.config.scale else None
+        return DenseGapPrediction(places=places - places.mean(dim=(1, 3, 4, 5), keepdim=True), scales=scales)
 
     def loss(self, prediction: DenseGapPrediction, targets: DenseGapTargets) -> dict[str, Tensor]:
-        """Returns ``dense_gap``."""
+        """Returns ``dense_gap``, and ``dense_gap_scale`` if it is predicted."""
         errors = prediction.places - targets.places_mm / self.shape.unit_mm
-        return {"dense_gap": errors.square().sum(dim=2).mean()}
+        losses = {"dense_gap": errors.square().sum(dim=2).mean()}
+        if prediction.scales is not None:
+            scales = prediction.scales.movedim(2, -1)
+            losses["dense_gap_scale"] = laplace_loss(errors.movedim(2, -1), scales, LEAST_SCALE / 2**0.5)
+        return losses
+
+    def predicted_gaps(self, prediction: DenseGapPrediction) -> PredictedGaps:
+        """Returns the gaps between views, each at the mean position of its cells, with their scales if these are predicted.
+
+        The errors of a view's cells are nearly the same, so their mean has the scale of a cell, not a smaller one.
+        """
+        gaps = gap_matrix(prediction.places.mean(dim=(3, 4, 5)))
+        if prediction.scales is None:
+            return PredictedGaps(gaps)
+        return PredictedGaps(gaps, pair_scales(prediction.scales.square().mean(dim=(3, 4, 5)).sqrt()))
 
     @torch.no_grad()
     def metrics(self, prediction: DenseGapPrediction, targets: DenseGapTargets) -> dict[str, Tensor]:

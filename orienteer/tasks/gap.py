@@ -19,10 +19,11 @@ from torch import Tensor
 from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import matrix_pair, truth_scatter
 from orienteer.geometry.pairs import distances, gap_matrix, pair_index
-from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
+from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
 
@@ -38,6 +39,9 @@ class GapConfig:
 
     channels: int = 64
     """Channels inside the head, and numbers in a view's vector."""
+
+    scale: bool = False
+    """Predict the scale of the error of each gap along each axis too: the error bar of a prediction."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,11 @@ class GapPrediction:
 
     Attributes:
         gaps: ``(batch, views, views, 3)``, from view i to view j, in units of ``unit_mm``, float32.
+        scales: scale of their errors along each axis, in the same units; None without the option ``scale``.
     """
 
     gaps: Float[Tensor, "batch views views 3"]
+    scales: Float[Tensor, "batch views views 3"] | None = None
 
     @property
     def distances(self) -> Float[Tensor, "batch views views"]:
@@ -71,7 +77,8 @@ class Gap(Task[GapTargets, GapPrediction]):
     """Predicts the gap ``W (z_j - z_i)`` between whole views.
 
     Losses (each 0 for a perfect prediction): ``gap``, the mean squared error of the three components, and
-    ``distance``, the mean squared error of the length, both over pairs i < j in units of ``unit_mm``.
+    ``distance``, the mean squared error of the length, both over pairs i < j in units of ``unit_mm``. With the option
+    ``scale`` also ``gap_scale``, the negative log likelihood of the errors (see `orienteer.tasks.scales`).
 
     Example:
         >>> shape = ViewShape(size_vox=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0), views=3, unit_mm=100.0)
@@ -92,6 +99,9 @@ class Gap(Task[GapTargets, GapPrediction]):
         require_pairs(self.name, shape)
         self.vector = ViewVector(self.specs[-1], config.channels)
         self.read_out = position_read_out(config.channels)
+        if config.scale:
+            self.scale = ScaleHead(config.channels)
+            self.minimum = {**self.minimum, "gap_scale": 0.0}
         # NaN until fit_baselines has seen training views: a baseline that was not fitted must not look as if it was.
         self.register_buffer("mean_distance_mm", torch.tensor(float("nan")))
         self.register_buffer("histogram_weights_mm", torch.full((HISTOGRAM_BINS, 3), float("nan")))
@@ -103,21 +113,30 @@ class Gap(Task[GapTargets, GapPrediction]):
     def forward(self, features: Features) -> GapPrediction:
         """Returns the predicted gaps between all views of each set."""
         # W (z_j - z_i) = W z_j - W z_i: one read-out per view instead of one per pair.
-        return GapPrediction(gaps=gap_matrix(linear_float32(self.vector(features.levels[-1]), self.read_out)))
+        z = self.vector(features.levels[-1])
+        scales = pair_scales(self.scale(z)) if self.config.scale else None
+        return GapPrediction(gaps=gap_matrix(linear_float32(z, self.read_out)), scales=scales)
 
     def loss(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
-        """Returns ``gap`` and ``distance``, mean squared errors in units of ``unit_mm``."""
+        """Returns ``gap`` and ``distance``, mean squared errors in units of ``unit_mm``, and ``gap_scale``."""
         i, j = pair_index(targets.gaps_mm.shape[1], targets.gaps_mm.device)
         truth, predicted = targets.gaps_mm[:, i, j] / self.shape.unit_mm, prediction.gaps[:, i, j]
-        return {
+        losses = {
             "gap": (predicted - truth).square().mean(),
             "distance": (distances(predicted) - distances(truth)).square().mean(),
         }
+        if prediction.scales is not None:
+            losses["gap_scale"] = laplace_loss(predicted - truth, prediction.scales[:, i, j], LEAST_SCALE)
+        return losses
 
     def metrics(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
         """Returns the mean length of the error vector and the mean error of the distance, over pairs i < j, in mm."""
         gaps_mm = prediction.gaps.detach() * self.shape.unit_mm
         return _errors_mm(gaps_mm, distances(gaps_mm), targets)
+
+    def predicted_gaps(self, prediction: GapPrediction) -> PredictedGaps:
+        """Returns the predicted gaps, with their scales if these are predicted."""
+        return PredictedGaps(prediction.gaps, prediction.scales)
 
     def fit_baselines(self, batches: Sequence[ViewBatch]) -> None:
         """Fits the mean training distance, and the ridge regression from intensity histograms to gaps."""

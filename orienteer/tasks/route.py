@@ -28,9 +28,10 @@ from orienteer.geometry.pairs import distances, gap_matrix, pair_index
 from orienteer.geometry.routes import all_routes, closed, route_gaps, route_sums, sample_routes
 from orienteer.settings import require
 from orienteer.tasks import scene
-from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
+from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
+from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.tensors import GapsMm, RouteIndex
 from orienteer.views.batch import ViewBatch
 
@@ -55,6 +56,9 @@ class RouteConfig:
     channels: int = 64
     """Channels inside the head, and numbers in a view's vector."""
 
+    scale: bool = False
+    """Predict the scale of the error of each edge along each axis too: the error bar of a prediction."""
+
 
 @dataclass(frozen=True)
 class RouteTargets:
@@ -75,16 +79,19 @@ class RoutePrediction:
 
     Attributes:
         edges: ``(batch, views, views, 3)``, from view i to view j, in units of ``unit_mm``, float32; zero where i is j.
+        scales: scale of their errors along each axis, in the same units; None without the option ``scale``.
     """
 
     edges: Float[Tensor, "batch views views 3"]
+    scales: Float[Tensor, "batch views views 3"] | None = None
 
 
 class Route(Task[RouteTargets, RoutePrediction]):
     """Predicts an edge for every ordered pair of views.
 
     Losses (each 0 for a perfect prediction): ``edge``, the SmoothL1 of all edges between different views, and
-    ``route``, the SmoothL1 of the sums along routes against the gap from first to last view, in units of ``unit_mm``.
+    ``route``, the SmoothL1 of the sums along routes against the gap from first to last view, in units of ``unit_mm``. With
+    the option ``scale`` also ``edge_scale``, the negative log likelihood of the edges' errors (see `orienteer.tasks.scales`).
 
     Example:
         >>> shape = ViewShape(size_vox=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0), views=3, unit_mm=100.0)
@@ -107,6 +114,9 @@ class Route(Task[RouteTargets, RoutePrediction]):
         if config.edges == "pair":
             # One linear layer on [z_i, z_j] is the sum of one on z_i and one on z_j, each computed once per view.
             self.start, self.end = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+        if config.scale:
+            self.scale = ScaleHead(width)
+            self.minimum = {**self.minimum, "edge_scale": 0.0}
 
     def targets(self, views: ViewBatch) -> RouteTargets:
         """Returns the gaps between the centres of the views, mm, and the routes of this draw."""
@@ -116,20 +126,30 @@ class Route(Task[RouteTargets, RoutePrediction]):
         """Returns the predicted edges between all views of each set."""
         z = self.vector(features.levels[-1])
         if self.config.edges == "position":
-            return RoutePrediction(edges=gap_matrix(linear_float32(z, self.read_out)))
+            scales = pair_scales(self.scale(z)) if self.config.scale else None
+            return RoutePrediction(edges=gap_matrix(linear_float32(z, self.read_out)), scales=scales)
         both = nn.functional.gelu(self.start(z)[:, :, None] + self.end(z)[:, None, :])  # batch views views width
         apart = ~torch.eye(z.shape[1], dtype=torch.bool, device=z.device)
-        return RoutePrediction(edges=linear_float32(both, self.read_out) * apart[..., None])
+        scales = _both_ways(self.scale(both)) if self.config.scale else None
+        return RoutePrediction(edges=linear_float32(both, self.read_out) * apart[..., None], scales=scales)
 
     def loss(self, prediction: RoutePrediction, targets: RouteTargets) -> dict[str, Tensor]:
-        """Returns ``edge`` and ``route``, SmoothL1 in units of ``unit_mm``."""
+        """Returns ``edge`` and ``route``, SmoothL1 in units of ``unit_mm``, and ``edge_scale`` if it is predicted."""
         truth = targets.gaps_mm / self.shape.unit_mm
         i, j = _ordered_pairs(truth)
         sums, ends = route_sums(prediction.edges, targets.routes), route_gaps(truth, targets.routes)
-        return {
+        losses = {
             "edge": smooth_l1_loss(prediction.edges[:, i, j], truth[:, i, j]),
             "route": smooth_l1_loss(sums, ends),
         }
+        if prediction.scales is not None:
+            errors = prediction.edges[:, i, j] - truth[:, i, j]
+            losses["edge_scale"] = laplace_loss(errors, prediction.scales[:, i, j], LEAST_SCALE)
+        return losses
+
+    def predicted_gaps(self, prediction: RoutePrediction) -> PredictedGaps:
+        """Returns the predicted edges, with their scales if these are predicted."""
+        return PredictedGaps(prediction.edges, prediction.scales)
 
     def metrics(self, prediction: RoutePrediction, targets: RouteTargets) -> dict[str, Tensor]:
         """Returns mean lengths of error vectors in mm.
@@ -187,6 +207,11 @@ def _check(config: RouteConfig) -> None:
 def _ordered_pairs(gaps: Float[Tensor, "batch views views 3"]) -> tuple[Tensor, Tensor]:
     i, j = pair_index(gaps.shape[1], gaps.device)
     return torch.cat([i, j]), torch.cat([j, i])
+
+
+def _both_ways(scales: Float[Tensor, "batch views views 3"]) -> Float[Tensor, "batch views views 3"]:
+    """Returns one scale for each two views: the mean square of that from i to j and that from j to i."""
+    return (scales.square() + scales.square().transpose(1, 2)).sqrt()
 
 
 def _errors_mm(edges_mm: GapsMm, targets: RouteTargets) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from orienteer.runs.network import Network
 from orienteer.runs.run_config import make_run_config
 from orienteer.scans.body import body_map
 from orienteer.scans.source import Scan
-from orienteer.tasks.base import Features, Task, ViewShape
+from orienteer.tasks.base import Features, PredictedGaps, Task, ViewShape
 from orienteer.views.batch import ViewBatch
 
 SIZE = (40, 44, 56)
@@ -67,6 +67,9 @@ class OracleTask(Task[OracleTargets, OraclePrediction]):
         place = torch.stack(decode(number), dim=-1) * SPACING_MM[0]
         gaps = gap_matrix(place)
         return OraclePrediction((gaps + self.bend * gaps.square() / 100).float())
+
+    def predicted_gaps(self, prediction):
+        return PredictedGaps(prediction.gaps)
 
     def metrics(self, prediction, targets):
         return {"oracle_error_mm": (prediction.gaps - targets.gaps_mm).norm(dim=-1).mean()}

@@ -2,7 +2,8 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import torch
 
@@ -16,6 +17,7 @@ from orienteer.tasks.instance_contrast import InstanceContrastPrediction
 from orienteer.tasks.place_contrast import PlaceContrastPrediction
 from orienteer.tasks.reconstruction import ReconstructionPrediction
 from orienteer.tasks.route import RoutePrediction
+from orienteer.tasks.scales import LEAST_SCALE
 from orienteer.tasks.similarity import SimilarityPrediction
 from orienteer.tasks.volume_contrast import VolumeContrastPrediction
 from orienteer.views.batch import ViewBatch
@@ -28,8 +30,28 @@ UNIT_MM = 100.0
 SPECS = (FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4)), FeatureSpec(32, (8, 8, 8)))
 
 
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gap with scale": ("gap", {"scale": True}),
+    "route with scale": ("route", {"scale": True}),
+    "position route with scale": ("route", {"scale": True, "edges": "position"}),
+    "dense gap with scale": ("dense_gap", {"scale": True}),
+    "graded similarity": ("similarity", {"form": "graded"}),
+}
+"""Forms of a task with a head, losses or targets of their own: the contract holds for each."""
+
+FORMS = (*TASKS, *VARIANTS)
+"""Names that `make_task` takes."""
+
+
+def task_class(form: str) -> type[Task]:
+    """The class of a task or of a variant."""
+    return TASKS[VARIANTS[form][0] if form in VARIANTS else form]
+
+
 def make_task(name: str, views=3, seed=0, specs=SPECS, size=SIZE, spacing=SPACING, **settings: Any) -> Task:
-    """A task with weights that depend on the seed alone."""
+    """A task, or a variant of one, with weights that depend on the seed alone."""
+    name, variant = VARIANTS.get(name, (name, {}))
+    settings = {**variant, **settings}
     shape = ViewShape(size_vox=size, spacing_mm=spacing, views=views, unit_mm=UNIT_MM)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -75,15 +97,24 @@ def renumbered(record: Any, order: torch.Tensor) -> Any:
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if isinstance(value, torch.Tensor):
-            for axis, name in enumerate(field.type.dim_str.split()):
+            for axis, name in enumerate(axes_of(field)):
                 value = value.index_select(axis, order) if name == "views" else value
             changes[field.name] = value
     return dataclasses.replace(record, **changes)
 
 
+def axes_of(field: dataclasses.Field) -> list[str]:
+    """The names of a tensor's axes as its annotation gives them, also where it may be None."""
+    kind = next(iter(get_args(field.type)), field.type) if get_origin(field.type) is UnionType else field.type
+    return kind.dim_str.split()
+
+
 def assert_same(got: Any, expected: Any, **tolerance: float) -> None:
     """Asserts that two records agree in every field."""
     for field in dataclasses.fields(expected):
+        if getattr(expected, field.name) is None:
+            assert getattr(got, field.name) is None, field.name
+            continue
         torch.testing.assert_close(getattr(got, field.name), getattr(expected, field.name), **tolerance)
 
 
@@ -123,7 +154,9 @@ def _true_classes(task: Task, views: ViewBatch) -> ClassPrediction:
 
 
 def _true_places(task: Task, views: ViewBatch) -> DenseGapPrediction:
-    return DenseGapPrediction(places=task.targets(views).places_mm / UNIT_MM)
+    places = task.targets(views).places_mm / UNIT_MM
+    scales = torch.full_like(places, LEAST_SCALE / 2**0.5) if task.config.scale else None
+    return DenseGapPrediction(places=places, scales=scales)
 
 
 def _true_instances(task: Task, views: ViewBatch) -> InstanceContrastPrediction:
@@ -149,11 +182,18 @@ def _true_place_embedding(task: Task, views: ViewBatch) -> PlaceContrastPredicti
 
 
 def _true_gaps(task: Task, views: ViewBatch) -> GapPrediction:
-    return GapPrediction(gaps=task.targets(views).gaps_mm / UNIT_MM)
+    gaps = task.targets(views).gaps_mm / UNIT_MM
+    return GapPrediction(gaps=gaps, scales=_least_scales(task, gaps))
 
 
 def _true_edges(task: Task, views: ViewBatch) -> RoutePrediction:
-    return RoutePrediction(edges=task.targets(views).gaps_mm / UNIT_MM)
+    edges = task.targets(views).gaps_mm / UNIT_MM
+    return RoutePrediction(edges=edges, scales=_least_scales(task, edges))
+
+
+def _least_scales(task: Task, like: torch.Tensor) -> torch.Tensor | None:
+    """The smallest scale that can be predicted for each gap: right for predictions without an error."""
+    return torch.full_like(like, LEAST_SCALE) if task.config.scale else None
 
 
 def _true_embedding(task: Task, views: ViewBatch) -> SimilarityPrediction:

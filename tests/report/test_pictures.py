@@ -13,7 +13,7 @@ from orienteer.report.part_pictures import embedding_similarity, farthest
 from orienteer.report.pictures import draw_scan, typical_set
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import load_run
-from tests.helpers.oracle import oracle_run
+from tests.helpers.oracle import OracleTask, oracle_run
 
 
 def test_an_oracle_is_drawn_without_a_miss(oracle, coded):
@@ -94,7 +94,7 @@ def _average(maps, low, size, stride):
 
 
 def test_a_task_without_gaps_or_parts_shows_its_own_picture(oracle, coded, monkeypatch):
-    monkeypatch.setattr("orienteer.runs.loaded.GAP_FIELDS", ())
+    monkeypatch.setattr(OracleTask, "predicted_gaps", lambda task, prediction: None)
     measured = measure_scan(oracle, coded, sets=1)
     assert measured.error_mm is None
     (picture,) = draw_scan(oracle, coded, measured)
