@@ -30,7 +30,9 @@ def test_a_config_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     """Version 0.1 had no layouts, no choice of a teacher by the method, and validated at the end by default."""
     plain = run_config(steps=50).to_dict()
     older = {
-        name: value for name, value in plain.items() if name not in ("layout", "distortion", "probe", "pair_shift", "warp")
+        name: value
+        for name, value in plain.items()
+        if name not in ("layout", "distortion", "probe", "pair_shift", "warp")
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({**older, "validate_every": None, "teacher": False}))
     config = read_config(tmp_path)
