@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from orienteer.settings import require
+from orienteer.settings import make_settings, plain, require
 from orienteer.tasks import TASKS
 from orienteer.views.distort import NOTHING, Distortion
 from orienteer.views.layout import BLOCK_VIEWS
@@ -55,15 +55,21 @@ class Method:
 
 _USE = ("weight", "pull")
 
+SCALE: Mapping[str, Any] = {"scale": True}
+"""The option of tasks that predict gaps to predict the scale of their errors too."""
+
+GRADED: Mapping[str, Any] = {"form": "graded"}
+"""The option of `similarity` whose cosines follow the distance in mm."""
+
 METHODS: dict[str, Method] = {
     "default": Method(
         about="place contrast and masked reconstruction; gap, similarity and route add 10 % of their gradient",
         tasks={
             "reconstruction": TaskUse(),
             "place_contrast": TaskUse(weight=0.5),
-            "gap": TaskUse(pull=0.1),
-            "similarity": TaskUse(pull=0.1),
-            "route": TaskUse(pull=0.1, options={"edges": "pair"}),
+            "gap": TaskUse(pull=0.1, options=SCALE),
+            "similarity": TaskUse(pull=0.1, options=GRADED),
+            "route": TaskUse(pull=0.1, options={"edges": "pair", **SCALE}),
         },
         views=4,
         encoder="dynunet",
@@ -72,8 +78,12 @@ METHODS: dict[str, Method] = {
         decoder=True,
     ),
     "spatial": Method(
-        about="the paper's three tasks alone, with pair edges: gap, similarity and route, one encoder, no teacher",
-        tasks={"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "pair"})},
+        about="the paper's three tasks alone: gap and route with pair edges and their scale, graded similarity, no teacher",
+        tasks={
+            "gap": TaskUse(options=SCALE),
+            "similarity": TaskUse(options=GRADED),
+            "route": TaskUse(options={"edges": "pair", **SCALE}),
+        },
         views=4,
     ),
     "paper": Method(
@@ -128,19 +138,39 @@ METHODS: dict[str, Method] = {
     ),
     "dense-gap": Method(
         about="the position of every cell of the coarsest feature map in the scan, up to one offset",
-        tasks={"dense_gap": TaskUse()},
+        tasks={"dense_gap": TaskUse(options=SCALE)},
         views=4,
     ),
 }
 
 
-def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
+EARLIER: dict[str, dict[str, TaskUse]] = {
+    "default": {
+        "reconstruction": TaskUse(),
+        "place_contrast": TaskUse(weight=0.5),
+        "gap": TaskUse(pull=0.1),
+        "similarity": TaskUse(pull=0.1),
+        "route": TaskUse(pull=0.1, options={"edges": "pair"}),
+    },
+    "spatial": {"gap": TaskUse(), "similarity": TaskUse(), "route": TaskUse(options={"edges": "pair"})},
+    "dense-gap": {"dense_gap": TaskUse()},
+}
+"""The tasks of methods that have changed since, as runs trained them whose config.yaml does not list its tasks. Do not change
+it: with ``only_tasks``, later runs list theirs. For the same reason, the default of an option that is new must be what the task
+did without it."""
+
+
+def resolve_method(
+    name: str, overrides: Mapping[str, Mapping[str, Any]] | None = None, only: bool = False, earlier: bool = False
+) -> Method:
     """Returns a method with the user's changes to its tasks.
 
     Args:
         name: a key of ``METHODS``.
         overrides: per task, fields of its Config, ``weight`` and ``pull``; a task that the method does not have is
             added, a weight of 0 removes a task.
+        only: ``overrides`` are all tasks; nothing is taken from those of the method.
+        earlier: start from the tasks that the method had when config.yaml did not list them.
 
     Raises:
         InputError: an unknown method, task or option, or no task that drives the encoder.
@@ -151,7 +181,7 @@ def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None 
     """
     require(name in METHODS, "method", f"one of {', '.join(METHODS)}", repr(name), "use one of these")
     method = METHODS[name]
-    tasks = dict(method.tasks)
+    tasks = {} if only else dict(EARLIER.get(name, method.tasks) if earlier else method.tasks)
     for task, changes in (overrides or {}).items():
         tasks[task] = _changed(task, tasks.get(task, TaskUse()), changes)
     tasks = {task: use for task, use in tasks.items() if use.weight > 0}
@@ -163,7 +193,21 @@ def resolve_method(name: str, overrides: Mapping[str, Mapping[str, Any]] | None 
 
 def task_config(task: str, use: TaskUse) -> Any:
     """Returns the Config of a task with the options of ``use``."""
-    return TASKS[task].Config(**use.options)
+    return make_settings(TASKS[task].Config, use.options)
+
+
+def listed_tasks(method: Method) -> dict[str, dict[str, Any]]:
+    """Returns all tasks of a method with their weight, pull and every option, as plain values: the content of ``tasks``.
+
+    Example:
+        >>> listed_tasks(resolve_method("dense-gap"))
+        {'dense_gap': {'weight': 1.0, 'pull': 1.0, 'channels': 64, 'level': -1, 'scale': True}}
+    """
+    uses = method.tasks.items()
+    listed: dict[str, dict[str, Any]] = {
+        name: {"weight": use.weight, "pull": use.pull, **plain(task_config(name, use))} for name, use in uses
+    }
+    return listed
 
 
 def _changed(task: str, use: TaskUse, changes: Mapping[str, Any]) -> TaskUse:

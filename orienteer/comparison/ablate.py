@@ -16,7 +16,7 @@ from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.labelled.datasets import read_dataset
-from orienteer.methods import Method, resolve_method, task_config
+from orienteer.methods import Method, task_config
 from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.config import make_config as make_pretrain_config
@@ -68,7 +68,7 @@ def ablate(
     named = {key: str(value) for key, value in (("data", data), ("out", out)) if value is not None}
     config = make_config({**settings, **named})
     plan = _plan(config, method)
-    resolved = resolve_method(method, plan.tasks)
+    resolved = plan.run_method
     variants: Changes = {}
     for question in questions:
         variants |= _VARIANTS[question](resolved, plan)

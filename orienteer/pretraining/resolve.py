@@ -9,7 +9,7 @@ import numpy as np
 from orienteer.devices import choose_device
 from orienteer.encoders import can_decode, view_divisor
 from orienteer.errors import InputError, ScanError
-from orienteer.methods import Method, resolve_method
+from orienteer.methods import Method, listed_tasks, resolve_method
 from orienteer.progress import tracked
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.network import Network, build_network
@@ -66,7 +66,7 @@ def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
         raise InputError(
             "scans", wanted="a folder of scans", got="none", do="name it: orienteer pretrain SCANS --out RUN"
         )
-    method = resolve_method(config.method, config.tasks)
+    method = resolve_method(config.method, config.tasks, only=config.only_tasks)
     of_method = _of_method(config, method)
     discovery = discover(config.scans, config.part(Selection))
     headers, unreadable = _headers(discovery, config, shown)
@@ -84,7 +84,8 @@ def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
     window = window_of_scans(discovery.sources, headers, config.part(Selection), config.ct_window_hu)
     chosen: dict[str, Any] = {
         **{"spacing_mm": scans.spacing_mm, "view_size": scans.view_size, "unit_mm": scans.unit_mm},
-        **{"encoder": encoder, "encoder_arguments": arguments, "ct_window_hu": window.value},
+**{"encoder": encoder, "encoder_arguments": arguments, "ct_window_hu": window.value},
+        **{"tasks": listed_tasks(method), "only_tasks": True},
     }
     settings = RunConfig(**{**vars(config), **of_method, **chosen})
     return Resolved(settings, build_network(settings), scans, discovery, headers, unreadable, window)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import split, usable_scans
 from orienteer.progress import say
@@ -77,7 +78,7 @@ def resumed_run(folder: Path, settings: PretrainConfig, given: Mapping[str, Any]
         InputError: other settings than the run's, or a damaged run folder.
     """
     before = read_config(folder)
-    check_unchanged(before, settings, given, MAY_CHANGE)
+    check_unchanged(before, _listed(settings, before), given, MAY_CHANGE)
     config = replace(before, **{name: getattr(settings, name) for name in MAY_CHANGE if name in given})
     return _start(folder, config, build_network(config), resume=True)
 
@@ -86,6 +87,14 @@ def joined_run(folder: Path, resume: bool) -> Start:
     """Returns the start of a run that the first process of this launch has prepared."""
     config = read_config(folder)
     return _start(folder, config, build_network(config), resume)
+
+
+def _listed(settings: PretrainConfig, before: RunConfig) -> PretrainConfig:
+    """Returns settings with all of their tasks listed, as those of the run are, so that both can be compared."""
+    if settings.only_tasks or not before.only_tasks:
+        return settings
+    tasks = listed_tasks(resolve_method(settings.method, settings.tasks))
+    return replace(settings, tasks=tasks, only_tasks=True)
 
 
 def _start(folder: Path, config: RunConfig, network: Network, resume: bool) -> Start:

@@ -90,6 +90,8 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Pretraining method: a named set of tasks."""
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Changes to the method's tasks, for example {"route": {"edges": "position", "weight": 0.5}}. Weight 0 removes a task."""
+    only_tasks: bool = False
+    """Train the tasks that `tasks` lists and no others, whatever the method has; the config.yaml of a run lists all of its."""
     encoder: str = "auto"
     """Network to pretrain. auto: the method's choice on a GPU, tiny on a CPU."""
     encoder_arguments: dict[str, Any] = field(default_factory=dict)

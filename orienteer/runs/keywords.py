@@ -56,6 +56,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     distortion: dict[str, Any]
     method: str
     tasks: dict[str, dict[str, Any]]
+    only_tasks: bool
     encoder: str
     encoder_arguments: dict[str, Any]
     augmentation: Augmentation | Mapping[str, Any]

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
-from orienteer.methods import resolve_method, task_config
-from orienteer.runs.config import PretrainConfig
+from orienteer.methods import task_config
 from orienteer.runs.run_config import RunConfig
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
@@ -91,14 +90,14 @@ def build_network(config: RunConfig) -> Network:
         )
         specs = [FeatureSpec(*level) for level in zip(encoder.channels, encoder.strides, strict=True)]
         shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
-        method = resolve_method(config.method, config.tasks)
+        method = config.run_method
         tasks = {name: TASKS[name](task_config(name, use), specs, shape) for name, use in method.tasks.items()}
     return Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
 
 
-def task_weights(config: PretrainConfig) -> dict[str, float]:
+def task_weights(config: RunConfig) -> dict[str, float]:
     """Returns the weight of each task's losses in the total loss."""
-    return {name: use.weight for name, use in resolve_method(config.method, config.tasks).tasks.items()}
+    return {name: use.weight for name, use in config.run_method.tasks.items()}
 
 
 def pulled(features: Features, share: float) -> Features:

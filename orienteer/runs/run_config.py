@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orienteer.errors import InputError
+from orienteer.methods import Method, resolve_method
 from orienteer.runs.config import PretrainConfig, make_config
 from orienteer.runs.folder import CONFIG_FILE, read_settings
 from orienteer.scans.preparation import Preparation
@@ -51,6 +52,11 @@ class RunConfig(PretrainConfig):
     def view_distortion(self) -> Distortion:
         """What is hidden or rearranged in views."""
         return NOTHING.changed(self.distortion)
+
+    @property
+    def run_method(self) -> Method:
+        """The method with the tasks of this run: those that its config.yaml lists, or those that the method had before."""
+        return resolve_method(self.method, self.tasks, only=self.only_tasks, earlier=True)
 
     def store_folder(self, folder: Path) -> str:
         """Returns the folder of the prepared scans: the one that was named, or ``store`` next to the run folder."""

@@ -86,7 +86,7 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
         name: its name for users; its key in ``TASKS``.
         spatial: whether it is equivariant to renumbering the views and invariant to a common shift (see tests/contracts).
         Config: a frozen dataclass with the task's settings.
-        minimum: lower bound of each loss, reached by a perfect prediction.
+        minimum: lower bound of each loss, reached by a perfect prediction; options decide which of the losses there are.
     """
 
     name: ClassVar[str]

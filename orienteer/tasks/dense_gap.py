@@ -75,7 +75,7 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
 
     name = "dense_gap"
     Config = DenseGapConfig
-    minimum: ClassVar[Mapping[str, float]] = {"dense_gap": 0.0}
+    minimum: ClassVar[Mapping[str, float]] = {"dense_gap": 0.0, "dense_gap_scale": 0.0}
 
     cell_offsets_mm: Tensor
 
@@ -89,7 +89,6 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
         self.read_out = position_read_out(config.channels)
         if config.scale:
             self.scale = ScaleHead(config.channels)
-            self.minimum = {**self.minimum, "dense_gap_scale": 0.0}
         offsets_mm = cell_offsets_mm(shape.size_vox, spec.stride, shape.spacing_mm)
         self.register_buffer("cell_offsets_mm", offsets_mm, persistent=False)  # 3 cells0 cells1 cells2
 

@@ -89,7 +89,7 @@ class Gap(Task[GapTargets, GapPrediction]):
 
     name = "gap"
     Config = GapConfig
-    minimum: ClassVar[Mapping[str, float]] = {"gap": 0.0, "distance": 0.0}
+    minimum: ClassVar[Mapping[str, float]] = {"gap": 0.0, "distance": 0.0, "gap_scale": 0.0}
 
     mean_distance_mm: Tensor
     histogram_weights_mm: Tensor
@@ -101,7 +101,6 @@ class Gap(Task[GapTargets, GapPrediction]):
         self.read_out = position_read_out(config.channels)
         if config.scale:
             self.scale = ScaleHead(config.channels)
-            self.minimum = {**self.minimum, "gap_scale": 0.0}
         # NaN until fit_baselines has seen training views: a baseline that was not fitted must not look as if it was.
         self.register_buffer("mean_distance_mm", torch.tensor(float("nan")))
         self.register_buffer("histogram_weights_mm", torch.full((HISTOGRAM_BINS, 3), float("nan")))

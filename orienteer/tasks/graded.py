@@ -52,7 +52,8 @@ def unit_groups(
     """
     split = vectors.unflatten(dim, (groups, -1))
     within = dim if dim < 0 else dim + 1
-    return (normalize(split, dim=within) / groups**0.5).flatten(within - 1, within)
+    joined: Tensor = (normalize(split, dim=within) / groups**0.5).flatten(within - 1, within)
+    return joined
 
 
 def graded_loss(

@@ -102,7 +102,7 @@ class Route(Task[RouteTargets, RoutePrediction]):
 
     name = "route"
     Config = RouteConfig
-    minimum: ClassVar[Mapping[str, float]] = {"edge": 0.0, "route": 0.0}
+    minimum: ClassVar[Mapping[str, float]] = {"edge": 0.0, "route": 0.0, "edge_scale": 0.0}
 
     def __init__(self, config: RouteConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
@@ -116,7 +116,6 @@ class Route(Task[RouteTargets, RoutePrediction]):
             self.start, self.end = nn.Linear(width, width), nn.Linear(width, width, bias=False)
         if config.scale:
             self.scale = ScaleHead(width)
-            self.minimum = {**self.minimum, "edge_scale": 0.0}
 
     def targets(self, views: ViewBatch) -> RouteTargets:
         """Returns the gaps between the centres of the views, mm, and the routes of this draw."""

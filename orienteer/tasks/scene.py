@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.draw.boxes import draw_box, draw_frame, frame_space
-from orienteer.draw.palette import view_colour
+from orienteer.draw.palette import MARK, view_colour
 from orienteer.draw.slices import in_plane, show_slice
 from orienteer.views.batch import ViewBatch
 
@@ -92,8 +92,27 @@ def show_central_slice(
     show_slice(axes, volume, axis, views.size_vox[axis] // 2, views.spacing_mm, first_voxel_mm, INTENSITIES)
 
 
+def outline_hidden(axes: "Axes", views: ViewBatch, view: int, axis: int, item: int = 0) -> None:
+    """Outlines what was hidden from the model in the central slice of a view; draws nothing where nothing was."""
+    if views.distorted is None:
+        return
+    hidden = views.distorted.hidden[item, view, 0].select(axis, views.size_vox[axis] // 2).cpu().numpy()
+    if not hidden.any():
+        return
+    across, up = in_plane(axis)
+    first_mm, step_mm = voxels_to_mm(views, view, np.zeros(3), item), np.array(views.spacing_mm)
+    # A border that is not hidden closes the outlines at the edge of the view.
+    framed = np.pad(hidden.astype(float), 1)
+    along = [
+        first_mm[a] + step_mm[a] * np.arange(-1, size + 1) for a, size in zip((across, up), hidden.shape, strict=True)
+    ]
+    axes.contour(*along, framed.T, levels=[0.5], colors=[MARK], linewidths=0.6, linestyles="dotted")
+
+
 def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, item: int = 0) -> None:
     """Draws the central slices of views of one set at their places in mm, framed; several views are labelled too.
+
+    The scan is drawn as it is; what was hidden from the model is outlined.
 
     Args:
         axes: where to draw.
@@ -106,7 +125,8 @@ def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, 
     view_centres_mm = centres_mm(views, item)
     for view in which:
         name = f"view {view + 1}" if len(which) > 1 else None
-        show_central_slice(axes, views, view, axis, item)
+        show_central_slice(axes, views, view, axis, item, voxels=views.clean)
+        outline_hidden(axes, views, view, axis, item)
         draw_box(axes, axis, view_centres_mm[view], extent_mm, view_colour(view), label=name)
     shown_mm = view_centres_mm[list(which)]
     across, up = in_plane(axis)

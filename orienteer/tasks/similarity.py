@@ -131,7 +131,7 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
 
     name = "similarity"
     Config = SimilarityConfig
-    minimum: ClassVar[Mapping[str, float]] = {"similarity": -2.0}
+    minimum: ClassVar[Mapping[str, float]] = {"similarity": -2.0, "cell_similarity": 0.0}
 
     cell_offsets_mm: Tensor
 
@@ -142,8 +142,6 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
         _check(config)
         self.groups = len(config.widths) if config.form == "graded" else 1
         self.widths_mm = tuple(width * shape.unit_mm for width in config.widths)
-        if config.form == "graded":
-            self.minimum = {"similarity": 0.0, "cell_similarity": 0.0}
         stride = self.specs[self.level].stride
         self.cells = self.specs[self.level].cells(shape.size_vox)
         offsets_mm = cell_offsets_mm(shape.size_vox, stride, shape.spacing_mm)

@@ -90,7 +90,7 @@ def test_a_level_of_one_cell_works(name):
 def test_the_truth_reaches_the_declared_minimum(name, seed):
     task, views = make_task(name, views=2, **TRUTH_SETTINGS.get(name, {})), make_views(views=2, seed=seed)
     losses = task.loss(truth(task, views), task.targets(views))
-    assert losses.keys() == task.minimum.keys()
+    assert losses.keys() <= task.minimum.keys()
     for key, loss in losses.items():
         assert loss.item() == pytest.approx(task.minimum[key], abs=1e-5), key
 

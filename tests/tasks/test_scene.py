@@ -1,5 +1,7 @@
 """What is drawn lies at the places of the views in the body."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -44,3 +46,23 @@ def test_several_views_are_labelled_and_all_lie_inside_the_axes():
     right, left = axes.get_xlim()
     for view in (0, 2):
         assert left < scene.centres_mm(views)[view][0] < right
+
+
+def test_views_are_drawn_as_they_are_and_what_was_hidden_is_outlined():
+    views, axes = make_views(), new_figure(300, 300).subplots()
+    hidden = torch.zeros_like(views.distorted.hidden)
+    hidden[0, 0, 0, :, 8:16, 4:10] = True
+    views = replace(views, images=torch.zeros_like(views.images), distorted=replace(views.distorted, hidden=hidden))
+    scene.show_views(axes, views, [0], axis=0)
+    np.testing.assert_allclose(axes.images[0].get_array(), views.clean[0, 0, 0, SIZE[0] // 2].T, atol=1e-6)
+    corners = np.concatenate([path.vertices for path in axes.collections[0].get_paths()])
+    low = scene.voxels_to_mm(views, 0, np.array([0, 7.5, 3.5]))
+    high = scene.voxels_to_mm(views, 0, np.array([0, 15.5, 9.5]))
+    np.testing.assert_allclose(corners.min(0), low[1:], atol=1e-3)
+    np.testing.assert_allclose(corners.max(0), high[1:], atol=1e-3)
+
+
+def test_without_hidden_parts_nothing_is_outlined():
+    views, axes = replace(make_views(), distorted=None), new_figure(300, 300).subplots()
+    scene.show_views(axes, views, [0], axis=0)
+    assert not axes.collections

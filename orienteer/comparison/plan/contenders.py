@@ -11,7 +11,7 @@ from orienteer.encoders import can_decode
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.config import make_config as make_finetune_config
-from orienteer.methods import METHODS, resolve_method, task_config
+from orienteer.methods import METHODS, task_config
 from orienteer.pretraining.resolve import resolve_config
 from orienteer.runs.config import make_config as make_pretrain_config
 from orienteer.runs.run_config import RunConfig
@@ -50,13 +50,15 @@ class Contender:
         plain = self.config.to_dict()
         if not self.trained:
             return {"method": SCRATCH, **{key: plain[key] for key in NETWORK}}
-        method = resolve_method(self.method, self.config.tasks)
+        method = self.config.run_method
         tasks = {
             name: {"weight": use.weight, "pull": use.pull, "options": asdict(task_config(name, use))}
             for name, use in sorted(method.tasks.items())
         }
         # The method's name and the changes to it do not matter, only the settings that result from them.
-        kept = {key: value for key, value in plain.items() if key not in PRETRAIN_IDLE | {"method", "tasks"}}
+        kept = {
+            key: value for key, value in plain.items() if key not in PRETRAIN_IDLE | {"method", "tasks", "only_tasks"}
+        }
         return {**kept, "tasks": tasks}
 
 
