@@ -84,7 +84,7 @@ def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
     window = window_of_scans(discovery.sources, headers, config.part(Selection), config.ct_window_hu)
     chosen: dict[str, Any] = {
         **{"spacing_mm": scans.spacing_mm, "view_size": scans.view_size, "unit_mm": scans.unit_mm},
-**{"encoder": encoder, "encoder_arguments": arguments, "ct_window_hu": window.value},
+        **{"encoder": encoder, "encoder_arguments": arguments, "ct_window_hu": window.value},
         **{"tasks": listed_tasks(method), "only_tasks": True},
     }
     settings = RunConfig(**{**vars(config), **of_method, **chosen})
