@@ -9,6 +9,7 @@ import torch
 
 from orienteer.errors import TrainingStopped
 from orienteer.interrupts import stop_requests
+from orienteer.pretraining.calibration import error_bars, heldout_views
 from orienteer.pretraining.data import RunScans, ViewData, baseline_batches, heldout_loader, open_scans, shown_views
 from orienteer.pretraining.evaluation import fit_baselines
 from orienteer.pretraining.gallery import SCANS, Gallery
@@ -24,8 +25,9 @@ from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
+from orienteer.runs.error_bars import write_error_bars
 from orienteer.runs.model_card import write_model_card
-from orienteer.runs.network import task_weights
+from orienteer.runs.network import Network, task_weights
 from orienteer.runs.plateau import plateau
 from orienteer.runs.records import fingerprint, read_counts, write_environment
 from orienteer.runs.run import Run
@@ -66,11 +68,21 @@ def train(start: Start) -> Run:
     summary = make_summary(validation.metrics, hint, read_counts(folder), trainer.global_step, cost, seconds)
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)
+        _calibrate(start, scans, module.best_network)
         write_summary(folder, summary)
         write_model_card(folder, summary)
         words = f"{hint.words}\n" if hint is not None else ""
         say(f"\n{summary_table(summary)}\n\n{words}the encoder, metrics and pictures are in {folder}")
     return Run(folder, summary)
+
+
+def _calibrate(start: Start, scans: RunScans, network: Network) -> None:
+    """Writes error_bars.json, if a task predicts the scale of its errors and scans were held out."""
+    if scans.heldout:
+        views = heldout_views(scans.store, scans.heldout, start.config)
+        bars = error_bars(network, views, start.config.unit_mm)
+        if bars:
+            write_error_bars(start.folder, bars)
 
 
 def _module(start: Start, scans: RunScans) -> Pretraining:

@@ -1,5 +1,6 @@
 """Measures a model on one scan over many view sets: metrics, errors in mm, closure, and every reading of its header."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.faults import Fault
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.readings import READINGS, fit_readings, in_chunks, pair_gaps
+from orienteer.report.spread import measure_spread
 from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
 from orienteer.runs.loaded import LoadedRun
 from orienteer.tensors import GapsMm
@@ -37,7 +39,7 @@ def measure_scan(
     """
     starts = draw_sets(scan, loaded.policy, sets)
     metrics = MetricSums()
-    true, predicted, errors, closures = [], dict[str, list[np.ndarray]](), [], []
+    true, predicted, scales, errors, closures = [], _by_task(), _by_task(), [], []
     for views in in_chunks(cut(scan, starts, view_size(loaded))):
         predictions = loaded.predict(views)
         _add_metrics(metrics, loaded, views, predictions)
@@ -45,7 +47,9 @@ def measure_scan(
         truth_mm = gap_matrix(views.centres_mm)
         true.append(pair_gaps(truth_mm))
         for name, gaps in gaps_mm.items():
-            predicted.setdefault(name, []).append(pair_gaps(gaps))
+            predicted[name].append(pair_gaps(gaps))
+        for name, scale in loaded.scales_mm(predictions).items():
+            scales[name].append(pair_gaps(scale.cpu()))
         if gaps_mm:
             errors.append(_set_errors(truth_mm, gaps_mm))
             closures.append(_set_closures(gaps_mm))
@@ -61,7 +65,13 @@ def measure_scan(
         set_errors_mm=np.concatenate(errors) if errors else np.zeros(0),
         set_closures_mm=closure_mm if closure_mm.size and closure_mm.max() > SMALLEST_CLOSURE_MM else None,
         fits=fit_readings(loaded, scan, starts, readings, true_mm, predicted_mm) if predicted_mm else {},
+        scales_mm={name: np.concatenate(parts) for name, parts in scales.items()},
+        set_spreads_mm=measure_spread(loaded, scan, starts, predicted_mm) if predicted_mm else None,
     )
+
+
+def _by_task() -> dict[str, list[np.ndarray]]:
+    return defaultdict(list)
 
 
 def _add_metrics(metrics: MetricSums, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:

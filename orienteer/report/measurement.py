@@ -1,12 +1,13 @@
 """What is measured on one scan: metrics, predicted gaps, closure, and how well each reading of its header fits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
 from orienteer.report.faults import Fault
+from orienteer.runs.error_bars import ScanErrors
 
 Pairs = Float[np.ndarray, "pairs 3"]
 """Gaps of many pairs of views, mm."""
@@ -39,6 +40,9 @@ class ScanMeasurement:
         set_closures_mm: mean length of the sums around closed routes in each view set; None where they close by
             construction or the run predicts no gaps.
         fits: how well each reading of the header fits; a reading under which the scan cannot hold views is missing.
+        scales_mm: scale of the error of each predicted gap per axis, for each task that predicts it; without calibration.
+        set_spreads_mm: for the first view sets, how much the predicted gaps change beyond what is known when every view is
+            moved by a part of itself; None if the run predicts no gaps.
     """
 
     key: str
@@ -49,6 +53,12 @@ class ScanMeasurement:
     set_errors_mm: Float[np.ndarray, " sets"]
     set_closures_mm: Float[np.ndarray, " sets"] | None
     fits: Mapping[Fault, Fit]
+    scales_mm: Mapping[str, Pairs] = field(default_factory=dict)
+    set_spreads_mm: Float[np.ndarray, " spread_sets"] | None = None
+
+    def errors_of(self, task: str) -> ScanErrors:
+        """Returns the errors of a task's gaps, with the scales that it predicted for them."""
+        return ScanErrors(self.predicted_mm[task] - self.true_mm, self.scales_mm[task])
 
     @property
     def error_mm(self) -> float | None:

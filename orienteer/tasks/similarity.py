@@ -33,7 +33,7 @@ from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.graded import PairValues, graded_loss, pair_values, rank_correlation, show_falloff, unit_groups
-from orienteer.tasks.heads import full_precision, per_view, pointwise
+from orienteer.tasks.heads import Pyramid, full_precision, per_view, pointwise
 from orienteer.tasks.parts import (
     PARTS,
     PartCentres,
@@ -76,6 +76,9 @@ class SimilarityConfig:
 
     widths: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
     """Widths of the kernels of the graded form, in units of ``unit_mm``; each has its own share of the channels."""
+
+    width: int = 32
+    """Channels of the pyramid that gives the graded form its cells, with what coarser levels know of their place."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,13 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
         self.cells = self.specs[self.level].cells(shape.size_vox)
         offsets_mm = cell_offsets_mm(shape.size_vox, stride, shape.spacing_mm)
         self.register_buffer("cell_offsets_mm", offsets_mm, persistent=False)  # 3 cells0 cells1 cells2
-        channels = self.specs[self.level].channels
-        self.embed = nn.Sequential(pointwise(channels, config.channels), nn.Conv3d(config.channels, config.channels, 1))
+        # A level of small cells sees too little of the body to know a place; the pyramid adds what coarser levels know.
+        if config.form == "graded":
+            self.pyramid = Pyramid(self.specs, config.width, self.level)
+            self.embed: nn.Module = nn.Conv3d(config.width, config.channels, 1)
+        else:
+            reduce = pointwise(self.specs[self.level].channels, config.channels)
+            self.embed = nn.Sequential(reduce, nn.Conv3d(config.channels, config.channels, 1))
 
     def targets(self, views: ViewBatch) -> SimilarityTargets:
         """Returns the near and far parts of each view with respect to every other view, and the cells to compare."""
@@ -169,10 +177,12 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
 
     def forward(self, features: Features) -> SimilarityPrediction:
         """Returns the embedding of every cell of every view."""
-        embedding = per_view(self.embed, features.levels[self.level])
         if self.config.form == "graded":
+            embedding = per_view(self.embed, self.pyramid(features.levels))
             with full_precision(embedding.device):
                 embedding = unit_groups(embedding.float(), self.groups, dim=2)
+        else:
+            embedding = per_view(self.embed, features.levels[self.level])
         return SimilarityPrediction(embedding=embedding, stride=self.specs[self.level].stride)
 
     def loss(self, prediction: SimilarityPrediction, targets: SimilarityTargets) -> dict[str, Tensor]:

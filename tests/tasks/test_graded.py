@@ -92,7 +92,9 @@ def test_parts_and_cells_are_compared_where_they_are():
     offsets = cell_offsets_mm(SIZE, stride, SPACING)
     centres = views.centres_mm - views.centres_mm.mean(1, keepdim=True)
     at = centres[..., None, None, None] + offsets  # batch views 3 cells...
-    picked = at[(..., *(slice(first, None, step) for first, step in zip(targets.first_cell, targets.cell_step, strict=True)))]
+    picked = at[
+        (..., *(slice(first, None, step) for first, step in zip(targets.first_cell, targets.cell_step, strict=True)))
+    ]
     torch.testing.assert_close(picked.flatten(3).transpose(2, 3), targets.cells_mm, atol=1e-3, rtol=1e-4)
     generator = torch.Generator().manual_seed(0)
     phases = torch.einsum("bvaxyz,aw->bvwxyz", at, torch.randn(3, 2000, generator=generator) / UNIT_MM)
