@@ -5,8 +5,8 @@ tiny encoder is pretrained on the others with one thread, and the held-out scans
 them. Each of them is judged by a check of headers that the others calibrated. Means over seeds, by the keys
 
 - ``gap_over_trivial``: error of the predicted gaps over that of predicting zero;
-- ``coverage90``: share of the gaps' components within their 90 % error bars;
-- ``error_bar_rank_places``, ``error_bar_rank_scans``: Spearman correlation of error bar and error, over view sets and scans;
+- ``coverage90``: share of the gaps' components within their 90 % error bars, each scan with bars calibrated on the others;
+- ``error_bar_rank_places``, ``error_bar_rank_scans``: Spearman correlation of error bar and error, over gaps and over scans;
 - ``cosine_rank``: Spearman correlation of the cosine of two places and their distance in mm, within scans;
 - ``faults_named``: share of the spoiled copies (``--faults`` per scan) whose fault is found and rightly named;
 - ``sound_flagged``: share of the sound scans that are flagged.

@@ -25,6 +25,9 @@ PHANTOMS, PHANTOM_SEED = 160, 40_000
 HELDOUT_SHARE = 0.3
 """Of the people of a real collection."""
 
+FEWEST_HELDOUT = 8
+"""People, where there are twice as many: with fewer scans no rank correlation over scans is given."""
+
 SAME_PERSON: Mapping[str, str] = {
     "brain_1038.nii.gz": "brain_1018.nii.gz",
     "brain_1039.nii.gz": "brain_1019.nii.gz",
@@ -83,7 +86,7 @@ def heldout_people(names: Sequence[str], share: float, seed: int) -> frozenset[s
     """
     people = {SAME_PERSON.get(name, name) for name in names}
     ranked = sorted(people, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
-    return frozenset(ranked[: max(2, round(share * len(ranked)))])
+    return frozenset(ranked[: max(min(FEWEST_HELDOUT, len(ranked) // 2), round(share * len(ranked)))])
 
 
 def link_scans(files: Sequence[Path], folder: Path) -> Path:

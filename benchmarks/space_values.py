@@ -12,6 +12,7 @@ from orienteer.report.header_check import calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
+from orienteer.report.trust import bars_of
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.discover import discover
@@ -29,16 +30,23 @@ def space_values(scans: Sequence[ScanMeasurement]) -> dict[str, float | None]:
     """Returns what held-out scans say about gaps, their error bars and similarity."""
     errors = [scan.error_mm for scan in scans if scan.error_mm is not None]
     trivial = [scan.trivial_mm for scan in scans if scan.trivial_mm is not None]
+    bars = bars_of(scans).values()
     ranks = [value for scan in scans for key, value in scan.metrics.items() if key == "cosine_rank"]
     return {
         "gap_over_trivial": float(np.mean(errors) / np.mean(trivial)) if errors else None,
         "gap_error_mm": float(np.mean(errors)) if errors else None,
         "gap_error_mm_trivial": float(np.mean(trivial)) if errors else None,
-        "coverage90": None,
-        "error_bar_rank_places": None,
-        "error_bar_rank_scans": None,
-        "cosine_rank": float(np.mean(ranks)) if ranks else None,
+        "coverage90": mean_of([each.coverage for each in bars]),
+        "error_bar_rank_places": mean_of([each.rank_gaps for each in bars]),
+        "error_bar_rank_scans": mean_of([each.rank_scans for each in bars]),
+        "cosine_rank": mean_of(ranks),
     }
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """Returns the mean; None where any value is missing, or all are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def sound_flagged(scans: Sequence[ScanMeasurement]) -> float | None:
@@ -91,10 +99,4 @@ def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
         0.9
     """
     rows = list(rows)
-    together: dict[str, float | None] = {}
-    for key in KEYS:
-        values = [row.get(key) for row in rows]
-        together[key] = (
-            None if None in values or not values else float(np.mean([float(v) for v in values if v is not None]))
-        )
-    return together
+    return {key: mean_of([row.get(key) for row in rows]) for key in KEYS}
