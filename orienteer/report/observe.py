@@ -112,7 +112,8 @@ def observe(
         copies: tuple[ObservedScan, ...] = ()
         if demonstration and source is not None and observer.header_check is not None:
             copies = demonstrate(observer, source, Path(temporary), selection)
-    findings = Findings(loaded, observed, new is not None, left_out, own, observer.header_check, copies, notes)
+    check, bars = observer.header_check, observer.bars
+    findings = Findings(loaded, observed, new is not None, left_out, own, check, copies, notes, bars)
     write_text(file, make_report(findings))
     say(f"the report is in {file}")
     return Observation(file, findings)
