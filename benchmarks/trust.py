@@ -21,12 +21,12 @@ from orienteer.pretraining.demo import demo
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.pretraining.usable import usable_scans
 from orienteer.progress import Progress
-from orienteer.report.closure import closure_correlation
 from orienteer.report.faults import FAULTS, Fault, write_faulty_copies
 from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, calibrate
 from orienteer.report.linear_map import linear_map_of
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.trust import bars_of, signs_of_trust
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.discover import discover
@@ -77,11 +77,13 @@ def judge_run(loaded: LoadedRun, own: Sequence[str], sources: Sequence[ScanSourc
         rows[fault.name] = _row(fault, measured, check, alone)
         print(f"{fault.name:<36} {rows[fault.name]}", flush=True)
         plain = plain or measured
-    closure = closure_correlation(plain)
     return {
         "sound_scans_for_threshold": len(own),
         "faults": rows,
-        "closure": None if closure is None else vars(closure),
+        "signs": {
+            sign.name: {"scans": vars(sign.scans), "sets": vars(sign.sets)}
+            for sign in signs_of_trust(plain, bars_of(sound))
+        },
         "error_mm": float(np.mean([scan.error_mm for scan in plain])),
         "trivial_mm": float(np.mean([scan.trivial_mm for scan in plain])),
         "usual_map": check.usual_map.round(3).tolist(),

@@ -40,6 +40,7 @@ class Method:
         encoder: the encoder to train on a GPU, unless the user sets it.
         layout: relative placement of the views of a set, unless the user sets it.
         distortion: what is hidden or rearranged in views before the encoder sees them.
+        warp: strength of the random warps of scans, unless the user sets it.
         decoder: whether its tasks use fine feature maps, so that the decoder is trained too, if the encoder has one.
     """
 
@@ -50,6 +51,7 @@ class Method:
     encoder: str = "segresnet"
     layout: Literal["free", "pairs", "block"] = "free"
     distortion: Distortion = NOTHING
+    warp: float = 0.0
     decoder: bool = False
 
 
@@ -63,19 +65,20 @@ GRADED: Mapping[str, Any] = {"form": "graded"}
 
 METHODS: dict[str, Method] = {
     "default": Method(
-        about="place contrast and masked reconstruction; gap, similarity and route add 10 % of their gradient",
+        about="gap, route, similarity and the position of every cell, beside place contrast and masked reconstruction",
         tasks={
-            "reconstruction": TaskUse(),
-            "place_contrast": TaskUse(weight=0.5),
-            "gap": TaskUse(pull=0.1, options=SCALE),
-            "similarity": TaskUse(pull=0.1, options=GRADED),
-            "route": TaskUse(pull=0.1, options={"edges": "pair", **SCALE}),
+            "reconstruction": TaskUse(options={"level": 1}),
+            "place_contrast": TaskUse(weight=0.2, options={"level": 1}),
+            "gap": TaskUse(options=SCALE),
+            "dense_gap": TaskUse(options=SCALE),
+            "similarity": TaskUse(options={"min_cells": 2, **GRADED}),
+            "route": TaskUse(options={"edges": "pair", **SCALE}),
         },
         views=4,
         encoder="dynunet",
         layout="pairs",
-        distortion=Distortion(mask_share=0.4),
-        decoder=True,
+        distortion=Distortion(mask_share=0.4, mask_views=0.5),
+        warp=1.0,
     ),
     "spatial": Method(
         about="the paper's three tasks alone: gap and route with pair edges and their scale, graded similarity, no teacher",

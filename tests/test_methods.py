@@ -48,3 +48,19 @@ def test_paper_has_the_authors_form() -> None:
     assert paper.views == 3
     assert paper.tasks["route"].options["edges"] == "position"
     assert METHODS["default"].tasks["route"].options["edges"] == "pair"
+
+
+def test_the_default_keeps_space_and_single_places() -> None:
+    """The observable tasks have their full gradient and error bars; views are masked in part, so that some are whole."""
+    default = METHODS["default"]
+    assert {"gap", "dense_gap", "similarity", "route", "reconstruction", "place_contrast"} == set(default.tasks)
+    assert all(use.pull == 1 for use in default.tasks.values())
+    assert all(default.tasks[name].options["scale"] for name in ("gap", "dense_gap", "route"))
+    assert default.tasks["similarity"].options["form"] == "graded"
+    assert 0 < default.distortion.mask_views < 1
+    assert default.warp > 0
+
+
+@pytest.mark.parametrize("name", ["paper", "reconstruction", "voco", "simclr"])
+def test_methods_of_others_have_no_warps(name: str) -> None:
+    assert METHODS[name].warp == 0

@@ -34,12 +34,15 @@ class Gaps:
         true_mm: ``(points, points, 3)``, from the centre of view i to that of view j.
         predicted_mm: the same as each task predicts it, by the task's name.
         routes: the route through the points as each task predicts it.
+        bars_mm: the distance within which each predicted gap ends with a probability of 90 %, ``(points, points)``, for each
+            task with error bars.
     """
 
     places: tuple[Place, ...]
     true_mm: Float[np.ndarray, "points points 3"]
     predicted_mm: dict[str, Float[np.ndarray, "points points 3"]]
     routes: dict[str, Route]
+    bars_mm: dict[str, Float[np.ndarray, "points points"]]
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class SamePlace:
         asked: the view in the first scan.
         place_mm: the same place in the second scan.
         outside: the predicted place is outside the second scan; ``place_mm`` is the nearest one inside.
-        confidence: 1 if the way back ends where the search began, 0 if it misses by half a view or more or the place is
-            outside. It needs no truth.
+        expect_mm: the distance within which the place lies with a probability of 90 %, by the run's error bars, which were
+            calibrated within scans; None for a run without error bars, or for a place outside.
         spread_mm: root mean square distance of the single estimates from their median.
         cosine: similarity of the two places by the embedding of the heat map.
         way_back_mm: the same place in the first scan, predicted from ``place_mm``.
@@ -82,7 +85,7 @@ class SamePlace:
     asked: Place
     place_mm: TripleMm
     outside: bool
-    confidence: float
+    expect_mm: float | None
     spread_mm: float
     cosine: float
     way_back_mm: TripleMm

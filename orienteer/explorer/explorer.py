@@ -15,8 +15,9 @@ from orienteer.explorer.same_place import PlaceEstimate, Query, find_place, task
 from orienteer.explorer.scan import OpenScan, Place
 from orienteer.explorer.scan_features import ScanFeatures, compute_features, embedding_source, grid_starts
 from orienteer.explorer.view_cache import Levels, ViewCache
-from orienteer.explorer.view_geometry import half_view_mm, view_size
+from orienteer.explorer.view_geometry import view_size
 from orienteer.progress import Progress
+from orienteer.runs.error_bars import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.tasks.base import Features
 from orienteer.types import Triple, TripleMm
@@ -60,6 +61,7 @@ class Explorer:
         self.loaded, self.first, self.second = loaded, first, second
         self.size_vox: Triple = view_size(loaded)
         self.gap_tasks, self.place_tasks = _gap_tasks(loaded), tasks_on_last_level(loaded)
+        self.bars = read_error_bars(loaded.folder)
         self.failure: str | None = None
         self._source = embedding_source(loaded)
         self._features: dict[str, ScanFeatures] = {}
@@ -107,9 +109,9 @@ class Explorer:
             )
         places = tuple(self.first.place(point, self.size_vox) for point in points_mm)
         centres_mm = np.array([place.centre_mm for place in places])
-        predicted = self._predict([self._levels("first", place) for place in places])
+        predicted, bars = self._predict([self._levels("first", place) for place in places])
         routes = {task: predicted_route(centres_mm, gaps) for task, gaps in predicted.items()}
-        return Gaps(places, centres_mm[None, :, :] - centres_mm[:, None, :], predicted, routes)
+        return Gaps(places, centres_mm[None, :, :] - centres_mm[:, None, :], predicted, routes, bars)
 
     def heat(self, point_mm: Sequence[float], which: Which = "first") -> Heat:
         """Returns how similar every place of a scan is to the place around a point of the first scan.
@@ -147,7 +149,7 @@ class Explorer:
             asked=asked,
             place_mm=there.place_mm,
             outside=there.outside,
-            confidence=0.0 if there.outside else max(0.0, 1 - miss_mm / half_view_mm(self.loaded)),
+            expect_mm=None if there.outside else there.expect_mm,
             spread_mm=there.spread_mm,
             cosine=cosine,
             way_back_mm=back.place_mm,
@@ -181,7 +183,7 @@ class Explorer:
         place = scan.place(point_mm, self.size_vox)
         around = self._features[of].around(point_mm, scan, self.size_vox)
         query = Query(point_mm, place.centre_mm, self._levels(of, place)[-1], around)
-        return find_place(query, self.scans[target], self._features[target], self.loaded, self.place_tasks)
+        return find_place(query, self.scans[target], self._features[target], self.loaded, self.place_tasks, self.bars)
 
     def _levels(self, which: str, place: Place) -> Levels:
         """Returns the feature maps of one view; those of recent views are kept."""
@@ -193,10 +195,15 @@ class Explorer:
         return self._cache.get((which, place.start_vox), encode)
 
     @torch.no_grad()
-    def _predict(self, views: Sequence[Levels]) -> dict[str, Float[np.ndarray, "points points 3"]]:
+    def _predict(
+        self, views: Sequence[Levels]
+    ) -> tuple[dict[str, Float[np.ndarray, "points points 3"]], dict[str, Float[np.ndarray, "points points"]]]:
+        """Returns the predicted gaps and the radii of their error bars, mm, by task."""
         features = Features(tuple(torch.stack(maps)[None] for maps in zip(*views, strict=True)))
         predictions = {name: self.loaded.network.tasks[name](features) for name in self.gap_tasks}
-        return {name: gaps[0].double().cpu().numpy() for name, gaps in self.loaded.gaps_mm(predictions).items()}
+        gaps = {name: each[0].double().cpu().numpy() for name, each in self.loaded.gaps_mm(predictions).items()}
+        scales = {name: each[0].double().cpu().numpy() for name, each in self.loaded.scales_mm(predictions).items()}
+        return gaps, {name: self.bars[name].radii_mm(each) for name, each in scales.items() if name in self.bars}
 
 
 @torch.no_grad()

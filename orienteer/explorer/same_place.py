@@ -5,7 +5,7 @@ predicts the gap between *corresponding* places. Each view of the other scan thu
 centre minus the gap to it. The estimates of the views with the shortest predicted gaps are used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from orienteer.explorer.scan import OpenScan
 from orienteer.explorer.scan_features import ScanFeatures
 from orienteer.explorer.view_geometry import half_view_mm, view_size
+from orienteer.runs.error_bars import ErrorBars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.tasks.base import Features, FeatureSpec
 from orienteer.types import TripleMm
@@ -56,11 +57,14 @@ class PlaceEstimate:
         place_mm: where it is.
         outside: the estimate is outside the scan by more than an eighth of a view; ``place_mm`` is the nearest place inside.
         spread_mm: root mean square distance of the single estimates from their median.
+        expect_mm: the distance within which it lies with a probability of 90 %: the median of the error bars of the single
+            estimates, whose errors are nearly the same; None without error bars.
     """
 
     place_mm: TripleMm
     outside: bool
     spread_mm: float
+    expect_mm: float | None = None
 
 
 def tasks_on_last_level(loaded: LoadedRun) -> tuple[str, ...]:
@@ -79,12 +83,19 @@ def tasks_on_last_level(loaded: LoadedRun) -> tuple[str, ...]:
 
 
 def find_place(
-    query: Query, scan: OpenScan, features: ScanFeatures, loaded: LoadedRun, tasks: Sequence[str]
+    query: Query,
+    scan: OpenScan,
+    features: ScanFeatures,
+    loaded: LoadedRun,
+    tasks: Sequence[str],
+    bars: Mapping[str, ErrorBars],
 ) -> PlaceEstimate:
     """Returns the estimate of a place in a scan from the predicted gaps; from the embedding if no task predicts gaps."""
+    expect_mm = None
     if tasks:
-        gaps = gaps_to_views(query, features, loaded, tasks)
+        gaps, radii = gaps_to_views(query, features, loaded, tasks, bars)
         nearest = np.argsort(np.linalg.norm(gaps, axis=1))[:NEAREST_VIEWS]
+        expect_mm = None if radii is None else float(np.median(radii[nearest]))
         offset = np.subtract(query.point_mm, query.centre_mm)
         estimates = features.centres_mm[nearest] - gaps[nearest] + offset
     else:
@@ -97,20 +108,24 @@ def find_place(
         place_mm=(float(place[0]), float(place[1]), float(place[2])),
         outside=bool(np.linalg.norm(median - place) > OUTSIDE * half_view_mm(loaded)),
         spread_mm=float(np.sqrt(np.square(distances).mean())),
+        expect_mm=expect_mm,
     )
 
 
 @torch.no_grad()
 def gaps_to_views(
-    query: Query, features: ScanFeatures, loaded: LoadedRun, tasks: Sequence[str]
-) -> Float[np.ndarray, "views 3"]:
-    """Returns the predicted gaps from the place to each view of the scan in mm, mean over tasks."""
-    parts = []
+    query: Query, features: ScanFeatures, loaded: LoadedRun, tasks: Sequence[str], bars: Mapping[str, ErrorBars]
+) -> tuple[Float[np.ndarray, "views 3"], Float[np.ndarray, " views"] | None]:
+    """Returns the predicted gaps from the place to each view of the scan in mm, and their error bars; means over tasks."""
+    parts, radii = [], []
     for batch in features.coarsest.split(VIEWS_AT_ONCE):
         levels = _last_level_only(loaded, torch.cat([query.coarsest[None], batch])[None])
-        gaps_mm = loaded.gaps_mm({name: loaded.network.tasks[name](levels) for name in tasks})
-        parts.append(torch.stack([gaps[0, 0, 1:] for gaps in gaps_mm.values()]).mean(dim=0))
-    return torch.cat(parts).double().cpu().numpy()
+        predictions = {name: loaded.network.tasks[name](levels) for name in tasks}
+        parts.append(torch.stack([gaps[0, 0, 1:] for gaps in loaded.gaps_mm(predictions).values()]).mean(dim=0))
+        scales = {name: each[0, 0, 1:].double().cpu().numpy() for name, each in loaded.scales_mm(predictions).items()}
+        known = [bars[name].radii_mm(each) for name, each in scales.items() if name in bars]
+        radii += [np.mean(known, axis=0)] if known else []
+    return torch.cat(parts).double().cpu().numpy(), np.concatenate(radii) if radii else None
 
 
 def _most_similar(query: Query, scan: OpenScan, features: ScanFeatures) -> Float[np.ndarray, "views 3"]:

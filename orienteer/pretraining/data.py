@@ -124,5 +124,5 @@ def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> li
 def _training_views(store: Store, keys: Sequence[str], config: RunConfig, steps: int) -> TrainingViews:
     samples = steps * config.batch
     return TrainingViews(
-        store, keys, config.view_policy, config.augmentation, config.seed, samples, config.view_distortion
+        store, keys, config.view_policy, config.augmentation, config.seed, samples, config.view_distortion, config.warp
     )

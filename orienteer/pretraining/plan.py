@@ -15,7 +15,7 @@ from orienteer.runs.run_config import RunConfig
 from orienteer.scans.patient_ids import dicom_patients, new_secret
 from orienteer.scans.patients import groups_of, in_words
 from orienteer.scans.source import Discovery, ScanHeader, ScanSource
-from orienteer.store.survey import Survey, headers_table
+from orienteer.store.survey import Chosen, Survey, headers_table
 
 MOST_LISTED = 10
 """Scans of each kind that are listed by name."""
@@ -32,6 +32,7 @@ class Plan:
         headers: the scans' sizes.
         unreadable: the reason by name for scans whose header cannot be used.
         patients: how many patients the scans are of, in words.
+        window: the HU of CT that become -1 and 1, with the reason.
         cost: time and memory of a step, measured in a dry run on random views; None without a dry run.
     """
 
@@ -41,6 +42,7 @@ class Plan:
     headers: tuple[ScanHeader, ...]
     unreadable: dict[str, str]
     patients: str
+    window: Chosen[tuple[float, float]]
     cost: Cost | None = None
 
     @property
@@ -81,7 +83,8 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
     made = resolve_config(make_config({**settings, "scans": str(scans) if scans is not None else None}))
     cost = measure_step(made.config, made.network) if dry_run else None
     patients = _patients([*made.discovery.sources], made.config.group_by)
-    return Plan(made.config, made.scans, made.discovery, made.headers, made.unreadable, patients, cost)
+    found = (made.config, made.scans, made.discovery, made.headers, made.unreadable)
+    return Plan(*found, patients, made.window, cost)
 
 
 def _patients(sources: Sequence[ScanSource], group_by: str | None) -> str:
@@ -114,7 +117,7 @@ def _setting_lines(made: Plan) -> list[str]:
         _line("a view", f"{size_mm} mm", f"{config.views} views per scan, {config.batch} scans per step"),
         _line("method", config.method, resolve_method(config.method).about),
         _line("encoder", config.encoder, "on a GPU" if on_gpu(config) else "on the CPU"),
-        _line("CT", config.ct_window_hu, "HU window, mapped to -1 .. 1"),
+        _line("CT", made.window.value, f"HU window, mapped to -1 .. 1; {made.window.why}"),
         _line("MR", config.mr_percentiles, "percentiles of the body's voxels, per scan, mapped to -1 .. 1"),
         _line("store", f"{scans.store_bytes / 2**20:.0f} MB", "at most; cropping to the body makes it smaller"),
     ]

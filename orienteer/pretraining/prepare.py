@@ -21,6 +21,8 @@ from orienteer.store.prepare_report import PrepareReport
 class PrepareSettings(Preparation, Selection):
     """The settings of `orienteer.prepare`, beside its two folders."""
 
+    ct_window_hu: tuple[float, float] | None = None  # type: ignore[assignment]
+    """CT: the HU that become -1 and 1. Values beyond are clipped. By default chosen from the values of the scans."""
     encoder: str = "auto"
     """The network that will be trained: where no spacing is given, it is chosen so that this network's views fit."""
     accelerator: Accelerator = "auto"

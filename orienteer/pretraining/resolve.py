@@ -18,7 +18,8 @@ from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_headers
 from orienteer.scans.patients import check_matches
 from orienteer.scans.source import Discovery, ScanHeader, Selection
-from orienteer.store.survey import VIEW_SHARE_OF_EXTENT, Survey, survey_scans
+from orienteer.store.survey import VIEW_SHARE_OF_EXTENT, Chosen, Survey, survey_scans
+from orienteer.store.window import window_of_scans
 from orienteer.types import Triple
 from orienteer.views.layout import check_views
 
@@ -40,6 +41,7 @@ class Resolved:
         discovery: what the folder holds.
         headers: the scans' sizes.
         unreadable: the reason by name for scans whose header cannot be used.
+        window: the HU of CT that become -1 and 1, with the reason.
     """
 
     config: RunConfig
@@ -48,6 +50,7 @@ class Resolved:
     discovery: Discovery
     headers: tuple[ScanHeader, ...]
     unreadable: dict[str, str]
+    window: Chosen[tuple[float, float]]
 
 
 def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
@@ -80,13 +83,14 @@ def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
         view_size=config.view_size,
         unit_mm=config.unit_mm,
     )
+    window = window_of_scans(discovery.sources, headers, config.part(Selection), config.ct_window_hu)
     chosen: dict[str, Any] = {
         **{"spacing_mm": scans.spacing_mm, "view_size": scans.view_size, "unit_mm": scans.unit_mm},
-        **{"encoder": encoder, "encoder_arguments": arguments},
+        **{"encoder": encoder, "encoder_arguments": arguments, "ct_window_hu": window.value},
         **{"tasks": listed_tasks(method), "only_tasks": True},
     }
     settings = RunConfig(**{**vars(config), **of_method, **chosen})
-    return Resolved(settings, build_network(settings), scans, discovery, headers, unreadable)
+    return Resolved(settings, build_network(settings), scans, discovery, headers, unreadable, window)
 
 
 def on_gpu(config: PretrainConfig) -> bool:
@@ -101,6 +105,7 @@ def _of_method(config: PretrainConfig, method: Method) -> dict[str, Any]:
     return {
         "views": views,
         "layout": layout,
+        "warp": method.warp if config.warp is None else config.warp,
         "distortion": asdict(method.distortion.changed(config.distortion)),
         "teacher": method.teacher if config.teacher is None else config.teacher,
         "validate_every": max(1, config.steps // 10) if config.validate_every is None else config.validate_every,

@@ -1,11 +1,12 @@
 """The findings of a report as numbers: what was measured on each scan, and what the run's own scans look like."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, Verdict
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.pictures import Picture
+from orienteer.runs.error_bars import ErrorBars
 from orienteer.runs.loaded import LoadedRun
 
 ENOUGH_SCANS = 10
@@ -54,6 +55,7 @@ class Findings:
         header_check: what headers are judged by; None if they cannot be judged.
         demonstration: copies of one scan with a faulty header.
         notes: what a reader must know about the whole report.
+        bars: the run's error bars, for each task that predicts scales.
     """
 
     loaded: LoadedRun
@@ -64,6 +66,7 @@ class Findings:
     header_check: HeaderCheck | None
     demonstration: tuple[ObservedScan, ...]
     notes: tuple[str, ...]
+    bars: Mapping[str, ErrorBars] = field(default_factory=dict)
 
     @property
     def heldout(self) -> tuple[ScanMeasurement, ...]:

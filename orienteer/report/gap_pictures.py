@@ -8,12 +8,13 @@ import numpy as np
 
 from orienteer.draw.arrows import draw_miss, draw_route
 from orienteer.draw.figures import new_figure, to_png
-from orienteer.draw.palette import PREDICTED, TRUE
+from orienteer.draw.palette import BLUE, PREDICTED, TRUE
 from orienteer.draw.plots import matrix_pair, per_axis_error, truth_scatter
 from orienteer.geometry.pairs import gap_matrix
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.scan_slices import slices_through
 from orienteer.report.whole_scan import WholeScan
+from orienteer.runs.error_bars import ErrorBars
 from orienteer.types import AXIS_NAMES
 from orienteer.views.batch import ViewBatch
 
@@ -32,6 +33,8 @@ class GapsPicture:
         baseline_mm: the scan's mean distance, which the baseline always predicts.
         error_mm: mean length of the error vector.
         axis_errors_mm: mean absolute error along each axis, by the name of the axis.
+        axis_bars_mm: mean error bar along each axis, half its length; None for a run without error bars.
+        inside: share of the errors along the axes that lie within their bars; None for a run without error bars.
     """
 
     kind: ClassVar[str] = "distances"
@@ -42,6 +45,8 @@ class GapsPicture:
     baseline_mm: float
     error_mm: float
     axis_errors_mm: Mapping[str, float]
+    axis_bars_mm: Mapping[str, float] | None = None
+    inside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,16 @@ class RoutePicture:
     closure_mm: float | None
 
 
-def draw_gaps(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], measurement: ScanMeasurement) -> GapsPicture:
-    """Draws both distance matrices of one view set, all pairs of the scan against the truth, and the error per axis."""
+def draw_gaps(
+    views: ViewBatch,
+    gaps_mm: Mapping[str, np.ndarray],
+    measurement: ScanMeasurement,
+    bars: Mapping[str, ErrorBars],
+) -> GapsPicture:
+    """Draws both distance matrices of one view set, all pairs of the scan against the truth, and the error per axis.
+
+    With error bars, these are drawn beside the errors along each axis.
+    """
     true_mm = gap_matrix(views.centres_mm)[0].numpy()
     errors_mm = {
         name: float(np.linalg.norm(gaps - measurement.true_mm, axis=1).mean())
@@ -82,13 +95,23 @@ def draw_gaps(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], measurement: 
     scatter, axes = right.subplots(1, 2)
     truth_scatter(scatter, lengths_mm, np.linalg.norm(predicted_mm, axis=1), float(lengths_mm.mean()))
     per_axis_error(axes, error_mm)
+    halves_mm = None
+    if best in bars and best in measurement.scales_mm:
+        halves_mm = bars[best].half_widths_mm(measurement.scales_mm[best])
+        means_mm = halves_mm.mean(axis=0)
+        axes.errorbar(
+            np.arange(3) + 0.38, np.zeros(3), yerr=means_mm, fmt="none", ecolor=BLUE, capsize=4, label="90 % bar"
+        )
+        axes.legend(loc="upper right", fontsize=8, frameon=False)
     return GapsPicture(
         png=to_png(figure),
         views=views.views,
         pairs=len(lengths_mm),
         baseline_mm=float(lengths_mm.mean()),
         error_mm=errors_mm[best],
-        axis_errors_mm={name: float(np.abs(error_mm[:, axis]).mean()) for axis, name in enumerate(AXIS_NAMES)},
+        axis_errors_mm=dict(zip(AXIS_NAMES, np.abs(error_mm).mean(axis=0).tolist(), strict=True)),
+        axis_bars_mm=None if halves_mm is None else dict(zip(AXIS_NAMES, halves_mm.mean(axis=0).tolist(), strict=True)),
+        inside=None if halves_mm is None else float((np.abs(error_mm) <= halves_mm).mean()),
     )
 
 

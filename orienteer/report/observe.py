@@ -118,7 +118,8 @@ def observe(
         copies: tuple[ObservedScan, ...] = ()
         if demonstration and source is not None and observer.header_check is not None:
             copies = demonstrate(observer, source, Path(temporary), selection)
-    findings = Findings(loaded, observed, new is not None, left_out, own, observer.header_check, copies, notes)
+    check, bars = observer.header_check, observer.bars
+    findings = Findings(loaded, observed, new is not None, left_out, own, check, copies, notes, bars)
     numbers = numbers_of(findings, failed_scans(loaded.folder))
     if names == "numbered":
         write_csv(loaded.folder / NAMES_FILE, ["number", "scan"], [[number, name] for name, number in numbers.items()])

@@ -10,7 +10,9 @@ from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
 from orienteer.report.pictures import draw_scan
+from orienteer.report.trust import bars_of
 from orienteer.report.whole_scan import read_whole
+from orienteer.runs.error_bars import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.store.store import Store
 
@@ -30,6 +32,8 @@ class Observer:
     ) -> None:
         self.loaded, self.own, self.modalities, self.sets = loaded, tuple(own), modalities, sets
         self.header_check = calibrate(self.own)
+        self.bars = bars_of([scan for scan in self.own if scan.key in loaded.validation])
+        self.bars = self.bars or read_error_bars(loaded.folder)
         self._measured = {scan.key: scan for scan in own}
 
     def observe_new(self, new: NewScans, drawn: int) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
@@ -69,7 +73,7 @@ class Observer:
             measurement=measurement,
             verdict=self._verdict(measurement),
             notes=(*self._notes(key, scan.modality), *notes),
-            pictures=tuple(draw_scan(self.loaded, scan, measurement)) if draw else (),
+            pictures=tuple(draw_scan(self.loaded, scan, measurement, self.bars)) if draw else (),
             percentiles=percentiles_among(measurement, self.own),
         )
 

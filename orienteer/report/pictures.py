@@ -4,42 +4,51 @@ A picture is chosen by what a prediction holds, not by the name of a task: gaps 
 embedding of every place gives near and far parts. Any other task shows its own picture.
 """
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 
 from orienteer.draw.figures import to_png
+from orienteer.report.falloff_picture import FalloffPicture, draw_falloff
 from orienteer.report.gap_pictures import GapsPicture, RoutePicture, draw_gaps, draw_route_on_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.part_pictures import PartsPicture, draw_parts
 from orienteer.report.task_picture import TaskPicture
 from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
+from orienteer.runs.error_bars import ErrorBars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.views.batch import ViewBatch
 
-Picture: TypeAlias = GapsPicture | RoutePicture | PartsPicture | TaskPicture
+Picture: TypeAlias = GapsPicture | RoutePicture | PartsPicture | FalloffPicture | TaskPicture
 """A picture with the numbers of its caption."""
 
 
-def draw_scan(loaded: LoadedRun, scan: WholeScan, measurement: ScanMeasurement) -> list[Picture]:
+def draw_scan(
+    loaded: LoadedRun, scan: WholeScan, measurement: ScanMeasurement, bars: Mapping[str, ErrorBars] | None = None
+) -> list[Picture]:
     """Returns pictures of the predictions on a scan, on a view set of average error.
 
     Args:
         loaded: the model.
         scan: prepared with the run's own settings.
         measurement: what `measure_scan` measured on it.
+        bars: the run's error bars; without them, none are drawn.
     """
     views = typical_set(loaded, scan, measurement)
     predictions = loaded.predict(views)
     gaps_mm = {name: gaps[0].cpu().numpy() for name, gaps in loaded.gaps_mm(predictions).items()}
     pictures: list[Picture] = []
     if gaps_mm:
-        pictures += [draw_gaps(views, gaps_mm, measurement), draw_route_on_scan(views, gaps_mm, scan)]
+        pictures += [draw_gaps(views, gaps_mm, measurement, bars or {}), draw_route_on_scan(views, gaps_mm, scan)]
     for name, prediction in predictions.items():
         task = loaded.network.tasks[name]
         targets = task.targets(views.to(loaded.device))  # type: ignore[operator]
         if hasattr(prediction, "embedding") and hasattr(targets, "parts_vox"):
             pictures.append(draw_parts(views, prediction, targets, scan))
+            pairs = task.similar_pairs(views, prediction, targets)  # type: ignore[operator]
+            if pairs is not None:
+                pictures.append(draw_falloff(pairs))
         elif name not in gaps_mm:
             png = to_png(task.picture(views, prediction, targets))  # type: ignore[operator]
             pictures.append(TaskPicture(png, name))

@@ -76,6 +76,26 @@ def set_radii_mm(scan: ScanMeasurement, bars: Mapping[str, ErrorBars]) -> np.nda
     return np.mean([each.reshape(sets, -1).mean(axis=1) for each in radii], axis=0) if radii else None
 
 
+def closure_excess(scan: ScanMeasurement, bars: Mapping[str, ErrorBars]) -> float | None:
+    """Returns the closure error as a multiple of what independent errors of the predicted scale would add up to.
+
+    The errors of the steps of a route partly cancel on the way back, so that the multiple is below 1 on scans like those that
+    the model knows. Above 1, its steps contradict each other by more than its error bars say.
+
+    Args:
+        scan: with closure errors and scales; else None is returned.
+        bars: the run's error bars.
+    """
+    scales = [scan.scales_mm[task] * np.array(bars[task].axis_factors) for task in scan.scales_mm if task in bars]
+    if scan.set_closures_mm is None or not scales:
+        return None
+    pairs = len(scales[0]) // len(scan.set_closures_mm)
+    views = (1 + (1 + 4 * pairs) ** 0.5) / 2  # each in both orders
+    # The variance of a Laplace distribution is 2 b^2; those of independent steps add up.
+    expected_mm = max(float(np.sqrt((2 * each**2).sum(axis=1).mean() * views)) for each in scales)
+    return float(scan.set_closures_mm.mean()) / expected_mm
+
+
 def signs_of_trust(scans: Sequence[ScanMeasurement], bars: Mapping[str, ErrorBars]) -> tuple[Sign, ...]:
     """Returns the signs that were measured, the best first.
 

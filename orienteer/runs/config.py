@@ -83,6 +83,11 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     layout: Literal["free", "pairs", "block"] | None = None
     """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before. block:
     eight neighbours and one view among them. By default as the method has it."""
+    ct_window_hu: tuple[float, float] | None = None  # type: ignore[assignment]
+    """CT: the HU that become -1 and 1. Values beyond are clipped. By default chosen from the values of the scans."""
+    warp: float | None = None
+    """Strength of the random warps of scans that training views are drawn from, 0 to 1: rotation, size along each axis and a
+    smooth deformation. Places move along, and validation shows scans as they are. By default as the method has it."""
     distortion: dict[str, Any] = field(default_factory=dict)
     """Changes to how the method hides or rearranges parts of views, for example {"mask_share": 0.6}."""
     method: str = "default"
@@ -111,9 +116,9 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Resume the run in `out` from its last checkpoint."""
 
     def __post_init__(self) -> None:
-        # Each group checks its own fields; the number of views may not be chosen yet.
-        self.part(Preparation)
-        ViewPolicy(**{**_fields(ViewPolicy, self), "views": 1 if self.views is None else self.views})
+        # Each group checks its own fields; the number of views and the window for CT may not be chosen yet.
+        Preparation(**_chosen(Preparation, self))
+        ViewPolicy(**_chosen(ViewPolicy, self))
         NOTHING.changed(self.distortion)
 
     def part(self, kind: type[PartT]) -> PartT:
@@ -152,6 +157,7 @@ def check(config: PretrainConfig) -> None:
     for name in ("weight_averaging", "teacher_decay", "warmup"):
         require(0 <= getattr(config, name) < 1, name, "0 or more and below 1", getattr(config, name))
     require(config.views is None or config.views >= 2, "views", "at least 2, to have a pair", config.views)
+    require(config.warp is None or 0 <= config.warp <= 1, "warp", "a strength from 0 to 1", config.warp, "use 1 or 0")
     require(config.learning_rate > 0, "learning_rate", "above 0", config.learning_rate)
     require(0 < config.validation_fraction < 1, "validation_fraction", "between 0 and 1", config.validation_fraction)
     if config.unit_mm is not None:
@@ -166,6 +172,11 @@ def check(config: PretrainConfig) -> None:
         config.batch,
         f"use --batch {max(1, round(config.batch / shares)) * shares}",
     )
+
+
+def _chosen(kind: type, values: object) -> dict[str, Any]:
+    """Returns the fields of a group of settings that have a value."""
+    return {name: value for name, value in _fields(kind, values).items() if value is not None}
 
 
 def _fields(kind: type, values: object) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def rank_correlation(first: Sequence[float] | np.ndarray, second: Sequence[float
     """Returns Spearman's rank correlation; None for fewer than eight values or values that are constant.
 
     Example:
-        >>> rank_correlation([1, 2, 3, 4, 5, 6, 7, 8], [8, 7, 6, 5, 4, 3, 2, 1]), rank_correlation([1, 2, 3], [1, 2, 3])
+        >>> rank_correlation(np.arange(8.0), -np.arange(8.0)), rank_correlation(np.arange(3.0), np.arange(3.0))
         (-1.0, None)
     """
     if len(first) < FEWEST_FOR_RANK or np.ptp(first) == 0 or np.ptp(second) == 0:
@@ -145,5 +145,5 @@ def _coverage(scans: Sequence[ScanErrors]) -> float:
     return float(np.mean([share.mean() for share in inside]))
 
 
-def _lengths(parts: Sequence[Vectors]) -> Float[np.ndarray, " pairs"]:
+def _lengths(parts: Sequence[Vectors]) -> Float[np.ndarray, " all_pairs"]:
     return np.asarray(np.linalg.norm(np.concatenate(parts), axis=1))

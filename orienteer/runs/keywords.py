@@ -17,7 +17,7 @@ class _ScanKeywords(TypedDict, total=False):
     frame: int | None
     modality: Literal["auto", "CT", "MR"]
     spacing_mm: Sequence[float] | None
-    ct_window_hu: Sequence[float]
+    ct_window_hu: Sequence[float] | None
     mr_percentiles: Sequence[float]
     crop_to_body: bool
     margin_mm: float
@@ -53,6 +53,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     validate_every: int | None
     log_every: int
     pictures: bool
+    warp: float | None
     distortion: dict[str, Any]
     method: str
     tasks: dict[str, dict[str, Any]]

@@ -15,6 +15,10 @@ CELL_VOX = 4
 AIR_HU = -500.0
 """CT: air and lung lie below. Filling holes adds the lungs again."""
 
+CLIPPED_SHARE = 0.1
+"""CT that was saved through a window has no value near air: all air has the lowest one. If at least this share of the voxels
+has it, they are air, and what is fat among them is enclosed by skin and filled again."""
+
 MR_FLOOR = 0.07
 """MR: body begins at this share of the way from the 0.5 to the 99.5 percentile. Air around a head is at 1 to 5 % of it;
 in a tight crop without air hardly any tissue lies below it (4 % in crops of the hippocampus)."""
@@ -119,7 +123,7 @@ def body_map(
 
 def _threshold(voxels: np.ndarray, modality: str, inside: np.ndarray | None) -> float:
     if modality == "CT":
-        return AIR_HU
+        return _air_of_ct(voxels if inside is None else voxels[inside])
     step = max(1, int((voxels.size / MOST_SAMPLES) ** (1 / 3)))
     sample = (slice(None, None, step),) * 3
     values = voxels[sample] if inside is None else voxels[sample][inside[sample]]
@@ -127,6 +131,15 @@ def _threshold(voxels: np.ndarray, modality: str, inside: np.ndarray | None) -> 
         return float("inf")
     low, high = np.percentile(values, (0.5, 99.5))
     return float(low + MR_FLOOR * (high - low))
+
+
+def _air_of_ct(values: np.ndarray) -> float:
+    """Returns the HU of air and lung, or the lowest value of a CT that was saved through a window."""
+    lowest = float(values.min(initial=np.inf))
+    if not AIR_HU < lowest < np.inf:
+        return AIR_HU
+    limit = lowest + 1.0  # interpolation rounds
+    return limit if np.mean(values <= limit) >= CLIPPED_SHARE else AIR_HU
 
 
 def _keep_large_components(mask: np.ndarray, cut_vox: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from orienteer.types import TripleMm
 STEPS_VERSION = 1
 """Goes up when the same settings give other voxels, so that old arrays are not mixed with new ones."""
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Goes up when the same file gives other values or places, so that scans are prepared again. Runs made before keep theirs."""
 
 

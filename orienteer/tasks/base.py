@@ -17,6 +17,8 @@ from orienteer.views.batch import ViewBatch
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from orienteer.tasks.graded import PairValues
+
 
 @dataclass(frozen=True)
 class FeatureSpec:
@@ -116,6 +118,15 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
 
     def predicted_gaps(self, prediction: PredictionT) -> PredictedGaps | None:
         """Returns the gaps between views that a prediction holds; None for a task that predicts none."""
+        return None
+
+    def similar_pairs(
+        self, views: ViewBatch, prediction: PredictionT, targets: TargetsT
+    ) -> "tuple[PairValues, PairValues] | None":
+        """Returns cosine and distance in mm of pairs of places in each view set, by the embedding and by raw intensities.
+
+        None for a task whose embedding does not compare places by their distance.
+        """
         return None
 
     def fit_baselines(self, batches: Sequence[ViewBatch]) -> None:

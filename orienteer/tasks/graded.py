@@ -64,9 +64,9 @@ def graded_loss(
     """Returns the mean square of cosine minus kernel, over pairs of different places and over groups."""
     grouped: Grouped = normalize(vectors.unflatten(-1, (len(widths_mm), -1)), dim=-1)
     cosines = torch.einsum("bngc,bmgc->bgnm", grouped, grouped)
-    first, second = pairs_of(places_mm.shape[1], places_mm.device)
-    missed = cosines[..., first, second] - kernels(places_mm, widths_mm)[..., first, second]
-    return missed.square().mean()
+    missed = cosines - kernels(places_mm, widths_mm)  # of a place and itself both are 1
+    places = places_mm.shape[1]
+    return missed.square().sum(dim=(-2, -1)).mean() / (places * (places - 1))
 
 
 def pair_values(

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from orienteer.draw.figures import new_figure
+from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.heads import Pyramid, per_view
@@ -44,8 +45,11 @@ class ReconstructionConfig:
 
     channels: int = 16
     """Channels of the pyramid: at the finest level its cost soon exceeds that of the encoder."""
+    level: int = 0
+    """Number of the encoder's level, finest first, whose cells restore the voxels that they span. Level 1 costs an eighth of
+    level 0, and finer levels are not used."""
     where: Literal["hidden", "all"] = "hidden"
-    """Which voxels count: those that were hidden, or all of them. If nothing was hidden, all count."""
+    """Which voxels count: those that were hidden, or all of them. If nothing was hidden in a batch, all count."""
 
 
 @dataclass(frozen=True)
@@ -89,21 +93,26 @@ class Reconstruction(Task[ReconstructionTargets, ReconstructionPrediction]):
 
     def __init__(self, config: ReconstructionConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
-        stride = self.specs[0].stride
-        self.pyramid = Pyramid(self.specs, config.channels)
+        require(
+            config.level >= 0, "tasks.reconstruction.level", "0 or more", config.level, "use 0 for the finest level"
+        )
+        self.level = min(config.level, len(self.specs) - 1)
+        stride = self.specs[self.level].stride
+        self.pyramid = Pyramid(self.specs, config.channels, self.level)
         self.read_out = nn.Conv3d(config.channels, stride[0] * stride[1] * stride[2], kernel_size=1)
 
     def targets(self, views: ViewBatch) -> ReconstructionTargets:
         """Returns the original views, and which voxels count."""
         counted = torch.ones_like(views.clean, dtype=torch.bool)
         if self.config.where == "hidden" and views.distorted is not None:
-            counted = _or_whole(views.distorted.hidden)  # so that every view contributes to the loss
+            hidden = views.distorted.hidden
+            counted = hidden if bool(hidden.any()) else counted
         return ReconstructionTargets(clean=views.clean.float(), seen=views.images.float(), counted=counted)
 
     def forward(self, features: Features) -> ReconstructionPrediction:
-        """Returns the restored views: each cell of the finest level predicts the voxels that it spans."""
+        """Returns the restored views: each cell of the task's level predicts the voxels that it spans."""
         maps = self.pyramid(features.levels)
-        s0, s1, s2 = self.specs[0].stride
+        s0, s1, s2 = self.specs[self.level].stride
         cells = per_view(self.read_out, maps)
         voxels = rearrange(cells, "b v (s0 s1 s2) x y z -> b v 1 (x s0) (y s1) (z s2)", s0=s0, s1=s1, s2=s2)
         return ReconstructionPrediction(voxels=voxels.float())

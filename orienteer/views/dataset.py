@@ -31,6 +31,7 @@ class TrainingViews(Dataset[ViewSample]):
         seed: a sample depends on this and its number alone.
         total_samples: length of the whole training, steps times batch.
         distortion: what is hidden or rearranged in views after augmentation.
+        warp: strength of the warps of the scans that views are drawn from, 0 (none) to 1; see `orienteer.views.warp`.
 
     Raises:
         ScanError: when a sample cannot be read or drawn; the message names the scan. (From a worker process torch
@@ -46,13 +47,15 @@ class TrainingViews(Dataset[ViewSample]):
         seed: int,
         total_samples: int,
         distortion: Distortion = NOTHING,
+        warp: float = 0.0,
     ) -> None:
         _check_keys(keys)
+        require(0 <= warp <= 1, "warp", "a strength from 0 to 1", warp, "use 1 for the usual warps, 0 for none")
         require(seed >= 0, "seed", "a whole number of 0 or more", seed, "use --seed 0")
         self.keys = tuple(keys)
         self.policy, self.augmentation, self.seed, self.total_samples = policy, augmentation, seed, total_samples
         self.distortion = distortion
-        self._reader = ViewReader(store, policy)
+        self._reader = ViewReader(store, policy, warp)
         self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def __len__(self) -> int:

@@ -33,6 +33,9 @@ class Distortion:
     mask_block_vox: int | None = None
     """Edge of these blocks in voxels. By default a quarter of the view's shortest edge."""
 
+    mask_views: float = 1.0
+    """Fraction of the views of a set in which blocks are hidden, 0 to 1; the others stay whole. At 0.5 every second view."""
+
     bend_probability: float = 0.0
     """Fraction of views whose intensities are mapped by a random monotonic curve."""
 
@@ -56,7 +59,7 @@ class Distortion:
         share, block = self.mask_share, self.mask_block_vox
         require(0 <= share < 1, "mask_share", "0 or more and below 1", share, "use 0.6 for 60 %")
         require(block is None or block >= 1, "mask_block_vox", "at least 1", block, "use 4 or 8")
-        for name in ("bend_probability", "shuffle_probability", "paint_probability", "paint_inside"):
+        for name in ("mask_views", "bend_probability", "shuffle_probability", "paint_probability", "paint_inside"):
             fraction = getattr(self, name)
             require(0 <= fraction <= 1, name, "a fraction from 0 to 1", fraction, "use 0.5")
 
@@ -166,17 +169,22 @@ def _draw_turns(rng: np.random.Generator, views: int, size_vox: Triple) -> Int64
 def _hide(
     rng: np.random.Generator, views: int, size_vox: Triple, distortion: Distortion
 ) -> Bool[np.ndarray, "views 1 size0 size1 size2"]:
-    """Returns which voxels are hidden: the same number of blocks of a fixed grid in every view."""
+    """Returns which voxels are hidden: the same number of blocks of a fixed grid in every view that is not left whole."""
     edge = distortion.mask_block_vox or max(1, min(size_vox) // 4)
     grid = tuple(-(-size // edge) for size in size_vox)
     count = round(distortion.mask_share * int(np.prod(grid)))
     hidden = np.zeros((views, 1, *size_vox), bool)
-    for view in range(views):
+    for view in _masked_views(views, distortion.mask_views):
         blocks = np.zeros(grid, bool)
         blocks.reshape(-1)[rng.choice(blocks.size, count, replace=False)] = True
         voxels = blocks.repeat(edge, 0).repeat(edge, 1).repeat(edge, 2)
         hidden[view, 0] = voxels[: size_vox[0], : size_vox[1], : size_vox[2]]
     return hidden
+
+
+def _masked_views(views: int, fraction: float) -> list[int]:
+    """Returns which views are masked: spread evenly over the set, so that each pair of layout ``pairs`` has a whole one."""
+    return [view for view in range(views) if int((view + 1) * fraction) > int(view * fraction)]
 
 
 def _three(images: ViewSet) -> Triple:

@@ -30,6 +30,7 @@ def draw_layout(
     policy: ViewPolicy,
     spacing_mm: TripleMm,
     name: str = "scan",
+    thorough: bool = True,
 ) -> Int64[np.ndarray, "views 3"]:
     """Returns the first voxels of one set of views, placed as the policy's layout requires.
 
@@ -44,6 +45,7 @@ def draw_layout(
         policy: what is allowed; its ``view_size`` must be set.
         spacing_mm: voxel size in mm.
         name: the scan's name in errors.
+        thorough: as in `draw_starts`.
 
     Raises:
         InputError: a number of views that does not fit the layout.
@@ -60,10 +62,10 @@ def draw_layout(
     """
     check_views(policy.views, policy.layout)
     if policy.layout == "pairs":
-        return _pairs(rng, shape_vox, body, policy, spacing_mm, name)
+        return _pairs(rng, shape_vox, body, policy, spacing_mm, name, thorough)
     if policy.layout == "block":
-        return _block(rng, shape_vox, body, policy, spacing_mm, name)
-    return draw_starts(rng, shape_vox, body, policy, spacing_mm, name)
+        return _block(rng, shape_vox, body, policy, spacing_mm, name, thorough)
+    return draw_starts(rng, shape_vox, body, policy, spacing_mm, name, thorough)
 
 
 def check_views(views: int, layout: str | None) -> None:
@@ -78,9 +80,15 @@ def check_views(views: int, layout: str | None) -> None:
 
 
 def _pairs(
-    rng: np.random.Generator, shape_vox: Triple, body: Body, policy: ViewPolicy, spacing_mm: TripleMm, name: str
+    rng: np.random.Generator,
+    shape_vox: Triple,
+    body: Body,
+    policy: ViewPolicy,
+    spacing_mm: TripleMm,
+    name: str,
+    thorough: bool,
 ) -> Int64[np.ndarray, "views 3"]:
-    firsts = draw_starts(rng, shape_vox, body, policy.with_views(policy.views // 2), spacing_mm, name)
+    firsts = draw_starts(rng, shape_vox, body, policy.with_views(policy.views // 2), spacing_mm, name, thorough)
     starts = np.repeat(firsts, 2, axis=0)
     size_vox = np.array(policy.size_vox)
     room, reach = np.array(shape_vox) - size_vox, np.floor(policy.pair_shift * size_vox).astype(np.int64)
@@ -94,9 +102,15 @@ def _pairs(
 
 
 def _block(
-    rng: np.random.Generator, shape_vox: Triple, body: Body, policy: ViewPolicy, spacing_mm: TripleMm, name: str
+    rng: np.random.Generator,
+    shape_vox: Triple,
+    body: Body,
+    policy: ViewPolicy,
+    spacing_mm: TripleMm,
+    name: str,
+    thorough: bool,
 ) -> Int64[np.ndarray, "views 3"]:
-    drawn = draw_starts(rng, shape_vox, body, policy.with_views(1), spacing_mm, name)[0]
+    drawn = draw_starts(rng, shape_vox, body, policy.with_views(1), spacing_mm, name, thorough)[0]
     size_vox = np.array(policy.size_vox)
     room = np.array(shape_vox) - size_vox
     step = np.minimum(size_vox, room)  # as far apart as views are long, or as the scan allows

@@ -1,7 +1,10 @@
 """Reading one set of views out of a store: drawn with a given generator, with the centres in mm."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +19,8 @@ from orienteer.views.body import Body
 from orienteer.views.distort import Distorted
 from orienteer.views.layout import draw_layout
 from orienteer.views.policy import ViewPolicy
+from orienteer.views.warp import Warp, draw_warp
+from orienteer.views.warped_scan import Lattice, WarpedScan, warped_scan
 
 
 @runtime_checkable
@@ -64,6 +69,7 @@ class ViewSample:
         spacing_mm: voxel size in mm.
         number: number of the sample in its dataset.
         distorted: what was hidden or rearranged in ``images``; None where nothing was.
+        warp: the map from the body that the views show to the scan; None where it is the scan as it is.
     """
 
     images: ViewSet
@@ -72,6 +78,7 @@ class ViewSample:
     spacing_mm: TripleMm
     number: int
     distorted: Distorted | None = None
+    warp: Warp | None = None
 
 
 def centre_mm(
@@ -95,6 +102,13 @@ def centre_mm(
     return centres
 
 
+UNWARPED = 0.25
+"""Share of the view sets that show the scan as it is where others show it warped: these views keep the sharpness of their
+voxels, and lie at the borders of the scan as often as in validation."""
+
+WEAKER = (1.0, 0.5, 0.25)
+"""Shares of the strength that are tried until a warped scan holds a set of views. A turned slab holds none."""
+
 _RECENT_BYTES = 32 * 2**20
 """Bytes of block maps that a process keeps; memory must not grow with the number of scans."""
 
@@ -105,10 +119,11 @@ class ViewReader:
     Args:
         store: where the scans are; opened anew in each worker process.
         policy: how views are drawn; its ``view_size`` must be set.
+        warp: strength of the warps of scans, 0 (none) to 1.
     """
 
-    def __init__(self, store: ScanReader, policy: ViewPolicy) -> None:
-        self.store, self.policy, self.size_vox = store, policy, policy.size_vox
+    def __init__(self, store: ScanReader, policy: ViewPolicy, warp: float = 0.0) -> None:
+        self.store, self.policy, self.size_vox, self.warp = store, policy, policy.size_vox, warp
         self._recent: OrderedDict[str, tuple[PreparedScan, Body]] = OrderedDict()
         self._recent_bytes = 0
 
@@ -125,18 +140,48 @@ class ViewReader:
         try:
             scan, body = self._entry(key)
             name = scan.name
-            starts = draw_layout(rng, scan.shape_vox, body, self.policy, scan.spacing_mm, name)
-            images = np.stack([self.store.read(key, _triple(start), self.size_vox) for start in starts])
+            return self._drawn(key, scan, body, rng, number)
         except ScanError:
             raise
         except Exception as error:
             got = f"{type(error).__name__}: {error}"
             do = "prepare the scan again, or leave it out with --exclude"
             raise ScanError(name, step="read", wanted="views from the store", got=got, do=do) from error
-        centres = centre_mm(scan, starts, self.size_vox).astype(np.float32)
-        return ViewSample(
-            torch.from_numpy(images)[:, None], torch.from_numpy(centres), key, scan.spacing_mm, number
-        )  # images: (views, 1, size0, size1, size2)
+
+    def _drawn(self, key: str, scan: PreparedScan, body: Body, rng: np.random.Generator, number: int) -> ViewSample:
+        read_box = partial(self.store.read, key)
+        if self.warp and rng.random() >= UNWARPED:
+            warped, starts = self._warped(scan, body, rng)
+            if warped is not None:
+                images = [warped.read(read_box, _triple(start), self.size_vox) for start in starts]
+                return self._sample(images, centre_mm(warped, starts, self.size_vox), key, number, warped)
+        starts = draw_layout(rng, scan.shape_vox, body, self.policy, scan.spacing_mm, scan.name)
+        images = [read_box(_triple(start), self.size_vox) for start in starts]
+        return self._sample(images, centre_mm(scan, starts, self.size_vox), key, number, scan)
+
+    def _warped(self, scan: PreparedScan, body: Body, rng: np.random.Generator) -> tuple[WarpedScan | None, np.ndarray]:
+        """Returns a warped scan and the first voxels of a set of views in it; None where no warp leaves room for one."""
+        for share in WEAKER:
+            warp = draw_warp(rng, share * self.warp, scan.shape_vox, scan.spacing_mm, scan.origin_mm)
+            warped = warped_scan(Lattice(scan.name, scan.shape_vox, scan.spacing_mm, scan.origin_mm), body, warp)
+            with suppress(ScanError):
+                return warped, draw_layout(
+                    rng, warped.shape_vox, warped, self.policy, scan.spacing_mm, scan.name, thorough=False
+                )
+        return None, np.empty((0, 3), np.int64)
+
+    def _sample(
+        self,
+        images: Sequence[np.ndarray],
+        centres_mm: Float64[np.ndarray, "views 3"],
+        key: str,
+        number: int,
+        scan: PreparedScan,
+    ) -> ViewSample:
+        views = torch.from_numpy(np.stack(images))[:, None]  # (views, 1, size0, size1, size2)
+        centres = torch.from_numpy(centres_mm.astype(np.float32))
+        warp = scan.warp if isinstance(scan, WarpedScan) else None
+        return ViewSample(views, centres, key, scan.spacing_mm, number, warp=warp)
 
     def _entry(self, key: str) -> tuple[PreparedScan, Body]:
         if key in self._recent:

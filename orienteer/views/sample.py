@@ -29,6 +29,7 @@ def draw_starts(
     policy: ViewPolicy,
     spacing_mm: TripleMm,
     name: str = "scan",
+    thorough: bool = True,
 ) -> Int64[np.ndarray, "views 3"]:
     """Returns the first voxels of one set of views, uniform over all allowed sets.
 
@@ -42,6 +43,7 @@ def draw_starts(
         policy: what is allowed; its ``view_size`` must be set.
         spacing_mm: voxel size in mm, for the distances.
         name: the scan's name in errors.
+        thorough: whether all starts are searched where rejection finds none, or that is an error too.
 
     Raises:
         ScanError: with step ``fit``, when the scan holds no such set.
@@ -59,7 +61,8 @@ def draw_starts(
     if reason is None:
         _check_blocks(shape_vox, body, name)
         starts = _by_rejection(rng, shape_vox, body, policy, spacing_mm)
-        if starts is None:
+        reason = f"none among {_CANDIDATES} places"
+        if starts is None and thorough:
             starts, reason = draw_from_all(rng, shape_vox, body, policy, spacing_mm)
         if starts is not None:
             return starts

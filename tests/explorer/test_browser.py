@@ -64,7 +64,9 @@ def test_the_same_place_on_the_page_is_the_models(value: dict[str, Any], explore
 
     direct = explorer.same_place(value["route"]["points"][2])
     np.testing.assert_allclose(json.loads(value["same"]["place"]), direct.place_mm, atol=1e-4)
-    assert float(value["same"]["confidence"]) == pytest.approx(direct.confidence)
+    if direct.expect_mm is not None:
+        assert float(value["same"]["expect"]) == pytest.approx(direct.expect_mm)
+        assert f"expected within ± {direct.expect_mm:.0f} mm" in value["same_words"]
     assert f"The way back misses the point by {direct.way_back_miss_mm:.1f} mm" in value["same_words"]
 
 

@@ -88,19 +88,34 @@ def test_the_way_back_starts_where_the_way_there_ended(explorer: Explorer, point
     missed = np.linalg.norm(np.subtract(answer.way_back_mm, answer.asked.centre_mm))
     assert answer.way_back_miss_mm == pytest.approx(missed)
     assert answer.source == "gap and route"
-    half_view_mm = 16 * 8.0 / 2
-    wanted = 0 if answer.outside else max(0, 1 - missed / half_view_mm)
-    assert answer.confidence == pytest.approx(wanted)
+    assert (answer.expect_mm is None) == answer.outside
 
 
-def test_a_place_outside_has_no_confidence(
+def test_error_bars_are_those_of_the_run(explorer: Explorer, points_mm: Points) -> None:
+    answer = explorer.gaps(points_mm)
+    views = as_batch(explorer, [place.start_vox for place in answer.places])
+    scales = explorer.loaded.scales_mm(explorer.loaded.predict(views))
+    assert sorted(answer.bars_mm) == ["gap", "route"]
+    for name, radii in answer.bars_mm.items():
+        factor = explorer.bars[name].length_factor
+        np.testing.assert_allclose(radii, scales[name][0].norm(dim=-1) * factor, rtol=1e-3)
+
+
+def test_without_calibration_nothing_is_expected(explorer: Explorer, points_mm: Points) -> None:
+    plain = Explorer(explorer.loaded, explorer.first, explorer.second)
+    plain.bars, plain._features = {}, explorer._features
+    assert plain.gaps(points_mm).bars_mm == {}
+    assert plain.same_place(points_mm[0]).expect_mm is None
+
+
+def test_of_a_place_outside_nothing_is_expected(
     explorer: Explorer, points_mm: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outside = PlaceEstimate(place_mm=explorer.scans["second"].origin_mm, outside=True, spread_mm=1.0)
+    outside = PlaceEstimate(place_mm=explorer.scans["second"].origin_mm, outside=True, spread_mm=1.0, expect_mm=9.0)
     monkeypatch.setattr("orienteer.explorer.explorer.find_place", lambda *_: outside)
     answer = explorer.same_place(points_mm[0])
     assert answer.outside
-    assert answer.confidence == 0
+    assert answer.expect_mm is None
 
 
 def test_before_the_features_are_there(loaded: LoadedRun, explorer: Explorer, points_mm: Points) -> None:

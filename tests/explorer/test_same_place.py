@@ -25,7 +25,7 @@ def test_gaps_to_views_are_those_of_pairs(explorer: Explorer) -> None:
     """The place and one view at a time, in place of sets of 32."""
     loaded, features = explorer.loaded, explorer._features["second"]
     query = query_at(explorer, (4, 4, 4))
-    together = gaps_to_views(query, features, loaded, ["gap", "route"])
+    together = gaps_to_views(query, features, loaded, ["gap", "route"], {})[0]
     starts = grid_starts(explorer.scans["second"], loaded, features.stride)
     for number in (0, len(starts) - 1):
         images = torch.cat([
@@ -47,13 +47,14 @@ def test_the_same_place_is_exact_with_true_gaps(
     point = tuple(value + 3.0 for value in centre)
     query = Query(point, centre, features.coarsest[0], features.parts[:, 0, 0, 0])
     truth = features.centres_mm - np.array(centre)
-    monkeypatch.setattr("orienteer.explorer.same_place.gaps_to_views", lambda *_: truth)
-    estimate = find_place(query, scan, features, loaded, ["gap"])
+    monkeypatch.setattr("orienteer.explorer.same_place.gaps_to_views", lambda *_: (truth, np.full(len(truth), 12.5)))
+    estimate = find_place(query, scan, features, loaded, ["gap"], {})
     np.testing.assert_allclose(estimate.place_mm, point, atol=1e-6)
     assert not estimate.outside
     assert estimate.spread_mm == pytest.approx(0, abs=1e-6)
-    monkeypatch.setattr("orienteer.explorer.same_place.gaps_to_views", lambda *_: truth + 1000.0)
-    away = find_place(query, scan, features, loaded, ["gap"])
+    assert estimate.expect_mm == 12.5
+    monkeypatch.setattr("orienteer.explorer.same_place.gaps_to_views", lambda *_: (truth + 1000.0, None))
+    away = find_place(query, scan, features, loaded, ["gap"], {})
     assert away.outside
     assert away.spread_mm == pytest.approx(0, abs=1e-6)
     np.testing.assert_allclose(away.place_mm, scan.bounds_mm[0])
@@ -67,7 +68,7 @@ def test_without_a_gap_task_the_embedding_is_used(explorer: Explorer, loaded: Lo
     waves = positions(features.covered.shape)
     distinct = replace(features, parts=torch.nn.functional.normalize(waves, dim=0), embedding=waves)
     around = distinct.parts[(slice(None), *cell)]
-    estimate = find_place(Query(point, point, features.coarsest[0], around), scan, distinct, loaded, [])
+    estimate = find_place(Query(point, point, features.coarsest[0], around), scan, distinct, loaded, [], {})
     assert np.linalg.norm(np.subtract(estimate.place_mm, point)) < 2.5 * max(cell_mm)
 
 

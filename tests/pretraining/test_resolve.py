@@ -26,6 +26,7 @@ def test_everything_left_open_is_chosen(torsos: Path) -> None:
     assert (made.config.spacing_mm, made.config.validate_every) == ((8.0, 8.0, 8.0), 5)
     assert (made.config.views, made.config.layout) == (METHODS["default"].views, METHODS["default"].layout)
     assert made.config.encoder == "tiny"
+    assert made.config.ct_window_hu == made.window.value != (-1000.0, 1000.0)
     assert made.scans.view_size == made.config.view_size
     assert len(made.headers) == 6
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from orienteer.scans.body import body_map, body_mask, bounding_box
 from orienteer.scans.discover import discover
@@ -35,6 +36,22 @@ def test_the_table_is_dropped_even_where_the_body_lies_on_it():
     assert mask[trunk].all()
     assert not mask[:5, 5:8].any()
     assert not mask[-5:, 5:8].any()
+
+
+def test_the_body_of_a_ct_that_was_saved_through_a_window_is_not_its_air():
+    voxels, trunk = chest()
+    fat = ndimage.binary_erosion(trunk, iterations=2) & (voxels == 40)
+    voxels[fat & (np.random.default_rng(0).random(voxels.shape) < 0.4)] = -125  # darker than the window, under the skin
+    voxels[1:3] = 40  # a table top of 4 mm
+    clipped = np.clip(voxels, -125, 275)
+    np.testing.assert_array_equal(body_mask(clipped, "CT", (2.0, 2.0, 2.0)), body_mask(voxels, "CT", (2.0, 2.0, 2.0)))
+    mask = body_mask(clipped, "CT", (2.0, 2.0, 2.0))
+    np.testing.assert_array_equal(mask, trunk)
+
+
+def test_a_crop_without_air_is_all_body():
+    voxels = np.random.default_rng(0).integers(-125, 100, (20, 20, 20)).astype(np.float32)
+    assert body_mask(voxels, "CT", (2.0, 2.0, 2.0)).all()
 
 
 def test_two_legs_are_both_body_and_a_small_thing_is_not():

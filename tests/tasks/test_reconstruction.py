@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from orienteer.errors import InputError
 from orienteer.tasks.reconstruction import ReconstructionPrediction
 from tests.helpers.synthetic import SIZE, make_features, make_task, make_views
 
@@ -27,12 +28,34 @@ def test_reconstruction_is_the_mean_square_over_the_voxels_that_count(where):
     assert loss.item() == pytest.approx(total / count, rel=1e-4)
 
 
-def test_a_view_without_a_hidden_voxel_counts_whole():
+def test_a_whole_view_among_masked_ones_does_not_count_and_a_batch_without_hidden_voxels_does():
     task, views = make_task("reconstruction"), make_views()
     views.distorted.hidden[0, 1] = False
     counted = task.targets(views).counted
-    assert counted[0, 1].all()
-    assert torch.equal(counted[1], views.distorted.hidden[1])
+    assert torch.equal(counted, views.distorted.hidden)
+    assert not counted[0, 1].any()
+    metrics = task.metrics(ReconstructionPrediction(views.clean + 1), task.targets(views))
+    assert torch.isfinite(metrics["unrestored_share"])
+    views.distorted.hidden[:] = False
+    assert task.targets(views).counted.all()
+
+
+def test_a_coarser_level_restores_the_voxels_that_its_cells_span():
+    task = make_task("reconstruction", level=1).eval()
+    assert task(make_features()).voxels.shape[-3:] == SIZE
+    features = make_features()
+    before = task(features).voxels
+    features.levels[0][:] = 0  # finer levels are not used
+    assert torch.equal(task(features).voxels, before)
+    features.levels[1][0, 0, :, 2, 4, 3] += 100 * rand(16)
+    difference = (task(features).voxels - before).abs()[0, 0, 0]
+    place = np.unravel_index(int(difference.argmax()), SIZE)
+    assert all(abs(place[axis] // 4 - cell) <= 1 for axis, cell in enumerate((2, 4, 3)))
+
+
+def test_a_level_that_is_none_is_refused():
+    with pytest.raises(InputError, match=r"tasks\.reconstruction\.level: wanted 0 or more, got -1"):
+        make_task("reconstruction", level=-1)
 
 
 def test_voxels_of_a_cell_come_from_that_cell():

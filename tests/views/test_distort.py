@@ -78,3 +78,14 @@ def test_bad_settings_say_what_to_do():
         Distortion(mask_block_vox=0)
     with pytest.raises(InputError, match="distortion: wanted one of .*mask_share.*got masks"):
         NOTHING.changed({"masks": 1})
+
+
+@pytest.mark.parametrize(
+    ("views", "fraction", "masked"), [(4, 0.5, [1, 3]), (4, 1.0, [0, 1, 2, 3]), (3, 0.0, []), (3, 0.34, [2])]
+)
+def test_a_fraction_of_the_views_is_masked_and_the_others_stay_whole(views, fraction, masked):
+    images = torch.ones(views, 1, 8, 8, 8)
+    seen, distorted = distort(np.random.default_rng(0), images, Distortion(mask_share=0.5, mask_views=fraction))
+    for view in range(views):
+        assert distorted.hidden[view].float().mean().item() == (0.5 if view in masked else 0.0)
+        assert torch.equal(seen[view] == 0, distorted.hidden[view])

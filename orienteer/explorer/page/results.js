@@ -70,7 +70,7 @@ function showGaps() {
   const { gaps, task } = state;
   byId("gaps").hidden = !gaps;
   if (!gaps) return;
-  const rows = [];
+  const rows = [], bars = gaps.bars_mm[task];
   for (let i = 0; i < gaps.places.length; i++) for (let j = i + 1; j < gaps.places.length; j++) {
     const truth = gaps.true_mm[i][j], guess = gaps.predicted_mm[task][i][j];
     const off = Math.hypot(...minus(guess, truth));
@@ -78,7 +78,7 @@ function showGaps() {
     row.append(
       cell(`${i + 1} → ${j + 1}`, { header: true }),
       cell(signed(truth), { small: `${Math.hypot(...truth).toFixed(0)} mm`, value: JSON.stringify(truth) }),
-      cell(signed(guess), { small: `${Math.hypot(...guess).toFixed(0)} mm`, value: JSON.stringify(guess) }),
+      cell(signed(guess), { small: `${Math.hypot(...guess).toFixed(0)}${bars ? ` ± ${bars[i][j].toFixed(0)}` : ""} mm`, value: JSON.stringify(guess) }),
       cell(`${off.toFixed(1)} mm`, { value: off }),
     );
     rows.push(row);
@@ -113,6 +113,9 @@ function showSame() {
   if (!same) return;
   const text = byId("same-text");
   const out = same.outside ? " The prediction is outside this scan: the place is probably not in it." : "";
-  text.textContent = `Point ${state.chosen + 1} corresponds to ${mm(same.place_mm)} mm, confidence ${(100 * same.confidence).toFixed(0)} %.${out} The way back misses the point by ${same.way_back_miss_mm.toFixed(1)} mm. Spread of the estimates: ${same.spread_mm.toFixed(0)} mm; similarity of the two places: ${same.cosine.toFixed(2)}. Source: ${same.source}.`;
-  Object.assign(text.dataset, { place: JSON.stringify(same.place_mm), confidence: same.confidence, back: same.way_back_miss_mm });
+  const expect = same.expect_mm === null
+    ? ""
+    : `, expected within ± ${same.expect_mm.toFixed(0)} mm (90 %, calibrated on gaps within held-out scans)`;
+  text.textContent = `Point ${state.chosen + 1} corresponds to ${mm(same.place_mm)} mm${expect}.${out} The way back misses the point by ${same.way_back_miss_mm.toFixed(1)} mm. Spread of the estimates: ${same.spread_mm.toFixed(0)} mm; similarity of the two places: ${same.cosine.toFixed(2)}. Source: ${same.source}.`;
+  Object.assign(text.dataset, { place: JSON.stringify(same.place_mm), expect: same.expect_mm, back: same.way_back_miss_mm });
 }

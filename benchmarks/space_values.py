@@ -1,0 +1,102 @@
+"""The values of `benchmarks.space`, from the measurements of scans that were never trained on."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from orienteer.pretraining.usable import usable_scans
+from orienteer.report.faults import FAULTS, write_faulty_copies
+from orienteer.report.header_check import calibrate
+from orienteer.report.measure import measure_scan
+from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.new_scans import NewScans
+from orienteer.report.trust import bars_of
+from orienteer.report.whole_scan import read_whole
+from orienteer.runs.loaded import LoadedRun
+from orienteer.scans.discover import discover
+from orienteer.scans.source import Selection
+from orienteer.store.prepare_folder import prepare_folder
+from orienteer.store.store import Store
+
+KEYS = (
+    *("gap_over_trivial", "coverage90", "error_bar_rank_places", "error_bar_rank_scans"),
+    *("cosine_rank", "faults_named", "sound_flagged"),
+)
+
+
+def space_values(scans: Sequence[ScanMeasurement]) -> dict[str, float | None]:
+    """Returns what held-out scans say about gaps, their error bars and similarity."""
+    errors = [scan.error_mm for scan in scans if scan.error_mm is not None]
+    trivial = [scan.trivial_mm for scan in scans if scan.trivial_mm is not None]
+    bars = bars_of(scans).values()
+    ranks = [value for scan in scans for key, value in scan.metrics.items() if key == "cosine_rank"]
+    return {
+        "gap_over_trivial": float(np.mean(errors) / np.mean(trivial)) if errors else None,
+        "gap_error_mm": float(np.mean(errors)) if errors else None,
+        "gap_error_mm_trivial": float(np.mean(trivial)) if errors else None,
+        "coverage90": mean_of([each.coverage for each in bars]),
+        "error_bar_rank_places": mean_of([each.rank_gaps for each in bars]),
+        "error_bar_rank_scans": mean_of([each.rank_scans for each in bars]),
+        "cosine_rank": mean_of(ranks),
+    }
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """Returns the mean; None where any value is missing, or all are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def sound_flagged(scans: Sequence[ScanMeasurement]) -> float | None:
+    """Returns the share of sound scans that a check calibrated on the others flags; None where headers cannot be judged."""
+    flags = []
+    for scan in scans:
+        check = calibrate([other for other in scans if other.key != scan.key])
+        if check is None:
+            return None
+        flags.append(check.judge(scan).flagged)
+    return float(np.mean(flags)) if flags else None
+
+
+def faults_named(
+    loaded: LoadedRun, sound: Sequence[ScanMeasurement], new: NewScans, each: int, sets: int, seed: int
+) -> float | None:
+    """Returns the share of spoiled copies whose fault is found and rightly named; None where headers cannot be judged.
+
+    Args:
+        loaded: the model.
+        sound: measurements of the held-out scans.
+        new: these scans.
+        each: faults per scan, drawn from ``FAULTS``.
+        sets: view sets per copy.
+        seed: of the draw.
+    """
+    named = []
+    for place, scan in enumerate(sound):
+        check = calibrate([other for other in sound if other.key != scan.key])
+        if check is None or scan.key not in new.sources:
+            return None
+        drawn = np.random.default_rng([seed, place]).choice(len(FAULTS), min(each, len(FAULTS)), replace=False)
+        with tempfile.TemporaryDirectory() as folder:
+            faults = write_faulty_copies(new.sources[scan.key], [FAULTS[int(at)] for at in drawn], f"{folder}/scans")
+            found = discover(f"{folder}/scans", progress=False)
+            selection = Selection(modality=loaded.config.modality)
+            report = prepare_folder(found, f"{folder}/store", selection, loaded.preparation, workers=0, progress=False)
+            with Store.open(f"{folder}/store") as store:
+                for key in usable_scans(store, report.keys, loaded.config, shown=False).keys:
+                    copy = read_whole(store, key)
+                    named.append(check.judge(measure_scan(loaded, copy, sets)).fault == faults[copy.name])
+    return float(np.mean(named)) if named else None
+
+
+def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Returns the mean of each value over seeds; None where any seed has none.
+
+    Example:
+        >>> means([{"coverage90": 0.8, "cosine_rank": None}, {"coverage90": 1.0, "cosine_rank": None}])["coverage90"]
+        0.9
+    """
+    rows = list(rows)
+    return {key: mean_of([row.get(key) for row in rows]) for key in KEYS}
