@@ -9,10 +9,11 @@ import torch
 from orienteer.pretraining.memory import peak_memory_mb
 from orienteer.pretraining.module import Pretraining, named_losses, total_loss
 from orienteer.pretraining.resolve import on_gpu
-from orienteer.runs.network import Network, task_weights
+from orienteer.runs.network import Network, misread_policy, task_weights
 from orienteer.runs.run_config import RunConfig
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort
+from orienteer.views.misread import Misreading
 
 STEPS = 3
 
@@ -56,7 +57,13 @@ def _random_views(config: RunConfig) -> ViewBatch:
     images = torch.rand(sets, config.views, 1, *config.view_size, generator=generator) * 2 - 1
     centres = torch.rand(sets, config.views, 3, generator=generator) * config.unit_mm
     views = ViewBatch(images, centres, ("random",) * sets, config.spacing_mm)
-    distortion = config.view_distortion
+    policy, distortion = misread_policy(config), config.view_distortion
+    if policy is not None:
+        extra = torch.rand(-(-sets // policy.shared_by(sets).every), 1, 1, *config.view_size, generator=generator)
+        none = Misreading(torch.zeros(len(extra), 1, dtype=torch.int64), torch.zeros(len(extra), 1, 3))
+        scans = ("random",) * len(extra)
+        misread = ViewBatch(extra * 2 - 1, torch.zeros(len(extra), 1, 3), scans, config.spacing_mm, misreading=none)
+        views = replace(views, misread=misread)
     if not distortion.active:
         return views
     distorted = [distort(np.random.default_rng(0), each, distortion) for each in images]

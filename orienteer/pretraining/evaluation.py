@@ -54,14 +54,15 @@ def heldout_metrics(
         baselines: whether to add the metrics of the baselines.
         embeddings: the vectors of the views are added to it.
     """
-    features = network.features(views.images)
-    answers = network.answers_to(views, features)
+    features, misread = network.encoded(views)
+    answers = network.answers_to(views, features, misread)
     if embeddings is not None:
         embeddings.add(features.levels[-1], views.scans)
     metrics = named_metrics(answers)
     metrics |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
     for answer in answers.values() if baselines else ():
-        for baseline, values in answer.task.baselines(views, answer.targets).items():
+        seen = views if answer.task.sees == "views" else views.misread
+        for baseline, values in answer.task.baselines(cast(ViewBatch, seen), answer.targets).items():
             metrics.update({f"{key}_{baseline}": value for key, value in values.items()})
     return {"loss": total_loss(weights, named_losses(answers)), **metrics}
 

@@ -56,7 +56,8 @@ class Gallery:
     def _draw(self, network: Network, views: ViewBatch, step: int, scan: str) -> None:
         began = time.monotonic()
         for name, answer in network.answers(views).items():
-            png = to_png(answer.task.picture(views, answer.prediction, answer.targets))
+            seen = views if answer.task.sees == "views" else views.misread
+            png = to_png(answer.task.picture(seen, answer.prediction, answer.targets))
             write_bytes(self._folder / f"step_{step:06d}_{name}{scan}.png", png)
             self._show(f"{name}{scan}", png, step)
         self.seconds += time.monotonic() - began

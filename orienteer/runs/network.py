@@ -1,6 +1,6 @@
 """The network that is trained: an encoder, and the tasks that work on its feature maps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tensors import Images
 from orienteer.views.batch import ViewBatch
+from orienteer.views.misread import MisreadPolicy
 
 
 @dataclass(frozen=True)
@@ -58,24 +59,47 @@ class Network(nn.Module):
         With a teacher, view 0 is encoded by the student and the others, without gradient, by the teacher. All views are
         drawn from the same distribution, so it does not matter which one the student encodes.
         """
-        if teacher is None:
-            return Features(_encode(self.encoder, images))
-        student = _encode(self.encoder, images[:, :1])
-        with torch.no_grad():
-            others = _encode(teacher, images[:, 1:])
-        return Features(tuple(torch.cat(pair, dim=1) for pair in zip(student, others, strict=True)))
+        return self._features([images], teacher)[0]
+
+    def encoded(self, views: ViewBatch, teacher: nn.Module | None = None) -> tuple[Features, Features | None]:
+        """Returns the feature maps of all views and those of the misread views, from one call of the encoder.
+
+        Misread views are always encoded by the student.
+        """
+        if views.misread is None:
+            return self.features(views.images, teacher), None
+        sets, misread = self._features([views.images, views.misread.images], teacher)
+        return sets, misread
 
     def answers(self, views: ViewBatch, teacher: nn.Module | None = None) -> dict[str, Answer]:
-        """Returns truth and prediction of every task for a batch."""
-        return self.answers_to(views, self.features(views.images, teacher))
+        """Returns truth and prediction of every task for a batch; without misread views, not of tasks that need them."""
+        return self.answers_to(views, *self.encoded(views, teacher))
 
-    def answers_to(self, views: ViewBatch, features: Features) -> dict[str, Answer]:
-        """Returns truth and prediction of every task, given the feature maps of the batch."""
+    def answers_to(self, views: ViewBatch, features: Features, misread: Features | None = None) -> dict[str, Answer]:
+        """Returns truth and prediction of every task, given the feature maps of the batch and of its misread views."""
         tasks = cast(dict[str, Task[Any, Any]], dict(self.tasks.items()))
+        seen = {"views": (views, features), "misread": (views.misread, misread)}
         return {
-            name: Answer(task, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))
+            name: Answer(task, task.targets(batch), task(pulled(maps, self.pulls.get(name, 1.0))))
             for name, task in tasks.items()
+            for batch, maps in [seen[task.sees]]
+            if batch is not None and maps is not None
         }
+
+    def _features(self, batches: Sequence[Images], teacher: nn.Module | None) -> list[Features]:
+        """Returns the feature maps of several batches of views; a teacher encodes views after the first of the first."""
+        by_student = [batches[0] if teacher is None else batches[0][:, :1], *batches[1:]]
+        levels = self.encoder(torch.cat([images.flatten(0, 1) for images in by_student]))
+        parts = [level.split([len(images.flatten(0, 1)) for images in by_student]) for level in levels]
+        features = [
+            tuple(level[number].unflatten(0, images.shape[:2]) for level in parts)
+            for number, images in enumerate(by_student)
+        ]
+        if teacher is not None:
+            with torch.no_grad():
+                others = _encode(teacher, batches[0][:, 1:])
+            features[0] = tuple(torch.cat(pair, dim=1) for pair in zip(features[0], others, strict=True))
+        return [Features(levels) for levels in features]
 
 
 def build_network(config: RunConfig) -> Network:
@@ -99,6 +123,13 @@ def build_network(config: RunConfig) -> Network:
 def task_weights(config: PretrainConfig) -> dict[str, float]:
     """Returns the weight of each task's losses in the total loss."""
     return {name: use.weight for name, use in resolve_method(config.method, config.tasks).tasks.items()}
+
+
+def misread_policy(config: RunConfig) -> MisreadPolicy | None:
+    """Returns how views are misread for the task of a run that needs such views; None if none does."""
+    uses = resolve_method(config.method, config.tasks).tasks
+    policies = [task_config(name, use).misread for name, use in uses.items() if TASKS[name].sees == "misread"]
+    return policies[0] if policies else None
 
 
 def pulled(features: Features, share: float) -> Features:

@@ -6,7 +6,7 @@ and never see the encoder: they receive `Features` and, when built, the `Feature
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -70,12 +70,15 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
 
     Class attributes:
         name: its name for users; its key in ``TASKS``.
+        sees: the views that it is trained on: those of the sets, or extra ones that are misread
+            (`orienteer.views.misread`) and that no other task sees; its Config then has a property ``misread``, the policy.
         spatial: whether it is equivariant to renumbering the views and invariant to a common shift (see tests/contracts).
         Config: a frozen dataclass with the task's settings.
         minimum: lower bound of each loss, reached by a perfect prediction.
     """
 
     name: ClassVar[str]
+    sees: ClassVar[Literal["views", "misread"]] = "views"
     spatial: ClassVar[bool] = True
     Config: ClassVar[type]
     minimum: ClassVar[Mapping[str, float]]

@@ -16,6 +16,8 @@ from torch.utils.data import Dataset
 from orienteer.settings import require
 from orienteer.views.augment import Augmentation, apply, draw_parameters
 from orienteer.views.distort import NOTHING, Distortion, distort
+from orienteer.views.misread import MisreadPolicy
+from orienteer.views.misread_cut import draw_misread
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.reader import ScanReader, ViewReader, ViewSample
 
@@ -31,6 +33,7 @@ class TrainingViews(Dataset[ViewSample]):
         seed: a sample depends on this and its number alone.
         total_samples: length of the whole training, steps times batch.
         distortion: what is hidden or rearranged in views after augmentation.
+        misread: which sets get a misread view; none by default.
 
     Raises:
         ScanError: when a sample cannot be read or drawn; the message names the scan. (From a worker process torch
@@ -46,12 +49,13 @@ class TrainingViews(Dataset[ViewSample]):
         seed: int,
         total_samples: int,
         distortion: Distortion = NOTHING,
+        misread: MisreadPolicy | None = None,
     ) -> None:
         _check_keys(keys)
         require(seed >= 0, "seed", "a whole number of 0 or more", seed, "use --seed 0")
         self.keys = tuple(keys)
         self.policy, self.augmentation, self.seed, self.total_samples = policy, augmentation, seed, total_samples
-        self.distortion = distortion
+        self.distortion, self.misread = distortion, misread
         self._reader = ViewReader(store, policy)
         self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
 
@@ -64,7 +68,15 @@ class TrainingViews(Dataset[ViewSample]):
         rng = np.random.default_rng([self.seed, _VIEWS_STREAM, number])
         sample = self._reader.draw(self.scan_of(number), rng, number)
         parameters = draw_parameters(rng, self.policy.views, self.augmentation)
-        return _distorted(rng, replace(sample, images=apply(sample.images, parameters)), self.distortion)
+        sample = replace(sample, images=apply(sample.images, parameters))
+        return self._with_misread(_distorted(rng, sample, self.distortion))
+
+    def _with_misread(self, sample: ViewSample) -> ViewSample:
+        if self.misread is None or sample.number % self.misread.every:
+            return sample
+        rng = np.random.default_rng([self.seed, _MISREAD_STREAM, sample.number])
+        view = draw_misread(rng, self._reader.store, sample, self.misread, self.augmentation)
+        return replace(sample, misread=view)
 
     def scan_of(self, number: int) -> str:
         """Returns the key of the scan that sample ``number`` is cut from."""
@@ -86,6 +98,7 @@ class ValidationViews(Dataset[ViewSample]):
         policy: how views are drawn; its ``view_size`` must be set.
         sets_per_scan: how many sets are drawn from each scan.
         distortion: what is hidden or rearranged in views.
+        misread: how views are misread; every set gets one, if any does.
     """
 
     def __init__(
@@ -95,11 +108,12 @@ class ValidationViews(Dataset[ViewSample]):
         policy: ViewPolicy,
         sets_per_scan: int = 1,
         distortion: Distortion = NOTHING,
+        misread: MisreadPolicy | None = None,
     ) -> None:
         _check_keys(keys)
         require(sets_per_scan >= 1, "sets_per_scan", "at least 1", sets_per_scan, "use 1")
         self.keys, self.policy, self.sets_per_scan = tuple(keys), policy, sets_per_scan
-        self.distortion = distortion
+        self.distortion, self.misread = distortion, misread
         self._reader = ViewReader(store, policy)
 
     def __len__(self) -> int:
@@ -111,11 +125,14 @@ class ValidationViews(Dataset[ViewSample]):
         scan, view_set = divmod(number, self.sets_per_scan)
         digest = hashlib.sha256(f"{self.keys[scan]}/{view_set}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-        return _distorted(rng, self._reader.draw(self.keys[scan], rng, number), self.distortion)
+        sample = _distorted(rng, self._reader.draw(self.keys[scan], rng, number), self.distortion)
+        if self.misread is None:
+            return sample
+        return replace(sample, misread=draw_misread(rng, self._reader.store, sample, self.misread))
 
 
-_ORDER_STREAM, _VIEWS_STREAM = 1, 2
-"""Keep the random numbers for the order of scans apart from those for the views."""
+_ORDER_STREAM, _VIEWS_STREAM, _MISREAD_STREAM = 1, 2, 3
+"""Keep the random numbers for the order of scans, the views and the misread views apart."""
 
 
 def _distorted(rng: np.random.Generator, sample: ViewSample, distortion: Distortion) -> ViewSample:
