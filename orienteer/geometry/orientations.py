@@ -6,7 +6,7 @@ They form a group (the symmetries of a cube). Element 0 of `ORIENTATIONS` is the
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations, product
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from orienteer.types import Triple
+
+NumberT = TypeVar("NumberT", int, float)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Orientation:
         """
         leading = voxels.ndim - 3
         turned = voxels.transpose(*range(leading), *(leading + axis for axis in self.axes))
-        return np.flip(turned, [leading + axis for axis in self._backwards])
+        result: NDArray[np.generic] = np.flip(turned, tuple(leading + axis for axis in self._backwards))
+        return result
 
     def of_tensor(self, images: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Returns a tensor with its last three axes in this orientation."""
@@ -77,8 +80,8 @@ class Orientation:
         turned: np.ndarray = vectors[..., list(self.axes)] * np.array(self.signs)
         return turned
 
-    def of_lengths(self, lengths: tuple[float, float, float]) -> tuple[float, float, float]:
-        """Returns one length per axis (a spacing, say) in the order of the result.
+    def of_lengths(self, lengths: tuple[NumberT, NumberT, NumberT]) -> tuple[NumberT, NumberT, NumberT]:
+        """Returns one length per axis (a spacing or a size, say) in the order of the result.
 
         Example:
             >>> Orientation((2, 0, 1), (1, -1, 1)).of_lengths((1.0, 2.0, 5.0))

@@ -61,8 +61,7 @@ def heldout_metrics(
     metrics = named_metrics(answers)
     metrics |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
     for answer in answers.values() if baselines else ():
-        seen = views if answer.task.sees == "views" else views.misread
-        for baseline, values in answer.task.baselines(cast(ViewBatch, seen), answer.targets).items():
+        for baseline, values in answer.task.baselines(answer.views, answer.targets).items():
             metrics.update({f"{key}_{baseline}": value for key, value in values.items()})
     return {"loss": total_loss(weights, named_losses(answers)), **metrics}
 

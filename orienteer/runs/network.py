@@ -27,11 +27,13 @@ class Answer:
 
     Attributes:
         task: the task.
+        views: what it was asked about: the batch, or its misread views.
         targets: the truth, as the task computes it from the views.
         prediction: the output of the task's heads.
     """
 
     task: Task[Any, Any]
+    views: ViewBatch
     targets: Any
     prediction: Any
 
@@ -80,7 +82,7 @@ class Network(nn.Module):
         tasks = cast(dict[str, Task[Any, Any]], dict(self.tasks.items()))
         seen = {"views": (views, features), "misread": (views.misread, misread)}
         return {
-            name: Answer(task, task.targets(batch), task(pulled(maps, self.pulls.get(name, 1.0))))
+            name: Answer(task, batch, task.targets(batch), task(pulled(maps, self.pulls.get(name, 1.0))))
             for name, task in tasks.items()
             for batch, maps in [seen[task.sees]]
             if batch is not None and maps is not None

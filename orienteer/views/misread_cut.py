@@ -67,7 +67,7 @@ def cut_misread(
     spacing_mm, to_body = np.array(scan.spacing_mm), orientation.inverse
     # A voxel that is stated to be spacing_mm long is spacing_mm / factors long in truth.
     step_vox = np.array(to_body.of_lengths(_three(spacing_mm / factors))) / spacing_mm
-    wanted = np.array(to_body.of_lengths(cast(TripleMm, size_vox)))
+    wanted = np.array(to_body.of_lengths(size_vox))
     centre_vox = (centre_mm - np.array(scan.origin_mm)) / spacing_mm
     half = (wanted - 1) / 2 * step_vox
     shape = np.array(scan.shape_vox)
@@ -78,7 +78,7 @@ def cut_misread(
     for axis in range(3):
         at = centre_vox[axis] - low[axis] + (np.arange(wanted[axis]) - (wanted[axis] - 1) / 2) * step_vox[axis]
         box = _resampled(box, axis, at, float(step_vox[axis]))
-    return np.ascontiguousarray(orientation.of_array(box)).astype(np.float32)
+    return np.ascontiguousarray(orientation.of_array(box), dtype=np.float32)
 
 
 def _draw_factors(
@@ -108,12 +108,14 @@ def _resampled(
 ) -> Float32[np.ndarray, "_ _ _"]:
     """Returns values at positions along an axis: linear interpolation, over a wider triangle where steps are long."""
     if step == 1 and np.allclose(at, np.rint(at), atol=1e-6):
-        return values.take(np.clip(np.rint(at).astype(int), 0, values.shape[axis] - 1), axis=axis)
+        nearest: np.ndarray = values.take(np.clip(np.rint(at).astype(int), 0, values.shape[axis] - 1), axis=axis)
+        return nearest
     width = max(1.0, step)
     inside = np.clip(at, 0, values.shape[axis] - 1)
     weights = np.maximum(0, 1 - np.abs(inside[:, None] - np.arange(values.shape[axis])) / width)
     weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-    return np.moveaxis(np.tensordot(weights, values, axes=(1, axis)), 0, axis)
+    between: np.ndarray = np.moveaxis(np.tensordot(weights, values, axes=(1, axis)), 0, axis)
+    return between
 
 
 def _triple(values: Int64[np.ndarray, "3"]) -> Triple:

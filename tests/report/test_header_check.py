@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orienteer.report.faults import FAULTS, SOUND, Fault
+from orienteer.report.faults import COMMON_FAULTS, SOUND, Fault
 from orienteer.report.header_check import ENOUGH_SOUND, calibrate, relative_misfit
 from orienteer.report.linear_map import ideal_map, linear_map_of
 from orienteer.report.measure import measure_scan
@@ -19,7 +19,7 @@ def sound(oracle):
     return [measure_scan(oracle, coded_scan(np.random.default_rng(seed), f"s{seed}"), sets=2) for seed in range(3)]
 
 
-@pytest.mark.parametrize("fault", FAULTS[:6], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", COMMON_FAULTS[:6], ids=lambda fault: fault.name)
 def test_a_perfect_model_gives_the_ideal_map_and_the_fault(oracle, coded, sound, fault):
     measured = measure_scan(oracle, with_fault(coded, fault), sets=3)
     np.testing.assert_allclose(linear_map_of(measured), ideal_map(fault), atol=1e-3)
