@@ -13,7 +13,7 @@ from orienteer.runs.network import Network, misread_policy, task_weights
 from orienteer.runs.run_config import RunConfig
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort
-from orienteer.views.misread import Misreading
+from orienteer.views.misread import Misreading, MisreadPolicy
 
 STEPS = 3
 
@@ -59,13 +59,18 @@ def _random_views(config: RunConfig) -> ViewBatch:
     views = ViewBatch(images, centres, ("random",) * sets, config.spacing_mm)
     policy, distortion = misread_policy(config), config.view_distortion
     if policy is not None:
-        extra = torch.rand(-(-sets // policy.shared_by(sets).every), 1, 1, *config.view_size, generator=generator)
-        none = Misreading(torch.zeros(len(extra), 1, dtype=torch.int64), torch.zeros(len(extra), 1, 3))
-        scans = ("random",) * len(extra)
-        misread = ViewBatch(extra * 2 - 1, torch.zeros(len(extra), 1, 3), scans, config.spacing_mm, misreading=none)
-        views = replace(views, misread=misread)
+        views = replace(views, misread=random_misread(policy.shared_by(sets), sets, generator))
     if not distortion.active:
         return views
     distorted = [distort(np.random.default_rng(0), each, distortion) for each in images]
     seen, done = zip(*distorted, strict=True)
     return replace(views, images=torch.stack(seen), distorted=Distorted.stacked(done))
+
+
+def random_misread(policy: MisreadPolicy, sets: int, generator: torch.Generator) -> ViewBatch:
+    """Returns random misread views, as many as a step with ``sets`` view sets has."""
+    shape = (-(-sets // policy.every), policy.views)
+    images = torch.rand(*shape, 1, *policy.size_vox, generator=generator) * 2 - 1
+    sound = Misreading(torch.zeros(shape, dtype=torch.int64), torch.zeros(*shape, 3))
+    scans = ("random",) * shape[0]
+    return ViewBatch(images, torch.zeros(*shape, 3), scans, policy.spacing_mm, misreading=sound)

@@ -54,12 +54,13 @@ def heldout_metrics(
         baselines: whether to add the metrics of the baselines.
         embeddings: the vectors of the views are added to it.
     """
-    features, misread = network.encoded(views)
-    answers = network.answers_to(views, features, misread)
+    features = network.features(views.images)
+    answers = network.answers_to(views, features)
     if embeddings is not None:
         embeddings.add(features.levels[-1], views.scans)
     metrics = named_metrics(answers)
-    metrics |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
+    for name in network.view_tasks:
+        metrics[f"{PREDICTIONS}{name}"] = prediction_spread(answers[name].prediction)
     for answer in answers.values() if baselines else ():
         for baseline, values in answer.task.baselines(answer.views, answer.targets).items():
             metrics.update({f"{key}_{baseline}": value for key, value in values.items()})

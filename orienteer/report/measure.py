@@ -67,9 +67,7 @@ def measure_scan(
 def _add_metrics(metrics: MetricSums, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
     values: dict[str, Tensor] = {}
     on_device = views.to(loaded.device)
-    for name, task in loaded.network.tasks.items():
-        if task.sees != "views":  # it has no truth about sound views
-            continue
+    for name, task in loaded.network.view_tasks.items():
         targets = task.targets(on_device)  # type: ignore[operator]
         values.update(task.metrics(predictions[name], targets))  # type: ignore[operator]
         for baseline, metrics_of in task.baselines(on_device, targets).items():  # type: ignore[operator]

@@ -37,8 +37,6 @@ def draw_scan(loaded: LoadedRun, scan: WholeScan, measurement: ScanMeasurement) 
         pictures += [draw_gaps(views, gaps_mm, measurement), draw_route_on_scan(views, gaps_mm, scan)]
     for name, prediction in predictions.items():
         task = loaded.network.tasks[name]
-        if task.sees != "views":  # what it predicts on sound views is part of the check of headers
-            continue
         targets = task.targets(views.to(loaded.device))  # type: ignore[operator]
         if hasattr(prediction, "embedding") and hasattr(targets, "parts_vox"):
             pictures.append(draw_parts(views, prediction, targets, scan))

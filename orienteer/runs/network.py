@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
-from orienteer.methods import resolve_method, task_config
+from orienteer.methods import TaskUse, resolve_method, task_config
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.run_config import RunConfig
 from orienteer.tasks import TASKS
@@ -61,47 +61,44 @@ class Network(nn.Module):
         With a teacher, view 0 is encoded by the student and the others, without gradient, by the teacher. All views are
         drawn from the same distribution, so it does not matter which one the student encodes.
         """
-        return self._features([images], teacher)[0]
-
-    def encoded(self, views: ViewBatch, teacher: nn.Module | None = None) -> tuple[Features, Features | None]:
-        """Returns the feature maps of all views and those of the misread views, from one call of the encoder.
-
-        Misread views are always encoded by the student.
-        """
-        if views.misread is None:
-            return self.features(views.images, teacher), None
-        sets, misread = self._features([views.images, views.misread.images], teacher)
-        return sets, misread
+        if teacher is None:
+            return Features(_encode(self.encoder, images))
+        student = _encode(self.encoder, images[:, :1])
+        with torch.no_grad():
+            others = _encode(teacher, images[:, 1:])
+        return Features(tuple(torch.cat(pair, dim=1) for pair in zip(student, others, strict=True)))
 
     def answers(self, views: ViewBatch, teacher: nn.Module | None = None) -> dict[str, Answer]:
-        """Returns truth and prediction of every task for a batch; without misread views, not of tasks that need them."""
-        return self.answers_to(views, *self.encoded(views, teacher))
+        """Returns truth and prediction of every task for a batch."""
+        return self.answers_to(views, self.features(views.images, teacher))
 
-    def answers_to(self, views: ViewBatch, features: Features, misread: Features | None = None) -> dict[str, Answer]:
-        """Returns truth and prediction of every task, given the feature maps of the batch and of its misread views."""
+    def answers_to(self, views: ViewBatch, features: Features) -> dict[str, Answer]:
+        """Returns truth and prediction of every task, given the feature maps of the batch.
+
+        Tasks that see misread views get their voxels as the only level; without such views they are left out.
+        """
+        answers = {}
+        for name, task in self.view_tasks.items():
+            answers[name] = Answer(task, views, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))
+        for name, task in self.misread_tasks.items():
+            if views.misread is not None:
+                prediction = task(Features((views.misread.images,)))
+                answers[name] = Answer(task, views.misread, task.targets(views.misread), prediction)
+        return answers
+
+    @property
+    def view_tasks(self) -> dict[str, Task[Any, Any]]:
+        """The tasks that work on the feature maps of the views."""
+        return self._tasks_that_see("views")
+
+    @property
+    def misread_tasks(self) -> dict[str, Task[Any, Any]]:
+        """The tasks that work on misread views, without the encoder."""
+        return self._tasks_that_see("misread")
+
+    def _tasks_that_see(self, kind: str) -> dict[str, Task[Any, Any]]:
         tasks = cast(dict[str, Task[Any, Any]], dict(self.tasks.items()))
-        seen = {"views": (views, features), "misread": (views.misread, misread)}
-        return {
-            name: Answer(task, batch, task.targets(batch), task(pulled(maps, self.pulls.get(name, 1.0))))
-            for name, task in tasks.items()
-            for batch, maps in [seen[task.sees]]
-            if batch is not None and maps is not None
-        }
-
-    def _features(self, batches: Sequence[Images], teacher: nn.Module | None) -> list[Features]:
-        """Returns the feature maps of several batches of views; a teacher encodes views after the first of the first."""
-        by_student = [batches[0] if teacher is None else batches[0][:, :1], *batches[1:]]
-        levels = self.encoder(torch.cat([images.flatten(0, 1) for images in by_student]))
-        parts = [level.split([len(images.flatten(0, 1)) for images in by_student]) for level in levels]
-        features = [
-            tuple(level[number].unflatten(0, images.shape[:2]) for level in parts)
-            for number, images in enumerate(by_student)
-        ]
-        if teacher is not None:
-            with torch.no_grad():
-                others = _encode(teacher, batches[0][:, 1:])
-            features[0] = tuple(torch.cat(pair, dim=1) for pair in zip(features[0], others, strict=True))
-        return [Features(levels) for levels in features]
+        return {name: task for name, task in tasks.items() if task.sees == kind}
 
 
 def build_network(config: RunConfig) -> Network:
@@ -118,7 +115,7 @@ def build_network(config: RunConfig) -> Network:
         specs = [FeatureSpec(*level) for level in zip(encoder.channels, encoder.strides, strict=True)]
         shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
         method = resolve_method(config.method, config.tasks)
-        tasks = {name: TASKS[name](task_config(name, use), specs, shape) for name, use in method.tasks.items()}
+        tasks = {name: _build_task(name, use, specs, shape) for name, use in method.tasks.items()}
     return Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
 
 
@@ -130,7 +127,8 @@ def task_weights(config: PretrainConfig) -> dict[str, float]:
 def misread_policy(config: RunConfig) -> MisreadPolicy | None:
     """Returns how views are misread for the task of a run that needs such views; None if none does."""
     uses = resolve_method(config.method, config.tasks).tasks
-    policies = [task_config(name, use).misread for name, use in uses.items() if TASKS[name].sees == "misread"]
+    shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
+    policies = [_misread(name, use, shape) for name, use in uses.items() if TASKS[name].sees == "misread"]
     return policies[0] if policies else None
 
 
@@ -148,6 +146,19 @@ def pulled(features: Features, share: float) -> Features:
     if share == 0:
         return Features(tuple(maps.detach() for maps in features.levels))
     return Features(tuple(maps.detach() + share * (maps - maps.detach()) for maps in features.levels))
+
+
+def _build_task(name: str, use: TaskUse, specs: Sequence[FeatureSpec], shape: ViewShape) -> Task[Any, Any]:
+    if TASKS[name].sees == "misread":
+        policy = _misread(name, use, shape)
+        specs = [FeatureSpec(channels=1, stride=(1, 1, 1))]
+        shape = ViewShape(policy.size_vox, policy.spacing_mm, policy.views, shape.unit_mm)
+    return TASKS[name](task_config(name, use), specs, shape)
+
+
+def _misread(name: str, use: TaskUse, shape: ViewShape) -> MisreadPolicy:
+    policy: MisreadPolicy = task_config(name, use).misread(shape)
+    return policy
 
 
 def _encode(encoder: nn.Module, images: Images) -> tuple[Float[Tensor, "batch views channels c0 c1 c2"], ...]:

@@ -70,8 +70,9 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
 
     Class attributes:
         name: its name for users; its key in ``TASKS``.
-        sees: the views that it is trained on: those of the sets, or extra ones that are misread
-            (`orienteer.views.misread`) and that no other task sees; its Config then has a property ``misread``, the policy.
+        sees: what it works on: the feature maps of the views, or the voxels of extra, coarse views that are misread
+            (`orienteer.views.misread`), as the only level and without the encoder. Its Config then has a method
+            ``misread`` that returns their policy for a shape of views.
         spatial: whether it is equivariant to renumbering the views and invariant to a common shift (see tests/contracts).
         Config: a frozen dataclass with the task's settings.
         minimum: lower bound of each loss, reached by a perfect prediction.

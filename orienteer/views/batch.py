@@ -25,8 +25,7 @@ class ViewBatch:
         draw: number of the draw (the training step). Tasks that sample (routes of many views) use it as their seed,
             so that a step depends on the run's seed and its number alone.
         distorted: what was hidden or rearranged in ``images``; None if nothing was.
-        misread: extra views of these scans as wrong headers would show them, a batch of sets of one view; None if there
-            are none.
+        misread: extra, coarse views of some of these scans as wrong headers would show them; None if there are none.
         misreading: in such a batch, how its views were misread; else None.
     """
 

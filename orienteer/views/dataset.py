@@ -17,7 +17,7 @@ from orienteer.settings import require
 from orienteer.views.augment import Augmentation, apply, draw_parameters
 from orienteer.views.distort import NOTHING, Distortion, distort
 from orienteer.views.misread import MisreadPolicy
-from orienteer.views.misread_cut import draw_misread
+from orienteer.views.misread_cut import CoarseReader, draw_misread
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.reader import ScanReader, ViewReader, ViewSample
 
@@ -33,7 +33,7 @@ class TrainingViews(Dataset[ViewSample]):
         seed: a sample depends on this and its number alone.
         total_samples: length of the whole training, steps times batch.
         distortion: what is hidden or rearranged in views after augmentation.
-        misread: which sets get a misread view; none by default.
+        misread: which sets get misread views, and how; none by default.
 
     Raises:
         ScanError: when a sample cannot be read or drawn; the message names the scan. (From a worker process torch
@@ -55,8 +55,9 @@ class TrainingViews(Dataset[ViewSample]):
         require(seed >= 0, "seed", "a whole number of 0 or more", seed, "use --seed 0")
         self.keys = tuple(keys)
         self.policy, self.augmentation, self.seed, self.total_samples = policy, augmentation, seed, total_samples
-        self.distortion, self.misread = distortion, misread
+        self.distortion = distortion
         self._reader = ViewReader(store, policy)
+        self._coarse = CoarseReader(store, misread) if misread is not None else None
         self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def __len__(self) -> int:
@@ -72,11 +73,11 @@ class TrainingViews(Dataset[ViewSample]):
         return self._with_misread(_distorted(rng, sample, self.distortion))
 
     def _with_misread(self, sample: ViewSample) -> ViewSample:
-        if self.misread is None or sample.number % self.misread.every:
+        if self._coarse is None or sample.number % self._coarse.policy.every:
             return sample
         rng = np.random.default_rng([self.seed, _MISREAD_STREAM, sample.number])
-        view = draw_misread(rng, self._reader.store, sample, self.misread, self.augmentation)
-        return replace(sample, misread=view)
+        coarse = self._coarse.read(sample.scan)
+        return replace(sample, misread=draw_misread(rng, coarse, self._coarse.policy, self.augmentation))
 
     def scan_of(self, number: int) -> str:
         """Returns the key of the scan that sample ``number`` is cut from."""
@@ -98,7 +99,7 @@ class ValidationViews(Dataset[ViewSample]):
         policy: how views are drawn; its ``view_size`` must be set.
         sets_per_scan: how many sets are drawn from each scan.
         distortion: what is hidden or rearranged in views.
-        misread: how views are misread; every set gets one, if any does.
+        misread: how views are misread; every set gets some, if any does.
     """
 
     def __init__(
@@ -113,8 +114,9 @@ class ValidationViews(Dataset[ViewSample]):
         _check_keys(keys)
         require(sets_per_scan >= 1, "sets_per_scan", "at least 1", sets_per_scan, "use 1")
         self.keys, self.policy, self.sets_per_scan = tuple(keys), policy, sets_per_scan
-        self.distortion, self.misread = distortion, misread
+        self.distortion = distortion
         self._reader = ViewReader(store, policy)
+        self._coarse = CoarseReader(store, misread) if misread is not None else None
 
     def __len__(self) -> int:
         return len(self.keys) * self.sets_per_scan
@@ -126,9 +128,9 @@ class ValidationViews(Dataset[ViewSample]):
         digest = hashlib.sha256(f"{self.keys[scan]}/{view_set}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
         sample = _distorted(rng, self._reader.draw(self.keys[scan], rng, number), self.distortion)
-        if self.misread is None:
+        if self._coarse is None:
             return sample
-        return replace(sample, misread=draw_misread(rng, self._reader.store, sample, self.misread))
+        return replace(sample, misread=draw_misread(rng, self._coarse.read(sample.scan), self._coarse.policy))
 
 
 _ORDER_STREAM, _VIEWS_STREAM, _MISREAD_STREAM = 1, 2, 3

@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 from orienteer.settings import require
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted
-from orienteer.views.misread import MisreadView
+from orienteer.views.misread import MisreadViews
 from orienteer.views.reader import ViewSample
 
 
@@ -88,12 +88,12 @@ def collate(samples: Sequence[ViewSample], batch: int | None = None) -> ViewBatc
 
 
 def _misread(samples: Sequence[ViewSample], draw: int) -> ViewBatch | None:
-    """Returns the misread views of the sets that have one."""
-    sets = [sample for sample in samples if sample.misread is not None]
+    """Returns the misread views of the sets that have some."""
+    sets = [(sample.scan, sample.misread) for sample in samples if sample.misread is not None]
     if not sets:
         return None
-    views = [sample.misread for sample in sets if sample.misread is not None]
-    images, misreading = MisreadView.stacked(views)
-    centres_mm = torch.zeros(len(sets), 1, 3)  # a place in a body whose axes are confused has no meaning
-    scans = tuple(sample.scan for sample in sets)
-    return ViewBatch(images, centres_mm, scans, samples[0].spacing_mm, draw, misreading=misreading)
+    images, misreading = MisreadViews.stacked([views for _, views in sets])
+    centres_mm = torch.zeros(*images.shape[:2], 3)  # a place in a body whose axes are confused has no meaning
+    return ViewBatch(
+        images, centres_mm, tuple(scan for scan, _ in sets), sets[0][1].spacing_mm, draw, misreading=misreading
+    )

@@ -1,128 +1,172 @@
-"""Draws misread views and cuts them out of a scan with their error, so that their labels are exact."""
+"""Draws misread views and cuts them out of a coarse copy of a scan with their error, so that their labels are exact."""
 
-from typing import cast
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Float64
 
 from orienteer.geometry.orientations import ORIENTATIONS, Orientation
-from orienteer.types import Triple, TripleMm
+from orienteer.types import TripleMm
 from orienteer.views.augment import Augmentation, apply, draw_parameters
-from orienteer.views.misread import MisreadPolicy, MisreadView
-from orienteer.views.reader import PreparedScan, ScanReader, ViewSample
+from orienteer.views.misread import Misreading, MisreadPolicy, MisreadViews
+from orienteer.views.reader import ScanReader
 
 Factors = Float64[np.ndarray, "3"]
 """The stated length of a voxel divided by the true one, along each axis as stated."""
 
+OUTSIDE = -1.0
+"""The value of voxels outside of the scan: the lowest of the range, like air."""
+
+BODY_SIZES = 0.05
+"""Training views are stretched by this (log, standard deviation) along each axis: people differ in size."""
+
+KEPT_BYTES = 128 * 2**20
+"""Bytes of coarse copies that a process keeps."""
+
+
+@dataclass(frozen=True)
+class CoarseScan:
+    """A scan of few voxels, to cut misread views out of.
+
+    Attributes:
+        voxels: normalised to [-1, 1].
+        spacing_mm: voxel size.
+    """
+
+    voxels: Float32[np.ndarray, "size0 size1 size2"]
+    spacing_mm: TripleMm
+
+    @property
+    def extent_mm(self) -> Float64[np.ndarray, "3"]:
+        """Its size in mm."""
+        extent: np.ndarray = np.array(self.voxels.shape) * np.array(self.spacing_mm)
+        return extent
+
+
+def coarse_scan(voxels: Float32[np.ndarray, "_ _ _"], spacing_mm: TripleMm, policy: MisreadPolicy) -> CoarseScan:
+    """Returns a scan with voxels that are means of blocks, at most half as long as those of a misread view.
+
+    Example:
+        >>> policy = MisreadPolicy(extent_mm=240.0, edge_vox=24)
+        >>> coarse_scan(np.zeros((9, 40, 40), np.float32), (2.0, 2.0, 5.0), policy).voxels.shape
+        (4, 20, 40)
+    """
+    for axis in range(3):
+        block = max(1, int(policy.spacing_mm[axis] / 2 // spacing_mm[axis]))
+        whole = voxels.shape[axis] // block * block or voxels.shape[axis]
+        parts = np.moveaxis(voxels, axis, 0)[:whole]
+        blocks = parts.reshape(-1, min(block, whole), *parts.shape[1:]).mean(1)
+        length = list(spacing_mm)
+        length[axis] *= min(block, whole)
+        voxels, spacing_mm = np.moveaxis(blocks, 0, axis), (length[0], length[1], length[2])
+    return CoarseScan(np.ascontiguousarray(voxels, dtype=np.float32), spacing_mm)
+
+
+class CoarseReader:
+    """Keeps coarse copies of the scans of a store that were used last, up to a number of bytes.
+
+    Args:
+        store: where the scans are.
+        policy: the misread views to cut out of them.
+    """
+
+    def __init__(self, store: ScanReader, policy: MisreadPolicy) -> None:
+        self.store, self.policy = store, policy
+        self._recent: OrderedDict[str, CoarseScan] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_recent": OrderedDict()}
+
+    def read(self, key: str) -> CoarseScan:
+        """Returns the coarse copy of a scan."""
+        if key not in self._recent:
+            scan = self.store.scan(key)
+            voxels = self.store.read(key, (0, 0, 0), scan.shape_vox)
+            self._recent[key] = coarse_scan(voxels, scan.spacing_mm, self.policy)
+        self._recent.move_to_end(key)
+        while sum(scan.voxels.nbytes for scan in self._recent.values()) > KEPT_BYTES and len(self._recent) > 1:
+            self._recent.popitem(last=False)
+        return self._recent[key]
+
 
 def draw_misread(
-    rng: np.random.Generator,
-    store: ScanReader,
-    sample: ViewSample,
-    policy: MisreadPolicy,
-    augmentation: Augmentation | None = None,
-) -> MisreadView:
-    """Returns a misread copy of one view of a set, drawn at random.
+    rng: np.random.Generator, scan: CoarseScan, policy: MisreadPolicy, augmentation: Augmentation | None = None
+) -> MisreadViews:
+    """Returns misread views of a scan, drawn at random.
 
     Args:
         rng: decides everything.
-        store: where the scan is.
-        sample: the set; the misread view has the centre of one of its views.
-        policy: how wrong the voxel size may be.
-        augmentation: changes of intensity; none by default.
+        scan: the scan.
+        policy: their number and size, and how wrong the voxel size may be.
+        augmentation: changes of intensity, for training; then the body's size varies too. None by default.
     """
-    scan, size_vox = store.scan(sample.scan), cast(Triple, tuple(sample.images.shape[-3:]))
-    centre_mm = sample.centres_mm[int(rng.integers(len(sample.centres_mm)))].double().numpy()
-    number = int(rng.integers(len(ORIENTATIONS)))
-    factors = _draw_factors(rng, ORIENTATIONS[number], scan, size_vox, policy)
-    voxels = cut_misread(store, sample.scan, centre_mm, size_vox, ORIENTATIONS[number], factors)
-    image = torch.from_numpy(voxels)[None, None]
+    numbers = rng.integers(len(ORIENTATIONS), size=policy.views)
+    factors = np.exp([_draw_log_factors(rng, float(np.log(policy.largest_factor))) for _ in numbers])
+    sizes = np.exp(rng.normal(0, BODY_SIZES if augmentation is not None else 0, factors.shape))
+    places = rng.uniform(-1, 1, factors.shape)
+    cut = [
+        cut_misread(scan, policy, ORIENTATIONS[int(number)], wrong * size, place)
+        for number, wrong, size, place in zip(numbers, factors, sizes, places, strict=True)
+    ]
+    images = torch.from_numpy(np.stack(cut))[:, None]
     if augmentation is not None:
-        image = apply(image, draw_parameters(rng, 1, augmentation))
-    return MisreadView(image, number, torch.from_numpy(np.log(factors).astype(np.float32)))
+        images = apply(images, draw_parameters(rng, policy.views, augmentation))
+    log_factor = torch.from_numpy(np.log(factors).astype(np.float32))
+    return MisreadViews(images, Misreading(torch.from_numpy(numbers), log_factor), policy.spacing_mm)
 
 
 def cut_misread(
-    store: ScanReader,
-    key: str,
-    centre_mm: Float64[np.ndarray, "3"],
-    size_vox: Triple,
+    scan: CoarseScan,
+    policy: MisreadPolicy,
     orientation: Orientation,
     factors: Factors,
+    place: Float64[np.ndarray, "3"],
 ) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Returns a view of a scan as a wrong header shows it, prepared like any other at the scan's spacing.
-
-    The box is moved into the scan where it would reach out of it.
+    """Returns a misread view of a scan.
 
     Args:
-        store: where the scan is.
-        key: the scan.
-        centre_mm: where to cut, in the body frame.
-        size_vox: size of the view.
+        scan: the scan.
+        policy: size of the view.
         orientation: what the header makes of the body's axes.
         factors: stated over true voxel size along each axis as stated.
+        place: where the centre lies along each axis of the body, from -1 to 1: at 0 it is the centre of the scan, at 1 a
+            quarter of the view reaches out of it (or it is the centre, if the view is twice as long as the scan).
     """
-    scan = store.scan(key)
-    spacing_mm, to_body = np.array(scan.spacing_mm), orientation.inverse
-    # A voxel that is stated to be spacing_mm long is spacing_mm / factors long in truth.
-    step_vox = np.array(to_body.of_lengths(_three(spacing_mm / factors))) / spacing_mm
-    wanted = np.array(to_body.of_lengths(size_vox))
-    centre_vox = (centre_mm - np.array(scan.origin_mm)) / spacing_mm
-    half = (wanted - 1) / 2 * step_vox
-    shape = np.array(scan.shape_vox)
-    centre_vox = np.clip(centre_vox, np.minimum(half, (shape - 1) / 2), np.maximum(shape - 1 - half, (shape - 1) / 2))
-    low = np.clip(np.floor(centre_vox - half - step_vox), 0, shape - 1).astype(int)
-    high = np.clip(np.ceil(centre_vox + half + step_vox), 0, shape - 1).astype(int)
-    box = store.read(key, _triple(low), _triple(high - low + 1))
+    back = orientation.inverse  # from axes as stated to those of the body
+    stated_mm = np.array(policy.spacing_mm) / factors
+    step_vox = np.array(back.of_lengths((float(stated_mm[0]), float(stated_mm[1]), float(stated_mm[2]))))
+    step_vox = step_vox / np.array(scan.spacing_mm)
+    shape = np.array(scan.voxels.shape)
+    room_vox = np.maximum(shape - step_vox * policy.edge_vox / 2, 0) / 2
+    centre_vox = (shape - 1) / 2 + place * room_vox
+    voxels = scan.voxels - OUTSIDE
     for axis in range(3):
-        at = centre_vox[axis] - low[axis] + (np.arange(wanted[axis]) - (wanted[axis] - 1) / 2) * step_vox[axis]
-        box = _resampled(box, axis, at, float(step_vox[axis]))
-    return np.ascontiguousarray(orientation.of_array(box), dtype=np.float32)
+        at = centre_vox[axis] + (np.arange(policy.edge_vox) - (policy.edge_vox - 1) / 2) * step_vox[axis]
+        voxels = _resampled(voxels, axis, at, float(step_vox[axis]))
+    return np.ascontiguousarray(orientation.of_array(voxels + OUTSIDE), dtype=np.float32)
 
 
-def _draw_factors(
-    rng: np.random.Generator, orientation: Orientation, scan: PreparedScan, size_vox: Triple, policy: MisreadPolicy
-) -> Factors:
-    """Returns errors of the voxel size: none in a third of the draws, one axis, or all axes alike, or each its own.
-
-    A factor below 1 needs a box larger than the view; it is limited to what the scan holds.
-    """
-    most = np.log(policy.largest_factor)
-    kind = rng.integers(6)
+def _draw_log_factors(rng: np.random.Generator, most: float) -> Factors:
+    """Returns the log of errors of the voxel size: none in half of the draws, one axis, all alike, or each its own."""
     logs = rng.uniform(-most, most, 3)
-    chosen = int(rng.integers(3))
-    if kind < 2:
-        logs[:] = 0
-    elif kind < 4:
-        logs[[axis for axis in range(3) if axis != chosen]] = 0
-    elif kind < 5:
-        logs[:] = logs[chosen]
-    extent_mm = orientation.of_lengths(_three(np.array(scan.shape_vox) * np.array(scan.spacing_mm)))
-    least = np.array(size_vox) * np.array(scan.spacing_mm) / np.array(extent_mm)
-    return np.maximum(np.exp(logs), np.minimum(least, policy.largest_factor))
+    kind, chosen = int(rng.integers(8)), int(rng.integers(3))
+    if kind < 4:
+        return np.zeros(3)
+    if kind < 6:
+        return np.where(np.arange(3) == chosen, logs, 0.0)
+    return np.full(3, logs[chosen]) if kind < 7 else logs
 
 
 def _resampled(
     values: Float32[np.ndarray, "size0 size1 size2"], axis: int, at: Float64[np.ndarray, " wanted"], step: float
 ) -> Float32[np.ndarray, "_ _ _"]:
-    """Returns values at positions along an axis: linear interpolation, over a wider triangle where steps are long."""
-    if step == 1 and np.allclose(at, np.rint(at), atol=1e-6):
-        nearest: np.ndarray = values.take(np.clip(np.rint(at).astype(int), 0, values.shape[axis] - 1), axis=axis)
-        return nearest
-    width = max(1.0, step)
-    inside = np.clip(at, 0, values.shape[axis] - 1)
-    weights = np.maximum(0, 1 - np.abs(inside[:, None] - np.arange(values.shape[axis])) / width)
-    weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-    between: np.ndarray = np.moveaxis(np.tensordot(weights, values, axes=(1, axis)), 0, axis)
+    """Returns values at positions along an axis, 0 outside: linear, over a wider triangle where steps are long."""
+    size = values.shape[axis]
+    weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(size)) / max(1.0, step))
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
+    weights[(at < -0.5) | (at > size - 0.5)] = 0
+    between: np.ndarray = np.moveaxis(np.tensordot(weights.astype(np.float32), values, axes=(1, axis)), 0, axis)
     return between
-
-
-def _triple(values: Int64[np.ndarray, "3"]) -> Triple:
-    first, second, third = (int(value) for value in values)
-    return first, second, third
-
-
-def _three(values: Float64[np.ndarray, "3"]) -> TripleMm:
-    first, second, third = (float(value) for value in values)
-    return first, second, third

@@ -15,7 +15,7 @@ from orienteer.views.augment import ViewSet
 from orienteer.views.body import Body
 from orienteer.views.distort import Distorted
 from orienteer.views.layout import draw_layout
-from orienteer.views.misread import MisreadView
+from orienteer.views.misread import MisreadViews
 from orienteer.views.policy import ViewPolicy
 
 
@@ -65,7 +65,7 @@ class ViewSample:
         spacing_mm: voxel size in mm.
         number: number of the sample in its dataset.
         distorted: what was hidden or rearranged in ``images``; None where nothing was.
-        misread: an extra view as a wrong header would show it; None where the set has none.
+        misread: extra views as wrong headers would show the scan; None where the set has none.
     """
 
     images: ViewSet
@@ -74,7 +74,7 @@ class ViewSample:
     spacing_mm: TripleMm
     number: int
     distorted: Distorted | None = None
-    misread: MisreadView | None = None
+    misread: MisreadViews | None = None
 
 
 def centre_mm(

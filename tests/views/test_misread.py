@@ -7,77 +7,97 @@ import pytest
 import torch
 
 from orienteer.errors import InputError
-from orienteer.geometry.orientations import IDENTITY, ORIENTATION_NUMBER, ORIENTATIONS, Orientation
+from orienteer.geometry.orientations import IDENTITY, ORIENTATIONS, Orientation
 from orienteer.views.augment import Augmentation
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import collate
 from orienteer.views.misread import MisreadPolicy
-from orienteer.views.misread_cut import cut_misread
+from orienteer.views.misread_cut import OUTSIDE, CoarseReader, CoarseScan, coarse_scan, cut_misread, draw_misread
 from orienteer.views.policy import ViewPolicy
 from tests.helpers.fake_views import FakeScan, FakeStore, fake_store
 
 PLAIN = Augmentation(enabled=False)
-NONE = np.ones(3)
-SIZE = (8, 8, 8)
+NONE, CENTRE = np.ones(3), np.zeros(3)
+POLICY = MisreadPolicy(extent_mm=16.0, every=4, views=5, edge_vox=8)
+"""Views of 8 voxels of 2 mm."""
 
 
-def even_store(shape=(24, 28, 32), spacing=(2.0, 2.0, 2.0)) -> FakeStore:
-    return FakeStore({"a": FakeScan("a", shape, spacing, (0.0, 0.0, 0.0))})
+def smooth_scan(shape=(20, 24, 28), spacing=(2.0, 2.0, 2.0)) -> CoarseScan:
+    """A value for every place, different along every axis, and of the middle of the range at the centre."""
+    grid = np.meshgrid(*(np.linspace(-0.3, 0.3, size) for size in shape), indexing="ij")
+    return CoarseScan((grid[0] + 0.5 * grid[1] - 0.25 * grid[2]).astype(np.float32), spacing)
 
 
-def centre_of(start, size, spacing):
-    return (np.array(start) + (np.array(size) - 1) / 2) * np.array(spacing)
+@pytest.mark.parametrize("orientation", ORIENTATIONS, ids=str)
+def test_with_a_right_voxel_size_it_is_the_box_itself_turned(orientation):
+    scan = smooth_scan()
+    box = scan.voxels[6:14, 8:16, 10:18]
+    np.testing.assert_allclose(
+        cut_misread(scan, POLICY, orientation, NONE, CENTRE), orientation.of_array(box), atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("orientation", ORIENTATIONS[::5], ids=str)
-def test_with_a_right_voxel_size_it_is_the_view_itself_turned(orientation):
-    store = even_store()
-    misread = cut_misread(store, "a", centre_of((9, 8, 12), SIZE, (2.0,) * 3), SIZE, orientation, NONE)
-    np.testing.assert_array_equal(misread, orientation.of_array(store.read("a", (9, 8, 12), SIZE)))
-
-
-def test_views_that_are_no_cubes_and_uneven_voxels_are_turned_too():
-    """The view has the size of any view; what lies along its axes is another axis of the body."""
-    store, size = even_store(spacing=(1.0, 2.0, 2.0)), (6, 8, 8)
-    swapped = Orientation((1, 0, 2))
-    misread = cut_misread(store, "a", np.array([12.0, 28.0, 30.0]), size, swapped, NONE)
-    assert misread.shape == size
-    steps = np.diff(misread, axis=1)[0, :, 0] * 1e6 / 10_000  # voxels of the body's axis 0 per voxel of axis 1
-    np.testing.assert_allclose(steps, 2.0, rtol=1e-3)
-    steps = np.diff(misread, axis=0)[:, 0, 0] * 1e6 / 100
-    np.testing.assert_allclose(steps, 0.5, rtol=1e-2)
+@pytest.mark.parametrize("orientation", ORIENTATIONS[::7], ids=str)
+def test_it_is_what_a_sound_header_shows_of_the_misread_scan(orientation):
+    """Turning the scan and stating another voxel size, then cutting, is the same as cutting with the fault."""
+    scan, factors = smooth_scan(), np.array([0.8, 1.25, 1.6])
+    stated = np.array(orientation.of_lengths(scan.spacing_mm)) * factors
+    misread = CoarseScan(np.ascontiguousarray(orientation.of_array(scan.voxels)), tuple(stated.tolist()))
+    np.testing.assert_allclose(
+        cut_misread(scan, POLICY, orientation, factors, CENTRE),
+        cut_misread(misread, POLICY, IDENTITY, NONE, CENTRE),
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("axis", range(3))
-@pytest.mark.parametrize("factor", [0.5, 1.6, 2.0])
+@pytest.mark.parametrize("factor", [0.6, 1.67, 2.0])
 def test_a_voxel_stated_too_long_shows_less_of_the_body(axis, factor):
-    factors = NONE.copy()
-    factors[axis] = factor
-    store, centre = even_store((40, 40, 40)), np.array([39.0, 39.0, 39.0])
-    misread = cut_misread(store, "a", centre, SIZE, IDENTITY, factors)
-    seen = np.moveaxis(misread, axis, 0)[:, 0, 0].astype(np.float64) * 1e6 / (10_000, 100, 1)[axis]
-    np.testing.assert_allclose(np.diff(seen), 1 / factor, rtol=0.1)  # the store's values are rounded to 0.03 voxels
+    factors = np.where(np.arange(3) == axis, factor, 1.0)
+    scan = smooth_scan((40, 40, 40))
+    right, wrong = (np.moveaxis(cut_misread(scan, POLICY, IDENTITY, f, CENTRE), axis, 0) for f in (NONE, factors))
+    np.testing.assert_allclose(np.ptp(wrong[:, 4, 4]), np.ptp(right[:, 4, 4]) / factor, rtol=0.02)
 
 
 def test_factors_belong_to_the_axes_as_stated():
-    """Swapped axes and voxels twice too long along the first stated axis: half the extent along the body's second."""
-    store = even_store((40, 40, 40))
-    swapped = Orientation((1, 0, 2), (1, -1, 1))
-    misread = cut_misread(store, "a", np.full(3, 39.0), SIZE, swapped, np.array([2.0, 1.0, 1.0]))
-    np.testing.assert_allclose(np.diff(misread[:, 0, 0]) * 1e6 / 100, 0.5, rtol=1e-2)
-    np.testing.assert_allclose(np.diff(misread[0, :, 0]) * 1e6 / 10_000, -1.0, rtol=1e-3)
+    """Swapped axes, and voxels twice too long along the first stated axis, which is the body's second."""
+    scan, swapped = smooth_scan((40, 40, 40)), Orientation((1, 0, 2), (1, -1, 1))
+    misread = cut_misread(scan, POLICY, swapped, np.array([2.0, 1.0, 1.0]), CENTRE)
+    sound = cut_misread(scan, POLICY, IDENTITY, NONE, CENTRE)
+    assert np.diff(misread[:, 4, 4]).mean() == pytest.approx(np.diff(sound[4, :, 4]).mean() / 2, rel=1e-3)
+    assert np.diff(misread[4, :, 4]).mean() == pytest.approx(-np.diff(sound[:, 4, 4]).mean(), rel=1e-3)
 
 
-EVERY_FOURTH = MisreadPolicy(every=4)
+def test_what_lies_outside_of_the_scan_is_air():
+    scan = CoarseScan(np.zeros((4, 20, 20), np.float32), (2.0, 2.0, 2.0))
+    misread = cut_misread(scan, POLICY, IDENTITY, NONE, np.array([0.0, 1.0, 0.0]))
+    assert (misread[:2] == OUTSIDE).all()
+    assert (misread[-2:] == OUTSIDE).all()
+    inside = misread[2:6, :, 4]
+    assert (inside == 0).mean() == pytest.approx(0.75, abs=0.13)  # a quarter of it reaches out
 
 
-def training(policy=EVERY_FOURTH, store=None, seed=3) -> TrainingViews:
+def test_a_coarse_scan_keeps_its_extent_and_its_means():
+    voxels = np.random.default_rng(0).normal(size=(12, 30, 9)).astype(np.float32)
+    coarse = coarse_scan(voxels, (0.5, 0.25, 1.0), MisreadPolicy(extent_mm=16.0, edge_vox=8))
+    assert coarse.voxels.shape == (6, 7, 9)
+    assert coarse.spacing_mm == (1.0, 1.0, 1.0)
+    np.testing.assert_allclose(coarse.voxels[0, 0, 0], voxels[:2, :4, 0].mean(), rtol=1e-5)
+
+
+def test_a_scan_thinner_than_a_block_becomes_one_voxel_thick():
+    coarse = coarse_scan(np.zeros((2, 30, 30), np.float32), (0.1, 0.5, 0.5), POLICY)
+    assert coarse.voxels.shape[0] == 1
+    np.testing.assert_allclose(coarse.spacing_mm, (0.2, 1.0, 1.0))
+
+
+def training(policy=POLICY, store=None, seed=3) -> TrainingViews:
     store = store or fake_store()
-    views = ViewPolicy(views=2, view_size=SIZE)
+    views = ViewPolicy(views=2, view_size=(8, 8, 8))
     return TrainingViews(store, sorted(store.scans), views, PLAIN, seed, total_samples=400, misread=policy)
 
 
-def test_every_fourth_set_has_one_and_the_sets_are_those_without():
+def test_every_fourth_set_has_some_and_the_sets_are_those_without():
     views, without = training(), training(policy=None)
     for number in range(8):
         sample = views[number]
@@ -87,78 +107,67 @@ def test_every_fourth_set_has_one_and_the_sets_are_those_without():
         assert without[number].misread is None
 
 
-def test_a_label_is_what_was_cut():
-    """The misread view can be cut again from its labels, at the centre of one of the views."""
-    store = fake_store()
-    for number in range(0, 80, 4):
-        sample = training(store=store)[number]
-        misread = sample.misread
-        again = [
-            cut_misread(
-                store,
-                sample.scan,
-                centre.double().numpy(),
-                SIZE,
-                ORIENTATIONS[misread.orientation],
-                np.exp(misread.log_factor.double().numpy()),
-            )
-            for centre in sample.centres_mm
-        ]
-        assert min(np.abs(image - misread.image[0, 0].numpy()).max() for image in again) < 1e-4
+def test_they_depend_on_seed_and_number_alone():
+    one, other = training()[4].misread, training()[4].misread
+    assert torch.equal(one.images, other.images)
+    assert not torch.equal(one.images, training(seed=4)[4].misread.images)
 
 
 def test_all_orientations_and_the_whole_range_of_factors_are_drawn():
-    store = FakeStore({"a": FakeScan("a", (40, 40, 40))})
-    drawn = [training(MisreadPolicy(every=1), store)[number].misread for number in range(400)]
-    assert len({view.orientation for view in drawn}) == 48
-    logs = torch.stack([view.log_factor for view in drawn])
+    drawn = draw_misread(np.random.default_rng(0), smooth_scan(), replace(POLICY, views=800))
+    assert set(drawn.misreading.orientation.tolist()) == set(range(48))
+    logs = drawn.misreading.log_factor
     assert logs.abs().max() <= np.log(2) + 1e-6
     assert (logs.amin(0) < -0.6).all()
     assert (logs.amax(0) > 0.6).all()
-    assert 0.25 < (logs == 0).all(1).float().mean() < 0.42
+    assert (logs == 0).all(1).float().mean() == pytest.approx(0.5, abs=0.06)
 
 
-def test_no_box_reaches_out_of_the_scan():
-    """A scan that holds no larger box gives no factor below 1 along that axis."""
-    store = FakeStore({"a": FakeScan("a", (8, 40, 40), (2.0, 2.0, 2.0))})
-    for number in range(0, 200, 4):
-        view = training(store=store)[number].misread
-        along = ORIENTATIONS[view.orientation].axes.index(0)  # the stated axis along which the body's axis 0 lies
-        assert view.log_factor[along] >= -1e-6
+def test_a_label_is_what_was_cut():
+    """Drawn at the centre without changes of intensity, the view can be cut again from its labels."""
+    scan = CoarseScan(
+        smooth_scan().voxels[7:12, 9:14, 11:16], (2.0, 2.0, 2.0)
+    )  # so small that no place is left to choose
+    drawn = draw_misread(np.random.default_rng(1), scan, replace(POLICY, views=12, extent_mm=80.0))
+    for image, number, logs in zip(drawn.images, *vars(drawn.misreading).values(), strict=True):
+        policy = replace(POLICY, extent_mm=80.0)
+        again = cut_misread(scan, policy, ORIENTATIONS[number], np.exp(logs.double().numpy()), CENTRE)
+        np.testing.assert_allclose(image[0].numpy(), again, atol=1e-5)
 
 
 def test_a_batch_keeps_misread_views_apart():
     batch = collate([training()[number] for number in range(4, 12)], batch=None)
-    assert batch.images.shape == (8, 2, 1, *SIZE)
-    assert batch.misread.images.shape == (2, 1, 1, *SIZE)
-    assert batch.misread.misreading.log_factor.shape == (2, 1, 3)
+    assert batch.images.shape == (8, 2, 1, 8, 8, 8)
+    assert batch.misread.images.shape == (2, 5, 1, 8, 8, 8)
+    assert batch.misread.misreading.log_factor.shape == (2, 5, 3)
+    assert batch.misread.spacing_mm == (2.0, 2.0, 2.0)
     assert batch.misread.scans == (batch.scans[0], batch.scans[4])
     moved = batch.to("meta")
     assert moved.misread.images.device.type == moved.misread.misreading.orientation.device.type == "meta"
     assert batch.renumbered(torch.tensor([1, 0])).misread is batch.misread
 
 
-def test_every_set_for_validation_has_one_and_it_stays_the_same():
-    store, policy = fake_store(), ViewPolicy(views=2, view_size=SIZE)
-    views = ValidationViews(store, sorted(store.scans), policy, 2, misread=MisreadPolicy())
-    first, again = views[3].misread, views[3].misread
-    assert torch.equal(first.image, again.image)
-    assert first.orientation == again.orientation
+def test_every_set_for_validation_has_some_and_they_stay_the_same():
+    store, policy = fake_store(), ViewPolicy(views=2, view_size=(8, 8, 8))
+    views = ValidationViews(store, sorted(store.scans), policy, 2, misread=POLICY)
+    assert torch.equal(views[3].misread.images, views[3].misread.images)
     assert all(views[number].misread is not None for number in range(len(views)))
+
+
+def test_a_scan_is_read_once():
+    store = FakeStore({"a": FakeScan("a", (40, 40, 40))})
+    reader = CoarseReader(store, POLICY)
+    assert reader.read("a") is reader.read("a")
 
 
 def test_each_process_gets_misread_views_in_every_step():
     for sets in range(1, 13):
-        every = MisreadPolicy(every=4).shared_by(sets).every
+        every = POLICY.shared_by(sets).every
         assert sets % every == 0
         assert every >= min(4, sets)
 
 
-@pytest.mark.parametrize(("field", "value"), [("every", 0), ("largest_factor", 0.5)])
+@pytest.mark.parametrize(("field", "value"), [("every", 0), ("views", 0), ("largest_factor", 0.5)])
 def test_impossible_settings_are_refused(field, value):
     with pytest.raises(InputError, match=f"{field}: wanted"):
-        replace(MisreadPolicy(), **{field: value})
-
-
-def test_the_identity_has_number_0():
-    assert ORIENTATION_NUMBER[IDENTITY] == 0
+        replace(POLICY, **{field: value})
