@@ -11,6 +11,7 @@ from orienteer.geometry.routes import all_routes, closed, route_sums, sample_rou
 from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.faults import Fault
 from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.misread_evidence import misread_evidence
 from orienteer.report.readings import READINGS, fit_readings, in_chunks, pair_gaps
 from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
 from orienteer.runs.loaded import LoadedRun
@@ -61,6 +62,7 @@ def measure_scan(
         set_errors_mm=np.concatenate(errors) if errors else np.zeros(0),
         set_closures_mm=closure_mm if closure_mm.size and closure_mm.max() > SMALLEST_CLOSURE_MM else None,
         fits=fit_readings(loaded, scan, starts, readings, true_mm, predicted_mm) if predicted_mm else {},
+        misread=misread_evidence(loaded, scan),
     )
 
 

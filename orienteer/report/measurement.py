@@ -26,6 +26,28 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class MisreadEvidence:
+    """What a model that knows orientations sees in a scan.
+
+    Attributes:
+        likely: mean log-probability of each of the 48 orientations, as numbered in `ORIENTATIONS`, over many looks; the
+            first is that the header is right.
+        given: by how much the voxel size was changed in each look along each axis as stated, log.
+        seen: by how much the model predicts that it is wrong, log.
+    """
+
+    likely: Float[np.ndarray, "48"]
+    given: Float[np.ndarray, "looks 3"]
+    seen: Float[np.ndarray, "looks 3"]
+
+    @property
+    def gains(self) -> Float[np.ndarray, "48"]:
+        """How much more likely each orientation is than that of the header: log of the ratio, mean over the looks."""
+        gains: np.ndarray = self.likely - self.likely[0]
+        return gains
+
+
+@dataclass(frozen=True)
 class ScanMeasurement:
     """What was measured on one scan.
 
@@ -39,6 +61,7 @@ class ScanMeasurement:
         set_closures_mm: mean length of the sums around closed routes in each view set; None where they close by
             construction or the run predicts no gaps.
         fits: how well each reading of the header fits; a reading under which the scan cannot hold views is missing.
+        misread: what a model that knows orientations sees in it; None if the model does not.
     """
 
     key: str
@@ -49,6 +72,7 @@ class ScanMeasurement:
     set_errors_mm: Float[np.ndarray, " sets"]
     set_closures_mm: Float[np.ndarray, " sets"] | None
     fits: Mapping[Fault, Fit]
+    misread: MisreadEvidence | None = None
 
     @property
     def error_mm(self) -> float | None:

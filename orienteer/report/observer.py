@@ -75,7 +75,8 @@ class Observer:
 
     def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
         check = self._check_without(scan.key)
-        return check.judge(scan) if check is not None and scan.fits else None
+        known = bool(scan.fits) or scan.misread is not None
+        return check.judge(scan) if check is not None and known else None
 
     def _check_without(self, key: str) -> HeaderCheck | None:
         """Returns the check of headers, calibrated without the scan that it will judge."""

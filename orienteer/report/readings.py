@@ -15,7 +15,13 @@ from orienteer.runs.loaded import VIEWS_AT_ONCE, LoadedRun
 from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
 
-READINGS: tuple[Fault, ...] = (SOUND, *COMMON_FAULTS, Fault(spacing_factor=0.5))
+READINGS: tuple[Fault, ...] = (
+    SOUND,
+    *COMMON_FAULTS,
+    Fault(spacing_factor=0.5),
+    Fault(spacing_factor=(1.0, 1.0, 0.6)),
+    Fault(spacing_factor=(1.0, 1.0, 1.67)),
+)
 """How a header may be read: it is right, or it has one of these faults."""
 
 FIRST_SETS = 4

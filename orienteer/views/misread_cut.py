@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float32, Float64
+from torch import Tensor
 
 from orienteer.geometry.orientations import ORIENTATIONS, Orientation
 from orienteer.types import TripleMm
@@ -20,8 +21,12 @@ Factors = Float64[np.ndarray, "3"]
 OUTSIDE = -1.0
 """The value of voxels outside of the scan: the lowest of the range, like air."""
 
-BODY_SIZES = 0.05
-"""Training views are stretched by this (log, standard deviation) along each axis: people differ in size."""
+BODY_SIZES, BODY_SHAPES = 0.05, 0.2
+"""Training views are stretched along each axis by factors whose log has these standard deviations, the first one for the
+whole axis, the second one differently from place to place: few scans must not be learned by heart."""
+
+COVERED_BOXES = 3
+"""Boxes of a training view that are covered, at most: no single organ may decide."""
 
 KEPT_BYTES = 128 * 2**20
 """Bytes of coarse copies that a process keeps."""
@@ -105,15 +110,18 @@ def draw_misread(
     """
     numbers = rng.integers(len(ORIENTATIONS), size=policy.views)
     factors = np.exp([_draw_log_factors(rng, float(np.log(policy.largest_factor))) for _ in numbers])
-    sizes = np.exp(rng.normal(0, BODY_SIZES if augmentation is not None else 0, factors.shape))
     places = rng.uniform(-1, 1, factors.shape)
+    varied = augmentation is not None
     cut = [
-        cut_misread(scan, policy, ORIENTATIONS[int(number)], wrong * size, place)
-        for number, wrong, size, place in zip(numbers, factors, sizes, places, strict=True)
+        cut_misread(
+            scan, policy, ORIENTATIONS[int(number)], wrong, place, _draw_stretch(rng, policy) if varied else None
+        )
+        for number, wrong, place in zip(numbers, factors, places, strict=True)
     ]
     images = torch.from_numpy(np.stack(cut))[:, None]
     if augmentation is not None:
         images = apply(images, draw_parameters(rng, policy.views, augmentation))
+        _cover(rng, images)
     log_factor = torch.from_numpy(np.log(factors).astype(np.float32))
     return MisreadViews(images, Misreading(torch.from_numpy(numbers), log_factor), policy.spacing_mm)
 
@@ -124,6 +132,7 @@ def cut_misread(
     orientation: Orientation,
     factors: Factors,
     place: Float64[np.ndarray, "3"],
+    stretch: Float64[np.ndarray, "3 edge"] | None = None,
 ) -> Float32[np.ndarray, "size0 size1 size2"]:
     """Returns a misread view of a scan.
 
@@ -134,6 +143,7 @@ def cut_misread(
         factors: stated over true voxel size along each axis as stated.
         place: where the centre lies along each axis of the body, from -1 to 1: at 0 it is the centre of the scan, at 1 a
             quarter of the view reaches out of it (or it is the centre, if the view is twice as long as the scan).
+        stretch: factors by which the body is stretched at each voxel along each of its axes; none by default.
     """
     back = orientation.inverse  # from axes as stated to those of the body
     stated_mm = np.array(policy.spacing_mm) / factors
@@ -144,7 +154,9 @@ def cut_misread(
     centre_vox = (shape - 1) / 2 + place * room_vox
     voxels = scan.voxels - OUTSIDE
     for axis in range(3):
-        at = centre_vox[axis] + (np.arange(policy.edge_vox) - (policy.edge_vox - 1) / 2) * step_vox[axis]
+        steps = np.full(policy.edge_vox, step_vox[axis]) / (1.0 if stretch is None else stretch[axis])
+        at = np.cumsum(steps) - steps / 2
+        at += centre_vox[axis] - at.mean()
         voxels = _resampled(voxels, axis, at, float(step_vox[axis]))
     return np.ascontiguousarray(orientation.of_array(voxels + OUTSIDE), dtype=np.float32)
 
@@ -158,6 +170,26 @@ def _draw_log_factors(rng: np.random.Generator, most: float) -> Factors:
     if kind < 6:
         return np.where(np.arange(3) == chosen, logs, 0.0)
     return np.full(3, logs[chosen]) if kind < 7 else logs
+
+
+def _draw_stretch(rng: np.random.Generator, policy: MisreadPolicy) -> Float64[np.ndarray, "3 edge"]:
+    """Returns smooth factors along each axis of the body."""
+    knots = rng.normal(0, BODY_SHAPES, (3, 5))
+    at = np.linspace(0, 4, policy.edge_vox)
+    local = np.stack([np.interp(at, np.arange(5), each) for each in knots])
+    stretch: np.ndarray = np.exp(local - local.mean(1, keepdims=True) + rng.normal(0, BODY_SIZES, (3, 1)))
+    return stretch
+
+
+def _cover(rng: np.random.Generator, images: Float[Tensor, "views 1 size0 size1 size2"]) -> None:
+    """Covers boxes of views, in place, with one value each."""
+    edges = np.array(images.shape[-3:])
+    for view in images[:, 0]:
+        for _ in range(int(rng.integers(COVERED_BOXES + 1))):
+            size = rng.integers(1, np.maximum(edges // 2, 1) + 1)
+            low = rng.integers(0, edges - size + 1)
+            box = tuple(slice(int(start), int(start + length)) for start, length in zip(low, size, strict=True))
+            view[box] = float(rng.uniform(-1, 1))
 
 
 def _resampled(
