@@ -23,7 +23,8 @@ from orienteer.pretraining.usable import usable_scans
 from orienteer.progress import Progress
 from orienteer.report.closure import closure_correlation
 from orienteer.report.faults import COMMON_FAULTS, Fault, write_faulty_copies
-from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, calibrate
+from orienteer.report.header_check import HeaderCheck, calibrate
+from orienteer.report.limits import FALSE_ALARMS
 from orienteer.report.linear_map import linear_map_of
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement

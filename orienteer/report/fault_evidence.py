@@ -25,6 +25,9 @@ SMALLEST_SIZE_SPREAD = 0.04
 LEAST_RESPONSE = 0.1
 """A model whose prediction follows less than this share of a change of voxel size does not know voxel sizes."""
 
+TINY = 1e-6
+"""Added to squared errors, mm2: a perfect model has none, and none cannot be divided by."""
+
 Gains = Mapping[str, Mapping[Fault, float]]
 """For each sign, the gain of undoing each fault."""
 
@@ -58,7 +61,7 @@ def relative_misfit(fit: Fit, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]
         0.2
     """
     logs = [
-        0.5 * np.log((fit.missed[name] / scale**2).sum() / (fit.stated[name] / scale**2).sum())
+        0.5 * np.log(np.maximum(fit.missed[name] / scale**2, TINY).sum() / (fit.stated[name] / scale**2).sum())
         for name, scale in accuracy_mm.items()
     ]
     return float(np.exp(np.mean(logs)))
@@ -189,7 +192,7 @@ def _nearest(fault: Fault) -> Fault:
 def _accuracy_mm(scans: Sequence[ScanMeasurement]) -> dict[str, Float[np.ndarray, " 3"]]:
     fits = [scan.fits[SOUND] for scan in scans if scan.fits]
     names = fits[0].missed if fits else ()
-    return {name: np.sqrt(np.mean([fit.missed[name] for fit in fits], axis=0)) for name in names}
+    return {name: np.sqrt(np.mean([fit.missed[name] for fit in fits], axis=0) + TINY) for name in names}
 
 
 def _log_factor(scan: ScanMeasurement, response: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:

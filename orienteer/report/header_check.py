@@ -10,21 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import t as student_t
 
 from orienteer.report.fault_evidence import FaultEvidence, relative_misfit
 from orienteer.report.faults import SOUND, Fault
+from orienteer.report.limits import ENOUGH_SOUND, FALSE_ALARMS, LEAST_SOUND, half_width, upper_limit
 from orienteer.report.linear_map import Map, linear_map_of, nearest_ideal
 from orienteer.report.measurement import ScanMeasurement
-
-FALSE_ALARMS = 0.05
-"""Share of sound scans that may be flagged, and of faulty ones of a kind that can be told that may be missed."""
-
-ENOUGH_SOUND = 19
-"""Fewer sound scans cannot guarantee a false-alarm rate of 5 %: a new scan is the worst of 20 by chance once in 20 times."""
-
-LEAST_SOUND = 3
-"""With fewer sound scans it is not known how much they differ, and nothing can be judged."""
 
 RECOGNISED = 2.0
 """If even the best reading fits worse than this times the 95th percentile of sound scans, the model does not recognise the
@@ -104,7 +95,7 @@ class HeaderCheck:
 
     @property
     def calibrated(self) -> bool:
-        """Whether there were enough sound scans to guarantee a false-alarm rate."""
+        """Whether there were enough sound scans to guarantee a false-alarm rate of 5 %, whatever their distribution."""
         return len(self.scores) >= ENOUGH_SOUND
 
     @property
@@ -118,9 +109,9 @@ class HeaderCheck:
         misfits = {reading: relative_misfit(fit, self.evidence.accuracy_mm) for reading, fit in scan.fits.items()}
         score = _score(weights, self.blind)
         recognised = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
-        flagged = recognised and score > self.threshold
-        seen = {fault: weight for fault, weight in weights.items() if fault not in self.blind}
-        fault = max(seen, key=lambda each: seen[each]) if flagged else None
+        flagged = recognised and score > self.threshold and bool(self.told)
+        seen = [fault for fault in weights if fault not in self.blind]
+        fault = max(seen, key=lambda each: weights[each]) if flagged else None
         fitted = linear_map_of(scan) if scan.fits else None
         mapped = fitted is not None and self.usual_map is not None
         return Verdict(
@@ -158,10 +149,13 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
     others = [FaultEvidence.fit(usable[:at] + usable[at + 1 :]) for at in range(len(usable))]
     weights = [other.weigh(scan) for other, scan in zip(others, usable, strict=True)]
     faulty = [other.weigh_if_faulty(scan) for other, scan in zip(others, usable, strict=True)]
-    lowest = {fault: _low([each.get(fault, 0.0) for each in faulty]) for fault in evidence.faults}
+    lowest = {}
+    for fault in evidence.faults:
+        values = [each.get(fault, 0.0) for each in faulty]
+        lowest[fault] = float(np.mean(values)) - half_width(values, FALSE_ALARMS)
     blind = frozenset(fault for fault in evidence.faults if lowest[fault] <= 0)
     scores = np.array([_score(each, blind) for each in weights])
-    threshold = _threshold(scores)
+    threshold = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
     untold = frozenset(fault for fault in evidence.faults if lowest[fault] <= threshold)
     fitted = [scan for scan in usable if scan.fits]
     misfits = [relative_misfit(scan.fits[SOUND], evidence.accuracy_mm) for scan in fitted]
@@ -173,28 +167,5 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
 def _score(weights: Mapping[Fault, float], blind: frozenset[Fault]) -> float:
     """Returns how much more speaks for a fault than for a sound scan, or for one with a fault that looks the same."""
     sound = max((weight for fault, weight in weights.items() if fault in blind), default=0.0)
-    faulty = max((weight for fault, weight in weights.items() if fault not in blind), default=-np.inf)
+    faulty = max((weight for fault, weight in weights.items() if fault not in blind), default=0.0)
     return float(faulty - max(0.0, sound))
-
-
-def _bound(values: Sequence[float] | np.ndarray) -> float:
-    """Returns the half-width of the one-sided interval that holds a new value of a normal distribution at 95 %."""
-    count = len(values)
-    return float(student_t.ppf(1 - FALSE_ALARMS, count - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / count))
-
-
-def _low(values: Sequence[float]) -> float:
-    return float(np.mean(values)) - _bound(values)
-
-
-def _threshold(scores: Float[np.ndarray, " scans"]) -> float:
-    """Returns the score that at most 5 % of new sound scans exceed; at least 0, where nothing speaks for a fault.
-
-    It is the larger of two bounds: that of the ranks, which assumes nothing but depends on one or two scans, and the
-    one-sided prediction bound of a normal distribution, which is wide for few scans. With fewer than 19 scans the ranks
-    guarantee nothing; then no score up to the largest one is flagged either.
-    """
-    # The largest allowed number of sound scans above: the rank of a new sound scan among them is uniform.
-    above = max(1, int(np.floor(FALSE_ALARMS * (len(scores) + 1))))
-    ranked = float(np.sort(scores)[len(scores) - above])
-    return max(0.0, ranked, float(np.mean(scores)) + _bound(scores))

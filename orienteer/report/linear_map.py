@@ -60,7 +60,8 @@ def ideal_map(fault: Fault) -> Map:
         >>> ideal_map(Fault(mirrored=(0,))).diagonal().tolist(), ideal_map(Fault(spacing_factor=2.0))[0, 0].item()
         ([-1.0, 1.0, 1.0], 0.5)
     """
-    return fault.orientation.inverse.matrix / np.array(fault.factors)
+    ideal: Map = fault.orientation.inverse.matrix / np.array(fault.factors)
+    return ideal
 
 
 def nearest_ideal(fitted: Map, usual: Map, faults: Sequence[Fault] = FAULTS) -> Fault:

@@ -70,9 +70,9 @@ def _add_metrics(metrics: MetricSums, loaded: LoadedRun, views: ViewBatch, predi
     values: dict[str, Tensor] = {}
     on_device = views.to(loaded.device)
     for name, task in loaded.network.view_tasks.items():
-        targets = task.targets(on_device)  # type: ignore[operator]
-        values.update(task.metrics(predictions[name], targets))  # type: ignore[operator]
-        for baseline, metrics_of in task.baselines(on_device, targets).items():  # type: ignore[operator]
+        targets = task.targets(on_device)
+        values.update(task.metrics(predictions[name], targets))
+        for baseline, metrics_of in task.baselines(on_device, targets).items():
             values.update({f"{key}_{baseline}": value for key, value in metrics_of.items()})
     metrics.add(values, views.batch)
 

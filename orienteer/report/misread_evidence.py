@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from orienteer.geometry.orientations import ORIENTATIONS, orientation_products
+from orienteer.geometry.orientations import MIRRORINGS, ORIENTATIONS, orientation_products
 from orienteer.report.measurement import MisreadEvidence
 from orienteer.report.whole_scan import WholeScan
 from orienteer.runs.loaded import LoadedRun
@@ -62,11 +62,15 @@ def _prediction(loaded: LoadedRun, images: Images) -> Any:
 
 
 def _turned_back(prediction: Any) -> Float[np.ndarray, "48"]:
-    """Returns the mean log-probability of each orientation of the scan, from views of it in each orientation."""
+    """Returns the mean log-probability of each orientation of the scan, from views of it in each orientation.
+
+    Each orientation is judged by the looks in which a scan of that orientation would at most be mirrored: those the model
+    knows best.
+    """
     logs: np.ndarray = prediction.orientation_scores[0].double().log_softmax(-1).cpu().numpy()
-    table = orientation_products()
-    every = np.arange(len(table))
-    mean: np.ndarray = logs[every[:, None], table].mean(0)
+    table = orientation_products()  # table[g, k]: how a scan of orientation k appears after turn g
+    each = logs[np.arange(len(table))[:, None], table]
+    mean: np.ndarray = each.mean(0, where=table < MIRRORINGS)
     return mean
 
 

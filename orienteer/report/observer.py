@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from orienteer.errors import ScanError
 from orienteer.progress import Progress
-from orienteer.report.findings import ObservedScan, percentiles_among
+from orienteer.report.findings import ObservedScan, larger_than_usual, percentiles_among
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
@@ -71,6 +71,7 @@ class Observer:
             notes=(*self._notes(key, scan.modality), *notes),
             pictures=tuple(draw_scan(self.loaded, scan, measurement)) if draw else (),
             percentiles=percentiles_among(measurement, self.own),
+            large=larger_than_usual(measurement, self.own),
         )
 
     def _verdict(self, scan: ScanMeasurement) -> Verdict | None:

@@ -7,7 +7,7 @@ from orienteer.methods import METHODS
 from orienteer.report.closure import Correlation, closure_correlation, draw_closure
 from orienteer.report.curves import LearningCurves, Strip, draw_curves, over_time, read_metrics
 from orienteer.report.findings import Findings
-from orienteer.report.header_check import FALSE_ALARMS
+from orienteer.report.limits import FALSE_ALARMS
 from orienteer.report.metrics import Metric, baseline_names, mean_metrics
 from orienteer.report.training_data import ScanGroup, failed_scans, scan_groups, shown_settings
 from orienteer.types import AXIS_NAMES

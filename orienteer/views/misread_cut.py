@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from orienteer.geometry.orientations import ORIENTATIONS, Orientation
+from orienteer.geometry.orientations import MIRRORINGS, ORIENTATIONS, Orientation
 from orienteer.types import TripleMm
 from orienteer.views.augment import Augmentation, apply, draw_parameters
 from orienteer.views.misread import Misreading, MisreadPolicy, MisreadViews
@@ -108,7 +108,12 @@ def draw_misread(
         policy: their number and size, and how wrong the voxel size may be.
         augmentation: changes of intensity, for training; then the body's size varies too. None by default.
     """
-    numbers = rng.integers(len(ORIENTATIONS), size=policy.views)
+    # Half of the views are mirrored at most: left and right are hard to learn, and easier with the head up.
+    numbers = np.where(
+        rng.random(policy.views) < 0.5,
+        rng.integers(MIRRORINGS, size=policy.views),
+        rng.integers(len(ORIENTATIONS), size=policy.views),
+    )
     factors = np.exp([_draw_log_factors(rng, float(np.log(policy.largest_factor))) for _ in numbers])
     places = rng.uniform(-1, 1, factors.shape)
     varied = augmentation is not None

@@ -6,6 +6,7 @@ import torch
 
 from orienteer.geometry.orientations import (
     IDENTITY,
+    MIRRORINGS,
     ORIENTATIONS,
     Orientation,
     orientation_products,
@@ -23,6 +24,11 @@ def test_there_are_48_and_the_first_changes_nothing():
 def test_the_inverse_undoes_it_on_either_side(orientation):
     assert orientation.inverse.after(orientation) == IDENTITY
     assert orientation.after(orientation.inverse) == IDENTITY
+
+
+def test_the_first_orientations_only_mirror():
+    assert all(orientation.axes == (0, 1, 2) for orientation in ORIENTATIONS[:MIRRORINGS])
+    assert all(orientation.axes != (0, 1, 2) for orientation in ORIENTATIONS[MIRRORINGS:])
 
 
 def test_products_are_a_group_table():
