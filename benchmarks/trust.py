@@ -21,8 +21,9 @@ from orienteer.pretraining.demo import demo
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.pretraining.usable import usable_scans
 from orienteer.progress import Progress
-from orienteer.report.faults import FAULTS, Fault, write_faulty_copies
-from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, calibrate
+from orienteer.report.faults import COMMON_FAULTS, Fault, write_faulty_copies
+from orienteer.report.header_check import HeaderCheck, calibrate
+from orienteer.report.limits import FALSE_ALARMS
 from orienteer.report.linear_map import linear_map_of
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
@@ -72,7 +73,7 @@ def judge_run(loaded: LoadedRun, own: Sequence[str], sources: Sequence[ScanSourc
     check, alone = calibrate(sound), MapAlone(sound)
     assert check is not None
     rows, plain, seconds = {}, [], []
-    for fault in (Fault(), *FAULTS):
+    for fault in (Fault(), *COMMON_FAULTS):
         measured = _copies(loaded, sources, fault, sets, seconds)
         rows[fault.name] = _row(fault, measured, check, alone)
         print(f"{fault.name:<36} {rows[fault.name]}", flush=True)

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from orienteer.pretraining.pace import TimedLoader
+from orienteer.runs.network import misread_policy
 from orienteer.runs.run_config import RunConfig
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.store.store import Store
@@ -21,6 +22,7 @@ from orienteer.views.loading import Loaded
 
 BYTES_PER_VOXEL = 9
 """Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
+from orienteer.views.misread import MisreadPolicy
 
 BASELINE_BATCHES = 32
 """Batches of training views that baselines are fitted to."""
@@ -79,10 +81,12 @@ class ViewData(pl.LightningDataModule):
         """Returns the batches of the remaining steps; each depends on the seed and its number alone."""
         config, trainer = self._config, self.trainer
         assert trainer is not None
-        views = _training_views(self._store, self._keys, config, config.steps)
         batches = GlobalBatches(
             config.steps, config.batch, self._start, config.accumulate, trainer.global_rank, trainer.world_size
         )
+        misread = misread_policy(config)
+        misread = misread and misread.shared_by(batches.share)
+        views = _training_views(self._store, self._keys, config, config.steps, misread)
         loader = Loaded(
             views,
             batches,
@@ -103,14 +107,16 @@ class ViewData(pl.LightningDataModule):
 
 def heldout_loader(store: Store, keys: Sequence[str], config: RunConfig, rank: int, world: int) -> Iterable[ViewBatch]:
     """Returns the held-out view sets of one process: every ``world``-th one, starting with number ``rank``."""
-    views = ValidationViews(store, keys, config.view_policy, config.validation_sets, config.view_distortion)
+    policy, distortion = config.view_policy, config.view_distortion
+    views = ValidationViews(store, keys, policy, config.validation_sets, distortion, misread_policy(config))
     share = Subset(views, range(rank, len(views), world))
     return DataLoader(share, batch_size=max(1, config.batch // world), collate_fn=collate)
 
 
 def shown_views(store: Store, keys: Sequence[str], config: RunConfig, scans: int) -> list[ViewBatch]:
     """Returns the first held-out view set of each of the first ``scans`` scans, as a batch each."""
-    views = ValidationViews(store, keys[:scans], config.view_policy, 1, config.view_distortion)
+    policy, distortion = config.view_policy, config.view_distortion
+    views = ValidationViews(store, keys[:scans], policy, 1, distortion, misread_policy(config))
     return [collate([views[number]]) for number in range(len(views))]
 
 
@@ -121,8 +127,18 @@ def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> li
     return list(DataLoader(views, batch_sampler=GlobalBatches(batches, config.batch), collate_fn=collate))
 
 
-def _training_views(store: Store, keys: Sequence[str], config: RunConfig, steps: int) -> TrainingViews:
-    samples = steps * config.batch
+def _training_views(
+    store: Store, keys: Sequence[str], config: RunConfig, steps: int, misread: MisreadPolicy | None = None
+) -> TrainingViews:
+    samples, distortion = steps * config.batch, config.view_distortion
     return TrainingViews(
-        store, keys, config.view_policy, config.augmentation, config.seed, samples, config.view_distortion, config.warp
+        store,
+        keys,
+        config.view_policy,
+        config.augmentation,
+        config.seed,
+        samples,
+        distortion,
+        warp=config.warp,
+        misread=misread,
     )

@@ -59,9 +59,10 @@ def heldout_metrics(
     if embeddings is not None:
         embeddings.add(features.levels[-1], views.scans)
     metrics = named_metrics(answers)
-    metrics |= {f"{PREDICTIONS}{name}": prediction_spread(answer.prediction) for name, answer in answers.items()}
+    for name in network.view_tasks:
+        metrics[f"{PREDICTIONS}{name}"] = prediction_spread(answers[name].prediction)
     for answer in answers.values() if baselines else ():
-        for baseline, values in answer.task.baselines(views, answer.targets).items():
+        for baseline, values in answer.task.baselines(answer.views, answer.targets).items():
             metrics.update({f"{key}_{baseline}": value for key, value in values.items()})
     return {"loss": total_loss(weights, named_losses(answers)), **metrics}
 

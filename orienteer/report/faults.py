@@ -13,11 +13,20 @@ import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.files import replacing
+from orienteer.geometry.orientations import ORIENTATIONS, Orientation
 from orienteer.output_names import output_paths
 from orienteer.scans.apart import apart, preparing_bounds
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan, ScanSource, Selection
-from orienteer.types import AXIS_NAMES
+from orienteer.types import AXIS_NAMES, TripleMm
+
+
+def _circle(orientation: Orientation, first: int) -> tuple[int, ...]:
+    """Returns an axis, the axis that it is read as, and so on until the first comes again."""
+    axes = [first]
+    while orientation.axes[axes[-1]] != first:
+        axes.append(orientation.axes[axes[-1]])
+    return tuple(axes)
 
 
 @dataclass(frozen=True)
@@ -26,26 +35,84 @@ class Fault:
 
     Attributes:
         mirrored: array axes that the header counts in the wrong direction.
-        swapped: two array axes that the header confuses; None if there are none.
-        spacing_factor: the header's voxel size divided by the true one.
+        swapped: array axes that the header confuses: two that are swapped, or three, each of which is read as the next
+            and the last as the first; None if there are none.
+        spacing_factor: the header's voxel size divided by the true one; one number for all axes, or one for each axis as
+            the header states it.
     """
 
     mirrored: tuple[int, ...] = ()
-    swapped: tuple[int, int] | None = None
-    spacing_factor: float = 1.0
+    swapped: tuple[int, ...] | None = None
+    spacing_factor: float | TripleMm = 1.0
+
+    def __post_init__(self) -> None:
+        """Brings faults that are the same to one form, so that they are equal."""
+        object.__setattr__(self, "mirrored", tuple(sorted(self.mirrored)))
+        if self.swapped:
+            first = self.swapped.index(min(self.swapped))
+            object.__setattr__(self, "swapped", (*self.swapped[first:], *self.swapped[:first]))
+        if isinstance(self.spacing_factor, tuple) and len(set(self.spacing_factor)) == 1:
+            object.__setattr__(self, "spacing_factor", self.spacing_factor[0])
+
+    @staticmethod
+    def of(orientation: Orientation, factors: TripleMm = (1.0, 1.0, 1.0)) -> "Fault":
+        """Returns the fault of a header that states the axes in another orientation.
+
+        Args:
+            orientation: what the header makes of the body's axes.
+            factors: the header's voxel size divided by the true one, along each axis as stated.
+
+        Example:
+            >>> Fault.of(Orientation((1, 0, 2), (1, 1, -1))).name
+            'mirrored foot-head, left-right and back-front swapped'
+        """
+        mirrored = tuple(axis for axis, sign in zip(orientation.axes, orientation.signs, strict=True) if sign < 0)
+        moved = [axis for axis in range(3) if orientation.axes[axis] != axis]
+        swapped = _circle(orientation, moved[0]) if moved else None
+        return Fault(mirrored, swapped, factors)
+
+    @property
+    def orientation(self) -> Orientation:
+        """What the header makes of the body's axes."""
+        axes = [0, 1, 2]
+        for number, axis in enumerate(self.swapped or ()):
+            axes[axis] = (self.swapped or ())[(number + 1) % len(self.swapped or ())]
+        signs = [-1 if axis in self.mirrored else 1 for axis in axes]
+        return Orientation((axes[0], axes[1], axes[2]), (signs[0], signs[1], signs[2]))
+
+    @property
+    def factors(self) -> TripleMm:
+        """The header's voxel size divided by the true one, along each axis as stated."""
+        factor = self.spacing_factor
+        return factor if isinstance(factor, tuple) else (factor, factor, factor)
+
+    @property
+    def inverse(self) -> "Fault":
+        """The fault that undoes this one.
+
+        Example:
+            >>> Fault(swapped=(0, 1), spacing_factor=(2.0, 1.0, 1.0)).inverse
+            Fault(mirrored=(), swapped=(0, 1), spacing_factor=(1.0, 0.5, 1.0))
+        """
+        back = self.orientation.inverse
+        left, deep, high = (1 / factor for factor in self.factors)
+        return Fault.of(back, back.of_lengths((left, deep, high)))
 
     @property
     def name(self) -> str:
         """The fault in words.
 
         Example:
-            >>> Fault(mirrored=(0,)).name, Fault(swapped=(1, 2)).name, Fault(spacing_factor=2.0).name
-            ('mirrored left-right', 'back-front and foot-head swapped', 'spacing x 2')
+            >>> Fault(mirrored=(0,)).name, Fault(swapped=(1, 2)).name, Fault(spacing_factor=(1.0, 1.0, 2.0)).name
+            ('mirrored left-right', 'back-front and foot-head swapped', 'spacing x 2 foot-head')
         """
         words = [f"mirrored {AXIS_NAMES[axis]}" for axis in self.mirrored]
         if self.swapped is not None:
-            words.append(" and ".join(AXIS_NAMES[axis] for axis in self.swapped) + " swapped")
-        if self.spacing_factor != 1:
+            words.append(_confused(self.swapped))
+        if isinstance(self.spacing_factor, tuple):
+            wrong = [(factor, axis) for axis, factor in enumerate(self.spacing_factor) if factor != 1]
+            words += [f"spacing x {factor:g} {AXIS_NAMES[axis]}" for factor, axis in wrong]
+        elif self.spacing_factor != 1:
             words.append(f"spacing x {self.spacing_factor:g}")
         return ", ".join(words) or "sound"
 
@@ -53,12 +120,34 @@ class Fault:
 SOUND = Fault()
 """No fault: the header is right."""
 
-FAULTS = (
+COMMON_FAULTS = (
     *(Fault(mirrored=(axis,)) for axis in range(3)),
     *(Fault(swapped=pair) for pair in ((0, 1), (0, 2), (1, 2))),
     Fault(spacing_factor=2.0),
 )
-"""The faults of demonstrations and benchmarks."""
+"""The faults of demonstrations: one axis mirrored, two swapped, the spacing doubled."""
+
+ORIENTATION_FAULTS = (
+    *COMMON_FAULTS[:6],
+    *(fault for orientation in ORIENTATIONS[1:] for fault in [Fault.of(orientation)] if fault not in COMMON_FAULTS),
+)
+"""All 47 wrong orientations."""
+
+WRONG_FACTORS = (0.5, 0.6, 1.67, 2.0)
+"""Errors of the voxel size that are tried: a factor of two, and that of slices 5 mm apart taken for 3 mm."""
+
+SPACING_FAULTS = (
+    *(Fault(spacing_factor=factor) for factor in WRONG_FACTORS),
+    *(
+        Fault(spacing_factor=(*(1.0,) * axis, factor, *(1.0,) * (2 - axis)))  # type: ignore[arg-type]
+        for axis in range(3)
+        for factor in WRONG_FACTORS
+    ),
+)
+"""A wrong voxel size on all axes, or on one."""
+
+FAULTS = (*ORIENTATION_FAULTS, *SPACING_FAULTS)
+"""Every fault that is tried and that benchmarks measure."""
 
 
 def apply_fault(scan: Scan, fault: Fault) -> Scan:
@@ -81,16 +170,11 @@ def apply_fault(scan: Scan, fault: Fault) -> Scan:
         ((4, 3, 2), (6.0, 4.0, 2.0))
     """
     _check(fault)
-    voxels, spacing_mm = scan.voxels, list(scan.spacing_mm)
-    if fault.mirrored:
-        voxels = np.flip(voxels, fault.mirrored)
-    if fault.swapped is not None:
-        first, second = fault.swapped
-        voxels = np.swapaxes(voxels, first, second)
-        # The spacing belongs to the voxels and is swapped with them.
-        spacing_mm[first], spacing_mm[second] = spacing_mm[second], spacing_mm[first]
-    across, deep, high = (length * fault.spacing_factor for length in spacing_mm)
-    return replace(scan, voxels=np.ascontiguousarray(voxels), spacing_mm=(across, deep, high))
+    voxels = np.ascontiguousarray(fault.orientation.of_array(scan.voxels))
+    # The spacing belongs to the voxels and moves with them.
+    moved = zip(fault.orientation.of_lengths(scan.spacing_mm), fault.factors, strict=True)
+    across, deep, high = (length * factor for length, factor in moved)
+    return replace(scan, voxels=voxels, spacing_mm=(across, deep, high))
 
 
 def write_faulty_copies(
@@ -123,13 +207,20 @@ def _image(scan: Scan) -> sitk.Image:
     return image
 
 
+def _confused(axes: tuple[int, ...]) -> str:
+    names = [AXIS_NAMES[axis] for axis in axes]
+    if len(names) == 2:
+        return f"{names[0]} and {names[1]} swapped"
+    return f"{names[1]} read as {names[0]}, {names[2]} as {names[1]}, {names[0]} as {names[2]}"
+
+
 def _check(fault: Fault) -> None:
-    axes = (*fault.mirrored, *(fault.swapped or ()))
-    if any(axis not in (0, 1, 2) for axis in axes) or (fault.swapped and fault.swapped[0] == fault.swapped[1]):
+    axes, swapped = (*fault.mirrored, *(fault.swapped or ())), fault.swapped or ()
+    if any(axis not in (0, 1, 2) for axis in axes) or len(set(swapped)) != len(swapped) or len(swapped) == 1:
         raise InputError(
             "fault", wanted="different axes among 0, 1 and 2", got=str(axes), do="use array axes 0, 1 and 2"
         )
-    if not 0 < fault.spacing_factor < np.inf:
+    if not all(0 < factor < np.inf for factor in fault.factors):
         raise InputError(
             "spacing_factor",
             wanted="a number above 0",

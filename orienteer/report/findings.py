@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orienteer.report.header_check import FALSE_ALARMS, HeaderCheck, Verdict
+import numpy as np
+
+from orienteer.report.header_check import HeaderCheck, Verdict
+from orienteer.report.limits import LEAST_SOUND, upper_limit
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.pictures import Picture
 from orienteer.runs.error_bars import ErrorBars
@@ -22,8 +25,9 @@ class ObservedScan:
         verdict: whether its header fits its anatomy; None if the run cannot judge headers.
         notes: what a reader must know about it, in sentences (another modality, coarser voxels).
         pictures: of the predictions, for the first scans only.
-        percentiles: share of the run's scans with a smaller ``error`` and with a smaller ``closure``, 0 to 1; a key is
-            missing where that cannot be determined.
+        percentiles: share of the run's held-out scans with a smaller ``error`` and with a smaller ``closure``, 0 to 1; a
+            key is missing where that cannot be determined.
+        large: which of ``error`` and ``closure`` are larger than held-out scans lead to expect.
     """
 
     measurement: ScanMeasurement
@@ -31,6 +35,7 @@ class ObservedScan:
     notes: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     percentiles: Mapping[str, float] | None = None
+    large: tuple[str, ...] = ()
 
     @property
     def flagged(self) -> bool:
@@ -38,8 +43,14 @@ class ObservedScan:
         return self.verdict is not None and self.verdict.flagged
 
     def is_large(self, name: str) -> bool:
-        """Returns whether its ``error`` or ``closure`` is above that of 95 % of the run's scans."""
-        return (self.percentiles or {}).get(name, 0.0) > 1 - FALSE_ALARMS
+        """Returns whether its ``error`` or ``closure`` is larger than held-out scans lead to expect."""
+        return name in self.large
+
+    @property
+    def remarked(self) -> bool:
+        """Whether the report remarks on its header, its error or its closure error."""
+        unknown = self.verdict is not None and not self.verdict.recognised
+        return self.flagged or unknown or bool(self.large)
 
 
 @dataclass(frozen=True)
@@ -81,14 +92,32 @@ class Findings:
 
 def percentiles_among(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, float]:
     """Returns the percentiles of a scan's error and closure among the run's scans, leaving out the scan itself."""
+    known = _known(scan, own)
+    return {name: percentile(value, others) for name, (value, others) in known.items() if len(others) >= ENOUGH_SCANS}
+
+
+def larger_than_usual(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> tuple[str, ...]:
+    """Returns which of ``error`` and ``closure`` are larger than the run's held-out scans lead to expect.
+
+    Errors are compared by their logarithms. With fewer than three scans to compare with, nothing is called large.
+    """
+    known = _known(scan, own)
+    return tuple(
+        name
+        for name, (value, others) in known.items()
+        if len(others) >= LEAST_SOUND and np.log(value) > upper_limit(np.log(others))
+    )
+
+
+def _known(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, tuple[float, list[float]]]:
+    """Returns a scan's error and closure, where it has them, with those of the other scans."""
     others = [other for other in own if other.key != scan.key]
-    percentiles = {}
+    known = {}
     for name, value in (("error", scan.error_mm), ("closure", scan.closure_mm)):
-        known = [getattr(other, f"{name}_mm") for other in others]
-        known = [number for number in known if number is not None]
-        if value is not None and len(known) >= ENOUGH_SCANS:
-            percentiles[name] = percentile(value, known)
-    return percentiles
+        values = [getattr(other, f"{name}_mm") for other in others]
+        if value is not None:
+            known[name] = (value, [number for number in values if number is not None])
+    return known
 
 
 def percentile(value: float, others: Sequence[float]) -> float:

@@ -60,16 +60,11 @@ def ideal_map(fault: Fault) -> Map:
         >>> ideal_map(Fault(mirrored=(0,))).diagonal().tolist(), ideal_map(Fault(spacing_factor=2.0))[0, 0].item()
         ([-1.0, 1.0, 1.0], 0.5)
     """
-    ideal = np.eye(3)
-    for axis in fault.mirrored:
-        ideal[axis, axis] = -1
-    if fault.swapped is not None:
-        first, second = fault.swapped
-        ideal[:, [first, second]] = ideal[:, [second, first]]
-    return ideal / fault.spacing_factor
+    ideal: Map = fault.orientation.inverse.matrix / np.array(fault.factors)
+    return ideal
 
 
-def nearest_ideal(fitted: Map, usual: Map, faults: Sequence[Fault] = (*FAULTS, Fault(spacing_factor=0.5))) -> Fault:
+def nearest_ideal(fitted: Map, usual: Map, faults: Sequence[Fault] = FAULTS) -> Fault:
     """Returns the fault whose ideal map is nearest to a scan's map, relative to the usual map of sound scans."""
     distance = {fault: float(np.linalg.norm(fitted - usual @ ideal_map(fault))) for fault in (SOUND, *faults)}
     return min(distance, key=lambda fault: distance[fault])

@@ -12,6 +12,7 @@ from orienteer.geometry.routes import all_routes, closed, route_sums, sample_rou
 from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.faults import Fault
 from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.misread_evidence import misread_evidence
 from orienteer.report.readings import READINGS, fit_readings, in_chunks, pair_gaps
 from orienteer.report.spread import measure_spread
 from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
@@ -67,6 +68,7 @@ def measure_scan(
         fits=fit_readings(loaded, scan, starts, readings, true_mm, predicted_mm) if predicted_mm else {},
         scales_mm={name: np.concatenate(parts) for name, parts in scales.items()},
         set_spreads_mm=measure_spread(loaded, scan, starts, predicted_mm) if predicted_mm else None,
+        misread=misread_evidence(loaded, scan),
     )
 
 
@@ -77,10 +79,10 @@ def _by_task() -> dict[str, list[np.ndarray]]:
 def _add_metrics(metrics: MetricSums, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
     values: dict[str, Tensor] = {}
     on_device = views.to(loaded.device)
-    for name, task in loaded.network.tasks.items():
-        targets = task.targets(on_device)  # type: ignore[operator]
-        values.update(task.metrics(predictions[name], targets))  # type: ignore[operator]
-        for baseline, metrics_of in task.baselines(on_device, targets).items():  # type: ignore[operator]
+    for name, task in loaded.network.view_tasks.items():
+        targets = task.targets(on_device)
+        values.update(task.metrics(predictions[name], targets))
+        for baseline, metrics_of in task.baselines(on_device, targets).items():
             values.update({f"{key}_{baseline}": value for key, value in metrics_of.items()})
     metrics.add(values, views.batch)
 

@@ -27,6 +27,28 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class MisreadEvidence:
+    """What a model that knows orientations sees in a scan.
+
+    Attributes:
+        likely: mean log-probability of each of the 48 orientations, as numbered in `ORIENTATIONS`, over many looks; the
+            first is that the header is right.
+        given: by how much the voxel size was changed in each look along each axis as stated, log.
+        seen: by how much the model predicts that it is wrong, log.
+    """
+
+    likely: Float[np.ndarray, "48"]
+    given: Float[np.ndarray, "looks 3"]
+    seen: Float[np.ndarray, "looks 3"]
+
+    @property
+    def gains(self) -> Float[np.ndarray, "48"]:
+        """How much more likely each orientation is than that of the header: log of the ratio, mean over the looks."""
+        gains: np.ndarray = self.likely - self.likely[0]
+        return gains
+
+
+@dataclass(frozen=True)
 class ScanMeasurement:
     """What was measured on one scan.
 
@@ -43,6 +65,7 @@ class ScanMeasurement:
         scales_mm: scale of the error of each predicted gap per axis, for each task that predicts it; without calibration.
         set_spreads_mm: for the first view sets, how much the predicted gaps change beyond what is known when every view is
             moved by a part of itself; None if the run predicts no gaps.
+        misread: what a model that knows orientations sees in it; None if the model does not.
     """
 
     key: str
@@ -53,6 +76,7 @@ class ScanMeasurement:
     set_errors_mm: Float[np.ndarray, " sets"]
     set_closures_mm: Float[np.ndarray, " sets"] | None
     fits: Mapping[Fault, Fit]
+    misread: MisreadEvidence | None = None
     scales_mm: Mapping[str, Pairs] = field(default_factory=dict)
     set_spreads_mm: Float[np.ndarray, " spread_sets"] | None = None
 

@@ -64,8 +64,8 @@ def observe(
         out: where to write the report; by default report.html in the run folder.
         store: keep the prepared new scans here; by default they are prepared into a temporary folder.
         sets: view sets drawn from each scan.
-        own_scans: scans of the run itself to compare others with, held-out ones first. At least 19 are needed for a
-            false-alarm rate of 5 %.
+        own_scans: held-out scans of the run to compare others with. At least 19 are needed to guarantee a false-alarm
+            rate of 5 %, and 3 to check headers at all.
         drawn: number of scans that get pictures; all scans are in the table.
         demonstration: show the check of headers on copies of one scan with a faulty header.
         checkpoint: the last weights, or those of the best validation.

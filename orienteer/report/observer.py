@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from orienteer.errors import ScanError
 from orienteer.progress import Progress
-from orienteer.report.findings import ObservedScan, percentiles_among
+from orienteer.report.findings import ObservedScan, larger_than_usual, percentiles_among
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
@@ -75,11 +75,13 @@ class Observer:
             notes=(*self._notes(key, scan.modality), *notes),
             pictures=tuple(draw_scan(self.loaded, scan, measurement, self.bars)) if draw else (),
             percentiles=percentiles_among(measurement, self.own),
+            large=larger_than_usual(measurement, self.own),
         )
 
     def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
         check = self._check_without(scan.key)
-        return check.judge(scan) if check is not None and scan.fits else None
+        known = bool(scan.fits) or scan.misread is not None
+        return check.judge(scan) if check is not None and known else None
 
     def _check_without(self, key: str) -> HeaderCheck | None:
         """Returns the check of headers, calibrated without the scan that it will judge."""

@@ -1,9 +1,7 @@
-"""The run's own scans, with which others are compared."""
+"""The run's held-out scans, with which others are compared."""
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from orienteer.errors import InputError
 from orienteer.progress import Progress
@@ -17,14 +15,15 @@ from orienteer.store.store import Store
 
 
 def measure_own(loaded: LoadedRun, store: Store, most: int, sets: int) -> tuple[ScanMeasurement, ...]:
-    """Returns measurements of the run's own scans: held-out ones first, then evenly chosen training scans."""
-    training = sorted(loaded.training)
+    """Returns measurements of held-out scans of the run.
+
+    Scans that the model was trained on are no yardstick: it knows them by heart, and new sound scans would look faulty
+    beside them.
+    """
     keys = sorted(loaded.validation)[:most]
-    more = min(most - len(keys), len(training))
-    keys += [training[int(at)] for at in np.linspace(0, len(training) - 1, more).round()] if more > 0 else []
     measured = []
-    with Progress("measuring the run's own scans", len(keys), unit="scans") as progress:
-        for key in dict.fromkeys(keys):
+    with Progress("measuring the run's held-out scans", len(keys), unit="scans") as progress:
+        for key in keys:
             measured.append(measure_scan(loaded, read_whole(store, key), sets))
             progress.advance()
     return tuple(measured)

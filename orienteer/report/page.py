@@ -7,7 +7,7 @@ from orienteer.draw.pages import render
 from orienteer.methods import METHODS
 from orienteer.report.curves import LearningCurves, Strip, draw_curves, over_time, read_metrics
 from orienteer.report.findings import Findings
-from orienteer.report.header_check import FALSE_ALARMS
+from orienteer.report.limits import FALSE_ALARMS
 from orienteer.report.metrics import Metric, baseline_names, mean_metrics
 from orienteer.report.numbered import numbered, numbered_rows
 from orienteer.report.training_data import ScanGroup, failed_scans, scan_groups, shown_settings

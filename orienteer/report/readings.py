@@ -7,7 +7,7 @@ import numpy as np
 
 from orienteer.errors import ScanError
 from orienteer.geometry.pairs import gap_matrix, pair_index
-from orienteer.report.faults import FAULTS, SOUND, Fault
+from orienteer.report.faults import COMMON_FAULTS, SOUND, Fault
 from orienteer.report.measurement import Fit, Pairs
 from orienteer.report.undo_fault import moved_starts, undo_fault
 from orienteer.report.whole_scan import Starts, WholeScan, cut, draw_sets, view_size
@@ -15,7 +15,13 @@ from orienteer.runs.loaded import VIEWS_AT_ONCE, LoadedRun
 from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
 
-READINGS: tuple[Fault, ...] = (SOUND, *FAULTS, Fault(spacing_factor=0.5))
+READINGS: tuple[Fault, ...] = (
+    SOUND,
+    *COMMON_FAULTS,
+    Fault(spacing_factor=0.5),
+    Fault(spacing_factor=(1.0, 1.0, 0.6)),
+    Fault(spacing_factor=(1.0, 1.0, 1.67)),
+)
 """How a header may be read: it is right, or it has one of these faults."""
 
 FIRST_SETS = 4

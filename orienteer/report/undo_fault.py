@@ -21,7 +21,7 @@ def undo_fault(scan: WholeScan, fault: Fault) -> WholeScan:
         scan: a prepared scan whose header may have the fault.
         fault: what to undo.
     """
-    inverse = Fault(fault.mirrored, fault.swapped, 1 / fault.spacing_factor)
+    inverse = fault.inverse
     voxels = _corrected(scan.voxels, scan, inverse)
     body, inside = (
         _corrected(_by_voxel(blocks, scan), scan, inverse) > 0.5 for blocks in (scan.body.body >= 128, scan.body.inside)
@@ -35,17 +35,15 @@ def moved_starts(starts: Starts, scan: WholeScan, fault: Fault, view_size: Tripl
 
     With the same views before and after, the fault makes the only difference.
     """
-    if fault.spacing_factor != 1:
+    back = fault.orientation.inverse
+    same = back.of_lengths(view_size) == view_size and back.of_lengths(scan.spacing_mm) == scan.spacing_mm
+    if fault.spacing_factor != 1 or not same:
         return None
-    shape, moved = list(scan.shape_vox), starts.copy()
-    for axis in fault.mirrored:
-        moved[..., axis] = shape[axis] - starts[..., axis] - view_size[axis]
-    if fault.swapped is not None:
-        first, second = fault.swapped
-        if view_size[first] != view_size[second] or scan.spacing_mm[first] != scan.spacing_mm[second]:
-            return None
-        moved[..., [first, second]] = moved[..., [second, first]]
-    return moved
+    from_other_end = np.array(scan.shape_vox) - starts - np.array(view_size)
+    ends = [
+        (starts if sign > 0 else from_other_end)[..., axis] for axis, sign in zip(back.axes, back.signs, strict=True)
+    ]
+    return np.stack(ends, axis=-1)
 
 
 def _corrected(

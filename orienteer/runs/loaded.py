@@ -83,14 +83,14 @@ class LoadedRun:
 
     @torch.no_grad()
     def predict(self, views: ViewBatch) -> dict[str, Any]:
-        """Returns the prediction of each task, by the task's name, without gradients.
+        """Returns the prediction of each task that sees views, by the task's name, without gradients.
 
         Raises:
             InputError: views of another size or spacing than those of the run.
         """
         self._check(views)
         features = self.features(views.images)
-        return {name: task(features) for name, task in self.network.tasks.items()}
+        return {name: task(features) for name, task in self.network.view_tasks.items()}
 
     def gaps_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
         """Returns the predicted gaps from view i to view j in mm, for each task that predicts gaps."""

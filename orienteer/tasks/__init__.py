@@ -7,6 +7,7 @@ from orienteer.tasks.dense_gap import DenseGap
 from orienteer.tasks.gap import Gap
 from orienteer.tasks.instance_contrast import InstanceContrast
 from orienteer.tasks.jigsaw import Jigsaw
+from orienteer.tasks.orientation import OrientationTask
 from orienteer.tasks.place_contrast import PlaceContrast
 from orienteer.tasks.reconstruction import Reconstruction
 from orienteer.tasks.rotation import Rotation
@@ -27,6 +28,7 @@ TASKS: dict[str, type[Task[Any, Any]]] = {
         VolumeContrast,
         Rotation,
         Jigsaw,
+        OrientationTask,
     )
 }
 """Every task, by name."""

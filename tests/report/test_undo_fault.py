@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orienteer.report.faults import FAULTS, Fault
+from orienteer.report.faults import ORIENTATION_FAULTS, Fault
 from orienteer.report.undo_fault import moved_starts, undo_fault
 from orienteer.report.whole_scan import cut, draw_sets
 from orienteer.views.policy import ViewPolicy
@@ -14,7 +14,7 @@ from tests.helpers.oracle import VIEW, with_fault
 POLICY = ViewPolicy(views=3, view_size=VIEW, min_body_fraction=0.0)
 
 
-@pytest.mark.parametrize("fault", FAULTS[:6], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", ORIENTATION_FAULTS, ids=lambda fault: fault.name)
 def test_undoing_a_fault_gives_back_the_scan(coded, fault):
     corrected = undo_fault(with_fault(coded, fault), fault)
     np.testing.assert_array_equal(corrected.voxels, coded.voxels)
@@ -22,7 +22,7 @@ def test_undoing_a_fault_gives_back_the_scan(coded, fault):
     assert corrected.body.inside.all()
 
 
-@pytest.mark.parametrize("fault", FAULTS[:6], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", ORIENTATION_FAULTS, ids=lambda fault: fault.name)
 def test_moved_views_show_the_same_voxels(coded, fault):
     wrong = with_fault(coded, fault)
     starts = draw_sets(wrong, POLICY, sets=2)
