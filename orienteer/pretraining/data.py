@@ -19,10 +19,10 @@ from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import GlobalBatches, collate
 from orienteer.views.loading import Loaded
+from orienteer.views.misread import MisreadPolicy
 
 BYTES_PER_VOXEL = 9
 """Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
-from orienteer.views.misread import MisreadPolicy
 
 BASELINE_BATCHES = 32
 """Batches of training views that baselines are fitted to."""
