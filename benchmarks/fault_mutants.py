@@ -165,7 +165,7 @@ def bases(folder: Path) -> list[Base]:
             sitk.WriteImage(float_image if "float" in name else image, str(folder / name / files[0]), compressed)
         content = {path.name: path.read_bytes() for path in sorted((folder / name).iterdir())}
         if name == "hdr-gz":
-            content = {"a.hdr": content["a.hdr"], "a.img.gz": gzip.compress(content["a.img"])}
+            content = {"a.hdr": content["a.hdr"], "a.img.gz": gzip.compress(content["a.img"], mtime=0)}
         found.append(Base(file_format, name, content, _checksummed(content)))
     for name in ("dicom", "dicom-rle"):
         paths = write_dicom(folder / name, noise(SHAPE)[:, :, :5] - 500, series=f"1.2.{len(name)}")
@@ -246,7 +246,7 @@ def _with_field(base: Base, name: str, content: bytes, rng: np.random.Generator,
     plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     if name.endswith((".nii", ".nii.gz", ".hdr")):
         changed = _with_nifti_field(plain, rng, value)
-        return gzip.compress(changed) if name.endswith(".gz") else changed
+        return gzip.compress(changed, mtime=0) if name.endswith(".gz") else changed
     if name.endswith((".nrrd", ".nhdr", ".mha", ".mhd")):
         return _with_line(content, rng, value)
     return _flipped(content, rng, 0)  # a file of voxels has no fields
@@ -352,7 +352,7 @@ def _with_size(base: Base, name: str, content: bytes, rng: np.random.Generator) 
         changed = bytearray(plain)
         for _ in range(int(rng.integers(1, 4))):
             struct.pack_into("<H", changed, 42 + 2 * int(rng.integers(3)), min(size, 32767))
-        return gzip.compress(bytes(changed)) if name.endswith(".gz") else bytes(changed)
+        return gzip.compress(bytes(changed), mtime=0) if name.endswith(".gz") else bytes(changed)
     lines, rest = _header_lines(content)
     if not lines[0][:4].isalnum() or name.endswith(("raw", ".gz", ".img")):
         return content + rng.bytes(int(rng.integers(1, 3000)))
@@ -384,7 +384,7 @@ def _bomb(file_format: str, rng: np.random.Generator) -> dict[str, bytes]:
         head["vox_offset"], head["magic"] = (352, b"n+1") if file_format == "nifti" else (0, b"ni1")
         if file_format == "pair":
             return {"a.hdr": head.binaryblock, "a.img.gz": _zeros(held, "gzip")}
-        return {"a.nii.gz": gzip.compress(head.binaryblock + bytes(4)) + _zeros(held, "gzip")}
+        return {"a.nii.gz": gzip.compress(head.binaryblock + bytes(4), mtime=0) + _zeros(held, "gzip")}
     if file_format == "nrrd":
         text = (
             f"NRRD0004\ntype: uchar\ndimension: 3\nspace: LPS\nsizes: {edge} {edge} {edge}\n"
