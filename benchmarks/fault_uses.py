@@ -1,5 +1,6 @@
 """What reads the files that are tampered with: the commands themselves, and the parts of them that read."""
 
+import hashlib
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -199,9 +200,11 @@ def _open_to_resume_finetuning(world: Path) -> Any:
 
 def _prepare(world: Path) -> Any:
     from orienteer.pretraining.prepare import prepare
+    from orienteer.store.store import array_path
 
     report = prepare(world / "scans/imagesTr", world / "store", **PREPARED)
-    return sorted(report.names), [path.read_bytes().hex() for path in sorted((world / "store").rglob("*.b2nd"))]
+    arrays = [array_path(world / "store", key).read_bytes() for key in report.keys]
+    return sorted(report.names), [hashlib.sha256(array).hexdigest() for array in arrays]
 
 
 def _store(world: Path) -> Any:
@@ -245,8 +248,6 @@ def _cells(world: Path) -> Any:
 
 
 def _hash(state: Any) -> str:
-    import hashlib
-
     import torch
 
     digest = hashlib.sha256()

@@ -32,8 +32,8 @@ def check_values(file: Path, card: Mapping[str, Any]) -> None:
     Example:
         >>> check_values(Path("encoder.json"), {"spacing_mm": [1, 1, 0]})
         Traceback (most recent call last):
-        orienteer.errors.InputError: spacing_mm in encoder.json: wanted three lengths from 0.001 to 1000.0 mm, got [1, 1, 0]. Do this: \
-correct it, or copy the file again from where it was written.
+        orienteer.errors.InputError: spacing_mm in encoder.json: wanted three lengths from 0.001 to 1000.0 mm, \
+got [1, 1, 0]. Do this: correct it, or copy the file again from where it was written.
     """
     for key, (wanted, is_right) in _FORMS.items():
         if key in card and not is_right(card[key]):
