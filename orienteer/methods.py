@@ -67,12 +67,13 @@ METHODS: dict[str, Method] = {
     "default": Method(
         about="gap, route, similarity and the position of every cell, beside place contrast and masked reconstruction",
         tasks={
+            # Gaps are squares of lengths: as they become small, a contrast of the usual weight would outweigh them.
             "reconstruction": TaskUse(options={"level": 1}),
-            "place_contrast": TaskUse(weight=0.2, options={"level": 1}),
-            "gap": TaskUse(options=SCALE),
-            "dense_gap": TaskUse(options=SCALE),
+            "place_contrast": TaskUse(weight=0.05, options={"level": 1}),
+            "gap": TaskUse(weight=2.0, options=SCALE),
+            "dense_gap": TaskUse(weight=2.0, options=SCALE),
             "similarity": TaskUse(options={"min_cells": 2, **GRADED}),
-            "route": TaskUse(options={"edges": "pair", **SCALE}),
+            "route": TaskUse(weight=2.0, options={"edges": "pair", **SCALE}),
         },
         views=4,
         encoder="dynunet",

@@ -25,7 +25,7 @@ WHOLE: Window = (-1000.0, 1000.0)
 
 SOFT_TISSUE: Window = (-160.0, 260.0)
 """From fat to contrast-filled vessels: a window in which abdominal CT is read, and half of the steps to the same gap error
-(docs/results.md)."""
+(docs/methods.md)."""
 
 LUNG_HU, BONE_HU = -300.0, 300.0
 """Lung and gas lie below the one, bone and dense contrast medium above the other."""

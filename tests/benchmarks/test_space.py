@@ -60,8 +60,8 @@ def test_error_bars_are_those_of_the_report() -> None:
     rng, scans = np.random.default_rng(0), []
     for _ in range(9):
         scales = rng.uniform(2, 60, (200, 1)) * np.ones((200, 3)) * rng.uniform(0.3, 3)
-        true = np.zeros((200, 3))
-        gaps, lengths = {"gap": rng.laplace(0, scales)}, np.ones(1)
+        true = np.ones((200, 3))
+        gaps, lengths = {"gap": true + rng.laplace(0, scales)}, np.ones(1)
         scans.append(ScanMeasurement("key", "name", {}, true, gaps, lengths, None, {}, {"gap": scales}))
     values = space_values(scans)
     assert values["coverage90"] == pytest.approx(0.9, abs=0.03)
