@@ -68,7 +68,7 @@ class Verdict:
         if self.fault is None:
             return 0.0
         others = [weight for fault, weight in self.weights.items() if fault not in (self.fault, *self.alternatives)]
-        return max(0.0, self.weights[self.fault] - max(0.0, *others))
+        return max(0.0, self.weights[self.fault] - max([0.0, *others]))
 
 
 @dataclass(frozen=True)

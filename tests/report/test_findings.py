@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from orienteer.report.findings import ENOUGH_SCANS, ObservedScan, percentile, percentiles_among
+from orienteer.report.findings import ENOUGH_SCANS, ObservedScan, larger_than_usual, percentile, percentiles_among
+from orienteer.report.limits import LEAST_SOUND
 from orienteer.report.measurement import ScanMeasurement
 
 
@@ -32,9 +33,23 @@ def test_closure_has_its_own_percentile():
     assert percentiles_among(measured("new", 100.0, 0.5), own) == {"error": 1.0, "closure": 0.0}
 
 
-@pytest.mark.parametrize(("share", "large"), [(0.95, False), (0.96, True)])
-def test_large_is_above_95_percent(share, large):
-    scan = ObservedScan(measured("a", 1.0), None, percentiles={"error": share})
-    assert scan.is_large("error") is large
+@pytest.mark.parametrize("count", [4, 12])
+def test_few_sound_scans_get_a_remark_about_their_errors(count):
+    rng, remarks = np.random.default_rng(count), []
+    for _ in range(300):
+        own = [measured(f"{n}", *np.exp(rng.normal(3, 0.3, 2))) for n in range(count)]
+        remarks.append(bool(larger_than_usual(measured("new", *np.exp(rng.normal(3, 0.3, 2))), own)))
+    assert np.mean(remarks) < 0.05
+
+
+def test_a_large_error_is_named_and_remarked():
+    own = [measured(f"{n}", 20.0 + n, 5.0 + n) for n in range(6)]
+    assert larger_than_usual(measured("new", 90.0, 8.0), own) == ("error",)
+    assert larger_than_usual(measured("new", 21.0, 90.0), own) == ("closure",)
+    assert larger_than_usual(own[-1], own) == ()
+    assert larger_than_usual(measured("new", 900.0), own[: LEAST_SOUND - 1]) == ()
+    scan = ObservedScan(measured("a", 1.0), None, large=("error",))
+    assert scan.is_large("error")
     assert not scan.is_large("closure")
+    assert scan.remarked
     assert not scan.flagged

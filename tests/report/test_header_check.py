@@ -79,17 +79,17 @@ def looked_at(rng: np.random.Generator, fault: Fault = SOUND, sides: float = 0.0
     )
 
 
-@pytest.mark.parametrize("scans", [4, 20])
+@pytest.mark.parametrize("scans", [4, 19])
 def test_sound_scans_are_hardly_ever_flagged_however_few_the_check_rests_on(scans):
     """The rate is taken over many checks; the sign is as weak as one can be that is used at all."""
     rng, flagged, used = np.random.default_rng(scans), [], 0
-    for _ in range(30):
-        gains = rng.normal(-0.5, 0.2, scans + 20)
+    for _ in range(8):
+        gains = rng.normal(-0.6, 0.2, scans + 10)
         check = calibrate([made_up(f"{n}", gain) for n, gain in enumerate(gains[:scans])])
         assert check.calibrated == (scans >= ENOUGH_SOUND)
         used += bool(check.told)
         flagged += [check.judge(made_up("new", gain)).flagged for gain in gains[scans:]]
-    assert used > 3
+    assert used > 1
     assert np.mean(flagged) < 0.05
 
 

@@ -6,8 +6,11 @@ import shutil
 import pytest
 
 from orienteer.errors import InputError
+from orienteer.pretraining.pretrain import pretrain
 from orienteer.report.observe import observe
+from orienteer.runs.loaded import load_run
 from tests.helpers.html import Page
+from tests.helpers.small_run import SMALL
 from tests.report.conftest import QUICK
 
 QUICKEST = {**QUICK, "sets": 1, "own_scans": 1}
@@ -38,17 +41,34 @@ def test_another_modality_and_coarse_voxels_are_noted(new):
 
 
 def test_a_scan_that_was_trained_on_is_noted(bare, torsos, tmp_path):
-    from orienteer.runs.loaded import load_run
-
     name = next(iter(load_run(bare, device="cpu").training.values()))
     observation = observe(bare, torsos / name, out=tmp_path, drawn=0, demonstration=False, **QUICKEST)
     assert observation.findings.scans[0].notes == ("the run was trained on this scan",)
 
 
-def test_a_demonstration_shows_one_scan_with_and_without_faults(new):
-    names = [scan.measurement.name for scan in new.findings.demonstration]
+def test_headers_are_judged_by_held_out_scans_alone(torsos, tmp_path):
+    """And the demonstration shows one scan with and without faults."""
+    tasks = {"orientation": {"edge_vox": 8, "examples": 2}}
+    run = pretrain(torsos, tmp_path / "run", **SMALL | {"validation_fraction": 0.5, "steps": 2, "tasks": tasks})
+    loaded = load_run(run.folder, device="cpu")
+    assert len(loaded.validation) == 3
+    observation = observe(run.folder, torsos, drawn=0, out=tmp_path, **QUICKEST | {"own_scans": 24})
+    found = observation.findings
+    assert {scan.key for scan in found.own} == set(loaded.validation)
+    assert len(found.header_check.scores) == 3
+    assert all(scan.misread is not None for scan in found.own)
+    assert {"misfit", "orientation"} == set(found.header_check.evidence.usual)
+    names = [scan.measurement.name for scan in found.demonstration]
     assert names[0].endswith("sound.nii.gz")
     assert len(names) == 5
+    assert "All thresholds come from 3 held-out scans" in Page(observation.report.read_text()).text
+
+
+def test_with_one_held_out_scan_headers_are_not_judged(new):
+    assert len(new.findings.own) == 1
+    assert new.findings.header_check is None
+    assert not new.findings.demonstration
+    assert "fewer than three held-out scans" in Page(new.report.read_text()).text
 
 
 def test_when_no_scan_can_be_used_the_report_gives_the_reasons(bare, mixed, tmp_path):

@@ -72,10 +72,13 @@ def findings(oracle) -> Findings:
 def test_a_flagged_header_is_explained(findings):
     text = Page(make_report(findings)).text
     assert "The headers of 1 of these scans do not fit their anatomy: mirrored." in text
-    assert "mirrored: clearly mirrored left-right. With that undone, the misfit falls from" in text
+    assert "mirrored: clearly mirrored left-right. The weight of this fault is" in text
+    assert "with it undone, the misfit falls from" in text
     assert "s0 consistent" in text
     assert "1 of 2 copies were flagged" in text
-    assert "Only 3 scans of the run itself were measured" in text
+    assert "All thresholds come from 3 held-out scans" in text
+    assert "too few to guarantee a false-alarm rate of 5 %" in text
+    assert "possible faults would be found in 19 of 20 scans" in text
     assert "1 not used scan reason small.nii smaller than a view" in text
     assert "a note" in text
     assert "Train with edges: pair to have one." in text  # the oracle's routes close by construction
@@ -101,7 +104,7 @@ def test_without_scans_and_without_a_check_the_page_says_so(findings):
 
 
 def test_a_large_error_is_remarked(findings):
-    scan = replace(findings.scans[0], percentiles={"error": 1.0}, notes=("coarse voxels",))
+    scan = replace(findings.scans[0], percentiles={"error": 1.0}, large=("error",), notes=("coarse voxels",))
     text = Page(make_report(replace(findings, scans=(scan,)))).text
-    assert "larger error than 95 % of the run's own scans; coarse voxels" in text
+    assert "larger error than held-out scans lead to expect; coarse voxels" in text
     assert "100 %" in text
