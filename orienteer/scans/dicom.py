@@ -58,6 +58,7 @@ _TAGS = [
     "RescaleIntercept",
     "RescaleType",
     "ModalityLUTSequence",
+    "PixelPaddingValue",
     *_NUMBERS,
 ]
 
@@ -80,6 +81,7 @@ class SliceHeader:
         photometric: how the values are meant to be shown, ``MONOCHROME2`` unless it says otherwise.
         rescale: slope and intercept that make HU of the values stored; None if the header has neither.
         rescale_type: the unit that slope and intercept lead to, where the header names it.
+        padding: the value, after slope and intercept, of pixels outside the scanned field; None if none is named.
         context: a hash of patient, study and frame of reference, to be compared with those of the other slices.
         mixed: the values of `MIXED`, as text.
         fault: what is wrong with the header, in words; None if nothing is.
@@ -97,6 +99,7 @@ class SliceHeader:
     photometric: str = "MONOCHROME2"
     rescale: tuple[float, float] | None = None
     rescale_type: str = ""
+    padding: float | None = None
     context: str = ""
     mixed: tuple[str, ...] = ()
     fault: str | None = None
@@ -212,6 +215,7 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
     fields, others = Fields(data), Fields(data)  # the latter may hold anything, and are not shown
     uid = fields.text("SeriesInstanceUID")
     slope, intercept = fields.numbers("RescaleSlope", 1), fields.numbers("RescaleIntercept", 1)
+    padding = others.numbers("PixelPaddingValue", 1)
     header = SliceHeader(
         path=path,
         series=hashlib.sha256(uid.encode()).hexdigest()[:8] if uid else "",
@@ -225,6 +229,7 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
         photometric=fields.code("PhotometricInterpretation") or "MONOCHROME2",
         rescale=None if slope is None and intercept is None else ((slope or (1.0,))[0], (intercept or (0.0,))[0]),
         rescale_type=fields.text("RescaleType")[:LONGEST],
+        padding=None if padding is None else padding[0] * (slope or (1.0,))[0] + (intercept or (0.0,))[0],
         context=hashlib.sha256("|".join(others.text(tag) for tag in _CONTEXT).encode()).hexdigest(),
         mixed=tuple(others.text(tag)[:LONGEST] for tag in MIXED),
         fault=fields.fault,

@@ -30,6 +30,9 @@ AS_STORED = (
 TURNED_ROUND = "MONOCHROME1 (low values shown white): the values are inverted, so that air is dark, as ITK does"
 
 
+FEW = 0.005
+"""Share of voxels with the value of padding that may be tissue by chance."""
+
 CLEARLY = 0.1
 """Share of the range of values by which one region must be brighter than another to count as such."""
 
@@ -95,11 +98,25 @@ def read_slices(
     if modality == "CT":
         units = sorted({item.rescale_type for item in slices} - {"", "HU", "US"})
         notes += [f"RescaleType {' and '.join(units)}: the values are taken as HU all the same"] if units else []
+    notes += _bright_padding(slices, values)
     if not inverted:
         return values, tuple(notes)
     if modality != "CT" and _bright_border(values):
         return values.max() + values.min() - values, (*notes, TURNED_ROUND)
     return values, (*notes, AS_STORED)
+
+
+def _bright_padding(slices: tuple[SliceHeader, ...], values: np.ndarray) -> list[str]:
+    """Returns a note where pixels outside the scanned field are brighter than most inside. No reader replaces them."""
+    padding = slices[0].padding
+    if padding is None or padding <= np.median(values):
+        return []
+    share = float(np.mean(values == padding))
+    return (
+        [f"PixelPaddingValue: {share:.1%} of the voxels are padding at {padding:g}, bright, as stored"]
+        if share > FEW
+        else []
+    )
 
 
 def _bright_border(values: Float32[np.ndarray, "slices rows columns"]) -> bool:

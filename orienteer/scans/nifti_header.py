@@ -222,7 +222,7 @@ def _unit(affine: Affine) -> Float64[np.ndarray, "3 3"]:
 def _qform(quaternion: tuple[float, ...], pixdim: tuple[float, ...]) -> Affine:
     """Returns the affine of method 2 in nifti1.h: b, c, d of a unit quaternion, an offset, and a sign for the third axis."""
     b, c, d, *offset = (float(number) for number in quaternion)
-    if b * b + c * c + d * d > LARGEST_QUATERNION:
+    if not np.isfinite([*quaternion, *pixdim[1:4]]).all() or b * b + c * c + d * d > LARGEST_QUATERNION:
         return np.full((3, 4), np.nan)
     a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
     turn = np.array(

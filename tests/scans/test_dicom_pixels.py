@@ -151,3 +151,15 @@ def test_pixels_that_are_not_there_are_refused_before_memory_is_asked_for(tmp_pa
         data.save_as(path)
     with pytest.raises(ValueError, match=f"a whole DICOM file, got 1.2.3.4_00. {words}"):
         read_scan(only_scan(tmp_path))
+
+
+@pytest.mark.parametrize(("value", "notes"), [(4095, 1), (0, 0)])
+def test_padding_that_is_bright_is_named(tmp_path, value, notes):
+    values = noise((8, 9, 6)) - 500
+    values[:2] = value - 1024
+    write_dicom(tmp_path / "s", values, PixelPaddingValue=value)
+    scan = read_scan(only_scan(tmp_path))
+    assert [warning for warning in scan.warnings if "25.0% of the voxels are padding at 3071" in warning] == list(
+        scan.warnings
+    )
+    assert len(scan.warnings) == notes
