@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from orienteer.errors import TrainingStopped
 from orienteer.runs.config import Training
 from orienteer.runs.network import Answer, Network
+from orienteer.runs.records import run_fingerprint
 from orienteer.runs.schedule import warmup_cosine
 from orienteer.views.batch import ViewBatch
 
@@ -77,9 +78,10 @@ class Pretraining(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds which encoder this is, for the message when it is loaded into another one."""
+        """Adds which encoder and which run this is, for the message when it is loaded into another one."""
         encoder = self.network.encoder
         checkpoint["encoder"] = {"family": encoder.family, "arguments": dict(encoder.arguments)}
+        checkpoint["run"] = run_fingerprint(self._scan_names, self.config.seed, self.config.steps)
 
     def _stop_if_not_finite(self, total: Tensor, views: ViewBatch) -> None:
         if not torch.isfinite(total):

@@ -19,12 +19,13 @@ from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_unchanged, write_config
 from orienteer.runs.loaded import network_state
 from orienteer.runs.network import Network, build_network, network_numbers
-from orienteer.runs.records import count_patients, write_counts, write_failures
+from orienteer.runs.records import count_patients, run_fingerprint, write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, PLACES, RunConfig, read_config
 from orienteer.runs.split import check_prepared, read_split, write_split
 from orienteer.runs.weights import start_from
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection, reasons
+from orienteer.settings import require
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
 from orienteer.store.store import Store
@@ -119,9 +120,15 @@ def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
         say(f"no {last} yet: training starts at the first step")
     if checkpoint is not None:
         build, state = partial(build_network, config), network_state(checkpoint["state_dict"])
-        encoder = checkpoint.get("encoder")
-        what, do = f"{last}, of encoder {encoder}", "restore config.yaml and the checkpoint of this run"
+        what, do = (
+            f"{last}, of encoder {checkpoint.get('encoder')}",
+            "restore config.yaml and the checkpoint of this run",
+        )
         check_before_building(build, network_numbers(config), state, what, do)
+        training, heldout = read_split(folder)
+        own = run_fingerprint([*training, *heldout], config.seed, config.steps)
+        wanted = "a checkpoint of this run: of its scans, its seed and its steps"
+        require(checkpoint.get("run", own) == own, str(last), wanted, "one of another run", do)  # older ones do not say
     return _start(folder, config, build_network(config), checkpoint)
 
 

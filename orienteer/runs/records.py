@@ -87,6 +87,17 @@ def write_environment(folder: Path, seed: int, data_fingerprint: str, device: st
     write_json(folder / ENVIRONMENT_FILE, facts)
 
 
+def run_fingerprint(keys: Iterable[str], seed: int, steps: int) -> str:
+    """Returns a hash that tells the checkpoints of one run from those of another of the same network.
+
+    Args:
+        keys: in the store, of all scans of the run.
+        seed: of the run.
+        steps: of the run.
+    """
+    return fingerprint([*keys, f"seed {seed}", f"steps {steps}"])
+
+
 def fingerprint(contents: Iterable[str]) -> str:
     """Returns one hash of a set of scans, independent of their names and order.
 

@@ -127,3 +127,11 @@ def test_a_store_that_is_gone_with_its_scans_is_named(copied: Path) -> None:
     unfinished(copied)
     with pytest.raises(InputError, match="/gone/store: wanted a store of prepared scans"):
         pretrain(out=copied, resume=True)
+
+
+def test_the_checkpoint_of_another_run_is_refused(copied: Path, torsos: Path, store: Path, tmp_path: Path) -> None:
+    other = pretrain(torsos, tmp_path / "other", store=str(store), **{**PLAIN, "seed": 1})
+    shutil.copy(other.folder / "checkpoints/last.ckpt", copied / "checkpoints/last.ckpt")
+    unfinished(copied)
+    with pytest.raises(InputError, match=r"last\.ckpt: wanted a checkpoint of this run.*got one of another run"):
+        pretrain(out=copied, resume=True)
