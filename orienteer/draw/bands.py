@@ -39,4 +39,4 @@ def band_curve(
     axes.plot(middle, median, ".-", color=colour, label=label)
     axes.fill_between(middle, low, high, color=colour, alpha=0.25, linewidth=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="upper right", fontsize=8, frameon=False)
+    axes.legend(loc="lower left", fontsize=8, frameon=False)

@@ -29,7 +29,7 @@ class FalloffPicture:
 def draw_falloff(pairs: tuple[PairValues, PairValues]) -> FalloffPicture:
     """Draws the cosine of two parts against their distance, by the model's embedding and by raw intensities."""
     model, raw = pairs
-    figure = new_figure(800, 460)
+    figure = new_figure(1100, 460)
     show_falloff(figure.subplots(), model, raw)
     ranks = [float(rank_correlation(*values).mean()) for values in pairs]
     return FalloffPicture(to_png(figure), model[0].numel(), ranks[0], ranks[1])

@@ -20,6 +20,9 @@ from orienteer.runs.error_bars import ErrorBars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.views.batch import ViewBatch
 
+FALLOFF_SETS = 4
+"""View sets whose parts are compared for the curve of similarity over distance."""
+
 Picture: TypeAlias = GapsPicture | RoutePicture | PartsPicture | FalloffPicture | TaskPicture
 """A picture with the numbers of its caption."""
 
@@ -46,13 +49,20 @@ def draw_scan(
         targets = task.targets(views.to(loaded.device))  # type: ignore[operator]
         if hasattr(prediction, "embedding") and hasattr(targets, "parts_vox"):
             pictures.append(draw_parts(views, prediction, targets, scan))
-            pairs = task.similar_pairs(views, prediction, targets)  # type: ignore[operator]
-            if pairs is not None:
-                pictures.append(draw_falloff(pairs))
+            pictures += _falloff(loaded, scan, name)
         elif name not in gaps_mm:
             png = to_png(task.picture(views, prediction, targets))  # type: ignore[operator]
             pictures.append(TaskPicture(png, name))
     return pictures
+
+
+def _falloff(loaded: LoadedRun, scan: WholeScan, name: str) -> list[Picture]:
+    """Returns how the similarity of a task's embedding falls with distance, over a few view sets, if it compares places."""
+    views = cut(scan, draw_sets(scan, loaded.policy, FALLOFF_SETS), view_size(loaded)).to(loaded.device)
+    task = loaded.network.tasks[name]
+    targets = task.targets(views)  # type: ignore[operator]
+    pairs = task.similar_pairs(views, loaded.predict(views)[name], targets)  # type: ignore[operator]
+    return [] if pairs is None else [draw_falloff(pairs)]
 
 
 def typical_set(loaded: LoadedRun, scan: WholeScan, measurement: ScanMeasurement) -> ViewBatch:

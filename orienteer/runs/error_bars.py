@@ -85,8 +85,8 @@ def calibrate_bars(scans: Sequence[ScanErrors]) -> ErrorBars:
         >>> rng = np.random.default_rng(0)
         >>> scales = rng.uniform(5, 50, (9, 400, 3))
         >>> bars = calibrate_bars([ScanErrors(rng.laplace(0, 2 * each), each) for each in scales])
-        >>> [round(factor, 1) for factor in bars.axis_factors], round(bars.coverage, 2)
-        ([2.0, 2.0, 2.0], 0.9)
+        >>> [round(factor) for factor in bars.axis_factors], round(bars.coverage, 2)
+        ([2, 2, 2], 0.9)
     """
     factors = _axis_factors(scans)
     errors, scales = _lengths([scan.errors_mm for scan in scans]), _lengths([scan.scales_mm for scan in scans])

@@ -10,8 +10,9 @@ from PIL import Image
 from orienteer.report import gap_pictures
 from orienteer.report.measure import measure_scan
 from orienteer.report.part_pictures import embedding_similarity, farthest
-from orienteer.report.pictures import draw_scan, typical_set
-from orienteer.report.whole_scan import read_whole
+from orienteer.report.pictures import FALLOFF_SETS, draw_scan, typical_set
+from orienteer.report.trust import bars_of
+from orienteer.report.whole_scan import cut, draw_sets, read_whole
 from orienteer.runs.loaded import load_run
 from tests.helpers.oracle import OracleTask, oracle_run
 
@@ -48,7 +49,7 @@ def test_a_run_is_drawn_with_all_its_pictures(finished):
     with loaded.open_store() as store:
         scan = read_whole(store, next(iter(loaded.validation)))
     drawn = draw_scan(loaded, scan, measure_scan(loaded, scan, sets=2, readings=()))
-    assert len(drawn) == 3
+    assert [picture.kind for picture in drawn] == ["distances", "path", "parts", "falloff"]
     for picture in drawn:
         assert Image.open(io.BytesIO(picture.png)).width > 1000
         assert len(picture.png) < 150_000
@@ -99,3 +100,33 @@ def test_a_task_without_gaps_or_parts_shows_its_own_picture(oracle, coded, monke
     assert measured.error_mm is None
     (picture,) = draw_scan(oracle, coded, measured)
     assert (picture.kind, picture.task) == ("task", "oracle")
+
+
+def test_similarity_over_distance_is_that_of_the_tasks_embedding(finished):
+    loaded = load_run(finished.folder, device="cpu")
+    with loaded.open_store() as store:
+        scan = read_whole(store, next(iter(loaded.validation)))
+    drawn = draw_scan(loaded, scan, measure_scan(loaded, scan, sets=1, readings=()))
+    falloff = next(picture for picture in drawn if picture.kind == "falloff")
+    views = cut(scan, draw_sets(scan, loaded.policy, FALLOFF_SETS), loaded.config.view_size)
+    task = loaded.network.tasks["similarity"]
+    prediction, targets = loaded.predict(views)["similarity"], task.targets(views)
+    assert falloff.model == pytest.approx(task.metrics(prediction, targets)["cosine_rank"].item())
+    assert falloff.intensities == pytest.approx(task.baselines(views, targets)["trivial"]["cosine_rank"].item())
+    assert falloff.pairs == FALLOFF_SETS * 66  # of twelve parts of three views
+
+
+def test_a_scan_is_drawn_with_the_error_bars_of_the_run(finished):
+    loaded = load_run(finished.folder, device="cpu")
+    with loaded.open_store() as store:
+        scan = read_whole(store, next(iter(loaded.validation)))
+    measured = measure_scan(loaded, scan, sets=2, readings=())
+    bars = bars_of([measured])
+    gaps = draw_scan(loaded, scan, measured, bars)[0]
+    best = min(
+        measured.predicted_mm, key=lambda name: np.linalg.norm(measured.errors_of(name).errors_mm, axis=1).mean()
+    )
+    halves = bars[best].half_widths_mm(measured.scales_mm[best])
+    np.testing.assert_allclose(list(gaps.axis_bars_mm.values()), halves.mean(axis=0))
+    assert gaps.inside == pytest.approx(0.9, abs=0.1)  # on the scan that calibrated them, few gaps
+    assert draw_scan(loaded, scan, measured)[0].axis_bars_mm is None
