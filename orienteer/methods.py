@@ -69,10 +69,10 @@ METHODS: dict[str, Method] = {
         tasks={
             # Gaps are squares of lengths: as they become small, a contrast of the usual weight would outweigh them.
             "reconstruction": TaskUse(options={"level": 1}),
-            "place_contrast": TaskUse(weight=0.05, options={"level": 1}),
+            "place_contrast": TaskUse(weight=0.05, options={"level": 1, "places": 48}),
             "gap": TaskUse(weight=2.0, options=SCALE),
             "dense_gap": TaskUse(weight=2.0, options=SCALE),
-            "similarity": TaskUse(options={"min_cells": 2, **GRADED}),
+            "similarity": TaskUse(options={"min_cells": 2, "width": 16, **GRADED}),
             "route": TaskUse(weight=2.0, options={"edges": "pair", **SCALE}),
         },
         views=4,

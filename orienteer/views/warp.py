@@ -66,7 +66,7 @@ class Warp:
         along = [axis - middle for axis, middle in zip(axes_mm, self.centre_mm, strict=True)]
         b0, b1, b2 = (self._weights(axis, number) for number, axis in enumerate(axes_mm))
         n0, n1, n2, _ = self.shifts_mm.shape
-        shift = (b0 @ self.shifts_mm.reshape(n0, -1)).reshape(-1, n1, n2, 3)  # (size0, n1, n2, 3)
+        shift: np.ndarray = (b0 @ self.shifts_mm.reshape(n0, -1)).reshape(-1, n1, n2, 3)  # (size0, n1, n2, 3)
         shift = b1 @ shift.transpose(3, 0, 1, 2).reshape(3, -1, n1, n2)  # (3, size0, size1, n2)
         shift = shift @ b2.T  # (3, size0, size1, size2)
         for row in range(3):
@@ -78,14 +78,15 @@ class Warp:
     def to_scan(self, points_mm: PointsMm) -> PointsMm:
         """Returns the points of the scan that points of the warped body show."""
         flat = points_mm.reshape(-1, 3)
-        linear = self.centre_mm + (flat - self.centre_mm) @ self.matrix.T
-        return (linear + self._shift(flat)).reshape(points_mm.shape)
+        linear: np.ndarray = self.centre_mm + (flat - self.centre_mm) @ self.matrix.T
+        linear += self._shift(flat)
+        return linear.reshape(points_mm.shape)
 
     def from_scan(self, points_mm: PointsMm) -> PointsMm:
         """Returns where points of the scan lie in the warped body: the inverse of `to_scan`."""
         inverse = np.linalg.inv(self.matrix)
         flat = points_mm.reshape(-1, 3)
-        warped = self.centre_mm + (flat - self.centre_mm) @ inverse.T
+        warped: np.ndarray = self.centre_mm + (flat - self.centre_mm) @ inverse.T
         for _ in range(_ROUNDS):
             warped = self.centre_mm + (flat - self._shift(warped) - self.centre_mm) @ inverse.T
         return warped.reshape(points_mm.shape)

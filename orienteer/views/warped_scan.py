@@ -132,7 +132,7 @@ def _places_vox(scan: Lattice, warp: Warp, origin_mm: TripleMm, axes_vox: list[n
 
 def _corners_inside(scan: Lattice, body: Body, places_vox: np.ndarray) -> np.ndarray:
     last = np.array(scan.shape_vox)[:, None, None, None] - 1
-    within = ((places_vox >= -1e-6) & (places_vox <= last + 1e-6)).all(axis=0)
+    within: np.ndarray = np.logical_and.reduce((places_vox >= -1e-6) & (places_vox <= last + 1e-6), axis=0)
     if not body.inside.all():
         within &= _block_values(body.inside, body.cell_vox, places_vox)
     for axis in range(3):
