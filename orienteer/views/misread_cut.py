@@ -52,15 +52,15 @@ class CoarseScan:
 
 
 def coarse_scan(voxels: Float32[np.ndarray, "_ _ _"], spacing_mm: TripleMm, policy: MisreadPolicy) -> CoarseScan:
-    """Returns a scan with voxels that are means of blocks, at most half as long as those of a misread view.
+    """Returns a scan with voxels that are means of blocks, at most as long as those of a misread view.
 
     Example:
         >>> policy = MisreadPolicy(extent_mm=240.0, edge_vox=24)
         >>> coarse_scan(np.zeros((9, 40, 40), np.float32), (2.0, 2.0, 5.0), policy).voxels.shape
-        (4, 20, 40)
+        (1, 8, 20)
     """
     for axis in range(3):
-        block = max(1, int(policy.spacing_mm[axis] / 2 // spacing_mm[axis]))
+        block = max(1, int(policy.spacing_mm[axis] // spacing_mm[axis]))
         whole = voxels.shape[axis] // block * block or voxels.shape[axis]
         parts = np.moveaxis(voxels, axis, 0)[:whole]
         blocks = parts.reshape(-1, min(block, whole), *parts.shape[1:]).mean(1)

@@ -79,16 +79,16 @@ def test_what_lies_outside_of_the_scan_is_air():
 
 def test_a_coarse_scan_keeps_its_extent_and_its_means():
     voxels = np.random.default_rng(0).normal(size=(12, 30, 9)).astype(np.float32)
-    coarse = coarse_scan(voxels, (0.5, 0.25, 1.0), MisreadPolicy(extent_mm=16.0, edge_vox=8))
+    coarse = coarse_scan(voxels, (1.0, 0.5, 2.0), MisreadPolicy(extent_mm=16.0, edge_vox=8))
     assert coarse.voxels.shape == (6, 7, 9)
-    assert coarse.spacing_mm == (1.0, 1.0, 1.0)
+    assert coarse.spacing_mm == (2.0, 2.0, 2.0)
     np.testing.assert_allclose(coarse.voxels[0, 0, 0], voxels[:2, :4, 0].mean(), rtol=1e-5)
 
 
 def test_a_scan_thinner_than_a_block_becomes_one_voxel_thick():
-    coarse = coarse_scan(np.zeros((2, 30, 30), np.float32), (0.1, 0.5, 0.5), POLICY)
+    coarse = coarse_scan(np.zeros((2, 30, 30), np.float32), (0.2, 1.0, 1.0), POLICY)
     assert coarse.voxels.shape[0] == 1
-    np.testing.assert_allclose(coarse.spacing_mm, (0.2, 1.0, 1.0))
+    np.testing.assert_allclose(coarse.spacing_mm, (0.4, 2.0, 2.0))
 
 
 def training(policy=POLICY, store=None, seed=3) -> TrainingViews:
