@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from orienteer.errors import InputError
-from orienteer.finetuning.finetune import _agrees, finetune
+from orienteer.finetuning.finetune import finetune
 from orienteer.finetuning.segmentation import train as segmentation
 from tests.helpers.finetuned import same_weights
 from tests.helpers.labelled import SMALL, rewrite_labels
@@ -92,24 +92,6 @@ def test_a_full_disk_while_predicting_leaves_nothing_half_written(labelled_data,
     monkeypatch.undo()
     run = finetune(out=out, resume=True)  # the training is done; the predictions are made
     assert len(list((run.folder / "predictions").rglob("*.nii.gz"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("given", "begun", "agrees"),
-    [
-        (None, 3, True),
-        ("auto", "tiny", True),
-        ("tiny", "vit", False),
-        ((1, 2, 3), (1.0, 2.0, 3.0), True),
-        ([1, 2], (1, 2), True),
-        ({"filters": (4, 8)}, {"stem_stride": 1, "filters": [4, 8]}, True),
-        ({"filters": [4, 9]}, {"stem_stride": 1, "filters": [4, 8]}, False),
-        ({"depth": 3}, {"filters": [4, 8]}, False),
-        ({}, {"filters": [4, 8]}, True),
-    ],
-)
-def test_a_setting_given_once_more_agrees_with_what_was_left_open(given, begun, agrees):
-    assert _agrees(given, begun) is agrees
 
 
 def test_the_original_command_with_resume_goes_on_and_its_data_may_have_moved(data_copy, labelled_store, tmp_path):
