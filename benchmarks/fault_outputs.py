@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from orienteer.runs.checkpoints import read_checkpoint
+from orienteer.runs.metrics_log import read_lines
 
 TIMED = ("second", "energy", "memory", "wait_share", "resumed")
 """Words in the names of values that depend on the time that a run took, or on whether it was stopped."""
@@ -78,7 +79,7 @@ def _yaml(path: Path) -> Any:
 
 
 def _lines(path: Path) -> Any:
-    return [_untimed(json.loads(line)) for line in path.read_text().splitlines()]
+    return [_untimed(row) for row in read_lines(path)]
 
 
 def _table(path: Path) -> Any:

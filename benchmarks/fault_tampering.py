@@ -212,7 +212,7 @@ class _World:
         path = rng.choice(sorted(self.folder.glob(trial.artefact.path)))
         how = damage(path, self._other(path), rng)
         what = f"{path.relative_to(self.folder)} ({how}), used by {trial.use}"
-        gone = how in GONE and trial.use in WHOLE
+        gone = how in (*GONE, "another's") and trial.use in WHOLE  # what is whole, and another's, the command tells
         use = WHOLE[trial.use] if gone and WHOLE[trial.use] in self._expected else trial.use
         self._note({"what": what})
         _bound()
@@ -222,7 +222,7 @@ class _World:
         except BaseException as error:
             traceback.print_exc()
             words = f"{type(error).__name__}: {error}"
-        if how in GONE and not words and use not in WRITING:
+        if gone and not words and use not in WRITING:
             same = True  # there is nothing to read; what a whole command makes of it is tried in other trials
         self._note({"what": what, "words": words, "same": same})
         self._put_back(path)

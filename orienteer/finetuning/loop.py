@@ -1,5 +1,6 @@
 """The fine-tuning loop: steps with progress, regular checkpoints, Ctrl-C, and a stop at a loss that is not finite."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -7,19 +8,23 @@ from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from orienteer.encoders.states import load_state
 from orienteer.errors import TrainingStopped
+from orienteer.files import read_json
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.schedules import Schedule
 from orienteer.interrupts import stop_requests
 from orienteer.progress import Progress, say
 from orienteer.runs.checkpoints import AtomicCheckpoints, read_checkpoint
+from orienteer.runs.folder import SPLIT_FILE
 from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
+from orienteer.runs.records import run_fingerprint
+from orienteer.settings import require
 
 BatchT = TypeVar("BatchT")
 
@@ -40,6 +45,7 @@ class Trained:
 
 
 class _State(TypedDict):
+    run: NotRequired[str]
     step: int
     network: dict[str, Tensor]
     optimiser: dict[str, Any]
@@ -70,7 +76,8 @@ def train(
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
     file = _checkpoint(folder)
-    begun = _resume(file, network, schedule) if resumes(folder, config) else 0
+    run = _run_of(folder, config)
+    begun = _resume(file, network, schedule, run) if resumes(folder, config) else 0
     cut_lines(folder / METRICS_FILE, after_step=begun)
     began_at, waited = time.perf_counter(), 0.0
     network.train()
@@ -89,7 +96,7 @@ def train(
             if step % config.log_every == 0 or last:
                 _log(folder, step + 1, loss, schedule)
             if stopping or last or (step + 1) % config.save_every == 0:
-                _save(file, network, schedule, step + 1)
+                _save(file, network, schedule, step + 1, run)
             if stopping and not last:
                 resume = f"Resume with: orienteer finetune --resume --out {folder}"
                 say(f"stopped after step {step + 1} of {config.steps}. {resume}")
@@ -128,20 +135,29 @@ def _checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
-def _resume(file: Path, network: nn.Module, schedule: Schedule) -> int:
+def _run_of(folder: Path, config: FinetuneConfig) -> str:
+    """Returns a hash that tells the checkpoints of a fine-tuning from those of another of the same network."""
+    split = folder / SPLIT_FILE
+    cases = read_json(split) if split.is_file() else {}
+    return run_fingerprint([json.dumps(cases, sort_keys=True)], config.seed, config.steps)
+
+
+def _resume(file: Path, network: nn.Module, schedule: Schedule, run: str) -> int:
     """Loads a checkpoint and returns how many steps it is from."""
     saved = read_checkpoint(file, form=_State)
     wanted = "a checkpoint of the network that config.yaml names"
     do = "restore the checkpoint of this folder, or start again in another --out"
     load_state(network, saved["network"], str(file), wanted, do)
+    wanted = "a checkpoint of this fine-tuning: of its cases, its seed and its steps"
+    require(saved.get("run", run) == run, str(file), wanted, "one of another", do)  # older ones do not say
     schedule.optimiser.load_state_dict(saved["optimiser"])
     return int(saved["step"])
 
 
-def _save(file: Path, network: nn.Module, schedule: Schedule, step: int) -> None:
+def _save(file: Path, network: nn.Module, schedule: Schedule, step: int, run: str) -> None:
     # A weight that is not finite would stop the next step; the earlier checkpoint stays the last good one.
     if all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
-        state: dict[str, Any] = {"step": step, "network": network.state_dict()}
+        state: dict[str, Any] = {"step": step, "network": network.state_dict(), "run": run}
         AtomicCheckpoints().save_checkpoint({**state, "optimiser": schedule.optimiser.state_dict()}, file)
 
 

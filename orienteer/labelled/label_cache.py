@@ -22,8 +22,9 @@ from orienteer.store.verified import is_verified, set_verified, state_of
 SAMPLED_VOXELS = 500
 """Voxels per class that are remembered, to cut patches around."""
 
-FORMAT = 2
-"""Goes up when the content of a cached label map changes; older ones are not read, but made again. Since 2 with a checksum."""
+FORMAT = 3
+"""Goes up when the content of a cached label map changes; older ones are not read, but made again. Since 2 with a checksum,
+since 3 of the name too."""
 
 LabelMap = UInt8[np.ndarray, "size0 size1 size2"]
 """Class numbers of the voxels of a prepared scan, background 0."""
@@ -55,7 +56,7 @@ def cache_labels(path: Path, labels: LabelMap, classes: int) -> None:
     array = blosc2.asarray(np.ascontiguousarray(labels), cparams=blosc2.CParams(codec=blosc2.Codec.ZSTD, nthreads=1))
     array.schunk.vlmeta["voxels"] = json.dumps(np.bincount(labels.reshape(-1), minlength=classes).tolist())
     array.schunk.vlmeta["foreground"] = json.dumps(_samples(labels, classes))
-    array.schunk.vlmeta["checksum"] = _checksum(array)
+    array.schunk.vlmeta["checksum"] = _checksum(path, array)
     try:
         write_bytes(path, array.to_cframe())
     except OSError as error:
@@ -75,7 +76,7 @@ def open_labels(path: Path) -> "blosc2.NDArray":
         state = state_of(path)
         array = blosc2.open(str(path), mode="r", mmap_mode="r", dparams=blosc2.DParams(nthreads=1))
         if not is_verified(path):
-            if array.schunk.vlmeta["checksum"] != _checksum(array):
+            if array.schunk.vlmeta["checksum"] != _checksum(path, array):
                 raise damaged(path.name, path, "not what was written")
             set_verified(state)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
@@ -113,9 +114,10 @@ def _samples(labels: LabelMap, classes: int) -> dict[int, list[list[int]]]:
     return samples
 
 
-def _checksum(array: "blosc2.NDArray") -> int:
+def _checksum(path: Path, array: "blosc2.NDArray") -> int:
+    """Returns the checksum of labels under their name, so that those of another scan are not taken for them."""
     meta = array.schunk.vlmeta
-    return checksum(array[:].tobytes(), meta["voxels"].encode(), meta["foreground"].encode())
+    return checksum(path.name.encode(), array[:].tobytes(), meta["voxels"].encode(), meta["foreground"].encode())
 
 
 def _remembered(path: Path, what: str) -> Any:

@@ -122,7 +122,7 @@ def check_unchanged(before: Any, now: Any, given: Collection[str], may_differ: C
 def _agrees(given: Any, begun: Any) -> bool:
     if isinstance(given, Mapping) and isinstance(begun, Mapping):
         return all(key in begun and _agrees(value, begun[key]) for key, value in given.items())
-    return given in (None, "auto", begun)
+    return given in (None, "auto") or bool(plain(given) == plain(begun))
 
 
 def _is_free(folder: Path) -> bool:

@@ -51,7 +51,12 @@ def test_every_rename_is_tried_before_any_time_is_drawn_twice() -> None:
     [
         ("a.json", '{"steps": 2, "seconds": 1.0}', '{"steps": 2, "seconds": 9.0}', True),
         ("a.json", '{"steps": 2, "seconds": 1.0}', '{"steps": 3, "seconds": 1.0}', False),
-        ("a.jsonl", '{"loss": 1.0, "views_per_second": 3}\n', '{"loss": 1.0, "views_per_second": 4}\n', True),
+        (
+            "a.jsonl",
+            '{"step": 1, "part": "train", "views_per_second": 3}',
+            '{"step": 1, "part": "train", "views_per_second": 4}',
+            True,
+        ),
         ("a.csv", "case,dice,train_seconds\nx,0.5,1\n", "case,dice,train_seconds\nx,0.6,1\n", False),
         ("a.safetensors", "\x01", "\x02", False),
         (".a.json.7-7-0.part", "{", "", True),

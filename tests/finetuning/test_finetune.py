@@ -95,24 +95,6 @@ def test_a_full_disk_while_predicting_leaves_nothing_half_written(labelled_data,
     assert len(list((run.folder / "predictions").rglob("*.nii.gz"))) == 2
 
 
-@pytest.mark.parametrize(
-    ("given", "begun", "agrees"),
-    [
-        (None, 3, True),
-        ("auto", "tiny", True),
-        ("tiny", "vit", False),
-        ((1, 2, 3), (1.0, 2.0, 3.0), True),
-        ([1, 2], (1, 2), True),
-        ({"filters": (4, 8)}, {"stem_stride": 1, "filters": [4, 8]}, True),
-        ({"filters": [4, 9]}, {"stem_stride": 1, "filters": [4, 8]}, False),
-        ({"depth": 3}, {"filters": [4, 8]}, False),
-        ({}, {"filters": [4, 8]}, True),
-    ],
-)
-def test_a_setting_given_once_more_agrees_with_what_was_left_open(given, begun, agrees):
-    assert _agrees(given, begun) is agrees
-
-
 def test_the_original_command_with_resume_goes_on_and_its_data_may_have_moved(data_copy, labelled_store, tmp_path):
     settings = {**SMALL, "encoder": "auto", "encoder_arguments": {"filters": (4, 8, 8)}, "modality": "auto", "steps": 1}
     settings |= {"output_layer": "new", "store": labelled_store, "out": str(tmp_path / "run")}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from orienteer.finetuning.finetune import finetune
 from orienteer.finetuning.predict import predict
@@ -23,6 +24,8 @@ STEPS: dict[str, Any] = {**SMALL, "steps": 2, "save_every": 1, "output_layer": "
 def same_outcome(folder: Path, reference: Path) -> None:
     """Asserts that two fine-tunings came to the same, to the last bit."""
     assert contents(folder, TIMED) == contents(reference, TIMED)
+    begun, other_begun = (yaml.safe_load((path / "config.yaml").read_text()) for path in (folder, reference))
+    assert {**begun, "out": ""} == {**other_begun, "out": ""}
     for name in ("test", "counts", "steps"):
         first, other = (json.loads((path / "summary.json").read_text())[name] for path in (folder, reference))
         assert first == other

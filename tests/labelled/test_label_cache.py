@@ -92,3 +92,12 @@ def test_two_processes_that_write_the_same_label_map_do_not_disturb_a_reader(tmp
     assert [writer.returncode for writer in writers] == [0, 0]
     assert reads > 40
     assert [file.name for file in path.parent.iterdir()] == ["x.b2nd"]
+
+
+def test_the_labels_of_another_scan_are_not_taken_for_its_own(tmp_path: Path) -> None:
+    first, second = (cached_labels_path(tmp_path, key, "hash", [0, 1]) for key in ("a" * 32, "b" * 32))
+    cache_labels(first, np.zeros((4, 4, 4), np.uint8), 2)
+    assert is_cached(first)
+    second.parent.mkdir(parents=True)
+    second.write_bytes(first.read_bytes())
+    assert not is_cached(second)

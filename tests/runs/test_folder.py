@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.runs.folder import CONFIG_FILE, check_unchanged, opened, read_settings, write_config
+from orienteer.runs.folder import CONFIG_FILE, _agrees, check_unchanged, opened, read_settings, write_config
 from tests.helpers.run_settings import run_config
 
 
@@ -75,3 +75,21 @@ def test_what_was_left_open_agrees_with_what_was_chosen() -> None:
     check_unchanged(before, run_config(encoder="auto", encoder_arguments={"filters": [4, 8, 8]}), given, set())
     with pytest.raises(InputError, match="encoder_arguments: wanted"):
         check_unchanged(before, run_config(encoder_arguments={"filters": [4, 8, 16]}), given, set())
+
+
+@pytest.mark.parametrize(
+    ("given", "begun", "agrees"),
+    [
+        (None, 3, True),
+        ("auto", "tiny", True),
+        ("tiny", "vit", False),
+        ((1, 2, 3), (1.0, 2.0, 3.0), True),
+        ([1, 2], (1, 2), True),
+        ({"filters": (4, 8)}, {"stem_stride": 1, "filters": [4, 8]}, True),
+        ({"filters": [4, 9]}, {"stem_stride": 1, "filters": [4, 8]}, False),
+        ({"depth": 3}, {"filters": [4, 8]}, False),
+        ({}, {"filters": [4, 8]}, True),
+    ],
+)
+def test_a_setting_given_once_more_agrees_with_what_was_left_open(given: object, begun: object, agrees: bool) -> None:
+    assert _agrees(given, begun) is agrees
