@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from benchmarks.fault_mutants import Base, Mutant, bases, mutants
 from orienteer.errors import InputError, ScanError
@@ -223,15 +224,15 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
             file.write(content)
 
 
-class _Pauses:
-    """Measures the longest time between two scans that were recorded in a store."""
+class _Watch:
+    """Looks at something again and again in a thread of its own, as long as its context lasts."""
 
-    def __init__(self, store: Path) -> None:
-        self.longest = 0.0
-        self._store, self._over = store, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+    every = 0.2
+    """Seconds between two looks."""
 
-    def __enter__(self) -> "_Pauses":
+    def __enter__(self) -> Self:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._looks, daemon=True)
         self._thread.start()
         return self
 
@@ -239,37 +240,41 @@ class _Pauses:
         self._over.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        state, begun = None, time.monotonic()
-        while not self._over.wait(0.1):
-            now = [(file.name, file.stat().st_mtime_ns) for file in self._store.glob("index.sqlite") if file.is_file()]
-            self.longest = max(self.longest, time.monotonic() - begun)
-            if now != state:
-                state, begun = now, time.monotonic()
+    def _looks(self) -> None:
+        while not self._over.wait(self.every):
+            self.look()
+
+    def look(self) -> None:
+        raise NotImplementedError
 
 
-class _Memory:
+class _Pauses(_Watch):
+    """Measures the longest time between two scans that were recorded in a store."""
+
+    every = 0.1
+
+    def __init__(self, store: Path) -> None:
+        self.longest = 0.0
+        self._store, self._begun = store, time.monotonic()
+        self._state: list[tuple[str, int]] | None = None
+
+    def look(self) -> None:
+        now = [(file.name, file.stat().st_mtime_ns) for file in self._store.glob("index.sqlite") if file.is_file()]
+        self.longest = max(self.longest, time.monotonic() - self._begun)
+        if now != self._state:
+            self._state, self._begun = now, time.monotonic()
+
+
+class _Memory(_Watch):
     """Measures the most memory that the processes below this one take together, on Linux.
 
     Every process counts by its own peak so far, so that no short peak between two looks is missed.
     """
 
-    def __init__(self) -> None:
-        self.most_bytes = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+    most_bytes = 0
 
-    def __enter__(self) -> "_Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.2):
-            self.most_bytes = max(self.most_bytes, sum(_peaks_kb(_this_process()).values()) << 10)
+    def look(self) -> None:
+        self.most_bytes = max(self.most_bytes, sum(_peaks_kb(_this_process()).values()) << 10)
 
 
 def _this_process() -> int:

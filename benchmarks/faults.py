@@ -30,6 +30,8 @@ class Part(NamedTuple):
 
 PARTS = {
     "mutated": Part("fault_mutations", 10_000, 200),
+    "kills": Part("fault_kills", 200, 5),
+    "tampered": Part("fault_tampering", 2_000, 50),
     "outside": Part("fault_outside", 100, 2),
     "counts": Part("fault_counts", 40, 40),
 }

@@ -5,6 +5,9 @@ from typing import Any
 
 from orienteer.finetuning.loop import Trained
 from orienteer.finetuning.resolved import ResolvedFinetune
+from orienteer.progress import say
+from orienteer.runs.run import Run
+from orienteer.runs.summary import write_summary
 from orienteer.runs.weights import SCRATCH
 
 
@@ -13,6 +16,19 @@ def start_words(settings: ResolvedFinetune) -> str:
     start = settings.point.start
     weights = "new weights" if start == SCRATCH else f"the weights of {start}"
     return f"start: encoder '{settings.config.encoder}' with {weights}"
+
+
+def finish(folder: Path, summary: dict[str, Any], scores: str, holds: str, warning: str) -> Run:
+    """Writes the summary of a fine-tuning, says its scores and where they are, and returns the run.
+
+    Args:
+        scores: the table of the scores; empty where nothing was tested.
+        holds: what the folder holds.
+        warning: about the scores, said once more beside them; empty for none.
+    """
+    write_summary(folder, summary)
+    say("\n".join(filter(None, (f"\n{scores}\n" if scores else "", f"{holds} are in {folder}", warning))))
+    return Run(folder, summary)
 
 
 def start_name(start: str) -> str:

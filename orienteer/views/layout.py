@@ -61,11 +61,15 @@ def draw_layout(
         True
     """
     check_views(policy.views, policy.layout)
+
+    def draw(views: int) -> Int64[np.ndarray, "_views 3"]:
+        return draw_starts(rng, shape_vox, body, policy.with_views(views), spacing_mm, name, thorough)
+
     if policy.layout == "pairs":
-        return _pairs(rng, shape_vox, body, policy, spacing_mm, name, thorough)
+        return _pairs(rng, draw(policy.views // 2), shape_vox, body, policy)
     if policy.layout == "block":
-        return _block(rng, shape_vox, body, policy, spacing_mm, name, thorough)
-    return draw_starts(rng, shape_vox, body, policy, spacing_mm, name, thorough)
+        return _block(draw(1)[0], shape_vox, policy.size_vox)
+    return draw(policy.views)
 
 
 def check_views(views: int, layout: str | None) -> None:
@@ -80,15 +84,9 @@ def check_views(views: int, layout: str | None) -> None:
 
 
 def _pairs(
-    rng: np.random.Generator,
-    shape_vox: Triple,
-    body: Body,
-    policy: ViewPolicy,
-    spacing_mm: TripleMm,
-    name: str,
-    thorough: bool,
+    rng: np.random.Generator, firsts: Int64[np.ndarray, "pairs 3"], shape_vox: Triple, body: Body, policy: ViewPolicy
 ) -> Int64[np.ndarray, "views 3"]:
-    firsts = draw_starts(rng, shape_vox, body, policy.with_views(policy.views // 2), spacing_mm, name, thorough)
+    """Returns the first views, each followed by one that overlaps it."""
     starts = np.repeat(firsts, 2, axis=0)
     size_vox = np.array(policy.size_vox)
     room, reach = np.array(shape_vox) - size_vox, np.floor(policy.pair_shift * size_vox).astype(np.int64)
@@ -101,19 +99,11 @@ def _pairs(
     return starts
 
 
-def _block(
-    rng: np.random.Generator,
-    shape_vox: Triple,
-    body: Body,
-    policy: ViewPolicy,
-    spacing_mm: TripleMm,
-    name: str,
-    thorough: bool,
-) -> Int64[np.ndarray, "views 3"]:
-    drawn = draw_starts(rng, shape_vox, body, policy.with_views(1), spacing_mm, name, thorough)[0]
-    size_vox = np.array(policy.size_vox)
+def _block(first: Int64[np.ndarray, " 3"], shape_vox: Triple, view_vox: Triple) -> Int64[np.ndarray, "views 3"]:
+    """Returns a view anywhere within its neighbours, and these."""
+    size_vox = np.array(view_vox)
     room = np.array(shape_vox) - size_vox
     step = np.minimum(size_vox, room)  # as far apart as views are long, or as the scan allows
-    corner = np.clip(drawn - step // 2, 0, room - step)
+    corner = np.clip(first - step // 2, 0, room - step)
     neighbours = corner + step * np.argwhere(np.ones(BLOCK, bool))
-    return np.concatenate([np.clip(drawn, corner, corner + step)[None], neighbours])
+    return np.concatenate([np.clip(first, corner, corner + step)[None], neighbours])

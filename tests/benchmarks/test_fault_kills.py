@@ -26,15 +26,16 @@ def run_apart(code: str, folder: Path) -> dict[str, int]:
     return result
 
 
+@pytest.mark.slow
 def test_commands_that_are_killed_end_as_if_nothing_had_happened(tmp_path: Path) -> None:
     code = (
         "from benchmarks.fault_kills import kill; "
-        "kills = kill(6, 3, Path(sys.argv[1]), ('prepare', 'pretrain')); "
+        "kills = kill(4, 3, Path(sys.argv[1]), ('prepare', 'pretrain')); "
         "result = {'tried': kills.tried, 'unequal': kills.unequal}"
     )
     result = run_apart(code, tmp_path)
     assert result["unequal"] == []
-    assert result["tried"] >= 4
+    assert result["tried"] >= 3
 
 
 def test_every_rename_is_tried_before_any_time_is_drawn_twice() -> None:

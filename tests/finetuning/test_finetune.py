@@ -10,7 +10,6 @@ import torch
 from orienteer.errors import InputError
 from orienteer.finetuning.finetune import finetune
 from orienteer.finetuning.segmentation import train as segmentation
-from orienteer.runs.folder import _agrees
 from tests.helpers.finetuned import same_weights
 from tests.helpers.labelled import SMALL, rewrite_labels
 

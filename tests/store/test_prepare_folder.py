@@ -28,6 +28,13 @@ def failures_csv(store):
         return list(csv.DictReader(file))
 
 
+def assert_fails(report, step, reason):
+    """Checks that the second of three scans failed, and the others did not."""
+    assert report.prepared == 2
+    assert [(failure.name, failure.step) for failure in report.failures] == [("scan1.nii.gz", step)]
+    assert reason in report.failures[0].reason
+
+
 # What is stored
 
 
@@ -182,10 +189,7 @@ def test_a_file_that_may_not_be_read_is_named(folder, tmp_path, monkeypatch):
     discovery = discover(folder, progress=False)
     (folder / "scan1.nii.gz").unlink()
     (folder / "scan1.nii.gz").mkdir()  # cannot be opened, by the superuser neither
-    report = prepare_here(discovery, tmp_path / "store")
-    assert report.prepared == 2
-    assert [(failure.name, failure.step) for failure in report.failures] == [("scan1.nii.gz", "read")]
-    assert "one that cannot be opened" in report.failures[0].reason
+    assert_fails(prepare_here(discovery, tmp_path / "store"), "read", "one that cannot be opened")
 
 
 def test_no_memory_is_a_failure_of_that_scan(folder, tmp_path, monkeypatch):
@@ -197,10 +201,7 @@ def test_no_memory_is_a_failure_of_that_scan(folder, tmp_path, monkeypatch):
         real(name, *arguments)
 
     monkeypatch.setattr(scan_module, "check_range", hungry)
-    report = prepare_here(folder, tmp_path / "store")
-    assert report.prepared == 2
-    assert [(failure.name, failure.step) for failure in report.failures] == [("scan1.nii.gz", "normalise")]
-    assert "no memory left" in report.failures[0].reason
+    assert_fails(prepare_here(folder, tmp_path / "store"), "normalise", "no memory left")
 
 
 # Full disks, Ctrl-C, bad arguments

@@ -25,13 +25,12 @@ from orienteer.finetuning.resolved import ResolvedFinetune, resolve
 from orienteer.finetuning.schedules import Schedule
 from orienteer.finetuning.starting_point import encoder_for, starting_point
 from orienteer.finetuning.step_batches import step_batches
-from orienteer.finetuning.summary import settings_summary, start_words, training_summary
+from orienteer.finetuning.summary import finish, settings_summary, start_words, training_summary
 from orienteer.labelled.failures import write_failures
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans, prepare_labelled
 from orienteer.progress import say
 from orienteer.runs.folder import write_config
 from orienteer.runs.run import Run
-from orienteer.runs.summary import write_summary
 from orienteer.scoring.classification_results import majority_scores, scores_table
 from orienteer.store.store import Store
 
@@ -78,13 +77,9 @@ def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:
         "test": scores,
         "seconds": round(time.monotonic() - began_at, 1),
     }
-    write_summary(folder, summary)
-    if scores:
-        say(f"\n{scores_table(scores)}\n")
-    say(f"the model, predictions and metrics are in {folder}")
-    if warning:
-        say(warning)  # once more, beside the scores that it is about
-    return Run(folder, summary)
+    return finish(
+        folder, summary, scores_table(scores) if scores else "", "the model, predictions and metrics", warning
+    )
 
 
 def _table(config: FinetuneConfig) -> Path:

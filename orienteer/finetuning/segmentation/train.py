@@ -23,6 +23,7 @@ from orienteer.finetuning.segmentation.summary import beginning, summary_of
 from orienteer.finetuning.segmentation.testing import score_cases
 from orienteer.finetuning.starting_point import StartingPoint, encoder_for, starting_point
 from orienteer.finetuning.step_batches import step_batches
+from orienteer.finetuning.summary import finish
 from orienteer.labelled.case_reader import CaseReader
 from orienteer.labelled.cases import LabelledCase, PreparedCases, prepare_cases
 from orienteer.labelled.datasets import read_dataset
@@ -31,7 +32,6 @@ from orienteer.labelled.split import split_cases
 from orienteer.progress import say
 from orienteer.runs.folder import write_config
 from orienteer.runs.run import Run
-from orienteer.runs.summary import write_summary
 from orienteer.scans.preparation import Preparation
 from orienteer.scoring.segmentation_results import results_table, write_results
 from orienteer.store.store import Store
@@ -90,13 +90,8 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
     summary = summary_of(settings, prepared, training, scores, trained)
     summary |= {"classes_absent_from_training": absent, "test_scans_seen_in_pretraining": seen}
     summary["seconds"] = round(time.monotonic() - began_at, 1)
-    write_summary(folder, summary)
-    if scores:
-        say(f"\n{results_table(summary['test'])}\n")
-    say(f"the model, predictions, pictures and metrics are in {folder}")
-    if warning:
-        say(warning)  # once more, beside the scores that it is about
-    return Run(folder, summary)
+    table = results_table(summary["test"]) if scores else ""
+    return finish(folder, summary, table, "the model, predictions, pictures and metrics", warning)
 
 
 def _prepared(point: StartingPoint) -> tuple[ResolvedFinetune, PreparedCases]:
