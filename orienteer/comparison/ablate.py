@@ -84,6 +84,7 @@ def each_task(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with each of its tasks alone, and with each smaller set of two and more.
 
     Example:
+        >>> from orienteer.methods import resolve_method
         >>> sorted(each_task(resolve_method("spatial"), PretrainConfig()))[:3]
         ['only gap', 'only gap + route', 'only gap + similarity']
     """
@@ -100,8 +101,9 @@ def other_choices(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with every other choice that one of its tasks offers.
 
     Example:
-        >>> other_choices(resolve_method("spatial"), PretrainConfig())
-        {'route edges position': {'tasks': {'route': {'edges': 'position'}}}}
+        >>> from orienteer.methods import resolve_method
+        >>> sorted(other_choices(resolve_method("spatial"), PretrainConfig()))
+        ['gap scale False', 'route edges position', 'route scale False', 'similarity form sign']
     """
     variants = {}
     for name, use in method.tasks.items():
@@ -119,6 +121,7 @@ def other_teacher(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with a teacher if it has none, and without one otherwise.
 
     Example:
+        >>> from orienteer.methods import resolve_method
         >>> other_teacher(resolve_method("spatial"), PretrainConfig(teacher=False))
         {'with a teacher': {'teacher': True}}
     """
@@ -129,6 +132,7 @@ def other_views(method: Method, plan: PretrainConfig) -> Changes:
     """Returns the method with other numbers of views at a time, where its layout allows them.
 
     Example:
+        >>> from orienteer.methods import resolve_method
         >>> list(other_views(resolve_method("spatial"), PretrainConfig(views=4)))
         ['2 views', '3 views', '5 views', '6 views']
     """
@@ -139,6 +143,7 @@ def other_view_sizes(method: Method, plan: RunConfig) -> Changes:
     """Returns the method with smaller and larger views.
 
     Example:
+        >>> from orienteer.methods import resolve_method
         >>> from orienteer.runs.run_config import make_run_config
         >>> sizes = {"view_size": [32, 32, 32], "spacing_mm": [5.0, 5.0, 5.0], "unit_mm": 100.0, "views": 4}
         >>> list(other_view_sizes(resolve_method("spatial"), make_run_config({"encoder": "tiny", **sizes})))

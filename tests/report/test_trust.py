@@ -23,7 +23,7 @@ def measured(number: int, closure_mm: float = 5.0, follow: bool = True, closures
     rng = np.random.default_rng(number)
     scales = np.repeat(rng.uniform(5, 40, SETS), PAIRS)[:, None] * np.ones(3)
     true = rng.normal(0, 100, (SETS * PAIRS, 3))
-    sized = scales if follow else rng.permutation(scales)
+    sized = scales if follow else np.repeat(rng.uniform(5, 40, SETS), PAIRS)[:, None]
     errors = rng.laplace(0, 1, true.shape) * sized
     lengths = np.linalg.norm(errors, axis=1).reshape(SETS, PAIRS).mean(1)
     return ScanMeasurement(
