@@ -47,7 +47,7 @@ class Method:
     views: int = 3
     teacher: bool = False
     encoder: str = "segresnet"
-    layout: Literal["free", "pairs", "block"] = "free"
+    layout: Literal["free", "pairs", "mixed", "block"] = "free"
     distortion: Distortion = NOTHING
     warp: float = 0.0
     decoder: bool = False
@@ -75,7 +75,7 @@ METHODS: dict[str, Method] = {
         },
         views=4,
         encoder="dynunet",
-        layout="pairs",
+        layout="mixed",
         distortion=Distortion(mask_share=0.4, mask_views=0.5),
         warp=1.0,
     ),
