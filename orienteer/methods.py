@@ -178,7 +178,7 @@ def resolve_method(
         InputError: an unknown method, task or option, or no task that drives the encoder.
 
     Example:
-        >>> resolve_method("spatial", {"route": {"edges": "position", "weight": 0.5}}).tasks["route"]
+        >>> resolve_method("paper", {"route": {"weight": 0.5}}).tasks["route"]
         TaskUse(weight=0.5, pull=1.0, options={'edges': 'position'})
     """
     require(name in METHODS, "method", f"one of {', '.join(METHODS)}", repr(name), "use one of these")

@@ -39,7 +39,7 @@ class ViewPolicy:
     set: free."""
 
     pair_shift: float = 0.5
-    """Layouts pairs and mixed: maximum shift of a view against the one before, per axis, as a fraction of the size of a view."""
+    """Layouts pairs and mixed: maximum shift of a view against the one before, per axis, as a fraction of a view."""
 
     def __post_init__(self) -> None:
         fraction, shift = self.min_body_fraction, self.pair_shift
