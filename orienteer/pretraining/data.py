@@ -116,7 +116,7 @@ def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> li
 
 
 def _training_views(store: Store, keys: Sequence[str], config: RunConfig, steps: int) -> TrainingViews:
-    samples = steps * config.batch
+    samples, distortion = steps * config.batch, config.view_distortion
     return TrainingViews(
-        store, keys, config.view_policy, config.augmentation, config.seed, samples, config.view_distortion, config.warp
+        store, keys, config.view_policy, config.augmentation, config.seed, samples, distortion, warp=config.warp
     )
