@@ -90,10 +90,10 @@ def joined_run(folder: Path, resume: bool) -> Start:
 
 
 def _listed(settings: PretrainConfig, before: RunConfig) -> PretrainConfig:
-    """Returns settings with all of their tasks listed, as those of the run are, so that both can be compared."""
+    """Returns settings with all tasks of the run's method listed, as those of the run are, so that both can be compared."""
     if settings.only_tasks or not before.only_tasks:
         return settings
-    tasks = listed_tasks(resolve_method(settings.method, settings.tasks))
+    tasks = listed_tasks(resolve_method(before.method, settings.tasks))
     return replace(settings, tasks=tasks, only_tasks=True)
 
 

@@ -59,6 +59,8 @@ class RoutePicture:
         length_mm: length of the true route.
         missed_mm: distance of the predicted end from the true one.
         closure_mm: distance from the start after returning to it; None if the route closes by construction.
+        expect_mm: the distance within which the end lies with a probability of 90 % if the errors of the steps are independent;
+            None for a run without error bars.
     """
 
     kind: ClassVar[str] = "path"
@@ -68,6 +70,7 @@ class RoutePicture:
     length_mm: float
     missed_mm: float
     closure_mm: float | None
+    expect_mm: float | None = None
 
 
 def draw_gaps(
@@ -102,7 +105,8 @@ def draw_gaps(
         axes.errorbar(
             np.arange(3) + 0.38, np.zeros(3), yerr=means_mm, fmt="none", ecolor=BLUE, capsize=4, label="90 % bar"
         )
-        axes.legend(loc="upper right", fontsize=8, frameon=False)
+        axes.set_xlim(-0.5, 2.6)
+        axes.legend(loc="upper left", fontsize=8, frameon=False)
     return GapsPicture(
         png=to_png(figure),
         views=views.views,
@@ -115,8 +119,20 @@ def draw_gaps(
     )
 
 
-def draw_route_on_scan(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], scan: WholeScan) -> RoutePicture:
-    """Draws a route through the views of one set on the scan, true and predicted, and the error at its end."""
+def draw_route_on_scan(
+    views: ViewBatch,
+    gaps_mm: Mapping[str, np.ndarray],
+    scan: WholeScan,
+    radii_mm: Mapping[str, np.ndarray] | None = None,
+) -> RoutePicture:
+    """Draws a route through the views of one set on the scan, true and predicted, and the error at its end.
+
+    Args:
+        views: one view set.
+        gaps_mm: the predicted gaps between its views, by task.
+        scan: the scan that the views were cut out of.
+        radii_mm: the error bars of these gaps, by task.
+    """
     order = list(range(views.views))
     closures_mm = {name: float(np.linalg.norm(_around(gaps, order))) for name, gaps in gaps_mm.items()}
     shown = max(closures_mm, key=lambda name: closures_mm[name])  # a route that closes by construction shows nothing
@@ -135,7 +151,13 @@ def draw_route_on_scan(views: ViewBatch, gaps_mm: Mapping[str, np.ndarray], scan
         length_mm=float(np.linalg.norm(np.diff(stops_mm, axis=0), axis=1).sum()),
         missed_mm=float(np.linalg.norm(predicted_mm[-1] - stops_mm[-1])),
         closure_mm=closures_mm[shown] if closures_mm[shown] >= CLOSED_MM else None,
+        expect_mm=_summed(radii_mm[shown], order) if radii_mm and shown in radii_mm else None,
     )
+
+
+def _summed(radii_mm: np.ndarray, order: Sequence[int]) -> float:
+    """Returns the error bar of the end of a route: those of its steps, added in squares as for independent errors."""
+    return float(np.linalg.norm(radii_mm[order[:-1], order[1:]]))
 
 
 def _around(gaps_mm: np.ndarray, order: Sequence[int]) -> np.ndarray:

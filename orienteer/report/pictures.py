@@ -43,7 +43,10 @@ def draw_scan(
     gaps_mm = {name: gaps[0].cpu().numpy() for name, gaps in loaded.gaps_mm(predictions).items()}
     pictures: list[Picture] = []
     if gaps_mm:
-        pictures += [draw_gaps(views, gaps_mm, measurement, bars or {}), draw_route_on_scan(views, gaps_mm, scan)]
+        scales_mm = {name: each[0].cpu().numpy() for name, each in loaded.scales_mm(predictions).items()}
+        radii_mm = {name: bars[name].radii_mm(each) for name, each in scales_mm.items() if bars and name in bars}
+        pictures.append(draw_gaps(views, gaps_mm, measurement, bars or {}))
+        pictures.append(draw_route_on_scan(views, gaps_mm, scan, radii_mm))
     for name, prediction in predictions.items():
         task = loaded.network.tasks[name]
         targets = task.targets(views.to(loaded.device))  # type: ignore[operator]

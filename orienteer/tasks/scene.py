@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orienteer.draw.boxes import draw_box, draw_frame, frame_space
-from orienteer.draw.palette import MARK, view_colour
+from orienteer.draw.palette import YELLOW, view_colour
 from orienteer.draw.slices import in_plane, show_slice
 from orienteer.views.batch import ViewBatch
 
@@ -106,7 +106,7 @@ def outline_hidden(axes: "Axes", views: ViewBatch, view: int, axis: int, item: i
     along = [
         first_mm[a] + step_mm[a] * np.arange(-1, size + 1) for a, size in zip((across, up), hidden.shape, strict=True)
     ]
-    axes.contour(*along, framed.T, levels=[0.5], colors=[MARK], linewidths=0.6, linestyles="dotted")
+    axes.contour(*along, framed.T, levels=[0.5], colors=[YELLOW], linewidths=0.8, linestyles="dotted")
 
 
 def show_views(axes: "Axes", views: ViewBatch, which: Sequence[int], axis: int, item: int = 0) -> None:

@@ -1,6 +1,7 @@
 """Whole runs: what lies in the folder, resuming, refusing."""
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -12,10 +13,16 @@ import yaml
 
 from orienteer import load_encoder
 from orienteer.errors import InputError, TrainingStopped
+from orienteer.geometry.pairs import gap_matrix, pair_index
+from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining import reporter
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.runs.error_bars import read_error_bars
 from orienteer.runs.folder import locked
+from orienteer.runs.loaded import load_run
 from orienteer.runs.run import Run
+from orienteer.views.dataset import ValidationViews
+from orienteer.views.loader import collate
 from tests.helpers.run_files import assert_same_run, lines, weights
 from tests.helpers.small_run import SMALL
 
@@ -34,6 +41,7 @@ def test_run_folder_is_complete(finished: Run) -> None:
         "split.json",
         "failures.csv",
         "summary.json",
+        "error_bars.json",
     }
     assert not {name for name in names if name.startswith(".")}
     steps = [row["step"] for row in lines(finished.folder, "heldout")]
@@ -164,6 +172,39 @@ def test_resume_refuses_other_settings_and_takes_faster_ones(finished: Run) -> N
     with pytest.raises(InputError, match="steps: wanted 6, the value that the run started with, got 99"):
         pretrain(out=finished.folder, resume=True, steps=99)
     pretrain(out=finished.folder, resume=True, workers=2)
+
+
+def test_resume_compares_tasks_by_what_they_are(finished: Run) -> None:
+    """The run lists all of its tasks; the original command names only what it changes."""
+    pretrain(out=finished.folder, resume=True, tasks={"gap": {"weight": 1.0}})
+    with pytest.raises(InputError, match=r"tasks: wanted .*the value that the run started with"):
+        pretrain(out=finished.folder, resume=True, tasks={"gap": {"scale": False}})
+
+
+def test_error_bars_are_calibrated_on_the_held_out_scans_as_they_are(finished: Run) -> None:
+    bars = read_error_bars(finished.folder)
+    loaded = load_run(finished.folder, device="cpu")
+    config = loaded.config
+    assert sorted(bars) == ["gap", "route"]
+    assert {each.scans for each in bars.values()} == {len(loaded.validation)}
+    with loaded.open_store() as store:
+        keys = sorted(loaded.validation)
+        views = collate([
+            ValidationViews(store, keys, config.view_policy, config.validation_sets)[number]
+            for number in range(config.validation_sets * len(keys))
+        ])  # fmt: skip
+    predictions = loaded.predict(views)
+    i, j = pair_index(views.views)
+    errors = (loaded.gaps_mm(predictions)["gap"] - gap_matrix(views.centres_mm))[:, i, j].abs()
+    shares = (errors / loaded.scales_mm(predictions)["gap"][:, i, j]).flatten(0, 1)
+    factors = shares.quantile(0.9, dim=0) / math.log(10)
+    torch.testing.assert_close(torch.tensor(bars["gap"].axis_factors), factors, rtol=1e-3, atol=1e-4)
+
+
+def test_config_yaml_lists_the_tasks_with_all_options(finished: Run) -> None:
+    plain = yaml.safe_load((finished.folder / "config.yaml").read_text())
+    assert plain["only_tasks"] is True
+    assert plain["tasks"] == listed_tasks(resolve_method("spatial"))
 
 
 def test_resume_needs_a_run(tmp_path: Path) -> None:

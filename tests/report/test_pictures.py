@@ -130,3 +130,7 @@ def test_a_scan_is_drawn_with_the_error_bars_of_the_run(finished):
     np.testing.assert_allclose(list(gaps.axis_bars_mm.values()), halves.mean(axis=0))
     assert gaps.inside == pytest.approx(0.9, abs=0.1)  # on the scan that calibrated them, few gaps
     assert draw_scan(loaded, scan, measured)[0].axis_bars_mm is None
+    views = typical_set(loaded, scan, measured)
+    radii = bars["route"].radii_mm(loaded.scales_mm(loaded.predict(views))["route"][0].numpy())
+    drawn = draw_scan(loaded, scan, measured, bars)[1]
+    assert drawn.expect_mm == pytest.approx(np.hypot(radii[0, 1], radii[1, 2]))  # variances of two steps add
