@@ -49,7 +49,7 @@ class Method:
     views: int = 3
     teacher: bool = False
     encoder: str = "segresnet"
-    layout: Literal["free", "pairs", "block"] = "free"
+    layout: Literal["free", "pairs", "mixed", "block"] = "free"
     distortion: Distortion = NOTHING
     warp: float = 0.0
     decoder: bool = False
@@ -77,7 +77,7 @@ METHODS: dict[str, Method] = {
         },
         views=4,
         encoder="dynunet",
-        layout="pairs",
+        layout="mixed",
         distortion=Distortion(mask_share=0.4, mask_views=0.5),
         warp=1.0,
     ),
@@ -180,8 +180,8 @@ def resolve_method(
         InputError: an unknown method, task or option, or no task that drives the encoder.
 
     Example:
-        >>> resolve_method("paper", {"route": {"edges": "pair", "weight": 0.5}}).tasks["route"]
-        TaskUse(weight=0.5, pull=1.0, options={'edges': 'pair'})
+        >>> resolve_method("paper", {"route": {"weight": 0.5}}).tasks["route"]
+        TaskUse(weight=0.5, pull=1.0, options={'edges': 'position'})
     """
     require(name in METHODS, "method", f"one of {', '.join(METHODS)}", repr(name), "use one of these")
     method = METHODS[name]

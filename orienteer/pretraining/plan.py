@@ -116,6 +116,7 @@ def _setting_lines(made: Plan) -> list[str]:
         *(_line(name, choice.value, choice.why) for name, choice in scans.choices.items()),
         _line("a view", f"{size_mm} mm", f"{config.views} views per scan, {config.batch} scans per step"),
         _line("method", config.method, resolve_method(config.method).about),
+        _line("warp", config.warp, "strength of the random warps of scans that training views are drawn from"),
         _line("encoder", config.encoder, "on a GPU" if on_gpu(config) else "on the CPU"),
         _line("CT", made.window.value, f"HU window, mapped to -1 .. 1; {made.window.why}"),
         _line("MR", config.mr_percentiles, "percentiles of the body's voxels, per scan, mapped to -1 .. 1"),

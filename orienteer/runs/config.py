@@ -80,9 +80,9 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Run folder to create. A folder with other files in it is never overwritten."""
     views: int | None = None  # type: ignore[assignment]
     """Views per view set, all from one scan. By default as the method has it."""
-    layout: Literal["free", "pairs", "block"] | None = None
-    """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before. block:
-    eight neighbours and one view among them. By default as the method has it."""
+    layout: Literal["free", "pairs", "mixed", "block"] | None = None
+    """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before. mixed: the
+    second view overlaps the first. block: eight neighbours and one view among them. By default as the method has it."""
     ct_window_hu: tuple[float, float] | None = None  # type: ignore[assignment]
     """CT: the HU that become -1 and 1. Values beyond are clipped. By default chosen from the values of the scans."""
     warp: float | None = None

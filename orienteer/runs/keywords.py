@@ -31,7 +31,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     min_body_fraction: float
     min_distance_mm: float | None
     max_distance_mm: float | None
-    layout: Literal["free", "pairs", "block"] | None
+    layout: Literal["free", "pairs", "mixed", "block"] | None
     pair_shift: float
     batch: int
     accumulate: int

@@ -39,7 +39,7 @@ class RunConfig(PretrainConfig):
     view_size: Triple = field()
     unit_mm: float = field()
     views: int = field()
-    layout: Literal["free", "pairs", "block"] = field()
+    layout: Literal["free", "pairs", "mixed", "block"] = field()
     warp: float = field()
     teacher: bool = field()
     validate_every: int = field()

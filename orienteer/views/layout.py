@@ -1,6 +1,6 @@
 """Relative placement of the views of a set: anywhere, in overlapping pairs, or one among a block of neighbours.
 
-The last two are for tasks that compare two views of the same place. In every layout all views lie wholly inside the
+Pairs and blocks are for tasks that compare two views of the same place. In every layout all views lie wholly inside the
 scanned field; in a pair both contain enough body, in a block the one among the neighbours does.
 """
 
@@ -35,6 +35,7 @@ def draw_layout(
     """Returns the first voxels of one set of views, placed as the policy's layout requires.
 
     ``free``: as in `draw_starts`. ``pairs``: views 0 and 1, 2 and 3 ... overlap; the first of each pair is drawn freely.
+    ``mixed``: views 0 and 1 overlap, and all others are drawn freely.
     ``block``: views 1 to 8 are neighbours, two per axis, next to each other where the scan is large enough and
     overlapping where it is not; view 0 lies anywhere within them.
 
@@ -65,8 +66,9 @@ def draw_layout(
     def draw(views: int) -> Int64[np.ndarray, "_views 3"]:
         return draw_starts(rng, shape_vox, body, policy.with_views(views), spacing_mm, name, thorough)
 
-    if policy.layout == "pairs":
-        return _pairs(rng, draw(policy.views // 2), shape_vox, body, policy)
+    if policy.layout in ("pairs", "mixed"):
+        pairs = policy.views // 2 if policy.layout == "pairs" else 1
+        return _with_partners(rng, draw(policy.views - pairs), pairs, shape_vox, body, policy)
     if policy.layout == "block":
         return _block(draw(1)[0], shape_vox, policy.size_vox)
     return draw(policy.views)
@@ -79,18 +81,24 @@ def check_views(views: int, layout: str | None) -> None:
         >>> check_views(4, "pairs")
     """
     even, block = views % 2 == 0, views == BLOCK_VIEWS
+    require(layout != "mixed" or views >= 2, "views", "at least 2, for layout 'mixed'", views, "use 4")
     require(layout != "pairs" or even, "views", "an even number, for layout 'pairs'", views, f"use {views + 1}")
     require(layout != "block" or block, "views", f"{BLOCK_VIEWS}, for layout 'block'", views, f"use {BLOCK_VIEWS}")
 
 
-def _pairs(
-    rng: np.random.Generator, firsts: Int64[np.ndarray, "pairs 3"], shape_vox: Triple, body: Body, policy: ViewPolicy
+def _with_partners(
+    rng: np.random.Generator,
+    firsts: Int64[np.ndarray, "firsts 3"],
+    pairs: int,
+    shape_vox: Triple,
+    body: Body,
+    policy: ViewPolicy,
 ) -> Int64[np.ndarray, "views 3"]:
-    """Returns the first views, each followed by one that overlaps it."""
-    starts = np.repeat(firsts, 2, axis=0)
+    """Returns the first views, each of the first ``pairs`` of them followed by one that overlaps it."""
+    starts = np.concatenate([np.repeat(firsts[:pairs], 2, axis=0), firsts[pairs:]])
     size_vox = np.array(policy.size_vox)
     room, reach = np.array(shape_vox) - size_vox, np.floor(policy.pair_shift * size_vox).astype(np.int64)
-    for number, first in enumerate(firsts):
+    for number, first in enumerate(firsts[:pairs]):
         low, high = np.maximum(first - reach, 0), np.minimum(first + reach, room)
         partners = rng.integers(low, high, (_PARTNERS, 3), dtype=np.int64, endpoint=True)
         fitting = np.flatnonzero(enough_body(partners, body, policy.size_vox, policy.min_body_sum))

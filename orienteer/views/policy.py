@@ -33,12 +33,13 @@ class ViewPolicy:
     max_distance_mm: float | None = None
     """Maximum distance in mm between the centres of any two views of a set. No limit if not set."""
 
-    layout: Literal["free", "pairs", "block"] | None = None
-    """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before it. block:
-    eight neighbouring views, and one view among them. If not set: free."""
+    layout: Literal["free", "pairs", "mixed", "block"] | None = None
+    """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before it. mixed: the
+    second view overlaps the first, the others lie anywhere. block: eight neighbouring views, and one view among them. If not
+    set: free."""
 
     pair_shift: float = 0.5
-    """Layout pairs: maximum shift of a view against the one before it, per axis, as a fraction of the view's size."""
+    """Layouts pairs and mixed: maximum shift of a view against the one before, per axis, as a fraction of a view."""
 
     def __post_init__(self) -> None:
         fraction, shift = self.min_body_fraction, self.pair_shift

@@ -32,6 +32,15 @@ def test_partners_really_move_and_first_views_lie_anywhere():
     assert np.abs(sets[:, 2] - sets[:, 0]).max() > SIZE[0] / 2
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_in_a_mixed_set_the_second_view_overlaps_the_first_and_the_others_lie_anywhere(seed):
+    starts = draw(seed, views=4, layout="mixed", pair_shift=0.25)
+    assert starts.shape == (4, 3)
+    assert (np.abs(starts[1] - starts[0]) <= np.floor(0.25 * np.array(SIZE))).all()
+    free = draw(seed, views=3, layout="free")
+    np.testing.assert_array_equal(starts[[0, 2, 3]], free)
+
+
 def test_a_partner_that_finds_no_body_is_laid_on_the_first():
     """Body in one corner only: few places hold enough of it, and a partner is never laid where there is too little."""
     voxels = np.zeros(SHAPE, bool)
