@@ -16,6 +16,10 @@ ENOUGH_SCANS = 10
 """With fewer scans to compare with, no percentiles are given."""
 
 
+SMALLEST_MM = 0.1
+"""Errors below this are all alike: none of them is large."""
+
+
 @dataclass(frozen=True)
 class ObservedScan:
     """One scan that the model was applied to.
@@ -105,7 +109,7 @@ def larger_than_usual(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> 
     return tuple(
         name
         for name, (value, others) in known.items()
-        if len(others) >= LEAST_SOUND and np.log(value) > upper_limit(np.log(others))
+        if len(others) >= LEAST_SOUND and _log(value) > upper_limit([_log(other) for other in others])
     )
 
 
@@ -118,6 +122,10 @@ def _known(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, t
         if value is not None:
             known[name] = (value, [number for number in values if number is not None])
     return known
+
+
+def _log(value_mm: float) -> float:
+    return float(np.log(max(value_mm, SMALLEST_MM)))
 
 
 def percentile(value: float, others: Sequence[float]) -> float:

@@ -40,7 +40,11 @@ class Slow(Network):
     def answers(self, views: Any, teacher: Any = None) -> dict[str, Any]:
         self.clock.now += 2.0
         figure = new_figure(40, 30)
-        return {"one": SimpleNamespace(task=SimpleNamespace(picture=lambda *_: figure), prediction=0, targets=0)}
+        return {
+            "one": SimpleNamespace(
+                views=views, task=SimpleNamespace(picture=lambda *_: figure), prediction=0, targets=0
+            )
+        }
 
 
 @pytest.fixture
