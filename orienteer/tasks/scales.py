@@ -6,7 +6,8 @@ its gradient reaches neither the location nor the features. With the joint likel
 early and are then learned less (Seitzer et al., *On the Pitfalls of Heteroscedastic Uncertainty Estimation*, ICLR 2022).
 """
 
-import torch
+import math
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -37,7 +38,7 @@ class ScaleHead(nn.Module):
         super().__init__()
         self.hidden, self.read_out = nn.Linear(width, width), nn.Linear(width, 3)
         nn.init.normal_(self.read_out.weight, std=0.1 / width**0.5)
-        nn.init.constant_(self.read_out.bias, float(torch.tensor(FIRST_SCALE).expm1().log()))
+        nn.init.constant_(self.read_out.bias, math.log(math.expm1(FIRST_SCALE)))
 
     def forward(self, vectors: Float[Tensor, "*items width"]) -> Float[Tensor, "*items 3"]:
         """Returns scales in units of ``unit_mm``, float32; the gradient does not reach ``vectors``."""
