@@ -96,6 +96,8 @@ def _rows(path: Path) -> Any:
     connection = sqlite3.connect(path)
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     rows = {table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in sorted(tables)}
+    if "secret" in rows:
+        rows["secret"] = ["drawn at random"] * len(rows["secret"])
     connection.close()
     return rows
 
