@@ -79,7 +79,7 @@ METHODS: dict[str, Method] = {
         encoder="dynunet",
         layout="mixed",
         distortion=Distortion(mask_share=0.4, mask_views=0.5),
-        warp=1.0,
+        warp=0.5,
     ),
     "spatial": Method(
         about="the paper's three tasks alone: gap and route with pair edges and their scale, graded similarity, no teacher",

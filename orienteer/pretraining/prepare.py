@@ -1,6 +1,6 @@
 """The command `prepare`: prepares a folder of scans as `pretrain` would, before any training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Unpack
 
@@ -32,6 +32,10 @@ class PrepareSettings(Preparation, Selection):
     `pretrain`. It does not change what is prepared."""
     workers: int | None = None
     """Processes that prepare scans. By default one per core. 0 works in this process."""
+
+    def __post_init__(self) -> None:
+        given = {item.name: getattr(self, item.name) for item in fields(Preparation)}
+        Preparation(**{name: value for name, value in given.items() if value is not None})  # checks them
 
 
 def prepare(

@@ -36,7 +36,7 @@ class BodyValues:
             >>> BodyValues("CT", np.linspace(-1000, 1000, 1001, dtype=np.float32)).share_below(-500.0)
             0.25
         """
-        return float(np.searchsorted(self.quantiles, value) / (len(self.quantiles) - 1))
+        return min(1.0, float(np.searchsorted(self.quantiles, value) / (len(self.quantiles) - 1)))
 
 
 def body_values(source: ScanSource, selection: Selection) -> BodyValues:

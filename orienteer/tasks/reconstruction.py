@@ -106,7 +106,7 @@ class Reconstruction(Task[ReconstructionTargets, ReconstructionPrediction]):
         counted = torch.ones_like(views.clean, dtype=torch.bool)
         if self.config.where == "hidden" and views.distorted is not None:
             hidden = views.distorted.hidden
-            counted = hidden if bool(hidden.any()) else counted
+            counted = hidden | ~hidden.any()
         return ReconstructionTargets(clean=views.clean.float(), seen=views.images.float(), counted=counted)
 
     def forward(self, features: Features) -> ReconstructionPrediction:

@@ -39,6 +39,11 @@ def test_the_mean_of_all_scans_decides_and_not_a_single_one():
     assert choose_window([body(lung=0.2), body(lung=0.2), body()]).value == (WHOLE[0], SOFT_TISSUE[1])
 
 
+def test_a_share_is_never_more_than_all_of_the_body():
+    assert BodyValues("CT", np.linspace(-125, 275, 1001, dtype=np.float32)).share_below(300.0) == 1
+    assert "and 0% above 300 HU" in choose_window([body()]).why
+
+
 def test_without_a_ct_the_window_holds_all_values():
     chosen = choose_window([])
     assert chosen.value == WHOLE
