@@ -37,7 +37,7 @@ AT_A_TIME = 24
 GONE = ("gone", "a folder", "a dangling link")
 """Damages after which there is nothing to read: the whole command shows whether it makes the file anew."""
 
-WORDS = ("InputError: ", "ScanError: ", "DamagedFile: ", "DamagedRow: ", "TrainingStopped: ")
+WORDS = ("InputError: ", "ScanError: ", "DamagedFile: ", "DamagedRow: ", "TrainingStopped: ", "NotWritten: ")
 """How the messages begin that tell a user what to do."""
 
 

@@ -54,7 +54,7 @@ class Explorer:
         >>> centre = [(a + b) / 2 for a, b in zip(low, high)]
         >>> answer = explorer.gaps([low, centre, high])
         >>> answer.true_mm.shape, sorted(answer.predicted_mm)
-        ((3, 3, 3), ['gap', 'route'])
+        ((3, 3, 3), ['dense_gap', 'gap', 'route'])
     """
 
     def __init__(self, loaded: LoadedRun, first: OpenScan, second: OpenScan | None = None) -> None:

@@ -54,6 +54,8 @@ def _errors(network: Network, views: ViewBatch, unit_mm: float) -> dict[str, lis
     i, j = pair_index(views.views, truth_mm.device)
     errors = {}
     for name, task in cast(Mapping[str, Task[Any, Any]], network.tasks).items():
+        if task.sees != "views":
+            continue
         gaps = task.predicted_gaps(task(features))
         if gaps is not None and gaps.scales is not None:
             missed_mm = (gaps.gaps.float() * unit_mm - truth_mm)[:, i, j].double().cpu().numpy()

@@ -45,7 +45,7 @@ def gains_of(scan: ScanMeasurement, accuracy_mm: Mapping[str, Float[np.ndarray, 
         gains["misfit"] = {f: float(np.log(misfits[SOUND] / misfits[f])) for f in misfits if f != SOUND}
     if scan.misread is not None:
         likelier = dict(zip(ORIENTATIONS, scan.misread.gains.tolist(), strict=True))
-        gains["orientation"] = {fault: likelier[fault.orientation] for fault in ORIENTATION_FAULTS}
+        gains["orientations"] = {fault: likelier[fault.orientation] for fault in ORIENTATION_FAULTS}
     return gains
 
 

@@ -33,7 +33,7 @@ def upper_limit(values: Sequence[float] | np.ndarray, share: float = PER_REMARK)
         share: of new ones that may exceed the limit.
 
     Example:
-        >>> upper_limit([1.0, 2.0, 3.0], share=0.05) > 5, upper_limit(list(range(100)), share=0.5)
+        >>> upper_limit([1.0, 2.0, 3.0], share=0.05) > 5, upper_limit(np.arange(100.0), share=0.5)
         (True, 50.0)
     """
     if len(values) < 2:

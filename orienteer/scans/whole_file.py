@@ -172,14 +172,20 @@ def _check_stream(name: str, stream: Stream, sizes_bytes: list[int], compressed:
     return notes
 
 
+MOST_CONSTANT_BYTES = 1 << 26
+"""Fewer bytes of one value are read: an empty label map is right, and a constant scan is refused in other words later."""
+
+
 class _Constant:
     """Whether all bytes of a stream are one and the same: a small file may hold gigabytes of them."""
 
     def __init__(self) -> None:
         self.only: bytes | None = b""
+        self.count = 0
 
     def add(self, piece: bytes) -> None:
         """Takes the next piece of the stream."""
+        self.count += len(piece)
         if self.only is not None and piece:
             self.only = self.only or piece[:1]
             if piece.count(self.only) != len(piece):
@@ -187,7 +193,7 @@ class _Constant:
 
     def check(self, name: str) -> None:
         """Refuses a stream of one byte, before memory is asked for."""
-        if self.only:
+        if self.only and self.count > MOST_CONSTANT_BYTES:
             refuse(name, "an image", "one value in every voxel", "check how the file was written")
 
 

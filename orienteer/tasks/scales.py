@@ -28,6 +28,7 @@ class ScaleHead(nn.Module):
         width: numbers in a vector.
 
     Example:
+        >>> import torch
         >>> head = ScaleHead(8)
         >>> scales = head(torch.randn(2, 5, 8))
         >>> scales.shape, bool((scales > 0).all())
@@ -50,6 +51,7 @@ def pair_scales(scales: Float[Tensor, "batch views 3"]) -> Float[Tensor, "batch 
     """Returns the scale of the gap between each two views, from the scales of their positions: errors add in squares.
 
     Example:
+        >>> import torch
         >>> pair_scales(torch.tensor([[[3.0, 0.0, 1.0], [4.0, 0.0, 1.0]]]))[0, 0, 1].tolist()
         [5.0, 0.0, 1.4142135381698608]
     """
@@ -63,6 +65,7 @@ def laplace_loss(errors: Float[Tensor, "*items 3"], scales: Float[Tensor, "*item
     only.
 
     Example:
+        >>> import torch
         >>> laplace_loss(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 1.0, 1.0]]), least=1.0).item()
         0.3333333432674408
     """

@@ -62,7 +62,7 @@ def test_error_bars_are_those_of_the_report() -> None:
         scales = rng.uniform(2, 60, (200, 1)) * np.ones((200, 3)) * rng.uniform(0.3, 3)
         true = np.ones((200, 3))
         gaps, lengths = {"gap": true + rng.laplace(0, scales)}, np.ones(1)
-        scans.append(ScanMeasurement("key", "name", {}, true, gaps, lengths, None, {}, {"gap": scales}))
+        scans.append(ScanMeasurement("key", "name", {}, true, gaps, lengths, None, {}, scales_mm={"gap": scales}))
     values = space_values(scans)
     assert values["coverage90"] == pytest.approx(0.9, abs=0.03)
     assert values["error_bar_rank_places"] > 0.5

@@ -48,7 +48,8 @@ def test_another_modality_gives_a_warning(loaded: LoadedRun, new_scans: list[Pat
 
 
 def test_without_its_store_the_modalities_are_unknown(loaded: LoadedRun, new_scans: list[Path], tmp_path: Path) -> None:
-    moved = replace(loaded, config=replace(loaded.config, store=str(tmp_path / "gone"), modality="MR"))
+    config = replace(loaded.config, store=str(tmp_path / "gone"), modality="MR")
+    moved = replace(loaded, folder=tmp_path / "run", config=config)  # beside it there is no store either
     assert not any("trained on CT" in warning for warning in open_scan(new_scans[0], moved).warnings)
 
 

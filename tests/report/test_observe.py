@@ -57,7 +57,7 @@ def test_headers_are_judged_by_held_out_scans_alone(torsos, tmp_path):
     assert {scan.key for scan in found.own} == set(loaded.validation)
     assert len(found.header_check.scores) == 3
     assert all(scan.misread is not None for scan in found.own)
-    assert {"misfit", "orientation"} == set(found.header_check.evidence.usual)
+    assert {"misfit", "orientations"} == set(found.header_check.evidence.usual)
     names = [scan.measurement.name for scan in found.demonstration]
     assert names[0].endswith("sound.nii.gz")
     assert len(names) == 5
