@@ -114,7 +114,7 @@ def test_gzip_in_two_members_within_nrrd_is_whole(tmp_path):
 def test_one_byte_all_over_is_known_before_memory_is_asked_for(tmp_path, monkeypatch, suffix, byte):
     path = tmp_path / f"a{suffix}"
     sitk.WriteImage(image_of(np.full((9, 8, 7), byte[0], np.uint8)), str(path), useCompression=True)
-    read_scan(source_of(path))  # a small one is read
+    check_whole("a", path, source_of(path).format)  # a small one may be an empty label map
     monkeypatch.setattr(whole_file, "MOST_CONSTANT_BYTES", 100)
     monkeypatch.setattr(sitk.ImageFileReader, "Execute", lambda self: pytest.fail("it was read"))
     refused(source_of(path), "wanted an image, got one value in every voxel")
