@@ -1,13 +1,10 @@
 """Files are whole or not there, whoever writes at the same time; a lock dies with its holder."""
 
 import errno
-import json
 import os
 import pickle
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +14,6 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.files import (
-    Lock,
     NotWritten,
     csv_rows,
     csv_text,
@@ -32,10 +28,6 @@ from orienteer.files import (
 )
 
 SIZE, ROUNDS = 200_000, 60
-
-
-def busy(holder: str) -> InputError:
-    return InputError("out", wanted="a free folder", got=holder, do="wait")
 
 
 def write_often(path: Path, letter: str, failures: list[str]) -> None:
@@ -139,55 +131,6 @@ def test_forms_of_json_and_csv(tmp_path: Path) -> None:
 )
 def test_leftovers_are_known_by_their_names(name: str, leftover: bool) -> None:
     assert is_leftover(Path(name)) is leftover
-
-
-def test_a_lock_keeps_others_out_names_its_holder_and_is_given_back(tmp_path: Path) -> None:
-    first, second = Lock(tmp_path / ".lock", busy), Lock(tmp_path / ".lock", busy)
-    with first, pytest.raises(InputError, match=f"got process {os.getpid()} on "):
-        second.acquire()
-    with second:
-        pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_lock_waits_for_as_long_as_its_patience(tmp_path: Path) -> None:
-    holder = Lock(tmp_path / ".lock", busy)
-    holder.acquire()
-    threading.Timer(0.3, holder.release).start()
-    began = time.monotonic()
-    with Lock(tmp_path / ".lock", busy, patience_s=30.0):
-        assert time.monotonic() - began > 0.2
-
-
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    code = (
-        "import os, sys\nfrom pathlib import Path\nfrom orienteer.files import Lock\n"
-        "Lock(Path(sys.argv[1]), ValueError).acquire()\nos.kill(os.getpid(), 9)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / ".lock")], timeout=60, cwd=Path.cwd())
-    assert killed.returncode == -9
-    assert (tmp_path / ".lock.holder").exists()  # it left its name, and yet:
-    with Lock(tmp_path / ".lock", busy):
-        pass
-
-
-def test_a_process_does_not_wait_for_the_one_that_started_it(tmp_path: Path) -> None:
-    code = (
-        "import json, sys\nfrom pathlib import Path\nfrom orienteer.errors import InputError\n"
-        "from orienteer.files import Lock\n"
-        "def busy(holder): return InputError('out', wanted='a free folder', got=holder, do='wait')\n"
-        "try: Lock(Path(sys.argv[1]), busy, patience_s=60.0).acquire()\n"
-        "except InputError as error: print(json.dumps(error.got))\n"
-    )
-    with Lock(tmp_path / ".lock", busy):
-        child = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / ".lock")],
-            timeout=30,
-            cwd=Path.cwd(),
-            capture_output=True,
-            text=True,
-        )
-    assert json.loads(child.stdout).startswith(f"process {os.getpid()} on ")
 
 
 def test_a_formula_in_a_table_is_text_and_comes_back(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from orienteer.errors import InputError
-from orienteer.files import Lock, is_leftover, read_yaml, write_text
+from orienteer.files import is_leftover, read_yaml, write_text
+from orienteer.locks import Lock
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orienteer.errors import InputError
-from orienteer.files import Lock
+from orienteer.locks import Lock
 from orienteer.store.disk import disk_full, is_full
 
 LOCK_NAME = "writer.lock"

@@ -12,7 +12,7 @@ LAYERS = (
     {"text"},
     {"types", "tensors", "errors", "progress", "forms"},
     {"output_names", "worker_process", "help_text"},
-    {"files", "settings", "arguments", "devices", "interrupts", "executor"},
+    {"files", "locks", "settings", "arguments", "devices", "interrupts", "executor"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
     {"store"},
@@ -114,7 +114,18 @@ def test_geometry_has_no_networks_no_chance_and_no_files():
 
 def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
     """Torch takes seconds and 200 MB, for every process that reads scans."""
-    readers = ("text", "types", "errors", "progress", "forms", "output_names", "files", "worker_process", "executor")
+    readers = (
+        "text",
+        "types",
+        "errors",
+        "progress",
+        "forms",
+        "output_names",
+        "files",
+        "locks",
+        "worker_process",
+        "executor",
+    )
     parts = (*readers, "scans", "store")
     for file in FILES:
         if part_of(file) in parts:

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "orienteer"
 
 WRITERS = {
     "files.py": "the one place",
+    "locks.py": "who holds the lock",
     "worker_process.py": "the log of a worker process",
     "exports": "into a temporary folder, whose files are moved",
     "runs/metrics_log.py": "lines are added to metrics.jsonl",

@@ -11,8 +11,9 @@ from orienteer.draw import palette
 from orienteer.errors import InputError
 from orienteer.geometry.pairs import FAR, NEAR
 from orienteer.tasks.base import FeatureSpec
+from orienteer.tasks.cells import choose_level
 from orienteer.tasks.parts import PARTS, part_cosines
-from orienteer.tasks.similarity import SimilarityPrediction, choose_level, part_vectors
+from orienteer.tasks.similarity import SimilarityPrediction, part_vectors
 from orienteer.types import Triple
 from orienteer.views.batch import ViewBatch
 from tests.helpers.synthetic import SIZE, SPACING, SPECS, make_features, make_task, make_views

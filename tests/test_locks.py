@@ -1,0 +1,67 @@
+"""The lock on a folder: one holder at a time, named, and freed when its process dies."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from orienteer.errors import InputError
+from orienteer.locks import Lock
+
+
+def busy(holder: str) -> InputError:
+    return InputError("out", wanted="a free folder", got=holder, do="wait")
+
+
+def test_a_lock_keeps_others_out_names_its_holder_and_is_given_back(tmp_path: Path) -> None:
+    first, second = Lock(tmp_path / ".lock", busy), Lock(tmp_path / ".lock", busy)
+    with first, pytest.raises(InputError, match=f"got process {os.getpid()} on "):
+        second.acquire()
+    with second:
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_waits_for_as_long_as_its_patience(tmp_path: Path) -> None:
+    holder = Lock(tmp_path / ".lock", busy)
+    holder.acquire()
+    threading.Timer(0.3, holder.release).start()
+    began = time.monotonic()
+    with Lock(tmp_path / ".lock", busy, patience_s=30.0):
+        assert time.monotonic() - began > 0.2
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom orienteer.locks import Lock\n"
+        "Lock(Path(sys.argv[1]), ValueError).acquire()\nos.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / ".lock")], timeout=60, cwd=Path.cwd())
+    assert killed.returncode == -9
+    assert (tmp_path / ".lock.holder").exists()  # it left its name, and yet:
+    with Lock(tmp_path / ".lock", busy):
+        pass
+
+
+def test_a_process_does_not_wait_for_the_one_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\nfrom pathlib import Path\nfrom orienteer.errors import InputError\n"
+        "from orienteer.locks import Lock\n"
+        "def busy(holder): return InputError('out', wanted='a free folder', got=holder, do='wait')\n"
+        "try: Lock(Path(sys.argv[1]), busy, patience_s=60.0).acquire()\n"
+        "except InputError as error: print(json.dumps(error.got))\n"
+    )
+    with Lock(tmp_path / ".lock", busy):
+        child = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / ".lock")],
+            timeout=30,
+            cwd=Path.cwd(),
+            capture_output=True,
+            text=True,
+        )
+    assert json.loads(child.stdout).startswith(f"process {os.getpid()} on ")
