@@ -147,11 +147,12 @@ def kill(count: int, seed: int, folder: Path, commands: tuple[str, ...] = tuple(
     _make_inputs(place, model="predict" in commands)
     references = {name: _Reference.of(name, place, folder) for name in commands}
     rng, kills = random.Random(seed), Kills()
-    moments = list(_moments(references, count, rng))
-    with Progress("killing", len(moments), unit="kills", delay_s=0.0) as progress:
-        for name, moment in moments:
-            _kill_once(name, moment, references[name], place, kills)
-            progress.advance(1, {"unequal": float(len(kills.unequal))})
+    with Progress("killing", count, unit="kills", delay_s=0.0) as progress:
+        for name, moment in _moments(references, 3 * count, rng):
+            if _kill_once(name, moment, references[name], place, kills):
+                progress.advance(1, {"unequal": float(len(kills.unequal))})
+            if kills.tried == count:
+                break
     return kills
 
 
@@ -159,16 +160,17 @@ def _counted(kills: Kills) -> dict[str, int]:
     return {"tried": kills.tried, "unequal": len(kills.unequal)}
 
 
-def _kill_once(name: str, moment: Moment, reference: "_Reference", place: Place, kills: Kills) -> None:
-    """Kills a command, gives it again, and compares what it ends with."""
+def _kill_once(name: str, moment: Moment, reference: "_Reference", place: Place, kills: Kills) -> bool:
+    """Kills a command, gives it again, and compares what it ends with; returns whether it was killed before it had ended."""
     shutil.rmtree(place.out, ignore_errors=True)
     if not killed(lambda: COMMANDS[name](place, False), moment, _log(place)):
-        return  # it had ended before
+        return False
     kills.tried += 1
     problem = _again(name, place) or differences(reference.outputs, outputs(place.out))
     if problem:
         kills.unequal.append(f"{name}, killed {moment}: {problem}")
         say(f"unequal: {kills.unequal[-1]}")
+    return True
 
 
 def _again(name: str, place: Place) -> str:
