@@ -6,6 +6,7 @@ Left to itself, a process that finds no shared memory for a batch loses it, and 
 import dataclasses
 import errno
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from orienteer.errors import InputError
 from orienteer.progress import say
@@ -25,6 +27,10 @@ SHARED_MEMORY = Path("/dev/shm")
 MOST_AHEAD = 4
 """Batches that each process loads ahead."""
 
+LOOK_S = 5.0
+"""How often it is looked whether the loading processes live. Torch is told by the system when one of them ends, unless another
+library has taken that signal for itself."""
+
 SILENT_S = 600.0
 """A batch that takes longer will not come any more: reading one takes milliseconds, from slow disks seconds."""
 
@@ -35,6 +41,23 @@ class Ahead:
 
     workers: int
     batches: int | None
+
+
+class _Watched(_MultiProcessingDataLoaderIter):
+    """Torch's iterator over the batches of loading processes, which looks after them while it waits for a batch."""
+
+    def _try_get_data(self, timeout: float = LOOK_S) -> tuple[bool, Any]:
+        until = time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            success, batch = super()._try_get_data(max(0.0, min(LOOK_S, left)))  # type: ignore[no-untyped-call]  # raises if one has ended
+            if success or left <= LOOK_S:
+                return success, batch
+
+
+class _Loader(DataLoader[Any]):
+    def _get_iterator(self) -> Any:
+        return _Watched(self) if self.num_workers else super()._get_iterator()
 
 
 class Loaded(Generic[BatchT]):
@@ -68,7 +91,7 @@ class Loaded(Generic[BatchT]):
     ) -> None:
         ahead = fitting(workers, batch_bytes, processes)
         drawn: dict[str, Any] = {"batch_sampler": batches} if collate else {"batch_size": None, "sampler": batches}
-        self._loader: DataLoader[Any] = DataLoader(
+        self._loader: DataLoader[Any] = _Loader(
             _Carrying(dataset),
             **drawn,
             num_workers=ahead.workers,

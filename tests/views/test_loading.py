@@ -68,6 +68,16 @@ def test_a_process_that_is_killed_is_told() -> None:
         load("killed")
 
 
+def test_a_process_that_is_killed_is_told_where_no_signal_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "LOOK_S", 0.2)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        with pytest.raises(InputError, match=r"workers: wanted processes .*exited unexpectedly.*fewer --workers"):
+            load("killed")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_no_room_in_shared_memory_while_it_works_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(tensor: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
