@@ -54,7 +54,13 @@ def _whole(path: Path, other: Path, rng: random.Random) -> str:
 
 
 def _bytes(path: Path, rng: random.Random) -> str:
-    content = path.read_bytes()
+    content, words = damaged_bytes(path.read_bytes(), rng)
+    path.write_bytes(content)
+    return words
+
+
+def damaged_bytes(content: bytes, rng: random.Random) -> tuple[bytes, str]:
+    """Returns a copy with a piece flipped, lost, doubled, foreign, zero or all that follows cut, and where, in words."""
     at, length = rng.randrange(max(1, len(content))), rng.randrange(1, 12)
     kind = rng.choice(("flipped", "lost", "doubled", "foreign", "zeros", "cut"))
     after = {
@@ -67,18 +73,17 @@ def _bytes(path: Path, rng: random.Random) -> str:
         "zeros": content[:at] + bytes(len(content[at : at + length])) + content[at + length :],
         "cut": content[:at],
     }[kind]
-    path.write_bytes(after)
-    return f"{kind} at byte {at}"
+    return after, f"{kind} at byte {at}"
 
 
 def _json(path: Path, rng: random.Random) -> str:
-    value, words = _changed(json.loads(path.read_text()), rng)
+    value, words = damaged_value(json.loads(path.read_text()), rng)
     path.write_text(json.dumps(value))
     return words
 
 
 def _yaml(path: Path, rng: random.Random) -> str:
-    value, words = _changed(yaml.safe_load(path.read_text()), rng)
+    value, words = damaged_value(yaml.safe_load(path.read_text()), rng)
     path.write_text(yaml.safe_dump(value, sort_keys=False))
     return words
 
@@ -86,7 +91,7 @@ def _yaml(path: Path, rng: random.Random) -> str:
 def _line(path: Path, rng: random.Random) -> str:
     lines = path.read_text().splitlines()
     number = rng.randrange(len(lines))
-    value, words = _changed(json.loads(lines[number]), rng)
+    value, words = damaged_value(json.loads(lines[number]), rng)
     lines[number] = json.dumps(rng.choice((value, value, rng.choice(ODD))))
     path.write_text("\n".join(lines) + "\n")
     return f"line {number + 1}: {words}"
@@ -109,13 +114,13 @@ def _row(path: Path, rng: random.Random) -> str:
 
 def _changed_cell(before: Any, rng: random.Random) -> tuple[Any, str]:
     if isinstance(before, str) and before.startswith("{"):
-        value, words = _changed(json.loads(before), rng)
+        value, words = damaged_value(json.loads(before), rng)
         return json.dumps(value), words
     value = rng.choice(("", "x", 0, -1, 3, 2**62, b"\xff\xfe", "\x1b[2J", f"{before}x"))
     return value, f"= {value!r}"
 
 
-def _changed(value: Any, rng: random.Random) -> tuple[Any, str]:
+def damaged_value(value: Any, rng: random.Random) -> tuple[Any, str]:
     """Returns a copy with one value, anywhere in it, replaced, removed or added, and which, in words."""
     changed = copy.deepcopy(value)
     places = list(_places(value, ()))

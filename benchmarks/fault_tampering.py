@@ -89,7 +89,7 @@ class Tampering:
     Attributes:
         tried: how many were used.
         tracebacks: which damage ended in an error without words, and in which.
-        silent: which damage of a file with a checksum changed what came out, without a word.
+        silent: which damage of a file with a checksum changed the results silently.
         refused: how many were refused in words.
     """
 

@@ -45,7 +45,7 @@ def header_figures(
     sound = [measure_scan(loaded, scan, sets) for scan in test]
     rows = _judged_faults(loaded, check, test, sets, faults_per_scan) if check is not None else []
     observed = [_observed(scan, check, measured) for scan in sound]
-    told = [row for row in rows if row["told"]]
+    distinguishable = [row for row in rows if row["distinguishable"]]
     return {
         "scans_for_thresholds": len(calibration),
         "scans_tested": len(test),
@@ -54,12 +54,10 @@ def header_figures(
         "faults_tried": len(rows),
         "faults_found": _share([row["found"] for row in rows]),
         "faults_named": _share([row["named"] for row in rows]),
-        "faults_told": _share([row["told"] for row in rows]),
-        "faults_named_of_told": _share([row["named"] for row in told]),
+        "faults_distinguishable": _share([row["distinguishable"] for row in rows]),
+        "faults_named_of_distinguishable": _share([row["named"] for row in distinguishable]),
         "faults_named_wrongly": _share([row["found"] and not row["named"] for row in rows]),
-        "untold": [fault.name for fault in check.evidence.faults if fault in check.untold] if check else None,
-        "sound_scores": [round(scan.verdict.score, 2) for scan in observed if scan.verdict],
-        "threshold": round(check.threshold, 2) if check else None,
+        "indistinguishable": sorted(fault.name for fault in check.indistinguishable) if check else None,
         "rows": rows,
     }
 
@@ -87,7 +85,7 @@ def _row(check: HeaderCheck, name: str, fault: Fault, faulty: ScanMeasurement) -
     return {
         "scan": name,
         "fault": fault.name,
-        "told": fault in check.told,
+        "distinguishable": fault in check.distinguishable,
         "found": verdict.flagged,
         "named": verdict.flagged and fault in (verdict.fault, *verdict.alternatives),
         "verdict": verdict.fault.name if verdict.fault else "not recognised" if not verdict.recognised else SOUND.name,

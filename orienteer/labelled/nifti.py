@@ -21,7 +21,6 @@ FileOrder = UInt8[np.ndarray, "file2 file1 file0"] | UInt16[np.ndarray, "file2 f
 """Labels in the order of a file, its first axis last, as SimpleITK orders arrays."""
 
 HEADER_BYTES, DATA_BEGINS = 348, 352
-GZIP = b"\x1f\x8b"
 PLACING_BYTES = ((0, 4), (38, 40), (76, 92), (123, 124), (252, 328))
 """Bytes of a NIfTI-1 header that place the voxels: pixdim 0 to 3, units, qform and sform; the first range identifies the
 format. Nothing else is copied, since the rest may name a person."""

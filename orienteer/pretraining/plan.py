@@ -83,8 +83,16 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
     made = resolve_config(make_config({**settings, "scans": str(scans) if scans is not None else None}))
     cost = measure_step(made.config, made.network) if dry_run else None
     patients = _patients([*made.discovery.sources], made.config.group_by)
-    found = (made.config, made.scans, made.discovery, made.headers, made.unreadable)
-    return Plan(*found, patients, made.window, cost)
+    return Plan(
+        config=made.config,
+        scans=made.scans,
+        discovery=made.discovery,
+        headers=made.headers,
+        unreadable=made.unreadable,
+        patients=patients,
+        window=made.window,
+        cost=cost,
+    )
 
 
 def _patients(sources: Sequence[ScanSource], group_by: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Checks a scan's header against its anatomy: is it sound, what is wrong with it, or can that not be told?
+"""Checks a scan's header against its anatomy: is it sound, what is wrong with it, or can that not be determined?
 
 What speaks for each fault is in `fault_evidence`: the misfit of predicted gaps under each reading of the header, and, for a
 run that knows orientations, how likely each of them is and how long the voxels look. Here it is decided what is enough. All
@@ -30,10 +30,10 @@ class Verdict:
         recognised: whether the model recognises the anatomy under any reading; if not, the header cannot be judged.
         flagged: whether the header looks less sound than all but 5 % of sound ones.
         fault: the fault that it appears to have, if it is flagged; else None.
-        alternatives: other faults that cannot be told from it.
+        alternatives: other faults that cannot be distinguished from it.
         weights: for each fault, the log of how much likelier the scan is to have it than to be sound.
         misfits: relative misfit by reading (0 perfect, 1 as large as that of predicting zero).
-        score: the largest weight of a fault that can be told, above that of a sound scan.
+        score: the largest weight of a distinguishable fault, above that of a sound scan.
         threshold: scores above this are flagged.
         as_suspicious: share of the sound scans whose score is at least as high.
         linear_map: from the header's gaps (columns) to the predicted gaps (rows), mean over tasks; None without gaps.
@@ -64,7 +64,7 @@ class Verdict:
 
     @property
     def margin(self) -> float:
-        """By how much the fault outweighs the next best one that is told from it; 0 without a fault."""
+        """By how much the fault outweighs the next best one that is distinguishable from it; 0 without a fault."""
         if self.fault is None:
             return 0.0
         others = [weight for fault, weight in self.weights.items() if fault not in (self.fault, *self.alternatives)]
@@ -77,7 +77,7 @@ class HeaderCheck:
 
     Attributes:
         evidence: what each sign is worth.
-        untold: faults with which a sound scan cannot be told from one without, at the wanted error rates.
+        indistinguishable: faults with which a sound scan cannot be distinguished from one without, at the wanted error rates.
         blind: those of them for which the evidence is nothing at all: they count as sound.
         usual_misfit: the 95th percentile of the relative misfit of sound scans, their headers as they are.
         usual_map: the linear map of sound scans; None if the run predicts no gaps.
@@ -86,7 +86,7 @@ class HeaderCheck:
     """
 
     evidence: FaultEvidence
-    untold: frozenset[Fault]
+    indistinguishable: frozenset[Fault]
     blind: frozenset[Fault]
     usual_misfit: float
     usual_map: Map | None
@@ -99,9 +99,9 @@ class HeaderCheck:
         return len(self.scores) >= ENOUGH_SOUND
 
     @property
-    def told(self) -> tuple[Fault, ...]:
+    def distinguishable(self) -> tuple[Fault, ...]:
         """The faults that are found if a scan has them."""
-        return tuple(fault for fault in self.evidence.faults if fault not in self.untold)
+        return tuple(fault for fault in self.evidence.faults if fault not in self.indistinguishable)
 
     def judge(self, scan: ScanMeasurement) -> Verdict:
         """Returns the verdict on a scan that was measured with the same model."""
@@ -109,7 +109,7 @@ class HeaderCheck:
         misfits = {reading: relative_misfit(fit, self.evidence.accuracy_mm) for reading, fit in scan.fits.items()}
         score = _score(weights, self.blind)
         recognised = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
-        flagged = recognised and score > self.threshold and bool(self.told)
+        flagged = recognised and score > self.threshold and bool(self.distinguishable)
         seen = [fault for fault in weights if fault not in self.blind]
         fault = max(seen, key=lambda each: weights[each]) if flagged else None
         fitted = linear_map_of(scan) if scan.fits else None
@@ -129,10 +129,10 @@ class HeaderCheck:
         )
 
     def _alternatives(self, fault: Fault) -> tuple[Fault, ...]:
-        """Returns what differs from a fault by something that cannot be told."""
+        """Returns what differs from a fault by something that cannot be distinguished."""
         if fault.spacing_factor != 1:
             return ()
-        unseen = [each.orientation for each in self.untold if each.spacing_factor == 1]
+        unseen = [each.orientation for each in self.indistinguishable if each.spacing_factor == 1]
         return tuple(Fault.of(fault.orientation.after(orientation)) for orientation in unseen)
 
 
@@ -156,12 +156,12 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
     blind = frozenset(fault for fault in evidence.faults if lowest[fault] <= 0)
     scores = np.array([_score(each, blind) for each in weights])
     threshold = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
-    untold = frozenset(fault for fault in evidence.faults if lowest[fault] <= threshold)
+    indistinguishable = frozenset(fault for fault in evidence.faults if lowest[fault] <= threshold)
     fitted = [scan for scan in usable if scan.fits]
     misfits = [relative_misfit(scan.fits[SOUND], evidence.accuracy_mm) for scan in fitted]
     usual_misfit = float(np.quantile(misfits, 1 - FALSE_ALARMS)) if fitted else np.inf
     usual_map = np.mean([linear_map_of(scan) for scan in fitted], axis=0) if fitted else None
-    return HeaderCheck(evidence, untold, blind, usual_misfit, usual_map, scores, threshold)
+    return HeaderCheck(evidence, indistinguishable, blind, usual_misfit, usual_map, scores, threshold)
 
 
 def _score(weights: Mapping[Fault, float], blind: frozenset[Fault]) -> float:

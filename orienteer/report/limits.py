@@ -9,7 +9,7 @@ REMARKS = 3
 """Kinds of remarks about a scan: its header, its error, its closure error."""
 
 FALSE_ALARMS = 0.05
-"""Share of sound scans that may get any remark, and of faulty ones of a kind that can be told that may be missed."""
+"""Share of sound scans that may get any remark, and of faulty ones of a distinguishable kind that may be missed."""
 
 PER_REMARK = FALSE_ALARMS / REMARKS
 """Share of sound scans that may get a remark of one kind."""

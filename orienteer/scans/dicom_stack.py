@@ -104,7 +104,7 @@ def _check_one_context(name: str, slices: tuple[SliceHeader, ...]) -> None:
 
 
 def mixtures(slices: Sequence[SliceHeader]) -> tuple[str, ...]:
-    """Returns what lets a stack look like two scans in one, where headers tell: slices of different kinds in turns.
+    """Returns what lets a stack look like two scans in one, where headers show it: slices of different kinds in turns.
 
     Blocks of slices may differ: some scanners count every turn of the tube, or every bed position, as an acquisition.
     """

@@ -14,7 +14,7 @@ NONE = "none"
 """The pattern with which every scan is taken for a patient of its own."""
 
 UNKNOWN = "patients are not known: each scan counts as one"
-"""Said where nothing tells which scans are of one patient."""
+"""Printed where nothing shows which scans are of one patient."""
 
 
 def check_pattern(pattern: str | None) -> None:
@@ -61,7 +61,7 @@ def find_patients(
         InputError: a pattern that is no regular expression, or that matches no name.
     """
     check_matches(pattern, names)
-    known = groups_of(names, named, pattern, hashes=hashes)  # a copy of a scan tells nothing about its patient
+    known = groups_of(names, named, pattern, hashes=hashes)  # a copy of a scan says nothing about its patient
     if pattern != NONE and len(known) < len(names):
         do = "If some are of one patient: name it with --group-by REGEX, or as `patient` in a labelled data set"
         say(f"note: {in_words(names, known, pattern)}. {do}")
@@ -97,8 +97,8 @@ def groups_of(
     """
     check_pattern(pattern)
     labels = {} if pattern == NONE else _labels(names, named or {}, pattern)
-    told = {name for name in names if pattern and _matched(pattern, name)} | set(named or {})
-    decided = set(names) if pattern == NONE else told  # by the user: a header does not count against it
+    named_by_user = {name for name in names if pattern and _matched(pattern, name)} | set(named or {})
+    decided = set(names) if pattern == NONE else named_by_user  # a header does not count against it
     hashes = {name: value for name, value in (hashes or {}).items() if name not in decided}
     evidence = {
         name: [
@@ -138,8 +138,8 @@ def in_words(names: Collection[str], groups: Mapping[str, str], pattern: str | N
     patients = f"{count} {'patient' if count == 1 else 'patients'}"
     if not unknown:
         return patients
-    some = f"{len(unknown)} of {len(names)} scans, first {unknown[0]}"
-    return f"at most {patients}; not known for {some}: each of these counts as one"
+    unknown_words = f"{len(unknown)} of {len(names)} scans, first {unknown[0]}"
+    return f"at most {patients}; not known for {unknown_words}: each of these counts as one"
 
 
 def units(names: Sequence[str], groups: Mapping[str, str]) -> list[list[str]]:

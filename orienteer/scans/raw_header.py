@@ -1,4 +1,4 @@
-"""Checks of a raw header for what SimpleITK corrects, ignores or invents without a word.
+"""Checks of a raw header for what SimpleITK corrects, ignores or invents silently.
 
 It turns a spacing of 0 into 1 and a negative one into its absolute value, takes a missing one for 1 mm and any unit of
 NRRD and MetaImage for mm. Each would give a scan with wrong values or wrong mm.

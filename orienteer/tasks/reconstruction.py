@@ -140,12 +140,13 @@ class Reconstruction(Task[ReconstructionTargets, ReconstructionPrediction]):
     def picture(
         self, views: ViewBatch, prediction: ReconstructionPrediction, targets: ReconstructionTargets
     ) -> "Figure":
-        """Returns central slices of the first views: as the encoder saw them, restored, and original."""
-        shown = min(3, views.views)
-        figure = new_figure(900, 290 * shown)
-        rows = figure.subplots(shown, 3, squeeze=False)
+        """Returns central slices of the first views of which voxels count: as the encoder saw them, restored, and original."""
+        counting = torch.nonzero(targets.counted[0].flatten(1).any(1)).flatten().tolist() or range(views.views)
+        shown = counting[:3]
+        figure = new_figure(900, 290 * len(shown))
+        rows = figure.subplots(len(shown), 3, squeeze=False)
         columns = (("input", targets.seen), ("restored", prediction.voxels), ("original", targets.clean))
-        for view, row in enumerate(rows):
+        for view, row in zip(shown, rows, strict=True):
             for axes, (name, voxels) in zip(row, columns, strict=True):
                 scene.show_central_slice(axes, views, view, axis=1, voxels=voxels)
                 axes.set_title(f"view {view + 1}, {name}", loc="left", fontsize=9)

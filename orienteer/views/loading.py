@@ -1,4 +1,4 @@
-"""Batches from data-loading processes: their shared memory is checked before they start, and what goes wrong is told in words.
+"""Batches from data-loading processes: their shared memory is checked before they start, failures say what to do.
 
 Left to itself, a process that finds no shared memory for a batch loses it, and training waits for ever.
 """

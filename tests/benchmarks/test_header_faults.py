@@ -10,7 +10,7 @@ def test_a_perfect_model_names_every_fault_and_remarks_on_no_sound_scan():
     scans = [coded_scan(np.random.default_rng(seed), f"s{seed}") for seed in range(5)]
     figures = header_figures(oracle_run(), scans[:3], scans[3:], sets=2, faults_per_scan=3)
     assert (figures["scans_for_thresholds"], figures["scans_tested"], figures["faults_tried"]) == (3, 2, 6)
-    assert figures["faults_found"] == figures["faults_named"] == figures["faults_told"] == 1.0
+    assert figures["faults_found"] == figures["faults_named"] == figures["faults_distinguishable"] == 1.0
     assert figures["sound_flagged"] == figures["faults_named_wrongly"] == 0.0
     assert [row["fault"] for row in figures["rows"][:2]] == ["mirrored left-right", "mirrored back-front"]
     assert all(row["verdict"] == row["fault"] for row in figures["rows"])

@@ -23,7 +23,7 @@ from orienteer.labelled.split_files import read_split_entries
 from orienteer.runs.folder import write_config
 from orienteer.text import printable
 from tests.helpers.labelled import write_dataset
-from tests.helpers.mutations import damaged_bytes, damaged_values
+from tests.helpers.mutations import damaged_copies, damaged_values
 
 
 def refused(file: Path, texts: list[bytes], use: Callable[[], Any]) -> int:
@@ -45,7 +45,7 @@ def refused(file: Path, texts: list[bytes], use: Callable[[], Any]) -> int:
 def damaged(content: bytes, count: int) -> list[bytes]:
     """Half of the damages are of bytes, half of values."""
     values = damaged_values(json.loads(content), count // 2)
-    return [*damaged_bytes(content, count - count // 2), *(text.encode() for text in values)]
+    return [*damaged_copies(content, count - count // 2), *(text.encode() for text in values)]
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
@@ -81,7 +81,7 @@ def test_config_yaml(tmp_path: Path) -> None:
     )
     write_config(tmp_path, config.to_dict(), "finetune")
     file = tmp_path / "config.yaml"
-    texts = [*damaged_bytes(file.read_bytes(), 120), *(t.encode() for t in damaged_values(config.to_dict(), 200))]
+    texts = [*damaged_copies(file.read_bytes(), 120), *(t.encode() for t in damaged_values(config.to_dict(), 200))]
     assert refused(file, texts, lambda: read_begun(tmp_path)) > 80
     assert isinstance(config, FinetuneConfig)
 
@@ -99,5 +99,5 @@ def test_labels_csv(tmp_path: Path) -> None:
     content = 'scan;label;split\n"a.nii";ill;train\nb.nii;well;train\n"c;d.nii";ill;test\n'
     for encoding in ("utf-8", "utf-16"):
         file = tmp_path / "labels.csv"
-        texts = list(damaged_bytes(content.encode(encoding), 200))
+        texts = list(damaged_copies(content.encode(encoding), 200))
         assert refused(file, texts, lambda: read_label_csv(tmp_path / "labels.csv")) > 40

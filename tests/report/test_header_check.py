@@ -87,7 +87,7 @@ def test_sound_scans_are_hardly_ever_flagged_however_few_the_check_rests_on(scan
         gains = rng.normal(-0.6, 0.2, scans + 10)
         check = calibrate([made_up(f"{n}", gain) for n, gain in enumerate(gains[:scans])])
         assert check.calibrated == (scans >= ENOUGH_SOUND)
-        used += bool(check.told)
+        used += bool(check.distinguishable)
         flagged += [check.judge(made_up("new", gain)).flagged for gain in gains[scans:]]
     assert used > 1
     assert np.mean(flagged) < 0.05
@@ -112,15 +112,15 @@ def test_a_sign_that_is_the_same_either_way_says_that_it_cannot_be_told():
     rng = np.random.default_rng(0)
     for mean in (0.0, 0.3):
         check = calibrate([made_up(f"{n}", gain) for n, gain in enumerate(rng.normal(mean, 0.1, 6))])
-        assert check.untold == {MIRRORED}
-        assert not check.told
+        assert check.indistinguishable == {MIRRORED}
+        assert not check.distinguishable
         assert not check.judge(made_up("far more", 2.0)).flagged
 
 
 def test_left_and_right_of_a_brain_cannot_be_told_but_all_else_can():
     rng = np.random.default_rng(0)
     check = calibrate([looked_at(rng) for _ in range(8)])
-    assert check.untold == {MIRRORED}
+    assert check.indistinguishable == {MIRRORED}
     assert not any(check.judge(looked_at(rng)).flagged for _ in range(10))
     assert not any(check.judge(looked_at(rng, MIRRORED)).flagged for _ in range(10))
     for fault in (*ORIENTATION_FAULTS[::3], *SPACING_FAULTS[::2]):
@@ -137,7 +137,7 @@ def test_left_and_right_of_a_brain_cannot_be_told_but_all_else_can():
 def test_left_and_right_are_told_where_the_model_knows_them():
     rng = np.random.default_rng(0)
     check = calibrate([looked_at(rng, sides=2.0) for _ in range(8)])
-    assert not check.untold
+    assert not check.indistinguishable
     assert check.judge(looked_at(rng, MIRRORED, sides=2.0)).fault == MIRRORED
     assert not check.judge(looked_at(rng, sides=2.0)).flagged
 

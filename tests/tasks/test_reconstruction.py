@@ -40,6 +40,15 @@ def test_a_whole_view_among_masked_ones_does_not_count_and_a_batch_without_hidde
     assert task.targets(views).counted.all()
 
 
+def test_the_picture_shows_views_of_which_voxels_count():
+    task, views = make_task("reconstruction"), make_views()
+    views.distorted.hidden[0, 0] = False
+    figure = task.picture(views, task(make_features()), task.targets(views))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert "view 2, input" in titles
+    assert "view 1, input" not in titles
+
+
 def test_a_coarser_level_restores_the_voxels_that_its_cells_span():
     task = make_task("reconstruction", level=1).eval()
     assert task(make_features()).voxels.shape[-3:] == SIZE

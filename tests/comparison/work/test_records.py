@@ -3,7 +3,7 @@
 import pytest
 
 from orienteer.comparison.work.records import Records
-from tests.helpers.mutations import damaged_bytes, damaged_values
+from tests.helpers.mutations import damaged_copies, damaged_values
 from tests.helpers.small_study import idle_cell, result_of
 
 CELL = idle_cell("sides", settings={"views": 4})
@@ -46,7 +46,7 @@ def test_mean_dice_is_over_cases_and_ignores_other_metrics(tmp_path):
 def test_a_damaged_result_is_named_once_and_its_cell_counts_as_not_run(tmp_path, capsys):
     Records(tmp_path).add(result_of("x", values=[["a", "dice_mean", "", 0.5]]))
     file = tmp_path / "cells/x.json"
-    texts = [*damaged_bytes(file.read_bytes(), 40), *(text.encode() for text in damaged_values(result_of("x"), 40))]
+    texts = [*damaged_copies(file.read_bytes(), 40), *(text.encode() for text in damaged_values(result_of("x"), 40))]
     refused = 0
     for text in texts:
         file.write_bytes(text)
