@@ -58,6 +58,8 @@ def header_figures(
         "faults_named_of_distinguishable": _share([row["named"] for row in distinguishable]),
         "faults_named_wrongly": _share([row["found"] and not row["named"] for row in rows]),
         "indistinguishable": sorted(fault.name for fault in check.indistinguishable) if check else None,
+        "sound_scores": [round(scan.verdict.score, 2) for scan in observed if scan.verdict],
+        "threshold": round(check.threshold, 2) if check else None,
         "rows": rows,
     }
 
