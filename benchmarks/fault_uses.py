@@ -122,7 +122,7 @@ def _finetune(world: Path) -> Any:
 
 
 def _overlap(world: Path) -> Any:
-    from orienteer.labelled.overlap import pretraining_contents
+    from orienteer.labelled.overlap_contents import pretraining_contents
 
     return sorted(pretraining_contents(str(world / "run")) or ())
 

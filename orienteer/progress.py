@@ -2,17 +2,27 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
 
 from orienteer.text import printable
 
 ItemT = TypeVar("ItemT")
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 SECONDS_BETWEEN_LINES = 15.0
 """Time between two lines where there is no terminal to draw a bar in."""
+
+
+@runtime_checkable
+class Counted(Protocol[ItemT_co]):
+    """Items whose number is known before they are made: a list, or a loader of batches."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[ItemT_co]: ...
 
 
 class Progress:
@@ -80,7 +90,7 @@ class Progress:
         )
 
 
-def tracked(items: Sequence[ItemT], what: str, unit: str = "it", shown: bool = True) -> Iterator[ItemT]:
+def tracked(items: Counted[ItemT], what: str, unit: str = "it", shown: bool = True) -> Iterator[ItemT]:
     """Yields the items, with progress.
 
     Example:

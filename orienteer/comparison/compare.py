@@ -17,6 +17,7 @@ from orienteer.comparison.plan.measurements import resolve_measurements
 from orienteer.comparison.plan.parts import check_part
 from orienteer.comparison.plan.study import Study, make_study
 from orienteer.comparison.results.about import ABOUT_FILE, about, command
+from orienteer.comparison.results.numbered import NAMES_FILE, NOT_SHOWN, numbered_parts, numbered_rows, numbers_of
 from orienteer.comparison.results.page import PAGE_FILE, write_page
 from orienteer.comparison.results.story import Story
 from orienteer.comparison.results.summary import summarise, write_summary_table
@@ -26,7 +27,7 @@ from orienteer.comparison.work.run_cells import cells_at_a_time, run_cells
 from orienteer.devices import choose_device
 from orienteer.errors import InputError
 from orienteer.executor import available_cores
-from orienteer.files import is_leftover, write_json, write_text
+from orienteer.files import is_leftover, write_csv, write_json, write_text
 from orienteer.progress import say
 from orienteer.runs.folder import LOCK_FILE, locked
 from orienteer.scans.person_names import warn_of_persons
@@ -85,7 +86,9 @@ def compare(
 
 def _compare(config: CompareConfig, folder: Path) -> Comparison:
     bench = set_up(config, folder)
-    warn_of_persons([case.name for case in bench.data.cases], "table and page show", "rename them in the data set")
+    if config.names == "shown":
+        do = "rename them in the data set, or use --names numbered"
+        warn_of_persons([case.name for case in bench.data.cases], "table and page show", do)
     contenders = resolve(config, str(bench.links))
     measurements = resolve_measurements(config)
     bench, prepared = prepare_all(bench, contenders, config.pretrain.get("prepare_workers"))
@@ -119,22 +122,28 @@ def _run_all(study: Study, bench: Bench, records: Records) -> None:
 def _write_results(study: Study, folder: Path, records: Records) -> Comparison:
     """Writes tables, about.json and the page of all cells that have finished."""
     entries = plan_cells(study, records.mean_dice)
-    rows = tidy_rows(study.name, entries, records)
+    rows, parts = tidy_rows(study.name, entries, records), study.parts
     lines = summarise(rows, study.config.against)
-    table = write_table(folder, rows)[0]
-    write_summary_table(folder, lines)
     hashes = _hashes(entries)
     failed = {name: why for name in hashes if records.get(name) is None and (why := records.failure(name))}
+    shown = failed
+    if study.config.names == "numbered":
+        numbers = numbers_of(parts, rows)
+        write_csv(folder / NAMES_FILE, ["number", "case"], [[number, name] for name, number in numbers.items()])
+        rows, parts = numbered_rows(rows, numbers), numbered_parts(parts, numbers)
+        shown = dict.fromkeys(failed, NOT_SHOWN)
+    table = write_table(folder, rows)[0]
+    write_summary_table(folder, lines)
     write_json(folder / ABOUT_FILE, about(study, entries, records))
     story = Story(
         study.config,
         study.name,
-        study.parts,
+        parts,
         study.contenders,
         entries,
         records,
         lines,
-        failed,
+        shown,
         command(study.config),
         study.data_fingerprint,
     )

@@ -71,6 +71,9 @@ class CompareConfig:
     parallel: int | None = None
     """Cells at a time, each in its own process with its share of the cores. By default one per core, one on a machine with
     a GPU. 0 runs them in this process."""
+    names: Literal["shown", "numbered"] = "shown"
+    """numbered: table and page call cases by number, and leave out reasons that may name files; names.csv in the output folder
+    says which is which."""
     keep: bool = False
     """Keep fine-tuned networks. Pretrained encoders are always kept."""
     store: str | None = None

@@ -27,5 +27,6 @@ class CompareKeywords(TypedDict, total=False):
     sides: dict[str, Any]
     against: Sequence[str]
     parallel: int | None
+    names: Literal["shown", "numbered"]
     keep: bool
     store: str | None

@@ -7,6 +7,7 @@ from typing import Any
 from orienteer.errors import InputError
 from orienteer.files import read_json, write_json
 from orienteer.labelled.overlap import overlap_warning, seen_before
+from orienteer.scans.source import ScanSource
 from orienteer.settings import plain
 
 SPLIT_FILE = "split.json"
@@ -14,15 +15,16 @@ SPLIT_FILE = "split.json"
 _RESTORE = "restore the data, or start again in another --out"
 
 
-def check_overlap(start: str, contents: Mapping[str, str]) -> tuple[int | None, str]:
+def check_overlap(start: str, contents: Mapping[str, str], sources: Mapping[str, ScanSource]) -> tuple[int | None, str]:
     """Returns how many test scans the weights' pretraining saw (None: unknown), and the warning for the user.
 
     Args:
         start: ``scratch``, or where the weights come from.
         contents: hash of the files of each test scan, by name.
+        sources: the files, by name.
     """
     seen = seen_before(start, contents)
-    return None if seen is None else len(seen), overlap_warning(start, contents, seen)
+    return None if seen is None else len(seen), overlap_warning(start, contents, seen, sources)
 
 
 def write_same_split(folder: Path, split: Mapping[str, Any], contents: Mapping[str, str], resume: bool) -> None:

@@ -13,7 +13,7 @@ from orienteer.progress import say
 from orienteer.scans.discover import discover
 from orienteer.scans.patients import by_file_name, find_patients, refuse_shared, units
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.source import Discovery, Selection
+from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.store.outcomes import Failure
 
 
@@ -25,11 +25,13 @@ class LabelledScan:
         name: as in the CSV.
         key: of the scan in the store.
         label: number of its class.
+        source: its files.
     """
 
     name: str
     key: str
     label: int
+    source: ScanSource
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ def prepare_labelled(
     classes = tuple(labels.classes)
 
     def pick(names: list[str]) -> tuple[LabelledScan, ...]:
-        return tuple(LabelledScan(name, keys[name], classes.index(labels.labels[name])) for name in names)
+        return tuple(
+            LabelledScan(name, keys[name], classes.index(labels.labels[name]), matches[name]) for name in names
+        )
 
     return LabelledScans(pick(training), pick(test), classes, prepared.failures)
 

@@ -1,6 +1,6 @@
 """The error bars of a finished run, calibrated on its held-out scans."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -8,11 +8,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from orienteer.geometry.pairs import gap_matrix, pair_index
+from orienteer.progress import Counted, tracked
 from orienteer.runs.error_bars import ErrorBars, ScanErrors, calibrate_bars
 from orienteer.runs.network import Network
 from orienteer.runs.run_config import RunConfig
 from orienteer.store.store import Store
 from orienteer.tasks.base import Task
+from orienteer.tasks.scales import ScaleHead
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import ValidationViews
 from orienteer.views.loader import collate
@@ -21,14 +23,20 @@ MOST_SCANS = 60
 """Held-out scans that are used at most; more would hardly change the factors."""
 
 
-def heldout_views(store: Store, keys: Sequence[str], config: RunConfig) -> Iterable[ViewBatch]:
+def heldout_views(store: Store, keys: Sequence[str], config: RunConfig) -> Counted[ViewBatch]:
     """Returns view sets of held-out scans as they are: nothing is hidden from the model when it is used."""
     views = ValidationViews(store, keys[:MOST_SCANS], config.view_policy, config.validation_sets)
     return DataLoader(views, batch_size=config.batch, collate_fn=collate)
 
 
+def has_error_bars(network: Network) -> bool:
+    """Returns whether a task predicts the scales of its gaps between views as they are."""
+    tasks = cast(Mapping[str, Task[Any, Any]], network.tasks).values()
+    return any(isinstance(part, ScaleHead) for task in tasks if task.sees == "views" for part in task.modules())
+
+
 @torch.no_grad()
-def error_bars(network: Network, batches: Iterable[ViewBatch], unit_mm: float) -> dict[str, ErrorBars]:
+def error_bars(network: Network, batches: Counted[ViewBatch], unit_mm: float) -> dict[str, ErrorBars]:
     """Returns the calibrated error bars of each task that predicts the scales of its gaps.
 
     Args:
@@ -39,7 +47,7 @@ def error_bars(network: Network, batches: Iterable[ViewBatch], unit_mm: float) -
     network.eval()
     device = next(network.parameters()).device
     measured: dict[str, dict[str, list[ScanErrors]]] = {}
-    for batch in batches:
+    for batch in tracked(batches, "calibrating error bars", "batches"):
         views = batch.to(device)
         for name, errors in _errors(network, views, unit_mm).items():
             for scan, each in zip(views.scans, errors, strict=True):

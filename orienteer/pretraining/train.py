@@ -10,7 +10,7 @@ import torch
 
 from orienteer.errors import InputError, TrainingStopped
 from orienteer.interrupts import stop_requests
-from orienteer.pretraining.calibration import error_bars, heldout_views
+from orienteer.pretraining.calibration import error_bars, has_error_bars, heldout_views
 from orienteer.pretraining.data import RunScans, ViewData, baseline_batches, heldout_loader, open_scans, shown_views
 from orienteer.pretraining.evaluation import fit_baselines
 from orienteer.pretraining.gallery import SCANS, Gallery
@@ -26,7 +26,7 @@ from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
-from orienteer.runs.error_bars import write_error_bars
+from orienteer.runs.error_bars import lost_error_bars, write_error_bars
 from orienteer.runs.model_card import MODEL_CARD_FILE, write_model_card
 from orienteer.runs.network import Network, task_weights
 from orienteer.runs.plateau import plateau
@@ -46,6 +46,7 @@ def train(start: Start) -> Run:
     """
     folder, config = start.folder, start.config
     if start.step >= config.steps and (summary := finished_summary(folder)) is not None:
+        _calibrate_again(start)
         say(f"the run in {folder} is already finished: {start.step} of {config.steps} steps")
         return Run(folder, summary)
     began = time.monotonic()
@@ -84,6 +85,20 @@ def _calibrate(start: Start, scans: RunScans, network: Network) -> None:
         bars = error_bars(network, views, start.config.unit_mm)
         if bars:
             write_error_bars(start.folder, bars)
+
+
+def _calibrate_again(start: Start) -> None:
+    """Writes the error bars of a finished run again where they are gone or damaged; without its scans it says so."""
+    if not has_error_bars(start.network) or not lost_error_bars(start.folder):
+        return
+    try:
+        scans = open_scans(start.folder, start.config)
+        module = module_of(start, scans)
+        assert start.checkpoint is not None, "a finished run has a checkpoint"
+        module.load_state_dict(start.checkpoint["state_dict"])
+        _calibrate(start, scans, module.best_network)
+    except InputError as error:
+        say(f"{error} The error bars are not written again.")
 
 
 def finished_summary(folder: Path) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from orienteer.probing.outcome import FEATURES, RANDOM, ProbeOutcome, bars_table
 from orienteer.probing.scans import ScanProbe
 from orienteer.probing.voxels import VoxelProbe
 from orienteer.progress import say
-from orienteer.scans.source import Selection
+from orienteer.scans.source import ScanSource, Selection
 from orienteer.scoring.classification_results import SCORES, majority_scores, predictions_table, scores_picture
 from orienteer.scoring.segmentation_results import dice_by_class
 from orienteer.settings import make_settings, require
@@ -147,7 +147,9 @@ def _probe_voxels(encoder: Pretrained, run: str | Path, path: Path, options: Pro
     if prepared.failures:
         say(failures_text(prepared.failures))
     training, test = _split(prepared, options)
-    seen, warning = _overlap(run, {name: prepared.cases[name].content for name in test})
+    test_cases = {name: prepared.cases[name] for name in test}
+    sources = {name: case.case.source for name, case in test_cases.items()}
+    seen, warning = _overlap(run, {name: case.content for name, case in test_cases.items()}, sources)
     voxels = VoxelProbe(
         Store.open(store),
         [prepared.cases[name] for name in training],
@@ -194,7 +196,8 @@ def _probe_scans(encoder: Pretrained, run: str | Path, path: Path, options: Prob
         group_by=options.group_by,
     )
     reader = Store.open(store)
-    seen, warning = _overlap(run, {scan.name: reader.scan(scan.key).content for scan in labelled.test})
+    sources = {scan.name: scan.source for scan in labelled.test}
+    seen, warning = _overlap(run, {scan.name: reader.scan(scan.key).content for scan in labelled.test}, sources)
     scans = ScanProbe(reader, labelled, options.overlap, options.seed)
     trained, probabilities, chosen = scans.scores(encoder, options.kind, FEATURES)
     untrained, _, _ = scans.scores(encoder.random_twin(options.seed), options.kind, RANDOM)
@@ -235,10 +238,10 @@ def _split(prepared: PreparedCases, options: ProbeSettings) -> tuple[list[str], 
     return limit_cases(training, options.train_cases, options.seed), limit_cases(test, options.test_cases, options.seed)
 
 
-def _overlap(run: str | Path, contents: Mapping[str, str]) -> tuple[int | None, str]:
+def _overlap(run: str | Path, contents: Mapping[str, str], sources: Mapping[str, ScanSource]) -> tuple[int | None, str]:
     """Returns how many of the test scans the pretraining saw, None where it cannot be determined, and a warning."""
     seen = seen_before(str(run), contents)
-    return (None if seen is None else len(seen)), overlap_warning(str(run), contents, seen)
+    return (None if seen is None else len(seen)), overlap_warning(str(run), contents, seen, sources)
 
 
 def _default_out(run: Path, data: Path, kind: str) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
+from orienteer.errors import InputError
 from orienteer.files import read_json, write_json
 from orienteer.settings import make_settings
 
@@ -126,9 +127,17 @@ def read_error_bars(folder: Path) -> dict[str, ErrorBars]:
     """
     if not (folder / ERROR_BARS_FILE).is_file():
         return {}
-    do = "run `orienteer observe` on the run, which writes it anew, or delete the file to do without error bars"
+    do = f"orienteer pretrain --resume --out {folder} writes it anew; or delete the file to do without error bars"
     content = read_json(folder / ERROR_BARS_FILE, dict[str, dict[str, Any]], wanted="the error bars of a run", do=do)
     return {name: make_settings(ErrorBars, values) for name, values in content.items()}
+
+
+def lost_error_bars(folder: Path) -> bool:
+    """Returns whether the file of a run's error bars is gone or damaged."""
+    try:
+        return not read_error_bars(folder)
+    except InputError:
+        return True
 
 
 def _axis_factors(scans: Sequence[ScanErrors]) -> Float[np.ndarray, " 3"]:

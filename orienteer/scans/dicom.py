@@ -42,7 +42,9 @@ LONGEST = 16
 
 _TAGS = [
     "SOPClassUID",
+    "SOPInstanceUID",
     "SeriesInstanceUID",
+    "ConcatenationUID",
     *_CONTEXT,
     *MIXED,
     "Modality",
@@ -72,7 +74,8 @@ class SliceHeader:
         series: eight hexadecimal digits made from the SeriesInstanceUID; empty if it is missing.
         modality: the Modality tag (``CT``, ``MR``, ``SR``, ...), empty if missing.
         localizer: whether it is a scout image for planning.
-        frames: number of frames in the file; 1 for a classic slice.
+        frames: number of frames in the file; 1 for a classic slice, and for a frame of an enhanced file.
+        frame: which frame of an enhanced file this is, from 0; None for a classic slice.
         channels: samples per pixel; 3 for colour.
         size_px: columns, rows.
         place: position (3), row and column direction (6), column and row distance (2), mm towards left, back, head;
@@ -103,6 +106,12 @@ class SliceHeader:
     context: str = ""
     mixed: tuple[str, ...] = ()
     fault: str | None = None
+    frame: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """The name of the file, and the number of the frame if it holds several."""
+        return self.path.name if self.frame is None else f"frame {self.frame + 1} of {self.path.name}"
 
     @property
     def position(self) -> Float[np.ndarray, "3"]:
@@ -159,27 +168,45 @@ def read_slice_header(path: Path) -> SliceHeader | NotASlice:
     Raises:
         OSError: the file cannot be opened.
     """
+    data = opened_header(path)
+    if isinstance(data, NotASlice):
+        return data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns about every unusual tag; the tags used here are checked below
+        try:
+            return slice_header(path, data)
+        except Exception as error:  # it reads an element when it is asked for it
+            return _damaged(error, marked=data.preamble is not None)
+
+
+def opened_header(path: Path, more: tuple[str, ...] = ()) -> pydicom.FileDataset | NotASlice:
+    """Returns the elements of a DICOM file that are used here, or why it is none.
+
+    Args:
+        path: the file.
+        more: further elements.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
     with path.open("rb") as file:
         start = file.read(132)
     marked, named = start[128:] == b"DICM", path.suffix.lower() in (".dcm", ".ima")
     if not (marked or named or _begins_with_element(start)):
         return NOT_DICOM
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns about every unusual tag; the tags used here are checked below
+        warnings.simplefilter("ignore")
         try:
-            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS, force=not marked)
+            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_TAGS, *more], force=not marked)
             sop_class = str(data.file_meta.get("MediaStorageSOPClassUID", ""))
             known = any(tag in data for tag in _TAGS)
         except Exception as error:  # pydicom raises errors of many kinds for damaged files, OSError among them
             return _damaged(error, marked)
-        if sop_class == DIRECTORY:
-            return NotASlice("a DICOM directory file, not an image", "document")
-        if not known:
-            return NotASlice("a DICOM file that ends before the fields of an image", "broken") if marked else NOT_DICOM
-        try:
-            return _slice_header(path, data)
-        except Exception as error:  # it reads an element when it is asked for it
-            return _damaged(error, marked)
+    if sop_class == DIRECTORY:
+        return NotASlice("a DICOM directory file, not an image", "document")
+    if not known:
+        return NotASlice("a DICOM file that ends before the fields of an image", "broken") if marked else NOT_DICOM
+    return data
 
 
 def _damaged(error: Exception, marked: bool) -> NotASlice:
@@ -211,14 +238,14 @@ def _begins_with_element(start: bytes) -> bool:
     return False
 
 
-def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
+def slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
+    """Returns the fields of a header that are used here; what is wrong with them is in ``fault``."""
     fields, others = Fields(data), Fields(data)  # the latter may hold anything, and are not shown
-    uid = fields.text("SeriesInstanceUID")
     slope, intercept = fields.numbers("RescaleSlope", 1), fields.numbers("RescaleIntercept", 1)
     padding = others.numbers("PixelPaddingValue", 1)
     header = SliceHeader(
         path=path,
-        series=hashlib.sha256(uid.encode()).hexdigest()[:8] if uid else "",
+        series=_series(fields),
         modality=fields.code("Modality"),
         localizer="LOCALIZER" in [word.upper() for word in fields.words("ImageType")],
         frames=fields.whole("NumberOfFrames", 1),
@@ -232,21 +259,31 @@ def _slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
         padding=None if padding is None else padding[0] * (slope or (1.0,))[0] + (intercept or (0.0,))[0],
         context=hashlib.sha256("|".join(others.text(tag) for tag in _CONTEXT).encode()).hexdigest(),
         mixed=tuple(others.text(tag)[:LONGEST] for tag in MIXED),
-        fault=fields.fault,
     )
-    if header.fault is None and "ModalityLUTSequence" in data:
-        return replace(header, fault="ModalityLUTSequence: values by a table, which is not read")
-    if header.fault is None and (slope is None) != (intercept is None):
+    return replace(header, fault=fields.fault or _fault(data, fields))
+
+
+def _series(fields: Fields) -> str:
+    """Returns by what files are grouped: their series, or a file of many frames alone unless it is a part of a whole."""
+    uid = fields.text("SeriesInstanceUID")
+    whole = fields.text("ConcatenationUID")
+    if not whole and fields.whole("NumberOfFrames", 1) > 1:
+        whole = fields.text("SOPInstanceUID")
+    return hashlib.sha256(f"{uid}|{whole}".rstrip("|").encode()).hexdigest()[:8] if uid else ""
+
+
+def _fault(data: pydicom.Dataset, fields: Fields) -> str | None:
+    """Returns what makes values that can be read useless."""
+    slope, intercept = fields.numbers("RescaleSlope", 1), fields.numbers("RescaleIntercept", 1)
+    if "ModalityLUTSequence" in data:
+        return "ModalityLUTSequence: values by a table, which is not read"
+    if (slope is None) != (intercept is None):
         missing = "RescaleSlope" if slope is None else "RescaleIntercept"
-        return replace(header, fault=f"{missing} is missing, and the other of the two is there")
+        return f"{missing} is missing, and the other of the two is there"
     stored, high = fields.whole("BitsStored", 0), fields.whole("HighBit", 0)
-    if header.fault is None and "HighBit" in data and "BitsStored" in data and high != stored - 1:
-        return replace(
-            header, fault=f"HighBit {high} with BitsStored {stored}: values that are not at the low end of their bits"
-        )
-    if header.fault is None and slope == (0.0,):
-        return replace(header, fault="RescaleSlope is 0")
-    return header
+    if "HighBit" in data and "BitsStored" in data and high != stored - 1:
+        return f"HighBit {high} with BitsStored {stored}: values that are not at the low end of their bits"
+    return "RescaleSlope is 0" if slope == (0.0,) else None
 
 
 def _place(fields: Fields) -> tuple[float, ...] | None:

@@ -6,6 +6,8 @@ for the display alone: a CT gives HU by its slope and intercept either way. So i
 
 import tempfile
 import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pydicom
 import SimpleITK as sitk
 from jaxtyping import Float32
 from pydicom.dataset import Dataset
+from pydicom.uid import MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
 from orienteer.files import readable
 from orienteer.scans.dicom import SliceHeader
@@ -21,6 +24,7 @@ from orienteer.scans.memory import bounded_reading
 from orienteer.scans.refuse import refuse
 
 INVERTED = "MONOCHROME1"
+_OF_VALUES = ("RescaleSlope", "RescaleIntercept", "RescaleType")
 UNDEFINED_LENGTH = 0xFFFFFFFF
 """The length of compressed pixels, which come in pieces."""
 
@@ -46,7 +50,8 @@ def check_pixels(name: str, slices: tuple[SliceHeader, ...]) -> None:
     Raises:
         ScanError: naming the first such slice.
     """
-    for item in slices:
+    frames = Counter(item.path for item in slices)
+    for item in {item.path: item for item in slices}.values():
         size = item.path.stat().st_size
         try:
             with warnings.catch_warnings():
@@ -55,7 +60,9 @@ def check_pixels(name: str, slices: tuple[SliceHeader, ...]) -> None:
                     item.path, defer_size=256, specific_tags=["PixelData", "BitsAllocated"], force=True
                 )
                 pixels = data.get_item("PixelData", keep_deferred=True) if "PixelData" in data else None
-                needed = item.size_px[0] * item.size_px[1] * int(data.get("BitsAllocated") or 16) // 8
+                needed = (
+                    frames[item.path] * item.size_px[0] * item.size_px[1] * int(data.get("BitsAllocated") or 16) // 8
+                )
                 compressed = pixels is not None and getattr(pixels, "length", 0) == UNDEFINED_LENGTH
         except Exception as error:  # pydicom raises errors of many kinds for damaged files, OSError among them
             if isinstance(error, OSError) and error.errno is not None:
@@ -82,18 +89,15 @@ def read_slices(
     """
     check_pixels(name, slices)
     with ExitStack() as stack:
-        paths = [item.path for item in slices]
-        inverted = slices[0].photometric == INVERTED
-        if inverted:
+        paths = list(dict.fromkeys(item.path for item in slices))
+        inverted, enhanced = slices[0].photometric == INVERTED, any(item.frame is not None for item in slices)
+        if inverted or enhanced:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orienteer-")))
-            paths = [_as_monochrome2(path, folder / f"{place}.dcm") for place, path in enumerate(paths)]
-        reader = sitk.ImageSeriesReader()
-        reader.SetImageIO("GDCMImageIO")
-        # In float: the type of the first slice, which is the default, cuts the fractions of the others off.
-        reader.SetOutputPixelType(sitk.sitkFloat32)
-        reader.SetFileNames([readable(path) for path in paths])
+            copies = {path: _as_stored(path, folder / f"{place}.dcm", enhanced) for place, path in enumerate(paths)}
+        else:
+            copies = {path: path for path in paths}
         with bounded_reading((*slices[0].size_px, len(slices)), paths):
-            values = sitk.GetArrayFromImage(reader.Execute())
+            values = _frames(slices, copies) if enhanced else _series(list(copies.values()))
     notes = []
     if modality == "CT":
         units = sorted({item.rescale_type for item in slices} - {"", "HU", "US"})
@@ -130,17 +134,59 @@ def _bright_border(values: Float32[np.ndarray, "slices rows columns"]) -> bool:
     return bool(np.median(values[:, border]) - np.median(values[:, ~border]) > CLEARLY * (high - low))
 
 
-def _as_monochrome2(path: Path, copy: Path) -> Path:
-    """Writes the pixels of a slice, and nothing about the patient, to a file that names them MONOCHROME2."""
+def _series(paths: Sequence[Path]) -> Float32[np.ndarray, "slices rows columns"]:
+    """Returns the values of classic slices, one a file, by their own slopes and intercepts."""
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    # In float: the type of the first slice, which is the default, cuts the fractions of the others off.
+    reader.SetOutputPixelType(sitk.sitkFloat32)
+    reader.SetFileNames([readable(path) for path in paths])
+    return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
+
+
+def _frames(slices: Sequence[SliceHeader], copies: Mapping[Path, Path]) -> Float32[np.ndarray, "slices rows columns"]:
+    """Returns the values of frames of enhanced files, by their own slopes and intercepts.
+
+    Args:
+        slices: in the order wanted.
+        copies: files with the values as they are stored, by the file that they are of.
+    """
+    columns, rows = slices[0].size_px
+    values = np.empty((len(slices), rows, columns), dtype=np.float32)
+    for path, copy in copies.items():
+        reader = sitk.ImageFileReader()
+        reader.SetImageIO("GDCMImageIO")
+        reader.SetFileName(readable(copy))
+        stored = sitk.GetArrayFromImage(reader.Execute()).reshape(-1, rows, columns)
+        for place, item in enumerate(slices):
+            if item.path == path:
+                slope, intercept = item.rescale or (1.0, 0.0)
+                values[place] = stored[item.frame or 0] * slope + intercept
+    return values
+
+
+def _as_stored(path: Path, copy: Path, enhanced: bool) -> Path:
+    """Writes the pixels of a file, and nothing about the patient, to one that names them MONOCHROME2.
+
+    Args:
+        enhanced: whether the file holds frames with slopes and intercepts of their own, which the copy then lacks.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = pydicom.dcmread(path, force=True)
         pixels = Dataset()
         pixels.file_meta = data.file_meta
         for element in data.group_dataset(0x0028):
-            pixels.add(element)
+            if not (enhanced and element.keyword in _OF_VALUES):
+                pixels.add(element)
         pixels["PixelData"] = data["PixelData"]
+        for tag in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+            if tag in data:
+                pixels[tag] = data[tag]
         pixels.SOPClassUID, pixels.SOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
+        if enhanced:  # else GDCM looks for functional groups
+            pixels.SOPClassUID = MultiFrameGrayscaleWordSecondaryCaptureImageStorage
+            pixels.file_meta.MediaStorageSOPClassUID = pixels.SOPClassUID
         pixels.PhotometricInterpretation = "MONOCHROME2"
         pixels.save_as(copy)
     return copy

@@ -58,7 +58,7 @@ def stack(name: str, slices: tuple[SliceHeader, ...]) -> Stack:
     normal = ordered[0].normal
     positions = np.array([item.position for item in ordered])
     heights = (positions - positions[0]) @ normal
-    gap = _check_even(name, heights)
+    gap = _check_even(name, heights, "convert it with dcm2niix" if ordered[0].frame is not None else None)
     _check_upright(name, positions, normal, gap)
     column_mm, row_mm = ordered[0].pixel_mm
     directions = np.column_stack([ordered[0].row, ordered[0].column, normal])
@@ -78,9 +78,8 @@ def _check_alike(name: str, slices: tuple[SliceHeader, ...]) -> None:
         got = f"{_files(faulty, slices)}: {faulty[0].fault}"
         refuse(name, "slices with headers that can be read", got, "correct the header, or export the series again")
     if any(item.frames > 1 for item in slices):
-        refuse(
-            name, "one slice a file", f"a file with {max(item.frames for item in slices)} frames", "convert to NIfTI"
-        )
+        got = f"a file with {max(item.frames for item in slices)} frames and no positions of them"
+        refuse(name, "one slice a file, or an enhanced file with functional groups", got, "convert it to NIfTI")
     if any(item.channels > 1 for item in slices):
         got = f"{max(item.channels for item in slices)} (colour)"
         refuse(name, "one value per voxel", got, "leave colour images out with --exclude")
@@ -121,7 +120,7 @@ def _check_places(name: str, slices: tuple[SliceHeader, ...]) -> None:
     first = slices[0]
     unplaced = [item for item in slices if item.place is None]
     if unplaced:
-        got = f"{len(unplaced)} of {len(slices)} slices without, the first in {unplaced[0].path.name}"
+        got = f"{len(unplaced)} of {len(slices)} slices without, the first in {unplaced[0].shown}"
         refuse(name, "a position in every slice", got, "export it again")
     if len(slices) == 1:
         refuse(name, "a series of slices", "a single slice", "check that the whole series was copied")
@@ -132,7 +131,7 @@ def _check_places(name: str, slices: tuple[SliceHeader, ...]) -> None:
         item for item in slices if np.abs(np.subtract((item.row, item.column), (first.row, first.column))).max() > 1e-3
     ]
     if turned:
-        got = f"{len(turned)} of {len(slices)} turned differently, the first in {turned[0].path.name}"
+        got = f"{len(turned)} of {len(slices)} turned differently, the first in {turned[0].shown}"
         refuse(name, "slices of one direction", got, "keep one direction a series")
     row, column = first.row, first.column
     if abs(row @ column) > 1e-3 or abs(row @ row - 1) > 1e-3 or abs(column @ column - 1) > 1e-3:
@@ -169,18 +168,27 @@ def _check_one(name: str, slices: tuple[SliceHeader, ...], wanted: str, of: Call
 
 def _files(odd: Sequence[SliceHeader], slices: Sequence[SliceHeader]) -> str:
     """Returns the name of the first of some files, and how many they are."""
-    return odd[0].path.name if len(odd) == 1 else f"{odd[0].path.name} and {len(odd) - 1} more of {len(slices)} slices"
+    return odd[0].shown if len(odd) == 1 else f"{odd[0].shown} and {len(odd) - 1} more of {len(slices)} slices"
 
 
-def _check_even(name: str, heights: Float[np.ndarray, " slices"]) -> float:
-    """Returns the slice distance in mm; refuses stacks with missing or duplicated slices, naming where."""
+def _check_even(name: str, heights: Float[np.ndarray, " slices"], instead: str | None = None) -> float:
+    """Returns the slice distance in mm; refuses stacks with missing or duplicated slices, naming where.
+
+    Args:
+        instead: what to do about several slices at one place, where these are not files of their own.
+    """
     gaps = np.diff(heights)
     wider = gaps[gaps > SAME_PLACE * gaps.max()]
     typical = float(np.percentile(wider, 50, method="lower")) if gaps.max() > 0 else 0.0  # lower: holes are wide
     double = np.flatnonzero(gaps <= SAME_PLACE * typical)
     if double.size:
         got = f"{double.size} of {heights.size} slices at a place that has one already, {_where(heights, double)}"
-        refuse(name, "one slice a place", got, "keep one copy, or one phase of the scan, in a folder")
+        do = (
+            f"{instead}, which writes a file for each phase or echo"
+            if instead
+            else "keep one copy, or one phase of the scan, in a folder"
+        )
+        refuse(name, "one slice a place", got, do)
     wide = np.flatnonzero(gaps > 1.5 * typical)
     if wide.size:
         missing = int(np.rint(gaps[wide] / typical - 1).sum())

@@ -12,7 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float, Float32
 
-from orienteer.scans.dicom import SliceHeader, read_slice_header
+from orienteer.scans.dicom import NotASlice, SliceHeader
+from orienteer.scans.dicom_frames import read_slice_headers
 from orienteer.scans.dicom_pixels import read_slices
 from orienteer.scans.dicom_stack import Stack, mixtures, stack
 from orienteer.scans.file_content import image_reader
@@ -208,11 +209,11 @@ def _dicom_stack(source: ScanSource) -> Stack:
     slices: list[SliceHeader] = []
     reasons = []
     for path in source.files:
-        item = read_slice_header(path)
-        if isinstance(item, SliceHeader):
-            slices.append(item)
+        items = read_slice_headers(path)
+        if isinstance(items, NotASlice):
+            reasons.append(f"{path.name}: {items.reason}")
         else:
-            reasons.append(f"{path.name}: {item.reason}")
+            slices.extend(items)
     if reasons:
         got = f"{len(reasons)} of {len(source.files)} files that are no slices, {reasons[0]}"
         refuse(source.name, "DICOM slices", got, "copy the series again")

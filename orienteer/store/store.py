@@ -118,6 +118,10 @@ class Store(AbstractContextManager["Store"]):
         """
         return self._index().patient(content)
 
+    def secret(self) -> bytes:
+        """Returns the key of the hashes of patients in this store; a new one if it has none."""
+        return self._index().secret()
+
     def nbytes(self, settings: str) -> int:
         """Returns the bytes on disk of all scans with these settings."""
         return self._index().nbytes(settings)

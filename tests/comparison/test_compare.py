@@ -11,7 +11,7 @@ from orienteer.comparison.compare import compare
 from orienteer.comparison.measures import pretraining
 from orienteer.comparison.work import cell as work
 from orienteer.errors import InputError
-from orienteer.labelled.overlap import pretraining_contents
+from orienteer.labelled.overlap_contents import pretraining_contents
 from orienteer.store.content import file_hash
 
 
@@ -126,3 +126,18 @@ def test_a_folder_with_other_files_or_no_folder_is_refused(compared, tmp_path):
     with pytest.raises(InputError, match=r"retrieval\.ends: wanted names among left"):
         compare(compared.data, tmp_path / "new", **wrong)
     assert not (tmp_path / "store").exists()  # no scan was prepared
+
+
+def test_cases_are_shown_by_number_where_that_is_wanted(compared, tmp_path):
+    folder = shutil.copytree(compared.result.folder, tmp_path / "out", symlinks=True)
+    before = {(row["case"], row["metric"], row["value"]) for row in rows_of(compared.result.table)}
+    result = compare(compared.data, folder, **compared.settings, names="numbered")
+    assert result.done == compared.result.done
+    cases = {row["number"]: row["case"] for row in rows_of(folder / "names.csv")}
+    assert len(cases) == 7
+    numbered = {(row["case"], row["metric"], row["value"]) for row in rows_of(result.table)}
+    assert {(cases.get(case, ""), metric, value) for case, metric, value in numbered} == before
+    for file in (result.table, result.page, folder / "summary.csv", folder / "about.json"):
+        text = file.read_text()
+        assert not [name for name in cases.values() if name in text], file.name
+    assert (folder / "summary.csv").read_bytes() == (compared.result.folder / "summary.csv").read_bytes()

@@ -7,7 +7,7 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.finetuning.checks import check_overlap, write_same_split
-from orienteer.labelled.overlap import pretraining_contents
+from orienteer.labelled.overlap_contents import pretraining_contents
 from orienteer.store.content import file_hash
 
 SPLIT = {"training": ["a", "b"], "test": ["c"]}
@@ -42,14 +42,14 @@ def test_a_new_run_writes_its_split_over_what_a_stopped_launch_left(tmp_path):
 
 
 def test_scratch_has_seen_nothing():
-    assert check_overlap("scratch", {"a": "1"}) == (0, "")
+    assert check_overlap("scratch", {"a": "1"}, {}) == (0, "")
 
 
 def test_scans_are_recognised_by_content_whatever_their_names(finished, torsos):
     scan = next(torsos.glob("*.nii.gz"))
     seen = next(iter(pretraining_contents(str(finished.folder))))
     assert len(file_hash(scan)) == len(seen)
-    count, warning = check_overlap(str(finished.folder), {"renamed": seen, "other": "0"})
+    count, warning = check_overlap(str(finished.folder), {"renamed": seen, "other": "0"}, {})
     assert count == 1
     assert warning.startswith("WARNING: 1 of 2 test scans were in the pretraining of")
     assert "first renamed" in warning
@@ -58,6 +58,6 @@ def test_scans_are_recognised_by_content_whatever_their_names(finished, torsos):
 def test_weights_without_their_run_folder_leave_it_unknown(finished, tmp_path):
     for name in ("encoder.safetensors", "encoder.json"):
         shutil.copy(finished.folder / name, tmp_path)
-    count, warning = check_overlap(str(tmp_path / "encoder.safetensors"), {"a": "1"})
+    count, warning = check_overlap(str(tmp_path / "encoder.safetensors"), {"a": "1"}, {})
     assert count is None
     assert warning.startswith("note:")

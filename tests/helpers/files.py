@@ -1,12 +1,19 @@
 """Small test scans: images of any geometry through SimpleITK, DICOM series of invented patients with pydicom."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+)
 
 from orienteer.scans.discover import discover
 from orienteer.scans.source import ScanSource
@@ -113,6 +120,71 @@ def write_dicom(
         paths.append(folder / f"{series}_{names[index]:03d}")
         data.save_as(paths[-1], enforce_file_format=True)
     return paths
+
+
+def write_enhanced(
+    path: Path,
+    values: np.ndarray,
+    spacing: TripleMm = (1.0, 2.0, 3.0),
+    origin: TripleMm = (5.0, -6.0, 7.0),
+    direction: np.ndarray | None = None,
+    order: Sequence[int] | None = None,
+    rescales: Sequence[tuple[float, float]] | None = None,
+    heights_mm: Sequence[float] | None = None,
+    shared: bool = True,
+    modality: str = "CT",
+    series: str = "1.2.3.4",
+    **extra: Any,
+) -> Path:
+    """Writes one enhanced file, a frame for each slice, stored as values + 1024.
+
+    Args:
+        order: which slice each frame is; by default another order than that of the slices.
+        rescales: slope and intercept of each slice, in functional groups of its frame.
+        shared: whether direction and spacing stand in the groups that all frames share, or in those of each.
+        **extra: further DICOM attributes of the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    direction = np.eye(3) if direction is None else direction
+    slices = values.shape[2]
+    heights = [index * spacing[2] for index in range(slices)] if heights_mm is None else list(heights_mm)
+    order = list(np.random.default_rng(4).permutation(slices)) if order is None else list(order)
+    data = _slice(values[:, :, 0], spacing, direction, series, modality, 0)
+    for tag in ("ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope", "RescaleIntercept"):
+        del data[tag]
+    data.SOPClassUID = EnhancedMRImageStorage if modality == "MR" else EnhancedCTImageStorage
+    data.SOPInstanceUID = f"{series}.{int.from_bytes(path.name.encode()) % 10**20}"
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.NumberOfFrames = len(order)
+    for tag, value in extra.items():
+        setattr(data, tag, value)
+    measures = {"PixelSpacing": [spacing[1], spacing[0]], "SliceThickness": spacing[2]}
+    turn = {"ImageOrientationPatient": [f"{part:.10g}" for part in direction[:, :2].T.ravel()]}
+    common = {"PixelMeasuresSequence": measures, "PlaneOrientationSequence": turn}
+    data.SharedFunctionalGroupsSequence = [_groups(common if shared else {})]
+    frames = []
+    for index in order:
+        place = [f"{part:.8g}" for part in np.asarray(origin) + direction[:, 2] * heights[index]]
+        slope, intercept = (1, -1024) if rescales is None else rescales[index]
+        value = {"RescaleSlope": slope, "RescaleIntercept": intercept, "RescaleType": "HU"}
+        of_frame = {"PlanePositionSequence": {"ImagePositionPatient": place}, "PixelValueTransformationSequence": value}
+        frames.append(_groups(of_frame if shared else common | of_frame))
+    data.PerFrameFunctionalGroupsSequence = frames
+    stored = values[:, :, order].transpose(2, 1, 0).astype(np.int32) + 1024
+    data.PixelData = stored.astype("<u2").tobytes()
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _groups(groups: dict[str, dict[str, Any]]) -> Dataset:
+    """Returns an item of functional groups, each a sequence of one item."""
+    item = Dataset()
+    for name, fields in groups.items():
+        group = Dataset()
+        for tag, value in fields.items():
+            setattr(group, tag, value)
+        setattr(item, name, [group])
+    return item
 
 
 def _slice(

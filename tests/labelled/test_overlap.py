@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from orienteer.labelled.overlap import overlap_warning, patients_seen, pretraining_contents, seen_before
+from orienteer.labelled.overlap import overlap_warning, seen_before
+from orienteer.labelled.overlap_contents import pretraining_contents
+from orienteer.labelled.overlap_patients import patients_seen, same_labels
 from orienteer.runs.folder import write_config
 from orienteer.runs.split import write_split
+from orienteer.scans.discover import discover
 from orienteer.scans.preparation import Preparation
-from orienteer.scans.source import Selection
+from orienteer.scans.source import NIFTI, ScanSource, Selection
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.store import Store
 from tests.helpers.files import noise, write, write_dicom
@@ -52,7 +55,7 @@ def test_a_run_of_an_older_version_is_looked_up_in_its_store(tmp_path: Path) -> 
     write_config(run, {"store": str(tmp_path / "store")})
     with Store.open(tmp_path / "store") as store:
         assert pretraining_contents(str(run)) == {store.scan(key).content}
-    write_config(run, {"store": str(tmp_path / "gone")})
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
     assert pretraining_contents(str(run)) is None
 
 
@@ -86,4 +89,63 @@ def test_other_scans_of_a_patient_of_the_pretraining_draw_a_warning_too(tmp_path
         "WARNING: 1 of 3 test scans are of patients of whom other scans were in the pretraining of"
     )
     write_config(run, {"store": str(tmp_path / "gone")})
+    assert patients_seen(str(run), test) == ["2"]  # the one beside the run folder
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
     assert patients_seen(str(run), test) == []
+
+
+def pretrained_on(folder: Path, patients: tuple[str, ...]) -> Path:
+    """Returns a run on DICOM scans of these patients, prepared into a store of its own beside it."""
+    for number, patient in enumerate(patients):
+        tags = {"series": f"1.2.{number}", "modality": "MR", "PatientID": patient}
+        write_dicom(folder / f"scans/{number}", noise((20, 20, 20), number), spacing=(1.0, 1.0, 1.0), **tags)
+    settings = {"preparation": Preparation((2.0, 2.0, 2.0)), "workers": 0, "progress": False}
+    report = prepare_folder(folder / "scans", folder / "store", **settings)
+    with Store.open(folder / "store") as store:
+        contents = {key: store.scan(key).content for key in report.names.values()}
+    run = folder / "run"
+    run.mkdir()
+    write_split(run, {key: name for name, key in report.names.items()}, {}, contents)
+    write_config(run, {"store": str(folder / "store")})
+    return run
+
+
+def test_patients_of_dicom_scans_in_another_store_are_known_by_their_headers(tmp_path: Path) -> None:
+    run = pretrained_on(tmp_path / "pretraining", ("P1", "P2"))
+    for number, patient in enumerate(("P2", "P3", "anonymous")):
+        tags = {"series": f"1.3.{number}", "modality": "MR", "PatientID": patient}
+        write_dicom(tmp_path / f"test/{number}", noise((20, 20, 20), 10 + number), spacing=(1.0, 1.0, 1.0), **tags)
+    sources = {source.name: source for source in discover(tmp_path / "test", progress=False).sources}
+    test = {name: f"content of {name}" for name in sources}
+    assert patients_seen(str(run), test, sources) == ["0"]
+    assert patients_seen(str(run), test) == []
+    warning = overlap_warning(str(run), test, [], sources)
+    assert warning.startswith("WARNING: 1 of 3 test scans are of patients of whom other scans were in the pretraining")
+    moved = (tmp_path / "pretraining").rename(tmp_path / "elsewhere")
+    assert patients_seen(str(moved / "run"), test, sources) == ["0"]
+    for file in [*run.parent.rglob("*.json"), *(moved / "run").iterdir()]:
+        assert "P2" not in file.read_text()
+
+
+def test_labels_of_subjects_are_compared_with_those_of_the_pretraining(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    write_split(run, {"k1": "sub-01/ct.nii", "k2": "b.nii"}, {"k3": "sub-02/ct.nii"}, CONTENTS)
+    write_config(run, {"store": None})
+    test = {"sub-01_ses-2": "c7", "sub-02_ct": "c3", "c": "c8", "sub-9": "c9"}
+    sources = {name: ScanSource(name, NIFTI, ()) for name in test} | {"c": ScanSource("sub-02/late.nii", NIFTI, ())}
+    assert same_labels(str(run), test, sources) == {"c": "sub-02", "sub-01_ses-2": "sub-01"}
+    assert same_labels(str(run), test) == {"sub-01_ses-2": "sub-01"}
+    words = overlap_warning(str(run), test, ["sub-02_ct"], sources)
+    assert "WARNING: 2 of 4 test scans are labelled like patients of the pretraining" in words
+    assert "first sub-02 of c.\nDo this: if both are of one data set" in words
+
+
+def test_the_pattern_of_the_run_says_what_a_label_is(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    write_split(run, {"k1": "P1_a.nii", "k2": "sub-01.nii"}, {}, CONTENTS)
+    write_config(run, {"group_by": r"(P\d)_"})
+    assert same_labels(str(run), {"P1_b": "c7", "P2_b": "c8"}) == {"P1_b": "P1"}
+    write_config(run, {"group_by": "none"})
+    assert same_labels(str(run), {"P1_b": "c7", "sub-01_b": "c8"}) == {}

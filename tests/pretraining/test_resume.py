@@ -1,6 +1,7 @@
 """Runs that were killed at their end, damaged afterwards or moved: the next `--resume` heals it, or says what lacks."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 
 from orienteer.errors import InputError
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.runs.error_bars import ERROR_BARS_FILE
 from orienteer.runs.loaded import load_run
 from orienteer.runs.run import Run
 from orienteer.store.store import array_path
@@ -56,6 +58,41 @@ def test_damaged_results_of_a_finished_run_are_written_again(
     pretrain(out=copied, resume=True)
     assert "written again from the last checkpoint" in capsys.readouterr().err
     assert_same_results(copied, finished)
+
+
+@pytest.mark.parametrize("content", [None, b"{", b'{"gap": {"scans": 1}}', b"{}"])
+def test_error_bars_that_were_lost_or_damaged_are_calibrated_again(
+    content: bytes | None, copied: Path, finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / "MODEL_CARD.md").write_text("edited")
+    (copied / ERROR_BARS_FILE).unlink()
+    if content is not None:
+        (copied / ERROR_BARS_FILE).write_bytes(content)
+    pretrain(out=copied, resume=True)
+    assert "is already finished" in capsys.readouterr().err
+    assert (copied / ERROR_BARS_FILE).read_bytes() == (finished.folder / ERROR_BARS_FILE).read_bytes()
+    assert (copied / "MODEL_CARD.md").read_text() == "edited"
+
+
+def test_lost_error_bars_of_a_finished_run_need_its_scans(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run is finished all the same; its folder and store were moved apart."""
+    (copied / ERROR_BARS_FILE).unlink()
+    config = yaml.safe_load((copied / "config.yaml").read_text()) | {"store": str(copied / "gone"), "scans": None}
+    (copied / "config.yaml").write_text(yaml.safe_dump(config))
+    assert pretrain(out=copied, resume=True).summary["steps"] == 6
+    words = capsys.readouterr().err
+    assert "The error bars are not written again." in words
+    assert "is already finished" in words
+    assert not (copied / ERROR_BARS_FILE).exists()
+
+
+def test_calibrating_error_bars_shows_its_progress(
+    finished: Run, copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("orienteer.progress.SECONDS_BETWEEN_LINES", 0.0)
+    (copied / ERROR_BARS_FILE).unlink()
+    pretrain(out=copied, resume=True)
+    assert re.search(r"calibrating error bars: 1/\d+ batches", capsys.readouterr().err)
 
 
 def test_the_original_command_resumes_whatever_was_chosen_for_it(copied: Path, torsos: Path) -> None:

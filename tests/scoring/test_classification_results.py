@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from orienteer.labelled.labelled_scans import LabelledScan, LabelledScans
+from orienteer.scans.source import NIFTI, ScanSource
 from orienteer.scoring.classification_metrics import scan_scores
 from orienteer.scoring.classification_results import (
     labels_of,
@@ -15,7 +16,7 @@ from orienteer.scoring.classification_results import (
 
 
 def scan(name: str, label: int) -> LabelledScan:
-    return LabelledScan(name, f"key of {name}", label)
+    return LabelledScan(name, f"key of {name}", label, ScanSource(name, NIFTI, ()))
 
 
 SCANS = LabelledScans(

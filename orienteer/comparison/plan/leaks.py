@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orienteer.comparison.plan.parts import Parts
 from orienteer.errors import InputError
-from orienteer.labelled.overlap import pretraining_contents
+from orienteer.labelled.overlap_contents import pretraining_contents
 
 
 def refuse_twins(parts: Parts, contents: Mapping[str, str]) -> None:

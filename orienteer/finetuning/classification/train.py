@@ -60,7 +60,8 @@ def finetune_classification(config: FinetuneConfig, folder: Path) -> Run:
     write_failures(folder, scans.failures)
     store = Store.open(settings.store)
     network = Classifier(encoder_for(point, view_size), len(scans.classes), config.seed).to(settings.device)
-    seen, warning = check_overlap(point.start, {scan.name: store.scan(scan.key).content for scan in scans.test})
+    test_contents = {scan.name: store.scan(scan.key).content for scan in scans.test}
+    seen, warning = check_overlap(point.start, test_contents, {scan.name: scan.source for scan in scans.test})
     contents = {scan.name: store.scan(scan.key).content for scan in (*scans.training, *scans.test)}
     write_same_split(folder, _split(scans), contents, config.resume)
     write_config(folder, config.to_dict(), "finetune")  # last: a folder with a config.yaml is one that can be resumed

@@ -60,7 +60,8 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
     training, test = _split(settings.config, prepared)
     absent = check_classes(prepared, training, test)
     test_cases = [prepared.cases[name] for name in test]
-    seen, warning = check_overlap(point.start, {case.name: case.content for case in test_cases})
+    sources = {case.name: case.case.source for case in test_cases}
+    seen, warning = check_overlap(point.start, {case.name: case.content for case in test_cases}, sources)
     patch_size = patch_size_for(settings, [case.shape_vox for case in prepared.cases.values()])
     encoder = encoder_for(point, patch_size)
     network, filled = build_segmenter(encoder, len(prepared.classes), config.deep_supervision, config.seed)

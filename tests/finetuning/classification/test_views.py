@@ -6,6 +6,7 @@ import torch
 
 from orienteer.finetuning.classification.views import VIEWS, ScanViews
 from orienteer.labelled.labelled_scans import LabelledScan
+from orienteer.scans.source import NIFTI, ScanSource
 from orienteer.store.store import Store
 from tests.helpers.ramps import ramp_store
 
@@ -20,7 +21,10 @@ def ramp(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
 
 def views_of(ramp: tuple[Store, str], scans: int = 3, batch: int = 2, seed: int = 0) -> ScanViews:
     store, key = ramp
-    members = [LabelledScan(f"scan_{number}", key, number % 2) for number in range(scans)]
+    members = [
+        LabelledScan(f"scan_{number}", key, number % 2, ScanSource(f"scan_{number}", NIFTI, ()))
+        for number in range(scans)
+    ]
     return ScanViews(store, members, SIZE, batch, seed)
 
 
