@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/orienteer demo --out runs/demo
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules --cov=orienteer --cov-report=term:skip-covered orienteer tests
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules --cov=orienteer --cov-report=term:skip-covered orienteer tests
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -185,6 +185,24 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
+def room_for(what: str, path: str | Path, do: str = "free some disk space") -> Iterator[None]:
+    """Raises an error that names what could not be written, where the block that writes it meets an error of the system.
+
+    Args:
+        what: what is written.
+        path: where.
+        do: what the user is to do about it.
+
+    Raises:
+        InputError: the block raised an OSError, for example because the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(str(path), wanted=f"room for {what}", got=error.strerror or str(error), do=do) from error
+
+
+@contextmanager
 def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
     """Gives a temporary path to write to; what lies there when the block ends takes the place of ``path``.
 

@@ -1,4 +1,8 @@
-"""Checks the shapes in every signature while tests run, and keeps each test on few threads."""
+"""Checks the shapes in every signature while tests run, and keeps each test on few threads.
+
+What is imported here and by the fixtures' files is imported once more by the process that only hands tests to the workers,
+before they start: torch and the package would take half a minute there, so the fixtures import them when they are asked for.
+"""
 
 from pathlib import Path
 
@@ -7,16 +11,12 @@ from jaxtyping import install_import_hook
 
 _hook = install_import_hook("orienteer", "beartype.beartype")
 
-import torch  # noqa: E402
-
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
 from tests.helpers.small_demo import copied_demo as copied_demo  # noqa: E402
 from tests.helpers.small_demo import small_demo as small_demo  # noqa: E402
 from tests.helpers.small_run import finished as finished  # noqa: E402
 from tests.helpers.small_run import store as store  # noqa: E402
 from tests.helpers.small_run import torsos as torsos  # noqa: E402
-
-torch.set_num_threads(1)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -27,6 +27,14 @@ def shared(name: str, what: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {what}: the folder shared/data/{name} is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Keeps torch from using the cores of the other worker."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

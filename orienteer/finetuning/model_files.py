@@ -85,6 +85,19 @@ def training_facts(settings: ResolvedFinetune) -> dict[str, Any]:
     return {"start": start, "steps": settings.config.steps, "seed": settings.config.seed}
 
 
+def read_model(folder: Path, task: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Returns model.json and the tensors of model.safetensors of a fine-tuning's folder.
+
+    Args:
+        task: the task that it must be of.
+
+    Raises:
+        InputError: a missing, cut or changed file, or a model of another task.
+    """
+    card = read_model_card(folder, task)
+    return card, read_model_state(folder, card)
+
+
 def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
     """Returns model.json of a fine-tuning's folder.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from orienteer.errors import InputError
-from orienteer.files import is_leftover, read_json, write_json
+from orienteer.files import is_leftover, read_json, room_for, write_json
 from orienteer.runs.folder import LOCK_FILE
 from orienteer.store.outcomes import Failure
 
@@ -84,9 +84,5 @@ class PredictionsRecord:
         """
         rows = [{"scan": item.name, "step": item.step, "reason": item.reason, "do": item.do} for item in failures]
         record = {"model": self._sha256, "files": self.files, "contents": self.contents, "failures": rows}
-        try:
+        with room_for("a prediction", self._folder, "free some disk space, then run the same command again"):
             write_json(self._folder / RECORD_FILE, record, indent=1)
-        except OSError as error:
-            got = error.strerror or str(error)
-            do = "free some disk space, then run the same command again"
-            raise InputError(str(self._folder), wanted="room for a prediction", got=got, do=do) from error

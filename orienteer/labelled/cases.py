@@ -18,7 +18,7 @@ from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.resampling import labels_on_grid
 from orienteer.progress import Progress
 from orienteer.scans.apart import apart
-from orienteer.scans.patients import find_patients
+from orienteer.scans.patients import Evidence, find_patients
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
 from orienteer.store.content import file_hash
@@ -77,7 +77,7 @@ class PreparedCases:
         """Returns the patient of each case that has a known one; says once where it is not known.
 
         Args:
-            pattern: see `groups_of`.
+            pattern: see `Evidence`.
 
         Raises:
             InputError: a pattern that matches no name.
@@ -85,7 +85,7 @@ class PreparedCases:
         named = {name: case.case.group for name, case in self.cases.items() if case.case.group is not None}
         contents = {name: case.content for name, case in self.cases.items()}
         hashes = {name: case.patient for name, case in self.cases.items() if case.patient}
-        return find_patients(list(self.cases), named, pattern, contents, hashes)
+        return find_patients(list(self.cases), Evidence(named, pattern, contents, hashes))
 
 
 def prepare_cases(

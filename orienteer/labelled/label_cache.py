@@ -14,8 +14,8 @@ import blosc2
 import numpy as np
 from jaxtyping import UInt8
 
-from orienteer.errors import InputError, ScanError
-from orienteer.files import write_bytes
+from orienteer.errors import ScanError
+from orienteer.files import room_for, write_bytes
 from orienteer.store.arrays import checksum, damaged
 from orienteer.store.verified import is_verified, set_verified, state_of
 
@@ -57,11 +57,8 @@ def cache_labels(path: Path, labels: LabelMap, classes: int) -> None:
     array.schunk.vlmeta["voxels"] = json.dumps(np.bincount(labels.reshape(-1), minlength=classes).tolist())
     array.schunk.vlmeta["foreground"] = json.dumps(_samples(labels, classes))
     array.schunk.vlmeta["checksum"] = _checksum(path, array)
-    try:
+    with room_for("labels", path.parent):
         write_bytes(path, array.to_cframe())
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError(str(path.parent), wanted="room for labels", got=got, do="free some disk space") from error
 
 
 def open_labels(path: Path) -> "blosc2.NDArray":

@@ -11,7 +11,7 @@ from orienteer.labelled.prepared import prepare_named
 from orienteer.labelled.split import check_folds, draw_cases, limit_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
-from orienteer.scans.patients import by_file_name, find_patients, refuse_shared, units
+from orienteer.scans.patients import Evidence, by_file_name, find_patients, refuse_shared, units
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.store.outcomes import Failure
@@ -105,7 +105,7 @@ def prepare_labelled(
         seed: decides which scans are used where only a part is.
         train_cases: use only so many training scans.
         test_cases: use only so many test scans.
-        group_by: which scans are of one patient, see `groups_of`.
+        group_by: which scans are of one patient, see `Evidence`.
 
     Raises:
         InputError: a CSV that cannot be used, missing scans, or a class without a scan to train on.
@@ -119,7 +119,7 @@ def prepare_labelled(
     keys = {name: prepared.keys[source.name] for name, source in matches.items() if source.name in prepared.keys}
     hashes = {name: prepared.patients.get(source.name, "") for name, source in matches.items()}
     hashes = {name: patient for name, patient in hashes.items() if patient}
-    groups = find_patients(list(keys), labels.groups, group_by, keys, hashes)
+    groups = find_patients(list(keys), Evidence(labels.groups, group_by, keys, hashes))
     training, test = _split_scans(labels, list(keys), folds, fold, fraction, seed, groups)
     training, test = limit_cases(training, train_cases, seed), limit_cases(test, test_cases, seed)
     _check_apart(path, keys, training, test)

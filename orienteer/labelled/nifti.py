@@ -11,8 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import UInt8, UInt16
 
-from orienteer.errors import InputError
-from orienteer.files import write_bytes
+from orienteer.files import room_for, write_bytes
 from orienteer.labelled.grids import Geometry
 from orienteer.scans.file_content import opened
 from orienteer.scans.source import NIFTI, ScanSource
@@ -48,15 +47,8 @@ def write_labels(path: Path, labels: FileOrder, geometry: Geometry, source: Scan
     order: Literal["<", ">"] = "<" if struct.unpack("<i", base[:4])[0] == HEADER_BYTES else ">"
     header = _label_header(base, order, geometry, labels.dtype)
     data = labels.astype(labels.dtype.newbyteorder(order)).tobytes()
-    try:
+    with room_for("a prediction", path, "free some disk space, then run the same command again"):
         write_bytes(path, gzip.compress(header + data, compresslevel=4, mtime=0))
-    except OSError as error:
-        raise InputError(
-            str(path),
-            wanted="room for a prediction",
-            got=error.strerror or str(error),
-            do="free some disk space, then run the same command again",
-        ) from error
 
 
 def _label_header(base: bytes, order: str, geometry: Geometry, kind: np.dtype) -> bytes:

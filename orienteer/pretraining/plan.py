@@ -13,7 +13,7 @@ from orienteer.runs.config import make_config
 from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.patient_ids import dicom_patients, new_secret
-from orienteer.scans.patients import groups_of, in_words
+from orienteer.scans.patients import Evidence, groups_of, in_words
 from orienteer.scans.source import Discovery, ScanHeader, ScanSource
 from orienteer.store.survey import Chosen, Survey, headers_table
 
@@ -97,7 +97,7 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
 
 def _patients(sources: Sequence[ScanSource], group_by: str | None) -> str:
     names, hashes = [source.name for source in sources], dicom_patients(sources, new_secret())
-    return in_words(names, groups_of(names, None, group_by, hashes=hashes), group_by)
+    return in_words(names, groups_of(names, Evidence(pattern=group_by, hashes=hashes)), group_by)
 
 
 def _unused_lines(made: Plan) -> list[str]:

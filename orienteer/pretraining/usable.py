@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orienteer.errors import InputError
 from orienteer.progress import say, tracked
 from orienteer.runs.run_config import RunConfig
-from orienteer.scans.patients import find_patients, in_words, units
+from orienteer.scans.patients import Evidence, find_patients, in_words, units
 from orienteer.store.prepare_report import PrepareReport
 from orienteer.store.store import Store
 from orienteer.views.sample import can_hold
@@ -53,9 +53,9 @@ def say_patients(keys: Sequence[str], report: PrepareReport, group_by: str | Non
     Args:
         keys: the scans that can be used.
         report: of preparing them, with their names and what their headers say.
-        group_by: which names are of one patient, see `groups_of`.
+        group_by: which names are of one patient, see `Evidence`.
     """
-    groups = find_patients(report.names, None, group_by, report.names, report.patients)
+    groups = find_patients(report.names, Evidence({}, group_by, report.names, report.patients))
     of_key = {key: groups[name] for name, key in report.names.items() if name in groups}
     if set(keys) <= set(of_key):
         say(in_words(keys, of_key))

@@ -12,6 +12,7 @@ from orienteer.scans.body import BodyMap
 from orienteer.store.store import Store
 from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
+from orienteer.views.body import ViewSpace
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.reader import centre_mm
 from orienteer.views.sample import draw_starts
@@ -71,7 +72,7 @@ def draw_sets(scan: WholeScan, policy: ViewPolicy, sets: int) -> Starts:
     for number in range(sets):
         digest = hashlib.sha256(f"{scan.key}/observe/{number}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-        drawn.append(draw_starts(rng, scan.shape_vox, scan.body, policy, scan.spacing_mm, scan.name))
+        drawn.append(draw_starts(rng, ViewSpace(scan.shape_vox, scan.body, scan.spacing_mm, scan.name), policy))
     return np.stack(drawn)
 
 

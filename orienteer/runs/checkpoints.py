@@ -10,7 +10,7 @@ from torch import nn
 
 from orienteer.encoders.states import check_finite, compare_state
 from orienteer.errors import InputError
-from orienteer.files import replacing
+from orienteer.files import replacing, room_for
 from orienteer.forms import misfit
 from orienteer.runs.seal import DamagedFile, check_seal, save_sealed
 
@@ -34,16 +34,12 @@ class AtomicCheckpoints(TorchCheckpointIO):
         Raises:
             InputError: the file cannot be written.
         """
-        try:
-            with replacing(path) as temporary, temporary.open("w+b") as file:
-                save_sealed(checkpoint, file)
-        except OSError as error:
-            raise InputError(
-                str(path),
-                wanted="room for a checkpoint",
-                got=error.strerror or str(error),
-                do="free disk space and continue with --resume",
-            ) from error
+        with (
+            room_for("a checkpoint", path, "free disk space and continue with --resume"),
+            replacing(path) as temporary,
+            temporary.open("w+b") as file,
+        ):
+            save_sealed(checkpoint, file)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from orienteer.errors import InputError
@@ -48,68 +49,66 @@ def matches(pattern: str | None, names: Collection[str]) -> bool:
     return pattern in (None, NONE) or any(_matched(str(pattern), name) for name in names)
 
 
-def find_patients(
-    names: Collection[str],
-    named: Mapping[str, str] | None = None,
-    pattern: str | None = None,
-    contents: Mapping[str, str] | None = None,
-    hashes: Mapping[str, str] | None = None,
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class Evidence:
+    """What shows which scans are of one patient, beside their names.
+
+    Attributes:
+        named: group by name, where the data set names it.
+        pattern: a regular expression over the names; its first group, or all that it matches, is the group of the scan. By
+            default BIDS' ``sub-...``. ``none``: no scan has a group.
+        contents: hash of each scan: the same scan under two names is one group.
+        hashes: hash of the patient by name, where a DICOM header names one, see `dicom_patients`. It is not among the groups.
+    """
+
+    named: Mapping[str, str] = field(default_factory=dict)
+    pattern: str | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_patients(names: Collection[str], evidence: Evidence) -> dict[str, str]:
     """Returns the same as `groups_of`, and says once for how many scans the patient is not known.
 
     Raises:
         InputError: a pattern that is no regular expression, or that matches no name.
     """
-    check_matches(pattern, names)
-    known = groups_of(names, named, pattern, hashes=hashes)  # a copy of a scan says nothing about its patient
-    if pattern != NONE and len(known) < len(names):
+    check_matches(evidence.pattern, names)
+    known = groups_of(names, replace(evidence, contents={}))  # a copy of a scan says nothing about its patient
+    if evidence.pattern != NONE and len(known) < len(names):
         do = "If some are of one patient: name it with --group-by REGEX, or as `patient` in a labelled data set"
-        say(f"note: {in_words(names, known, pattern)}. {do}")
-    return groups_of(names, named, pattern, contents, hashes)
+        say(f"note: {in_words(names, known, evidence.pattern)}. {do}")
+    return groups_of(names, evidence)
 
 
-def groups_of(
-    names: Collection[str],
-    named: Mapping[str, str] | None = None,
-    pattern: str | None = None,
-    contents: Mapping[str, str] | None = None,
-    hashes: Mapping[str, str] | None = None,
-) -> dict[str, str]:
+def groups_of(names: Collection[str], evidence: Evidence | None = None) -> dict[str, str]:
     """Returns the group of each scan that has one: its patient, or what else the data set names.
 
     What the pattern finds in a name goes before what the data set says, and this before BIDS and DICOM, which count together.
 
     Args:
         names: of all scans.
-        named: group by name, where the data set names it.
-        pattern: a regular expression over the names; its first group, or all that it matches, is the group of the scan. By
-            default BIDS' ``sub-...``. ``none``: no scan has a group.
-        contents: hash of each scan: the same scan under two names is one group.
-        hashes: hash of the patient by name, where a DICOM header names one, see `dicom_patients`. It is not among the groups.
+        evidence: what is known beside the names; by default nothing.
 
     Example:
         >>> groups_of(["sub-01/ct", "sub-01/mr", "sub-02/ct", "other"])
         {'sub-01/ct': 'sub-01', 'sub-01/mr': 'sub-01', 'sub-02/ct': 'sub-02'}
-        >>> groups_of(["P1_a", "P1_b", "P2_a"], pattern=r"(P\\d)_")
+        >>> groups_of(["P1_a", "P1_b", "P2_a"], Evidence(pattern=r"(P\\d)_"))
         {'P1_a': 'P1', 'P1_b': 'P1', 'P2_a': 'P2'}
-        >>> groups_of(["a", "b", "c"], hashes={"a": "5f", "c": "5f"})
+        >>> groups_of(["a", "b", "c"], Evidence(hashes={"a": "5f", "c": "5f"}))
         {'a': 'the patient of a', 'c': 'the patient of a'}
     """
+    evidence = evidence or Evidence()
+    named, pattern = evidence.named, evidence.pattern
     check_pattern(pattern)
-    labels = {} if pattern == NONE else _labels(names, named or {}, pattern)
-    named_by_user = {name for name in names if pattern and _matched(pattern, name)} | set(named or {})
+    labels = {} if pattern == NONE else _labels(names, named, pattern)
+    named_by_user = {name for name in names if pattern and _matched(pattern, name)} | set(named)
     decided = set(names) if pattern == NONE else named_by_user  # a header does not count against it
-    hashes = {name: value for name, value in (hashes or {}).items() if name not in decided}
-    evidence = {
-        name: [
-            (kind, found[name])
-            for kind, found in (("label", labels), ("patient", hashes), ("content", contents or {}))
-            if name in found
-        ]
-        for name in names
-    }
+    hashes = {name: value for name, value in evidence.hashes.items() if name not in decided}
+    kinds = (("label", labels), ("patient", hashes), ("content", evidence.contents))
+    pieces = {name: [(kind, values[name]) for kind, values in kinds if name in values] for name in names}
     groups: dict[str, str] = {}
-    for members in _joined(evidence):
+    for members in _joined(pieces):
         label = next((labels[name] for name in members if name in labels), None)
         if label is None and any(name in hashes for name in members):
             label = f"the patient of {members[0]}"

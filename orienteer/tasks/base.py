@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from orienteer.settings import require
 from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
 
@@ -90,6 +91,7 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
             (`orienteer.views.misread`), as the only level and without the encoder. Its Config then has a method
             ``misread`` that returns their policy for a shape of views.
         spatial: whether it is equivariant to renumbering the views and invariant to a common shift (see tests/contracts).
+        pairs: whether it compares views, so that a set needs at least two of them.
         Config: a frozen dataclass with the task's settings.
         minimum: lower bound of each loss, reached by a perfect prediction; options decide which of the losses there are.
     """
@@ -97,11 +99,14 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
     name: ClassVar[str]
     sees: ClassVar[Literal["views", "misread"]] = "views"
     spatial: ClassVar[bool] = True
+    pairs: ClassVar[bool] = False
     Config: ClassVar[type]
     minimum: ClassVar[Mapping[str, float]]
 
     def __init__(self, config: Any, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__()
+        if self.pairs:
+            require(shape.views >= 2, "views", f"at least 2 for task '{self.name}'", shape.views, "use 3")
         self.config, self.specs, self.shape = config, tuple(specs), shape
 
     def targets(self, views: ViewBatch) -> TargetsT:

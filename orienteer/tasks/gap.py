@@ -20,7 +20,6 @@ from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import matrix_pair, truth_scatter
 from orienteer.geometry.pairs import distances, gap_matrix, pair_index
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
-from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
@@ -88,6 +87,7 @@ class Gap(Task[GapTargets, GapPrediction]):
     """
 
     name = "gap"
+    pairs = True
     Config = GapConfig
     minimum: ClassVar[Mapping[str, float]] = {"gap": 0.0, "distance": 0.0, "gap_scale": 0.0}
 
@@ -96,7 +96,6 @@ class Gap(Task[GapTargets, GapPrediction]):
 
     def __init__(self, config: GapConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
-        require_pairs(self.name, shape)
         self.vector = ViewVector(self.specs[-1], config.channels)
         self.read_out = position_read_out(config.channels)
         if config.scale:

@@ -6,7 +6,7 @@ augmentation is that of all other methods (intensity alone, and the shift betwee
 other sizes); negatives are the other views of the batch on one device, including other places of the same scan.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from orienteer.draw.figures import new_figure
-from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import ViewVector, linear_float32, per_view
+from orienteer.tasks.base import Features
+from orienteer.tasks.heads import per_view
 from orienteer.tasks.masked import masked_accuracy, masked_mean
+from orienteer.tasks.projected import ProjectedViews
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class InstanceContrastPrediction:
     vectors: Float[Tensor, "batch views channels"]
 
 
-class InstanceContrast(Task[InstanceContrastTargets, InstanceContrastPrediction]):
+class InstanceContrast(ProjectedViews[InstanceContrastTargets, InstanceContrastPrediction]):
     """Distinguishes views of one part of a scan from all other views of the batch.
 
     Loss ``instance``: cross-entropy of the partner among all other views, by cosine over temperature.
@@ -70,15 +70,8 @@ class InstanceContrast(Task[InstanceContrastTargets, InstanceContrastPrediction]
     """
 
     name = "instance_contrast"
-    spatial = False
     Config = InstanceContrastConfig
     minimum: ClassVar[Mapping[str, float]] = {"instance": 0.0}
-
-    def __init__(self, config: InstanceContrastConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
-        super().__init__(config, specs, shape)
-        require_pairs(self.name, shape)
-        self.vector = ViewVector(self.specs[-1], config.channels)
-        self.project = nn.Linear(config.channels, config.channels)
 
     def targets(self, views: ViewBatch) -> InstanceContrastTargets:
         """Returns each view's partner: 1 for 0, 0 for 1, 3 for 2 and so on."""
@@ -88,7 +81,7 @@ class InstanceContrast(Task[InstanceContrastTargets, InstanceContrastPrediction]
 
     def forward(self, features: Features) -> InstanceContrastPrediction:
         """Returns the vector of each view."""
-        return InstanceContrastPrediction(vectors=linear_float32(self.vector(features.levels[-1]), self.project))
+        return InstanceContrastPrediction(vectors=self.vectors(features))
 
     def loss(self, prediction: InstanceContrastPrediction, targets: InstanceContrastTargets) -> dict[str, Tensor]:
         """Returns ``instance``: the mean over all views that have a partner."""

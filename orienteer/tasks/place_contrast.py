@@ -28,7 +28,6 @@ from orienteer.geometry.pairs import distances
 from orienteer.geometry.sampling import sample_maps
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import Pyramid, full_precision, per_view
 from orienteer.tasks.masked import masked_mean
 from orienteer.types import Triple, TripleMm
@@ -100,19 +99,18 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
 
     Example:
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=2, unit_mm=100.0)
-        >>> task = PlaceContrast(PlaceContrastConfig(), [FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4))], shape)
-        >>> task(Features((torch.zeros(1, 2, 8, 8, 8, 8), torch.zeros(1, 2, 16, 4, 4, 4)))).embedding.shape
+        >>> task = PlaceContrast(PlaceContrastConfig(), [FeatureSpec(8, (2, 2, 2))], shape)
+        >>> task(Features((torch.zeros(1, 2, 8, 8, 8, 8),))).embedding.shape
         torch.Size([1, 2, 32, 8, 8, 8])
     """
 
     name = "place_contrast"
-    spatial = False
+    spatial, pairs = False, True
     Config = PlaceContrastConfig
     minimum: ClassVar[Mapping[str, float]] = {"place": 0.0}
 
     def __init__(self, config: PlaceContrastConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
-        require_pairs(self.name, shape)
         self.level = min(config.level, len(self.specs) - 1)
         self.pyramid = Pyramid(self.specs, config.width, self.level)
         self.embed = nn.Conv3d(config.width, config.channels, kernel_size=1)

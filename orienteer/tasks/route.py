@@ -29,7 +29,6 @@ from orienteer.geometry.routes import all_routes, closed, route_gaps, route_sums
 from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
-from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.tensors import GapsMm, RouteIndex
@@ -101,12 +100,12 @@ class Route(Task[RouteTargets, RoutePrediction]):
     """
 
     name = "route"
+    pairs = True
     Config = RouteConfig
     minimum: ClassVar[Mapping[str, float]] = {"edge": 0.0, "route": 0.0, "edge_scale": 0.0}
 
     def __init__(self, config: RouteConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
-        require_pairs(self.name, shape)
         _check(config)
         width = config.channels
         self.vector = ViewVector(self.specs[-1], width)

@@ -31,7 +31,6 @@ from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.cells import cell_step, choose_level, every, first_cell
-from orienteer.tasks.checks import require_pairs
 from orienteer.tasks.graded import PairValues, graded_loss, pair_values, rank_correlation, show_falloff, unit_groups
 from orienteer.tasks.heads import Pyramid, full_precision, per_view, pointwise
 from orienteer.tasks.parts import (
@@ -130,6 +129,7 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
     """
 
     name = "similarity"
+    pairs = True
     Config = SimilarityConfig
     minimum: ClassVar[Mapping[str, float]] = {"similarity": -2.0, "cell_similarity": 0.0}
 
@@ -137,7 +137,6 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
 
     def __init__(self, config: SimilarityConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
-        require_pairs(self.name, shape)
         self.level = choose_level(self.specs, shape.size_vox, config.min_cells)
         _check(config)
         self.groups = len(config.widths) if config.form == "graded" else 1

@@ -8,22 +8,22 @@ rows per axis instead of a grid in one plane; both sides share one projection, w
 and step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from orienteer.draw.figures import new_figure
 from orienteer.draw.palette import PREDICTED, TRUE
 from orienteer.geometry.boxes import overlap_fractions
 from orienteer.geometry.pairs import pair_index
-from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.checks import require_pairs
-from orienteer.tasks.heads import VectorConfig, ViewVector, linear_float32
+from orienteer.tasks.base import Features
+from orienteer.tasks.heads import VectorConfig
+from orienteer.tasks.projected import ProjectedViews
 from orienteer.views.batch import ViewBatch
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class VolumeContrastPrediction:
         return cosine_similarity(self.vectors[:, :1], self.vectors[:, 1:], dim=-1).relu()
 
 
-class VolumeContrast(Task[VolumeContrastTargets, VolumeContrastPrediction]):
+class VolumeContrast(ProjectedViews[VolumeContrastTargets, VolumeContrastPrediction]):
     """Predicts overlaps of a view with its neighbours.
 
     Losses: ``overlap``, the mean of ``-log(1 - |y - p|)`` over the bases; ``apart``, the mean absolute cosine between
@@ -66,15 +66,8 @@ class VolumeContrast(Task[VolumeContrastTargets, VolumeContrastPrediction]):
     """
 
     name = "volume_contrast"
-    spatial = False
     Config = VectorConfig
     minimum: ClassVar[Mapping[str, float]] = {"overlap": 0.0, "apart": 0.0}
-
-    def __init__(self, config: VectorConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
-        super().__init__(config, specs, shape)
-        require_pairs(self.name, shape)
-        self.vector = ViewVector(self.specs[-1], config.channels)
-        self.project = nn.Linear(config.channels, config.channels)
 
     def targets(self, views: ViewBatch) -> VolumeContrastTargets:
         """Returns the overlap of view 0 with every other one, as a fraction of a view's volume."""
@@ -83,7 +76,7 @@ class VolumeContrast(Task[VolumeContrastTargets, VolumeContrastPrediction]):
 
     def forward(self, features: Features) -> VolumeContrastPrediction:
         """Returns the vector of each view."""
-        return VolumeContrastPrediction(vectors=linear_float32(self.vector(features.levels[-1]), self.project))
+        return VolumeContrastPrediction(vectors=self.vectors(features))
 
     def loss(self, prediction: VolumeContrastPrediction, targets: VolumeContrastTargets) -> dict[str, Tensor]:
         """Returns ``overlap`` and ``apart``."""

@@ -5,12 +5,13 @@ rounding decides whether a view is allowed.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 
-from orienteer.types import Triple
+from orienteer.types import Triple, TripleMm
 
 Starts = Int64[np.ndarray, "starts 3"]
 """First voxels of views, array order."""
@@ -31,6 +32,23 @@ class Body(Protocol):
     @property
     def cell_vox(self) -> int:
         """Edge of a block in voxels; the last block of an axis may be shorter."""
+
+
+@dataclass(frozen=True)
+class ViewSpace:
+    """What views are drawn in: a scan, or a warped one.
+
+    Attributes:
+        shape_vox: its size in voxels.
+        body: its blocks, over the same voxels.
+        spacing_mm: voxel size in mm.
+        name: its name in errors.
+    """
+
+    shape_vox: Triple
+    body: Body
+    spacing_mm: TripleMm
+    name: str = "scan"
 
 
 def enough_body(starts: Starts, body: Body, size_vox: Triple, min_sum: float) -> Bool[np.ndarray, " starts"]:

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from orienteer.settings import require
-from orienteer.types import Triple, TripleMm
-from orienteer.views.body import Body, enough_body
+from orienteer.types import Triple
+from orienteer.views.body import ViewSpace, enough_body
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.sample import draw_starts
 
@@ -24,13 +24,7 @@ _PARTNERS = 64
 
 
 def draw_layout(
-    rng: np.random.Generator,
-    shape_vox: Triple,
-    body: Body,
-    policy: ViewPolicy,
-    spacing_mm: TripleMm,
-    name: str = "scan",
-    thorough: bool = True,
+    rng: np.random.Generator, space: ViewSpace, policy: ViewPolicy, thorough: bool = True
 ) -> Int64[np.ndarray, "views 3"]:
     """Returns the first voxels of one set of views, placed as the policy's layout requires.
 
@@ -41,11 +35,8 @@ def draw_layout(
 
     Args:
         rng: the draw depends on nothing else.
-        shape_vox: size of the scan in voxels.
-        body: the scan's blocks.
+        space: the scan.
         policy: what is allowed; its ``view_size`` must be set.
-        spacing_mm: voxel size in mm.
-        name: the scan's name in errors.
         thorough: as in `draw_starts`.
 
     Raises:
@@ -57,20 +48,20 @@ def draw_layout(
         >>> body = np.full((10, 8, 8), 255, np.uint8)
         >>> solid = SimpleNamespace(body=body, inside=body > 0, cell_vox=4)
         >>> policy = ViewPolicy(views=4, view_size=(16, 16, 16), layout="pairs", pair_shift=0.25)
-        >>> starts = draw_layout(np.random.default_rng(0), (40, 32, 32), solid, policy, (2.0, 2.0, 2.0))
+        >>> starts = draw_layout(np.random.default_rng(0), ViewSpace((40, 32, 32), solid, (2.0, 2.0, 2.0)), policy)
         >>> int(np.abs(starts[1::2] - starts[::2]).max()) <= 4
         True
     """
     check_views(policy.views, policy.layout)
 
     def draw(views: int) -> Int64[np.ndarray, "_views 3"]:
-        return draw_starts(rng, shape_vox, body, policy.with_views(views), spacing_mm, name, thorough)
+        return draw_starts(rng, space, policy.with_views(views), thorough)
 
     if policy.layout in ("pairs", "mixed"):
         pairs = policy.views // 2 if policy.layout == "pairs" else 1
-        return _with_partners(rng, draw(policy.views - pairs), pairs, shape_vox, body, policy)
+        return _with_partners(rng, draw(policy.views - pairs), pairs, space, policy)
     if policy.layout == "block":
-        return _block(draw(1)[0], shape_vox, policy.size_vox)
+        return _block(draw(1)[0], space.shape_vox, policy.size_vox)
     return draw(policy.views)
 
 
@@ -90,18 +81,17 @@ def _with_partners(
     rng: np.random.Generator,
     firsts: Int64[np.ndarray, "firsts 3"],
     pairs: int,
-    shape_vox: Triple,
-    body: Body,
+    space: ViewSpace,
     policy: ViewPolicy,
 ) -> Int64[np.ndarray, "views 3"]:
     """Returns the first views, each of the first ``pairs`` of them followed by one that overlaps it."""
     starts = np.concatenate([np.repeat(firsts[:pairs], 2, axis=0), firsts[pairs:]])
     size_vox = np.array(policy.size_vox)
-    room, reach = np.array(shape_vox) - size_vox, np.floor(policy.pair_shift * size_vox).astype(np.int64)
+    room, reach = np.array(space.shape_vox) - size_vox, np.floor(policy.pair_shift * size_vox).astype(np.int64)
     for number, first in enumerate(firsts[:pairs]):
         low, high = np.maximum(first - reach, 0), np.minimum(first + reach, room)
         partners = rng.integers(low, high, (_PARTNERS, 3), dtype=np.int64, endpoint=True)
-        fitting = np.flatnonzero(enough_body(partners, body, policy.size_vox, policy.min_body_sum))
+        fitting = np.flatnonzero(enough_body(partners, space.body, policy.size_vox, policy.min_body_sum))
         if len(fitting):
             starts[2 * number + 1] = partners[fitting[0]]
     return starts

@@ -15,7 +15,7 @@ from torch import Tensor
 from orienteer.errors import ScanError
 from orienteer.types import Triple, TripleMm
 from orienteer.views.augment import ViewSet
-from orienteer.views.body import Body
+from orienteer.views.body import Body, ViewSpace
 from orienteer.views.distort import Distorted
 from orienteer.views.layout import draw_layout
 from orienteer.views.misread import MisreadViews
@@ -158,7 +158,7 @@ class ViewReader:
             if warped is not None:
                 images = [warped.read(read_box, _triple(start), self.size_vox) for start in starts]
                 return self._sample(images, centre_mm(warped, starts, self.size_vox), key, number, warped)
-        starts = draw_layout(rng, scan.shape_vox, body, self.policy, scan.spacing_mm, scan.name)
+        starts = draw_layout(rng, ViewSpace(scan.shape_vox, body, scan.spacing_mm, scan.name), self.policy)
         images = [read_box(_triple(start), self.size_vox) for start in starts]
         return self._sample(images, centre_mm(scan, starts, self.size_vox), key, number, scan)
 
@@ -169,7 +169,7 @@ class ViewReader:
             warped = warped_scan(Lattice(scan.name, scan.shape_vox, scan.spacing_mm, scan.origin_mm), body, warp)
             with suppress(ScanError):
                 return warped, draw_layout(
-                    rng, warped.shape_vox, warped, self.policy, scan.spacing_mm, scan.name, thorough=False
+                    rng, ViewSpace(warped.shape_vox, warped, scan.spacing_mm, scan.name), self.policy, thorough=False
                 )
         return None, np.empty((0, 3), np.int64)
 

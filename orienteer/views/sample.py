@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int64
 
 from orienteer.errors import ScanError
 from orienteer.types import Triple, TripleMm
-from orienteer.views.body import Body, body_sums_everywhere, enough_body
+from orienteer.views.body import Body, ViewSpace, body_sums_everywhere, enough_body
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.search import draw_from_all, too_little_body
 
@@ -23,13 +23,7 @@ _FIRST_CANDIDATES, _MOST_CANDIDATES = 16, 256
 
 
 def draw_starts(
-    rng: np.random.Generator,
-    shape_vox: Triple,
-    body: Body,
-    policy: ViewPolicy,
-    spacing_mm: TripleMm,
-    name: str = "scan",
-    thorough: bool = True,
+    rng: np.random.Generator, space: ViewSpace, policy: ViewPolicy, thorough: bool = True
 ) -> Int64[np.ndarray, "views 3"]:
     """Returns the first voxels of one set of views, uniform over all allowed sets.
 
@@ -38,11 +32,8 @@ def draw_starts(
 
     Args:
         rng: the draw depends on nothing else.
-        shape_vox: size of the scan in voxels.
-        body: the scan's blocks, over the same voxels.
+        space: the scan.
         policy: what is allowed; its ``view_size`` must be set.
-        spacing_mm: voxel size in mm, for the distances.
-        name: the scan's name in errors.
         thorough: whether all starts are searched where rejection finds none, or that is an error too.
 
     Raises:
@@ -53,22 +44,22 @@ def draw_starts(
         >>> body = np.full((10, 8, 8), 255, np.uint8)
         >>> solid = SimpleNamespace(body=body, inside=body > 0, cell_vox=4)
         >>> policy = ViewPolicy(views=3, view_size=(16, 16, 32), min_distance_mm=10.0)
-        >>> starts = draw_starts(np.random.default_rng(0), (40, 32, 32), solid, policy, (2.0, 2.0, 2.0))
+        >>> starts = draw_starts(np.random.default_rng(0), ViewSpace((40, 32, 32), solid, (2.0, 2.0, 2.0)), policy)
         >>> starts.shape, bool((starts[:, 2] == 0).all())  # as long as the scan on axis 2
         ((3, 3), True)
     """
-    reason = _too_small(shape_vox, policy.size_vox) or _too_near(shape_vox, policy, spacing_mm)
+    reason = _too_small(space.shape_vox, policy.size_vox) or _too_near(space, policy)
     if reason is None:
-        _check_blocks(shape_vox, body, name)
-        starts = _by_rejection(rng, shape_vox, body, policy, spacing_mm)
+        _check_blocks(space)
+        starts = _by_rejection(rng, space, policy)
         reason = f"none among {_CANDIDATES} places"
         if starts is None and thorough:
-            starts, reason = draw_from_all(rng, shape_vox, body, policy, spacing_mm)
+            starts, reason = draw_from_all(rng, space, policy)
         if starts is not None:
             return starts
     wanted = f"{policy.views} views of {policy.size_vox} voxels"
     do = "use a smaller view_size, a smaller min_body_fraction or wider distances, or leave the scan out"
-    raise ScanError(name, step="fit", wanted=wanted, got=str(reason), do=do)
+    raise ScanError(space.name, step="fit", wanted=wanted, got=str(reason), do=do)
 
 
 def can_hold(shape_vox: Triple, body: Body, view_size: Triple, min_body_fraction: float) -> str | None:
@@ -86,10 +77,11 @@ def can_hold(shape_vox: Triple, body: Body, view_size: Triple, min_body_fraction
     reason = _too_small(shape_vox, view_size)
     if reason is not None:
         return reason
-    _check_blocks(shape_vox, body, "scan")
+    space = ViewSpace(shape_vox, body, (1.0, 1.0, 1.0))
+    _check_blocks(space)
     policy = ViewPolicy(views=1, view_size=view_size, min_body_fraction=min_body_fraction)
     # One allowed place is proof enough, and is found at once in nearly every scan.
-    if _by_rejection(np.random.default_rng(0), shape_vox, body, policy, (1.0, 1.0, 1.0)) is not None:
+    if _by_rejection(np.random.default_rng(0), space, policy) is not None:
         return None
     largest_sum = max(int(sums.max()) for _, sums in body_sums_everywhere(shape_vox, body, view_size))
     return None if largest_sum >= policy.min_body_sum else too_little_body(largest_sum, policy)
@@ -102,35 +94,36 @@ def _too_small(shape_vox: Triple, size_vox: Triple) -> str | None:
     return "smaller than a view on " + ", ".join(f"axis {a}: {shape_vox[a]} < {size_vox[a]} voxels" for a in short)
 
 
-def _too_near(shape_vox: Triple, policy: ViewPolicy, spacing_mm: TripleMm) -> str | None:
-    room_mm = (np.array(shape_vox) - np.array(policy.size_vox)) * np.array(spacing_mm)
+def _too_near(space: ViewSpace, policy: ViewPolicy) -> str | None:
+    room_mm = (np.array(space.shape_vox) - np.array(policy.size_vox)) * np.array(space.spacing_mm)
     farthest_mm = float(np.linalg.norm(room_mm))
     if policy.views < 2 or policy.reaches(farthest_mm):
         return None
     return f"views at most {farthest_mm:.1f} mm apart where min_distance_mm is {policy.min_distance_mm}"
 
 
-def _check_blocks(shape_vox: Triple, body: Body, name: str) -> None:
+def _check_blocks(space: ViewSpace) -> None:
+    shape_vox, body = space.shape_vox, space.body
     blocks = tuple(-(-length // body.cell_vox) for length in shape_vox)
     if body.body.shape != blocks or body.inside.shape != blocks:
         wanted = f"{blocks} blocks of {body.cell_vox} voxels for a scan of {shape_vox} voxels"
         got = f"{body.body.shape} (body) and {body.inside.shape} (inside)"
-        raise ScanError(name, step="fit", wanted=wanted, got=got, do="prepare the scan again")
+        raise ScanError(space.name, step="fit", wanted=wanted, got=got, do="prepare the scan again")
 
 
 def _by_rejection(
-    rng: np.random.Generator, shape_vox: Triple, body: Body, policy: ViewPolicy, spacing_mm: TripleMm
+    rng: np.random.Generator, space: ViewSpace, policy: ViewPolicy
 ) -> Int64[np.ndarray, "views 3"] | None:
     size_vox = policy.size_vox
-    room = np.array(shape_vox, np.int64) - np.array(size_vox, np.int64)
+    room = np.array(space.shape_vox, np.int64) - np.array(size_vox, np.int64)
     pool = np.empty((0, 3), np.int64)
     tried, batch = 0, max(_FIRST_CANDIDATES, policy.views)
     while tried < _CANDIDATES:
         candidates = rng.integers(0, room, (batch, 3), dtype=np.int64, endpoint=True)
-        pool = np.concatenate([pool, candidates[enough_body(candidates, body, size_vox, policy.min_body_sum)]])
+        pool = np.concatenate([pool, candidates[enough_body(candidates, space.body, size_vox, policy.min_body_sum)]])
         whole = len(pool) - len(pool) % policy.views
         sets, pool = pool[:whole].reshape(-1, policy.views, 3), pool[whole:]
-        good = _distances_kept(sets, policy, spacing_mm)
+        good = _distances_kept(sets, policy, space.spacing_mm)
         if good.any():
             starts: np.ndarray = sets[int(good.argmax())]
             return starts

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from orienteer.types import Triple, TripleMm
-from orienteer.views.body import Body, body_sums_everywhere
+from orienteer.types import TripleMm
+from orienteer.views.body import ViewSpace, body_sums_everywhere
 from orienteer.views.policy import ViewPolicy
 
 _SEARCHES = 32
@@ -12,26 +12,24 @@ _SEARCHES = 32
 
 
 def draw_from_all(
-    rng: np.random.Generator, shape_vox: Triple, body: Body, policy: ViewPolicy, spacing_mm: TripleMm
+    rng: np.random.Generator, space: ViewSpace, policy: ViewPolicy
 ) -> tuple[Int64[np.ndarray, "views 3"] | None, str | None]:
     """Returns a set of allowed starts, or None and the reason why there is none.
 
     Args:
         rng: the draw depends on nothing else.
-        shape_vox: size of the scan in voxels; no axis is shorter than a view.
-        body: the scan's blocks.
+        space: the scan; no axis is shorter than a view.
         policy: what is allowed; its view size is set.
-        spacing_mm: voxel size in mm.
     """
-    room0, room1, room2 = (length - size + 1 for length, size in zip(shape_vox, policy.size_vox, strict=True))
+    room0, room1, room2 = (length - size + 1 for length, size in zip(space.shape_vox, policy.size_vox, strict=True))
     allowed, largest_sum = np.zeros((room0, room1, room2), bool), -1
-    for first, sums in body_sums_everywhere(shape_vox, body, policy.size_vox):
+    for first, sums in body_sums_everywhere(space.shape_vox, space.body, policy.size_vox):
         allowed[first : first + len(sums)] = sums >= policy.min_body_sum
         largest_sum = max(largest_sum, int(sums.max()))
     if not allowed.any():
         return None, too_little_body(largest_sum, policy)
     for _ in range(_SEARCHES):
-        starts = _one_after_another(rng, allowed, policy, spacing_mm)
+        starts = _one_after_another(rng, allowed, policy, space.spacing_mm)
         if starts is not None:
             return starts, None
     limits = f"min_distance_mm {policy.min_distance_mm} and max_distance_mm {policy.max_distance_mm}"

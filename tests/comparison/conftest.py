@@ -6,17 +6,9 @@ from typing import Any
 
 import pytest
 
-PRETRAIN: dict[str, Any] = {
-    "encoder": "tiny",
-    "encoder_arguments": {"filters": [4, 8, 8], "stem_stride": 1},
-    "spacing_mm": [8.0, 8.0, 8.0],
-    "view_size": [16, 16, 16],
-    "steps": 2,
-    "batch": 2,
-    "validation_sets": 1,
-    "accelerator": "cpu",
-    "prepare_workers": 0,
-}
+from benchmarks.fault_kills import NETWORK
+
+PRETRAIN: dict[str, Any] = {**NETWORK, "steps": 2}
 FINETUNE: dict[str, Any] = {
     "steps": 2,
     "batch": 1,

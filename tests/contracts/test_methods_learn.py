@@ -11,6 +11,7 @@ from orienteer.methods import METHODS, task_config
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, ViewShape
 from orienteer.views.batch import ViewBatch
+from orienteer.views.body import ViewSpace
 from orienteer.views.distort import Distorted, distort
 from orienteer.views.layout import draw_layout
 from orienteer.views.policy import ViewPolicy
@@ -39,7 +40,7 @@ def fixed_batch(name: str) -> ViewBatch:
         noise = nn.functional.interpolate(
             torch.from_numpy(rng.uniform(-1, 1, (1, 1, 10, 10, 10))).float(), SHAPE, mode="trilinear"
         )[0, 0]
-        starts = draw_layout(rng, SHAPE, blocks_of(np.ones(SHAPE, bool)), policy, SPACING)
+        starts = draw_layout(rng, ViewSpace(SHAPE, blocks_of(np.ones(SHAPE, bool)), SPACING), policy)
         views = torch.stack([noise[i : i + 16, j : j + 16, k : k + 16] for i, j, k in starts.tolist()])[:, None]
         seen, record = distort(rng, views, method.distortion)
         sets.append(seen)

@@ -1,6 +1,7 @@
 """Fixtures of the tests of fine-tuning."""
 
 from tests.helpers.classified import classified as classified
+from tests.helpers.classified import classify as classify
 from tests.helpers.classified import parity as parity
 from tests.helpers.finetuned import data_copy as data_copy
 from tests.helpers.finetuned import labelled_data as labelled_data

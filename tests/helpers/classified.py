@@ -1,5 +1,7 @@
 """Labels of the small torsos, and a classification of them that nothing disturbed."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,15 @@ def parity(torsos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def classified(finished: Run, parity: Path, torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def classified(classify: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A classification that nothing disturbed. Read it, do not write into it."""
-    out = tmp_path_factory.mktemp("classified") / "whole"
-    return classify_torsos(finished, parity, torsos, store, out, pictures=True)
+    return classify(tmp_path_factory.mktemp("classified") / "whole", pictures=True)
+
+
+@pytest.fixture(scope="session")
+def classify(finished: Run, parity: Path, torsos: Path, store: Path) -> Callable[..., Run]:
+    """Returns `classify_torsos` for the finished run and that table; it takes the folder to write and settings."""
+    return partial(classify_torsos, finished, parity, torsos, store)
 
 
 def classify_torsos(run: Run, table: Path, torsos: Path, store: Path, out: Path, **settings: Any) -> Run:

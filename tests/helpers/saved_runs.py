@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
-from orienteer.encoders import build_encoder
-from orienteer.runs.weights import save_encoder
-from orienteer.types import Triple
+if TYPE_CHECKING:
+    from orienteer.types import Triple
 
 SaveRun = Callable[..., Path]
 
@@ -34,8 +32,12 @@ FACTS: dict[str, Any] = {
 @pytest.fixture
 def save_run(tmp_path: Path) -> SaveRun:
     """Returns a function that saves an encoder with random weights, norms included, as a finished run does."""
+    import torch
 
-    def save(name: str, view_size: Triple = (16, 16, 16), folder: str = "run", **arguments: Any) -> Path:
+    from orienteer.encoders import build_encoder
+    from orienteer.runs.weights import save_encoder
+
+    def save(name: str, view_size: "Triple" = (16, 16, 16), folder: str = "run", **arguments: Any) -> Path:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(3)
             encoder = build_encoder(name, view_size, **arguments)

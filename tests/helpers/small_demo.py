@@ -1,29 +1,31 @@
-"""The small demo run that pages and examples begin with: trained once per process, copied where it is asked for again."""
+"""The small demo run that pages and examples begin with: trained once per session, copied where it is asked for again."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orienteer.pretraining import demo as demo_module
-from orienteer.runs.run import Run
+from tests.helpers.shared import made_once
 
-MakeDemo = Callable[..., Run]
+if TYPE_CHECKING:
+    from orienteer.runs.run import Run
+
+MakeDemo = Callable[..., "Run"]
 
 
 @pytest.fixture(scope="session")
 def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
     """Returns a function with the arguments of `orienteer.demo` that trains only for arguments that are new."""
-    home, train = tmp_path_factory.mktemp("demos"), demo_module.demo
-    runs: dict[str, Run] = {}
+    from orienteer.pretraining.demo import demo as train
+    from orienteer.runs.run import Run
 
     def demo(out: str | Path = "runs/demo", **settings: Any) -> Run:
-        name = repr(sorted(settings.items()))
-        if name not in runs:
-            runs[name] = train(home / str(len(runs)) / "run", **settings)
-        run, folder = runs[name], Path(out)
+        name = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
+        run = made_once(tmp_path_factory, f"demo-{name}", lambda folder: train(folder / "run", **settings))
+        folder = Path(out)
         for source, target in (
             (run.folder, folder),
             (run.folder.with_name("run_scans"), folder.with_name(f"{folder.name}_scans")),
@@ -39,4 +41,6 @@ def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
 @pytest.fixture
 def small_demo(copied_demo: MakeDemo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets `orienteer.demo` hand out copies, so that each page and example does not train the same run again."""
+    from orienteer.pretraining import demo as demo_module
+
     monkeypatch.setattr(demo_module, "demo", copied_demo)

@@ -1,9 +1,13 @@
 """A few small synthetic scans and a tiny network, so that whole runs take seconds. All folders of tests share them."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.helpers.shared import made_once
 
 if TYPE_CHECKING:
     from orienteer.runs.run import Run
@@ -29,25 +33,39 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def torsos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with six small synthetic scans."""
-    from orienteer.phantoms.torso import write_phantoms
+    """A folder with six small synthetic scans. Read them, do not change them."""
 
-    folder = tmp_path_factory.mktemp("torsos")
-    write_phantoms(folder, count=6, seed=0, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
-    return folder
+    def make(folder: Path) -> Path:
+        from orienteer.phantoms.torso import write_phantoms
 
+        write_phantoms(folder, count=6, seed=0, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
+        return folder
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store for all runs: the scans are prepared once."""
-    return tmp_path_factory.mktemp("store")
+    return made_once(tmp_path_factory, "torsos", make)
 
 
 @pytest.fixture(scope="session")
-def finished(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> "Run":
-    """A finished run with pictures. Read it, do not write into it."""
-    # imported here because it takes seconds, and most tests do not need it
-    from orienteer.pretraining.pretrain import pretrain
+def trained(torsos: Path, tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """A finished run beside its store, which all workers copy."""
 
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    return pretrain(torsos, folder, store=str(store), **{**SMALL, "pictures": True})
+    def make(folder: Path) -> "Run":
+        from orienteer.pretraining.pretrain import pretrain
+
+        return pretrain(torsos, folder / "whole", store=str(folder / "store"), **{**SMALL, "pictures": True})
+
+    return made_once(tmp_path_factory, "trained", make)
+
+
+@pytest.fixture(scope="session")
+def store(trained: "Run", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all runs of a worker: the scans are prepared already."""
+    return shutil.copytree(trained.folder.with_name("store"), tmp_path_factory.mktemp("stores") / "store")
+
+
+@pytest.fixture(scope="session")
+def finished(trained: "Run", store: Path, tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """A finished run with pictures, on that store. Read it, do not write into it."""
+    folder = shutil.copytree(trained.folder, tmp_path_factory.mktemp("runs") / "whole")
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace(str(trained.folder.with_name("store")), str(store)))
+    return replace(trained, folder=folder)

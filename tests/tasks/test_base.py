@@ -4,10 +4,14 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.checks import require_pairs
 from tests.helpers.synthetic import make_views
 
 SHAPE = ViewShape((16, 16, 16), (1.0, 1.0, 1.0), views=2, unit_mm=100.0)
+
+
+class Paired(Task[None, None]):
+    name = "paired"
+    pairs = True
 
 
 def test_cells_are_whole_strides_of_a_view():
@@ -32,7 +36,7 @@ def test_what_a_task_must_write_is_an_error_until_it_is_written():
 def test_a_pair_needs_two_views(views, enough):
     shape = ViewShape((16, 16, 16), (1.0, 1.0, 1.0), views=views, unit_mm=100.0)
     if enough:
-        require_pairs("gap", shape)
+        Paired(None, [], shape)
         return
-    with pytest.raises(InputError, match="at least 2 for task 'gap', got 1"):
-        require_pairs("gap", shape)
+    with pytest.raises(InputError, match="at least 2 for task 'paired', got 1"):
+        Paired(None, [], shape)

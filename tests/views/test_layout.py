@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
+from orienteer.views.body import ViewSpace
 from orienteer.views.layout import BLOCK_VIEWS, check_views, draw_layout
 from orienteer.views.policy import ViewPolicy
 from tests.helpers.fake_views import blocks_of
@@ -14,7 +15,7 @@ SHAPE, SIZE, SPACING = (44, 36, 40), (16, 12, 16), (1.5, 2.0, 2.5)
 def draw(seed, body=None, shape=SHAPE, **policy):
     body = blocks_of(np.ones(shape, bool)) if body is None else body
     settings = ViewPolicy(view_size=SIZE, **policy)
-    return draw_layout(np.random.default_rng(seed), shape, body, settings, SPACING, "scan.nii.gz")
+    return draw_layout(np.random.default_rng(seed), ViewSpace(shape, body, SPACING, "scan.nii.gz"), settings)
 
 
 @pytest.mark.parametrize("seed", range(20))

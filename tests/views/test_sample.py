@@ -3,6 +3,7 @@ import pytest
 
 from orienteer.errors import InputError, ScanError
 from orienteer.views import sample
+from orienteer.views.body import ViewSpace
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.sample import can_hold, draw_starts
 from tests.helpers.block_maps import ball, naive_allowed, share_of, spread
@@ -26,7 +27,7 @@ def test_views_lie_inside_and_hold_enough_body(shape, size, radius):
     mixed = spread((body.body > 0) & (body.body < 255), shape)
     rng = np.random.default_rng(3)
     for _ in range(25):
-        starts = draw_starts(rng, shape, body, policy, SPACING)
+        starts = draw_starts(rng, ViewSpace(shape, body, SPACING), policy)
         assert starts.shape == (4, 3)
         assert (starts >= 0).all()
         assert (starts + size <= shape).all()
@@ -46,7 +47,9 @@ def test_no_view_touches_a_block_that_was_not_scanned():
     voxels_outside = spread(outside, shape)
     rng = np.random.default_rng(0)
     for _ in range(60):
-        starts = draw_starts(rng, shape, body, ViewPolicy(views=3, view_size=size, min_body_fraction=0.0), SPACING)
+        starts = draw_starts(
+            rng, ViewSpace(shape, body, SPACING), ViewPolicy(views=3, view_size=size, min_body_fraction=0.0)
+        )
         for start in starts:
             assert not voxels_outside[tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))].any()
 
@@ -58,7 +61,7 @@ def test_distances_between_all_pairs_keep_their_limits(limits):
     policy = ViewPolicy(views=4, view_size=size, min_distance_mm=low, max_distance_mm=high)
     body, rng = blocks_of(ball(shape)), np.random.default_rng(1)
     for _ in range(20):
-        starts = draw_starts(rng, shape, body, policy, SPACING)
+        starts = draw_starts(rng, ViewSpace(shape, body, SPACING), policy)
         for i in range(4):
             for j in range(i + 1, 4):
                 distance_mm = np.linalg.norm((starts[j] - starts[i]) * np.array(SPACING))
@@ -68,14 +71,18 @@ def test_distances_between_all_pairs_keep_their_limits(limits):
 def test_distance_of_exactly_the_limit_is_allowed():
     shape, size = (16, 8, 8), (8, 8, 8)
     policy = ViewPolicy(views=2, view_size=size, min_distance_mm=8 * 0.7)
-    starts = draw_starts(np.random.default_rng(0), shape, blocks_of(np.ones(shape, bool)), policy, (0.7, 1.0, 1.0))
+    starts = draw_starts(
+        np.random.default_rng(0), ViewSpace(shape, blocks_of(np.ones(shape, bool)), (0.7, 1.0, 1.0)), policy
+    )
     assert sorted(starts[:, 0]) == [0, 8]
 
 
 def test_a_set_depends_on_the_generator_alone():
     shape = (40, 30, 26)
     body, policy = blocks_of(ball(shape)), ViewPolicy(views=3, view_size=(8, 8, 8), min_distance_mm=5.0)
-    first, again, other = (draw_starts(np.random.default_rng(seed), shape, body, policy, SPACING) for seed in (7, 7, 8))
+    first, again, other = (
+        draw_starts(np.random.default_rng(seed), ViewSpace(shape, body, SPACING), policy) for seed in (7, 7, 8)
+    )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -104,7 +111,7 @@ def test_starts_are_uniform_over_exactly_the_allowed_ones(monkeypatch, search):
     allowed = naive_allowed(body, shape, size, 0.5)
     assert 30 < len(allowed) < 0.8 * 9 * 7 * 6
     rng = np.random.default_rng(5)
-    draws = np.concatenate([draw_starts(rng, shape, body, policy, SPACING) for _ in range(len(allowed) * 4)])
+    draws = np.concatenate([draw_starts(rng, ViewSpace(shape, body, SPACING), policy) for _ in range(len(allowed) * 4)])
     assert_uniform(counts_of(draws, allowed))
 
 
@@ -115,7 +122,7 @@ def test_views_of_a_set_are_drawn_independently(monkeypatch, search):
         monkeypatch.setattr(sample, "_CANDIDATES", 0)
     policy, rng = ViewPolicy(views=2, view_size=size), np.random.default_rng(2)
     body = blocks_of(np.ones(shape, bool))
-    pairs = [draw_starts(rng, shape, body, policy, SPACING)[:, 0] for _ in range(900)]
+    pairs = [draw_starts(rng, ViewSpace(shape, body, SPACING), policy)[:, 0] for _ in range(900)]
     table = np.zeros((6, 6))
     for first, second in pairs:
         table[first, second] += 1
@@ -127,7 +134,7 @@ def test_sets_with_limited_distances_are_uniform_over_all_that_keep_them():
     policy = ViewPolicy(views=2, view_size=size, min_distance_mm=3.0)
     body, rng = blocks_of(np.ones(shape, bool)), np.random.default_rng(2)
     allowed = {(i, j, 0) for i in range(7) for j in range(7) if abs(i - j) >= 3}
-    pairs = [draw_starts(rng, shape, body, policy, (1.0, 1.0, 1.0))[:, 0] for _ in range(1000)]
+    pairs = [draw_starts(rng, ViewSpace(shape, body, (1.0, 1.0, 1.0)), policy)[:, 0] for _ in range(1000)]
     assert_uniform(counts_of(np.array([(i, j, 0) for i, j in pairs]), allowed))
 
 
@@ -136,11 +143,11 @@ def test_distances_that_cannot_be_met_name_the_scan_and_the_reason():
     body = blocks_of(np.ones(shape, bool))
     far = ViewPolicy(views=2, view_size=size, min_distance_mm=30.0)
     with pytest.raises(ScanError, match=r"case_7: .*at most 13\.9 mm apart where min_distance_mm is 30") as caught:
-        draw_starts(np.random.default_rng(0), shape, body, far, (1.0, 1.0, 1.0), "case_7")
+        draw_starts(np.random.default_rng(0), ViewSpace(shape, body, (1.0, 1.0, 1.0), "case_7"), far)
     assert caught.value.step == "fit"
     crowded = ViewPolicy(views=20, view_size=size, min_distance_mm=9.0)  # two views fit so far apart, twenty do not
     with pytest.raises(ScanError, match=r"no set that keeps min_distance_mm 9\.0"):
-        draw_starts(np.random.default_rng(0), shape, body, crowded, (1.0, 1.0, 1.0))
+        draw_starts(np.random.default_rng(0), ViewSpace(shape, body, (1.0, 1.0, 1.0)), crowded)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +162,7 @@ def test_a_scan_that_cannot_hold_a_view_says_why(shape, size, fraction, words):
     body = blocks_of(ball(shape, 0.5))
     reason = can_hold(shape, body, size, fraction)
     with pytest.raises(ScanError, match=words):
-        draw_starts(np.random.default_rng(0), shape, body, ViewPolicy(2, size, fraction), SPACING)
+        draw_starts(np.random.default_rng(0), ViewSpace(shape, body, SPACING), ViewPolicy(2, size, fraction))
     assert reason is not None
     with pytest.raises(ValueError, match=words):
         raise ValueError(reason)
@@ -164,16 +171,18 @@ def test_a_scan_that_cannot_hold_a_view_says_why(shape, size, fraction, words):
 def test_a_view_as_large_as_the_scan_has_one_place():
     shape = (18, 21, 16)
     policy = ViewPolicy(views=2, view_size=shape, min_body_fraction=1.0)
-    starts = draw_starts(np.random.default_rng(0), shape, blocks_of(np.ones(shape, bool)), policy, SPACING)
+    starts = draw_starts(np.random.default_rng(0), ViewSpace(shape, blocks_of(np.ones(shape, bool)), SPACING), policy)
     assert (starts == 0).all()
 
 
 def test_blocks_of_another_scan_are_refused():
     longer = blocks_of(np.ones((24, 24, 28), bool))
     with pytest.raises(ScanError, match=r"wanted \(6, 6, 6\) blocks of 4 voxels"):
-        draw_starts(np.random.default_rng(0), (24, 24, 24), longer, ViewPolicy(2, (8, 8, 8)), SPACING)
+        draw_starts(np.random.default_rng(0), ViewSpace((24, 24, 24), longer, SPACING), ViewPolicy(2, (8, 8, 8)))
 
 
 def test_a_policy_without_a_size_cannot_draw():
     with pytest.raises(InputError, match="plan it first"):
-        draw_starts(np.random.default_rng(0), (8, 8, 8), blocks_of(np.ones((8, 8, 8), bool)), ViewPolicy(), SPACING)
+        draw_starts(
+            np.random.default_rng(0), ViewSpace((8, 8, 8), blocks_of(np.ones((8, 8, 8), bool)), SPACING), ViewPolicy()
+        )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from orienteer.views import sample
+from orienteer.views.body import ViewSpace
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.sample import can_hold, draw_starts
 from tests.helpers.block_maps import ball
@@ -17,7 +18,7 @@ def test_search_finds_the_single_place_that_rejection_misses(monkeypatch):
     voxels[40:48, 12:20, 20:28] = True
     body = blocks_of(voxels)
     policy = ViewPolicy(views=3, view_size=size, min_body_fraction=1.0)
-    starts = draw_starts(np.random.default_rng(0), shape, body, policy, SPACING)
+    starts = draw_starts(np.random.default_rng(0), ViewSpace(shape, body, SPACING), policy)
     assert (starts == (40, 12, 20)).all()
     assert can_hold(shape, body, size, 1.0) is None
 
@@ -28,7 +29,7 @@ def test_search_keeps_distances(monkeypatch):
     policy = ViewPolicy(views=3, view_size=size, min_distance_mm=14.0, max_distance_mm=40.0)
     body, rng = blocks_of(ball(shape, 1.2)), np.random.default_rng(4)
     for _ in range(10):
-        starts = draw_starts(rng, shape, body, policy, (1.0, 1.0, 1.0))
+        starts = draw_starts(rng, ViewSpace(shape, body, (1.0, 1.0, 1.0)), policy)
         gaps = (starts[[1, 2, 2]] - starts[[0, 0, 1]]).astype(float)
         distances_mm = np.linalg.norm(gaps, axis=1)
         assert ((distances_mm >= 14 - 1e-6) & (distances_mm <= 40 + 1e-6)).all()

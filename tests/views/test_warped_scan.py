@@ -5,6 +5,7 @@ import pytest
 
 from orienteer.errors import ScanError
 from orienteer.views.augment import Augmentation
+from orienteer.views.body import ViewSpace
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.reader import ViewReader
@@ -50,7 +51,7 @@ def test_the_identity_gives_the_same_voxels_bit_for_bit():
 def test_every_voxel_is_that_of_the_place_it_is_mapped_to(seed):
     store = CodedStore({"a": FakeScan("a", SHAPE, SPACING, ORIGIN)})
     scan, policy = drawn(seed), ViewPolicy(views=2, view_size=SIZE)
-    for start in draw_starts(np.random.default_rng(seed), scan.shape_vox, scan, policy, SPACING):
+    for start in draw_starts(np.random.default_rng(seed), ViewSpace(scan.shape_vox, scan, SPACING), policy):
         view = scan.read(lambda *box: store.read("a", *box), tuple(start.tolist()), SIZE)
         index = np.moveaxis(np.indices(SIZE), 0, -1) + start
         warped_mm = np.array(scan.origin_mm) + index * np.array(SPACING)
@@ -129,7 +130,9 @@ def test_without_warps_the_samples_are_those_of_earlier_versions():
     numbers = np.random.default_rng([0, 2, 3])
     sample = views(large_store(), 0.0)[3]
     starts = draw_starts(
-        numbers, (48, 44, 40), blocks_of(np.ones((48, 44, 40), bool)), views(large_store(), 0.0).policy, (1.5, 2.0, 2.5)
+        numbers,
+        ViewSpace((48, 44, 40), blocks_of(np.ones((48, 44, 40), bool)), (1.5, 2.0, 2.5)),
+        views(large_store(), 0.0).policy,
     )
     expected = np.array([-30.0, 12.5, 400.0]) + (starts + np.array([4.5, 3.5, 4.5])) * np.array([1.5, 2.0, 2.5])
     np.testing.assert_allclose(sample.centres_mm.numpy(), expected, rtol=1e-6)

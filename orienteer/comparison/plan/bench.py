@@ -15,7 +15,7 @@ from orienteer.labelled.split import draw_cases
 from orienteer.progress import say
 from orienteer.scans.discover import discover
 from orienteer.scans.patient_ids import dicom_patients, new_secret
-from orienteer.scans.patients import NONE, find_patients
+from orienteer.scans.patients import NONE, Evidence, find_patients
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Selection
 from orienteer.store.outcomes import Failure
@@ -98,7 +98,7 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
     named = {case.name: case.group for case in data.cases if case.group is not None}
     by_source = dicom_patients([case.source for case in data.cases], new_secret())
     hashes = {case.name: by_source[case.source.name] for case in data.cases if case.source.name in by_source}
-    groups = find_patients(names, named, config.group_by, hashes=hashes)
+    groups = find_patients(names, Evidence(named, config.group_by, hashes=hashes))
     parts = read_parts(config.split, names, groups) if config.split else deal(names, config.cases, groups)
     check_part(parts, config.evaluate)
     if config.select or "retrieval" in config.downstream:

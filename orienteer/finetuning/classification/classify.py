@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orienteer.devices import choose_device
 from orienteer.errors import InputError
-from orienteer.files import write_csv
+from orienteer.files import room_for, write_csv
 from orienteer.finetuning.classification.model import load_classifier
 from orienteer.finetuning.classification.testing import probabilities
 from orienteer.labelled.failures import failures_text
@@ -74,8 +74,5 @@ def _write(path: Path, by_scan: Mapping[str, Mapping[str, float]], classes: Sequ
         [name, max(values, key=lambda label: values[label]), *(f"{values[label]:.6g}" for label in classes)]
         for name, values in by_scan.items()
     ]
-    try:
+    with room_for("the classes", path):
         write_csv(path, ["scan", "predicted", *(f"score {name}" for name in classes)], rows)
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError(str(path), wanted="room for the classes", got=got, do="free some disk space") from error

@@ -13,8 +13,7 @@ from orienteer.finetuning.classification.network import Classifier
 from orienteer.finetuning.model_files import (
     COPY_AGAIN,
     MODEL_FILE,
-    read_model_card,
-    read_model_state,
+    read_model,
     write_model,
 )
 from orienteer.runs.recipe import preparation_of, recipe_facts
@@ -70,9 +69,8 @@ def load_classifier(folder: str | Path) -> ClassifierModel:
         InputError: a missing, cut or changed file, a model of another task, or weights that do not fit the network that
             model.json names.
     """
-    folder = Path(folder)
-    card = read_model_card(folder, "classification")
-    state = read_model_state(folder, card)
+    file = str(Path(folder, MODEL_FILE))
+    card, state = read_model(Path(folder), "classification")
     size0, size1, size2 = card["view_size"]
 
     def build() -> Classifier:
@@ -81,9 +79,9 @@ def load_classifier(folder: str | Path) -> ClassifierModel:
 
     numbers = {"view_size": card["view_size"], **card["arguments"]}
     with torch.random.fork_rng(devices=[]):
-        check_before_building(build, numbers, state, str(folder / MODEL_FILE), COPY_AGAIN)
+        check_before_building(build, numbers, state, file, COPY_AGAIN)
         network = build()
-    load_state(network, state, str(folder / MODEL_FILE), "the weights of the network in model.json", COPY_AGAIN)
+    load_state(network, state, file, "the weights of the network in model.json", COPY_AGAIN)
     return ClassifierModel(
         network=network.eval(),
         classes=tuple(card["classes"]),

@@ -9,7 +9,7 @@ import torch
 
 from orienteer.encoders.states import check_before_building
 from orienteer.encoders.target import build_target
-from orienteer.finetuning.model_files import COPY_AGAIN, MODEL_FILE, read_model_card, read_model_state, write_model
+from orienteer.finetuning.model_files import COPY_AGAIN, MODEL_FILE, read_model, write_model
 from orienteer.finetuning.segmentation.network import Segmenter, load_unique, unique_state
 from orienteer.runs.recipe import preparation_of, recipe_facts
 from orienteer.scans.preparation import Preparation
@@ -68,18 +68,17 @@ def load_segmentation(folder: str | Path, device: torch.device | str = "cpu") ->
         InputError: a missing, cut or changed file, a model of another task, or weights that do not fit the network that
             model.json names.
     """
-    folder = Path(folder)
-    card = read_model_card(folder, "segmentation")
-    state = read_model_state(folder, card)
+    file = str(Path(folder, MODEL_FILE))
+    card, state = read_model(Path(folder), "segmentation")
     check_before_building(
         lambda: build_target(card["target"], card["target_arguments"]),
         card["target_arguments"],
         state,
-        str(folder / MODEL_FILE),
+        file,
         COPY_AGAIN,
     )
     network = Segmenter(card["target"], card["target_arguments"])
-    load_unique(network.network, state, str(folder / MODEL_FILE))
+    load_unique(network.network, state, file)
     size0, size1, size2 = card["patch_size"]
     return SegmentationModel(
         network=network.to(device).eval(),

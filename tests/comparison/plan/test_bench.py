@@ -9,7 +9,7 @@ from orienteer.comparison.config import make_config
 from orienteer.comparison.plan.bench import set_up
 from orienteer.errors import InputError
 from orienteer.scans.discover import discover
-from orienteer.scans.patients import groups_of, units
+from orienteer.scans.patients import Evidence, groups_of, units
 from tests.helpers.labelled import write_dataset
 
 
@@ -59,10 +59,10 @@ def test_the_pretraining_is_told_which_scans_are_of_one_patient(tmp_path):
     bench = set_up(make_config({"data": data, "cases": [4, 1, 1]}), tmp_path / "out")
     sources = [source.name for source in discover(bench.links, progress=False).sources]
     assert sorted(bench.linked) == sources
-    assert len(units(sources, groups_of(sources, pattern=bench.group_by))) == 2
+    assert len(units(sources, groups_of(sources, Evidence(pattern=bench.group_by)))) == 2
     alone = set_up(make_config({"data": data, "cases": [4, 1, 1], "group_by": "none"}), tmp_path / "alone")
     assert alone.group_by == "none"
-    assert len(units(sources, groups_of(sources, pattern=alone.group_by))) == 4
+    assert len(units(sources, groups_of(sources, Evidence(pattern=alone.group_by)))) == 4
 
 
 def test_one_patient_alone_cannot_be_pretrained_on(tmp_path):

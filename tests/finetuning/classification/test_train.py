@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,7 @@ def test_folder_summary_and_predictions_agree(classified: Run) -> None:
 
 def test_a_resumed_classification_ends_like_an_undisturbed_one(
     classified: Run,
-    finished: Run,
-    parity: Path,
-    torsos: Path,
-    store: Path,
+    classify: Callable[..., Run],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
@@ -82,7 +80,7 @@ def test_a_resumed_classification_ends_like_an_undisturbed_one(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_log", stop_early)
         with pytest.raises(KeyboardInterrupt):
-            classify_torsos(finished, parity, torsos, store, tmp_path / "broken", save_every=2, log_every=1)
+            classify(tmp_path / "broken", save_every=2, log_every=1)
     resumed = finetune(out=tmp_path / "broken", resume=True)
     assert capsys.readouterr().err.count("WARNING: 2 of 2 test scans were in the pretraining") == 3
     assert resumed.summary["test"] == classified.summary["test"]
@@ -91,9 +89,9 @@ def test_a_resumed_classification_ends_like_an_undisturbed_one(
 
 
 def test_frozen_keeps_every_weight_of_the_encoder(
-    classified: Run, finished: Run, parity: Path, torsos: Path, store: Path, tmp_path: Path
+    classified: Run, classify: Callable[..., Run], finished: Run, tmp_path: Path
 ) -> None:
-    frozen = classify_torsos(finished, parity, torsos, store, tmp_path / "frozen", schedule="frozen", steps=2)
+    frozen = classify(tmp_path / "frozen", schedule="frozen", steps=2)
     before = load_encoder(finished.folder)[0].state_dict()
     after, moved = (load_classifier(run.folder).network.encoder.state_dict() for run in (frozen, classified))
     assert all(torch.equal(value, after[name]) for name, value in before.items())
