@@ -17,6 +17,7 @@ from tests.helpers.small_demo import small_demo as small_demo  # noqa: E402
 from tests.helpers.small_run import finished as finished  # noqa: E402
 from tests.helpers.small_run import store as store  # noqa: E402
 from tests.helpers.small_run import torsos as torsos  # noqa: E402
+from tests.helpers.small_run import trained as trained  # noqa: E402
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -81,6 +81,16 @@ def test_a_failing_block_fails(tmp_path: Path) -> None:
     assert failed.traceback[-1].lineno == 7  # counted from 0
 
 
+def test_commands_run_in_this_process_and_those_that_need_a_shell_in_bash(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```bash\norienteer --version | grep orienteer > version.txt\n```\n")
+    run_page(page, tmp_path)
+    assert (tmp_path / "version.txt").read_text().split()[-1] == version("orienteer")
+    page.write_text("Text.\n\n```bash\ntrue\norienteer plan none \\\n  --steps 2  # a folder that is not there\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md, line 4: exit code 2 of orienteer plan"):
+        run_page(page, tmp_path)
+
+
 def test_blocks_are_found_with_their_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

@@ -2,11 +2,14 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from orienteer.cli import main
 
 NOT_RUN = "<!-- not run -->"
 """The line before a block that cannot run in the tests. A comment, so that no renderer shows or misreads it."""
@@ -75,9 +78,22 @@ def commands(block: Block) -> list[list[str]]:
 
 
 def _run_bash(block: Block, folder: Path) -> None:
+    """Runs a block of commands; those of orienteer in this process, which has everything imported, unless bash is needed."""
+    if re.search(r"[|&;<>$`(){}*?]", block.code):
+        _run_in_bash(block, block.code, folder)
+        return
+    for line in block.code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] != ["orienteer"]:
+            _run_in_bash(block, line, folder)
+        elif (code := main(words[1:])) != 0:
+            raise AssertionError(f"{block.page.name}, line {block.line}: exit code {code} of {line}")
+
+
+def _run_in_bash(block: Block, code: str, folder: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     finished = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block.code],
+        ["bash", "-euo", "pipefail", "-c", code],
         cwd=folder,
         env={"OMP_NUM_THREADS": "1", **environment},
         capture_output=True,

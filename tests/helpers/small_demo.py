@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
     from orienteer.pretraining.demo import demo as train
     from orienteer.runs.run import Run
 
+    @wraps(train)  # the command line reads its options from the arguments
     def demo(out: str | Path = "runs/demo", **settings: Any) -> Run:
         name = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
         run = made_once(tmp_path_factory, f"demo-{name}", lambda folder: train(folder / "run", **settings))
