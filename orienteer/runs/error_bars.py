@@ -8,7 +8,7 @@ held-out scan, with the factors of all others.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Float
@@ -44,6 +44,15 @@ class ScanErrors:
 
     errors_mm: Vectors
     scales_mm: Vectors
+
+
+class _Bars(TypedDict):
+    axis_factors: tuple[float, float, float]
+    length_factor: float
+    scans: int
+    coverage: float | None
+    rank_gaps: float | None
+    rank_scans: float | None
 
 
 @dataclass(frozen=True)
@@ -128,8 +137,14 @@ def read_error_bars(folder: Path) -> dict[str, ErrorBars]:
     if not (folder / ERROR_BARS_FILE).is_file():
         return {}
     do = f"orienteer pretrain --resume --out {folder} writes it anew; or delete the file to do without error bars"
-    content = read_json(folder / ERROR_BARS_FILE, dict[str, dict[str, Any]], wanted="the error bars of a run", do=do)
-    return {name: make_settings(ErrorBars, values) for name, values in content.items()}
+    content = read_json(folder / ERROR_BARS_FILE, dict[str, _Bars], wanted="the error bars of a run", do=do)
+    for name, values in content.items():
+        factors = (*values["axis_factors"], values["length_factor"])
+        if min(factors) <= 0:
+            what = f"{name} in {folder / ERROR_BARS_FILE}"
+            raise InputError(what, wanted="factors above zero", got=str(factors), do=do)
+    known = ErrorBars.__dataclass_fields__
+    return {name: make_settings(ErrorBars, {key: values[key] for key in known}) for name, values in content.items()}
 
 
 def lost_error_bars(folder: Path) -> bool:

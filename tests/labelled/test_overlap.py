@@ -144,7 +144,7 @@ def test_labels_of_subjects_are_compared_with_those_of_the_pretraining(tmp_path:
 def test_the_pattern_of_the_run_says_what_a_label_is(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    write_split(run, {"k1": "P1_a.nii", "k2": "sub-01.nii"}, {}, CONTENTS)
+    write_split(run, {"k1": "P1_a.nii", "k2": "sub-01.nii"}, {"k3": "c.nii"}, CONTENTS)
     write_config(run, {"group_by": r"(P\d)_"})
     assert same_labels(str(run), {"P1_b": "c7", "P2_b": "c8"}) == {"P1_b": "P1"}
     write_config(run, {"group_by": "none"})

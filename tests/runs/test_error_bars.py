@@ -1,6 +1,7 @@
 """Error bars: calibrated on errors whose distribution is known, measured on scans that did not calibrate them."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -82,7 +83,12 @@ def test_they_come_back_from_the_run_folder(tmp_path):
     assert read_error_bars(tmp_path) == bars
 
 
-@pytest.mark.parametrize("content", ["{", json.dumps({"gap": {"axis_factors": [1, 2]}}), json.dumps([1])])
+@pytest.mark.parametrize(
+    "content",
+    ["{", json.dumps({"gap": {"axis_factors": [1, 2]}}), json.dumps([1]),
+     json.dumps({"gap": {"scans": 1}}), json.dumps({"gap": asdict(calibrate_bars(scans(2))) | {"length_factor": -1.0}}),
+     json.dumps({"gap": asdict(calibrate_bars(scans(2))) | {"axis_factors": [1.0, 2.0]}})],
+)  # fmt: skip
 def test_damaged_ones_are_named(tmp_path, content):
     (tmp_path / ERROR_BARS_FILE).write_text(content)
     with pytest.raises(InputError, match=r"wanted .*Do this"):

@@ -180,7 +180,7 @@ def test_fewer_compressed_frames_than_promised_are_refused(tmp_path):
 
 def test_a_label_map_of_frames_is_left_out(tmp_path):
     write_dicom(tmp_path / "ct", noise())
-    write_enhanced(tmp_path / "seg/a", noise(SHAPE), modality="SEG")
+    write_enhanced(tmp_path / "other/a", noise(SHAPE), modality="SEG")
     (left_out,) = discover(tmp_path, progress=False).left_out
     assert "no image (DICOM modality SEG)" in left_out.reason
 

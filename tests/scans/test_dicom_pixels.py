@@ -6,7 +6,7 @@ import pytest
 
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Selection
-from tests.helpers.files import PATIENT, noise, only_scan, write_dicom
+from tests.helpers.files import PATIENT, noise, only_scan, write_dicom, write_enhanced
 
 
 def changed(paths, *changes):
@@ -66,20 +66,24 @@ def test_monochrome1_of_an_mr_has_dark_air(tmp_path, inverted):
     assert ("inverted" in scan.warnings[0]) == inverted
 
 
-def test_no_patient_is_written_to_a_temporary_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_no_patient_is_written_to_a_temporary_file(tmp_path, monkeypatch, enhanced):
     from orienteer.scans import dicom_pixels
 
     written = []
-    true_copy = dicom_pixels._as_monochrome2
+    true_copy = dicom_pixels._as_stored
 
-    def copied(path, copy):
-        written.append(true_copy(path, copy).read_bytes())
+    def copied(path, copy, enhanced):
+        written.append(true_copy(path, copy, enhanced).read_bytes())
         return copy
 
-    monkeypatch.setattr(dicom_pixels, "_as_monochrome2", copied)
-    write_dicom(tmp_path / "s", noise((12, 13, 4)), PhotometricInterpretation="MONOCHROME1")
+    monkeypatch.setattr(dicom_pixels, "_as_stored", copied)
+    if enhanced:
+        write_enhanced(tmp_path / "s/a", noise((12, 13, 4)))
+    else:
+        write_dicom(tmp_path / "s", noise((12, 13, 4)), PhotometricInterpretation="MONOCHROME1")
     read_scan(only_scan(tmp_path))
-    assert len(written) == 4
+    assert len(written) == (1 if enhanced else 4)
     assert not any(PATIENT.encode() in content or b"made-up" in content for content in written)
 
 
