@@ -68,8 +68,8 @@ METHODS: dict[str, Method] = {
         about="gap, route, similarity and the position of every cell, beside place contrast and masked reconstruction",
         tasks={
             # Gaps are squares of lengths: as they become small, a contrast of the usual weight would outweigh them.
-            "reconstruction": TaskUse(options={"level": 1}),
-            "place_contrast": TaskUse(weight=0.05, options={"level": 1, "places": 48}),
+            "reconstruction": TaskUse(options={"level": 1, "every": 2}),
+            "place_contrast": TaskUse(weight=0.05, options={"level": 1, "places": 48, "pairs": 1}),
             "gap": TaskUse(weight=2.0, options=SCALE),
             "dense_gap": TaskUse(weight=2.0, options=SCALE),
             "similarity": TaskUse(options={"min_cells": 2, "width": 16, **GRADED}),
