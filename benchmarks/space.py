@@ -19,7 +19,7 @@ with its store and the lists of its scans. The tables of docs/results.md are mad
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ import torch
 
 from benchmarks.command import parser_of, save
 from benchmarks.space_data import REAL, SYNTHETIC, Collection, collection, link_scans, write_lists
-from benchmarks.space_intervals import RATIO, ranges, ratio_interval
-from benchmarks.space_values import KEYS, faults_named, means, sound_flagged, space_values
+from benchmarks.space_intervals import summary
+from benchmarks.space_values import faults_named, sound_flagged, space_values
 from orienteer.methods import METHODS, listed_tasks, resolve_method
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
@@ -43,7 +43,7 @@ from orienteer.store.store import Store
 
 SETTINGS: dict[str, Any] = {
     **{"encoder": "tiny", "accelerator": "cpu", "workers": 0, "prepare_workers": 0, "pictures": False},
-    **{"validation_fraction": 0.01, "validation_sets": 1, "learning_rate": 1e-3},
+    **{"validation_fraction": 0.01, "validation_sets": 1},
 }
 """All scans but one are trained on, since others are measured; loading is part of the processor time."""
 
@@ -53,7 +53,7 @@ EARLIER_DEFAULT: dict[str, Any] = {
         "tasks": listed_tasks(resolve_method("default", earlier=True)),
         "distortion": {"mask_share": 0.4, "mask_views": 1.0},
     },
-    **{"encoder_arguments": {"decoder": True}},
+    **{"encoder_arguments": {"decoder": True}, "learning_rate": 1e-3},
 }
 """The default of 0.1.0: reconstruction and place contrast on the finest level, and a tenth of the gradient of three tasks."""
 
@@ -123,9 +123,24 @@ def measure(
     sets: int = 16,
     faults: int = 4,
     keep: Path | None = None,
+    done: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any] | None:
-    """Returns the means over seeds and the values of each; None where the collection is not there."""
-    rows = []
+    """Returns the means over seeds and the values of each; None where the collection is not there.
+
+    Args:
+        data: the collection.
+        seeds: of splits and trainings.
+        settings: of the runs, beside ``SETTINGS``.
+        folder: where real collections lie.
+        steps: of each run; None for as many as ``minutes`` take.
+        minutes: of processor time.
+        sets: view sets per scan.
+        faults: spoiled copies per held-out scan.
+        keep: a folder in which runs are kept.
+        done: is called with the values after every seed.
+    """
+    rows: list[dict[str, Any]] = []
+    measured: dict[str, Any] | None = None
     with _folder(keep) as place:
         for seed in seeds:
             work = place / f"space_{data}_{seed}"
@@ -135,8 +150,10 @@ def measure(
             steps = steps or steps_within(minutes, scans, settings, work)
             rows.append(measure_seed(scans, seed, settings, steps, sets, faults, work))
             say(f"{data}, seed {seed}: {json.dumps(rows[-1])}")
-    interval = {RATIO: ratio_interval(rows)}
-    return {**means(rows), "interval95": interval, "ranges": ranges(rows, KEYS), "by_seed": rows}
+            measured = summary(rows)
+            if done is not None:
+                done(measured)
+    return measured
 
 
 @contextmanager
@@ -171,13 +188,21 @@ def main() -> None:
     settings = {**settings, **chosen.set}
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     amounts = (chosen.steps, chosen.minutes, chosen.sets, chosen.faults)
-    values = measure(chosen.data, seeds, settings, chosen.folder, *amounts, keep=chosen.keep)
+    about = {"method": chosen.method, "minutes": None if chosen.steps else chosen.minutes, "set": chosen.set}
+    about |= {"sets": chosen.sets, "faults": chosen.faults}
+    values = measure(
+        chosen.data,
+        seeds,
+        settings,
+        chosen.folder,
+        *amounts,
+        keep=chosen.keep,
+        done=lambda values: save(chosen.json, {chosen.data: values, "settings": about}),
+    )
     if values is None:
         say(f"skipped: {chosen.data} is not there; name its folder with --folder")
         return
     print(json.dumps({chosen.data: values}, indent=2))
-    about = {"method": chosen.method, "minutes": None if chosen.steps else chosen.minutes, "set": chosen.set}
-    save(chosen.json, {chosen.data: values, "settings": {**about, "sets": chosen.sets, "faults": chosen.faults}})
 
 
 if __name__ == "__main__":

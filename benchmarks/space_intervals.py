@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.space_values import KEYS, means
 from orienteer.scoring.bootstrap import RESAMPLES, interval
 
 RATIO = "gap_over_trivial"
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the means over seeds, their intervals and ranges, and the values of each seed."""
+    interval = {RATIO: ratio_interval(rows)}
+    return {**means(rows), "interval95": interval, "ranges": ranges(rows, KEYS), "by_seed": list(rows)}
 
 
 def ratio_interval(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> list[float] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.space_data import REAL, SYNTHETIC
-from benchmarks.space_intervals import RATIO
+from benchmarks.space_intervals import RATIO, summary
 
 FOLDER = "space"
 
@@ -33,19 +33,28 @@ def space_section(tables: Path) -> str:
     Args:
         tables: the folder of all kept tables.
     """
-    measured = [json.loads(path.read_text()) for path in sorted((tables / FOLDER).glob("*.json"))]
-    measured = [each for each in measured if "settings" in each]
-    if not measured:
+    rows = [_row(*key, seeds) for key, seeds in _together(tables / FOLDER).items()]
+    if not rows:
         return ""
-    rows = [_row(data, each) for data in (*SYNTHETIC, *REAL) for each in measured if data in each]
     head = ("scans", "method", "gap error / trivial", *(name for name, _ in COLUMNS), "seeds", "steps", "processor min")
     command = "python -m benchmarks.space --data DATA --seeds 3 --first-seed 1 --minutes M --json FILE"
     return f"## Space on held-out scans\n\n{LEAD}\n\n{_table(head, rows)}\n<!-- not run -->\n```bash\n{command}\n```\n"
 
 
-def _row(data: str, measured: Mapping[str, Any]) -> tuple[str, ...]:
-    values, settings = measured[data], measured["settings"]
-    seeds = values["by_seed"]
+def _together(folder: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Returns the values of all seeds by collection and method, which may lie in several files."""
+    seeds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    kept = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    for data in (*SYNTHETIC, *REAL):
+        for each in (each for each in kept if data in each and "settings" in each):
+            changes = each["settings"]["set"]
+            method = each["settings"]["method"] + (f" with `{json.dumps(changes)}`" if changes else "")
+            seeds.setdefault((data, method), []).extend(each[data]["by_seed"])
+    return {key: sorted(rows, key=lambda row: int(row["seed"])) for key, rows in seeds.items()}
+
+
+def _row(data: str, method: str, seeds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    values = summary(seeds)
     ratio, interval = values[RATIO], (values["interval95"] or {}).get(RATIO)
     first = (
         "" if ratio is None else f"**{ratio:.3f}**" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
@@ -54,8 +63,7 @@ def _row(data: str, measured: Mapping[str, Any]) -> tuple[str, ...]:
     minutes = sum(row["cpu_seconds"] for row in seeds) / len(seeds) / 60
     steps = sum(row["steps"] for row in seeds) / len(seeds)
     numbers = ", ".join(str(row["seed"]) for row in seeds)
-    changed = f" with `{json.dumps(settings['set'])}`" if settings["set"] else ""
-    return (data, settings["method"] + changed, first, *cells, numbers, f"{steps:.0f}", f"{minutes:.1f}")
+    return (data, method, first, *cells, numbers, f"{steps:.0f}", f"{minutes:.1f}")
 
 
 def _cell(mean: float | None, ends: Sequence[float] | None) -> str:

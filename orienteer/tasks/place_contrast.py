@@ -150,7 +150,7 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
 
     def forward(self, features: Features) -> PlaceContrastPrediction:
         """Returns the embedding of every cell of every view; in training, of the views that are compared."""
-        compared = 2 * self._pairs(features.levels[0].shape[1]) if self.training else None
+        compared = 2 * self._pairs(features.levels[0].shape[1]) if self.training and self.config.pairs else None
         maps = self.pyramid([level[:, :compared] for level in features.levels])
         return PlaceContrastPrediction(per_view(self.embed, maps).float())
 
