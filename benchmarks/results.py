@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.results_curves import draw_curves
 from benchmarks.results_page import curves_picture, make_page, picture_name, pretraining_picture_name
 from benchmarks.results_tables import TABLES, add, read_results, read_stability, read_tried
+from benchmarks.space_page import space_section
 from orienteer.files import write_bytes, write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
@@ -26,7 +27,7 @@ def write(tables: Path = TABLES, page: Path = PAGE) -> Path:
             write_bytes(pictures / picture_name(result), curves)
         if result.curves:
             write_bytes(pictures / pretraining_picture_name(result), draw_curves(result.curves))
-    write_text(page, make_page(results, read_stability(tables), read_tried(tables)))
+    write_text(page, make_page(results, read_stability(tables), read_tried(tables), space_section(tables)))
     return page
 
 

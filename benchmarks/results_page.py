@@ -28,16 +28,21 @@ NOTHING = "No comparison is kept yet.\n"
 
 
 def make_page(
-    results: Sequence[Result], stability: Sequence[Mapping[str, str]], tried: Mapping[str, str] | None = None
+    results: Sequence[Result],
+    stability: Sequence[Mapping[str, str]],
+    tried: Mapping[str, str] | None = None,
+    space: str = "",
 ) -> str:
     """Returns the page.
 
     Args:
         stability: rows of the stability table.
         tried: by the number of the goal, what was tried to reach it.
+        space: the section on space.
     """
     parts = [LEAD]
     parts += [_short(result) for result in results]
+    parts += [space] if space else []
     parts.append("## Goals\n\n" + goals(results, stability, tried))
     parts += [_section(result) for result in results] or [NOTHING]
     return "\n".join(parts)

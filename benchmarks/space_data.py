@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orienteer.files import write_text
 from orienteer.phantoms.torso import write_phantoms
 
 FOLDER_VARIABLE = "ORIENTEER_DATA"
@@ -90,11 +91,18 @@ def heldout_people(names: Sequence[str], share: float, seed: int) -> frozenset[s
 
 
 def link_scans(files: Sequence[Path], folder: Path) -> Path:
-    """Returns a folder that holds these scans alone, as links."""
+    """Returns a folder that holds these scans as links, and nothing else if it is new."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
-        (folder / file.name).symlink_to(file.resolve())
+        if not (folder / file.name).is_symlink():
+            (folder / file.name).symlink_to(file.resolve())
     return folder
+
+
+def write_lists(scans: Collection, folder: Path) -> None:
+    """Writes which scans were trained on and which were not, one name a line."""
+    for name, files in (("training.txt", scans.training), ("heldout.txt", scans.heldout)):
+        write_text(folder / name, "".join(f"{file.name}\n" for file in files))
 
 
 def _real_folder(folder: Path | None) -> Path:

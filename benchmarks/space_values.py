@@ -26,13 +26,14 @@ KEYS = (
 )
 
 
-def space_values(scans: Sequence[ScanMeasurement]) -> dict[str, float | None]:
-    """Returns what held-out scans say about gaps, their error bars and similarity."""
+def space_values(scans: Sequence[ScanMeasurement]) -> dict[str, Any]:
+    """Returns what held-out scans say about gaps, their error bars and similarity, and single values ``by_scan``."""
     errors = [scan.error_mm for scan in scans if scan.error_mm is not None]
     trivial = [scan.trivial_mm for scan in scans if scan.trivial_mm is not None]
     bars = bars_of(scans).values()
     ranks = [value for scan in scans for key, value in scan.metrics.items() if key == "cosine_rank"]
     return {
+        "by_scan": {"error_mm": errors, "trivial_mm": trivial, "cosine_rank": ranks},
         "gap_over_trivial": float(np.mean(errors) / np.mean(trivial)) if errors else None,
         "gap_error_mm": float(np.mean(errors)) if errors else None,
         "gap_error_mm_trivial": float(np.mean(trivial)) if errors else None,

@@ -60,6 +60,9 @@ _USE = ("weight", "pull")
 SCALE: Mapping[str, Any] = {"scale": True}
 """The option of tasks that predict gaps to predict the scale of their errors too."""
 
+LENGTHS: Mapping[str, Any] = {"miss": "length"}
+"""The option of tasks that predict gaps whose loss keeps its gradient as errors become small."""
+
 GRADED: Mapping[str, Any] = {"form": "graded"}
 """The option of `similarity` whose cosines follow the distance in mm."""
 
@@ -67,13 +70,13 @@ METHODS: dict[str, Method] = {
     "default": Method(
         about="gap, route, similarity and the position of every cell, beside place contrast and masked reconstruction",
         tasks={
-            # Gaps are squares of lengths: as they become small, a contrast of the usual weight would outweigh them.
-            "reconstruction": TaskUse(options={"level": 1}),
-            "place_contrast": TaskUse(weight=0.05, options={"level": 1, "places": 48}),
-            "gap": TaskUse(weight=2.0, options=SCALE),
-            "dense_gap": TaskUse(weight=2.0, options=SCALE),
+            # A contrast of the usual weight would outweigh gaps, which are fractions of unit_mm.
+            "reconstruction": TaskUse(options={"level": 1, "every": 2}),
+            "place_contrast": TaskUse(weight=0.05, options={"level": 1, "places": 48, "pairs": 1}),
+            "gap": TaskUse(weight=2.0, options={**SCALE, **LENGTHS}),
+            "dense_gap": TaskUse(weight=2.0, options={**SCALE, **LENGTHS}),
             "similarity": TaskUse(options={"min_cells": 2, "width": 16, **GRADED}),
-            "route": TaskUse(weight=2.0, options={"edges": "pair", **SCALE}),
+            "route": TaskUse(weight=2.0, options={"edges": "pair", **SCALE, **LENGTHS}),
         },
         views=4,
         encoder="dynunet",

@@ -72,6 +72,7 @@ class Pretraining(pl.LightningModule):
         optimiser = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=self.config.learning_rate,
+            fused=self.config.precision == "32",  # with autocast, Lightning cannot clip what a fused step takes
         )
         steps, warmup = self.config.steps, self.config.warmup
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warmup_cosine(step, steps, warmup))

@@ -83,6 +83,9 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     layout: Literal["free", "pairs", "mixed", "block"] | None = None
     """Relative placement of the views of a set. free: anywhere. pairs: every second view overlaps the one before. mixed: the
     second view overlaps the first. block: eight neighbours and one view among them. By default as the method has it."""
+    learning_rate: float | None = None  # type: ignore[assignment]
+    """Peak learning rate of AdamW, reached after the warm-up; it then falls to zero along a cosine. By default 0.003 for the
+    encoder tiny, 0.001 for others."""
     ct_window_hu: tuple[float, float] | None = None  # type: ignore[assignment]
     """CT: the HU that become -1 and 1. Values beyond are clipped. By default chosen from the values of the scans."""
     warp: float | None = None
@@ -158,7 +161,8 @@ def check(config: PretrainConfig) -> None:
         require(0 <= getattr(config, name) < 1, name, "0 or more and below 1", getattr(config, name))
     require(config.views is None or config.views >= 2, "views", "at least 2, to have a pair", config.views)
     require(config.warp is None or 0 <= config.warp <= 1, "warp", "a strength from 0 to 1", config.warp, "use 1 or 0")
-    require(config.learning_rate > 0, "learning_rate", "above 0", config.learning_rate)
+    rate = config.learning_rate
+    require(rate is None or rate > 0, "learning_rate", "above 0", rate)
     require(0 < config.validation_fraction < 1, "validation_fraction", "between 0 and 1", config.validation_fraction)
     if config.unit_mm is not None:
         require(config.unit_mm > 0, "unit_mm", "a length above 0 mm", config.unit_mm)

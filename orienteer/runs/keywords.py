@@ -73,7 +73,7 @@ class PretrainKeywords(DemoKeywords, total=False):
     """What `pretrain` and `plan` take beside ``scans`` and ``out``: the fields of `PretrainConfig`."""
 
     steps: int
-    learning_rate: float
+    learning_rate: float | None
     seed: int
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from orienteer.errors import InputError
 from orienteer.methods import Method, resolve_method
-from orienteer.runs.config import PretrainConfig, make_config
+from orienteer.runs.config import PretrainConfig, Training, make_config
 from orienteer.runs.folder import CONFIG_FILE, read_settings
 from orienteer.scans.preparation import Preparation
 from orienteer.types import Triple, TripleMm
@@ -34,6 +34,7 @@ class RunConfig(PretrainConfig):
     `orienteer.pretraining.resolve.resolve_config` makes one for a folder of scans, `read_config` reads the one of a run.
     """
 
+    learning_rate: float = Training.learning_rate
     spacing_mm: TripleMm = field()
     ct_window_hu: tuple[float, float] = field()
     view_size: Triple = field()
@@ -96,7 +97,7 @@ def make_run_config(settings: Mapping[str, Any], source: str = CONFIG_FILE) -> R
     config = make_config(settings)
     values = dict(vars(config))
     older: dict[str, Any] = {"layout": "free", "warp": 0.0, "teacher": False, "validate_every": config.steps}
-    older["ct_window_hu"] = Preparation.ct_window_hu
+    older |= {"ct_window_hu": Preparation.ct_window_hu, "learning_rate": Training.learning_rate}
     values |= {name: value for name, value in older.items() if values[name] is None}
     missing = [name for name in CHOSEN if values[name] is None]
     if missing:

@@ -19,6 +19,7 @@ from orienteer.geometry.frames import cell_offsets_mm
 from orienteer.geometry.pairs import gap_matrix
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
 from orienteer.tasks.heads import full_precision, per_view, pointwise, position_read_out
+from orienteer.tasks.misses import MissForm, component_miss
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.types import AXIS_NAMES
 from orienteer.views.batch import ViewBatch
@@ -37,6 +38,8 @@ class DenseGapConfig:
     """Number of the encoder's level, finest first, whose cells predict their positions; -1 for the coarsest."""
     scale: bool = False
     """Predict the scale of the error of each position along each axis too: the error bar of a prediction."""
+    miss: MissForm = "square"
+    """``square``: mean squares of the errors. ``length``: mean lengths, whose gradient does not fade."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,12 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
 
     def loss(self, prediction: DenseGapPrediction, targets: DenseGapTargets) -> dict[str, Tensor]:
         """Returns ``dense_gap``, and ``dense_gap_scale`` if it is predicted."""
-        errors = prediction.places - targets.places_mm / self.shape.unit_mm
-        losses = {"dense_gap": errors.square().sum(dim=2).mean()}
+        errors = (prediction.places - targets.places_mm / self.shape.unit_mm).movedim(2, -1)
+        added = 3 if self.config.miss == "square" else 1  # squares of the three components are added, not averaged
+        losses = {"dense_gap": added * component_miss(errors, self.config.miss)}
         if prediction.scales is not None:
             scales = prediction.scales.movedim(2, -1)
-            losses["dense_gap_scale"] = laplace_loss(errors.movedim(2, -1), scales, LEAST_SCALE / 2**0.5)
+            losses["dense_gap_scale"] = laplace_loss(errors, scales, LEAST_SCALE / 2**0.5)
         return losses
 
     def predicted_gaps(self, prediction: DenseGapPrediction) -> PredictedGaps:

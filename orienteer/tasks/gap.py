@@ -22,6 +22,7 @@ from orienteer.geometry.pairs import distances, gap_matrix, pair_index
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
+from orienteer.tasks.misses import MissForm, component_miss, number_miss
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.tensors import GapsMm
 from orienteer.views.batch import ViewBatch
@@ -41,6 +42,9 @@ class GapConfig:
 
     scale: bool = False
     """Predict the scale of the error of each gap along each axis too: the error bar of a prediction."""
+
+    miss: MissForm = "square"
+    """``square``: mean squares of the errors, as published. ``length``: mean lengths, whose gradient does not fade."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,9 @@ class Gap(Task[GapTargets, GapPrediction]):
     """Predicts the gap ``W (z_j - z_i)`` between whole views.
 
     Losses (each 0 for a perfect prediction): ``gap``, the mean squared error of the three components, and
-    ``distance``, the mean squared error of the length, both over pairs i < j in units of ``unit_mm``. With the option
-    ``scale`` also ``gap_scale``, the negative log likelihood of the errors (see `orienteer.tasks.scales`).
+    ``distance``, the mean squared error of the length, both over pairs i < j in units of ``unit_mm``; with
+    ``miss: length`` the mean length of the error and the mean absolute error. With the option ``scale`` also ``gap_scale``,
+    the negative log likelihood of the errors (see `orienteer.tasks.scales`).
 
     Example:
         >>> shape = ViewShape(size_vox=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0), views=3, unit_mm=100.0)
@@ -116,12 +121,12 @@ class Gap(Task[GapTargets, GapPrediction]):
         return GapPrediction(gaps=gap_matrix(linear_float32(z, self.read_out)), scales=scales)
 
     def loss(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
-        """Returns ``gap`` and ``distance``, mean squared errors in units of ``unit_mm``, and ``gap_scale``."""
+        """Returns ``gap`` and ``distance`` in units of ``unit_mm`` or their squares, and ``gap_scale``."""
         i, j = pair_index(targets.gaps_mm.shape[1], targets.gaps_mm.device)
         truth, predicted = targets.gaps_mm[:, i, j] / self.shape.unit_mm, prediction.gaps[:, i, j]
         losses = {
-            "gap": (predicted - truth).square().mean(),
-            "distance": (distances(predicted) - distances(truth)).square().mean(),
+            "gap": component_miss(predicted - truth, self.config.miss),
+            "distance": number_miss(distances(predicted) - distances(truth), self.config.miss),
         }
         if prediction.scales is not None:
             losses["gap_scale"] = laplace_loss(predicted - truth, prediction.scales[:, i, j], LEAST_SCALE)

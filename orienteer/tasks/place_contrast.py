@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from orienteer.draw.boxes import draw_box
@@ -26,9 +26,10 @@ from orienteer.draw.palette import MISSED, NEAR
 from orienteer.draw.slices import in_plane
 from orienteer.geometry.pairs import distances
 from orienteer.geometry.sampling import sample_maps
+from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.heads import Pyramid, full_precision, per_view
+from orienteer.tasks.heads import Pointwise, Pyramid, full_precision, per_view
 from orienteer.tasks.masked import masked_mean
 from orienteer.types import Triple, TripleMm
 from orienteer.views.batch import ViewBatch
@@ -59,6 +60,9 @@ class PlaceContrastConfig:
     """Number of the encoder's level, finest first, whose cells are embedded."""
     places: int = 96
     """Number of places drawn in the overlap of a pair of views."""
+    pairs: int = 0
+    """Number of pairs of a view set that are compared, from the first on: 1 for layout ``mixed``, where others do not
+    overlap; 0 for all."""
     temperature: float = 0.1
     """Divides the cosines: the lower, the more the hardest negatives count."""
     apart_cells: float = 1.5
@@ -111,15 +115,16 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
 
     def __init__(self, config: PlaceContrastConfig, specs: Sequence[FeatureSpec], shape: ViewShape) -> None:
         super().__init__(config, specs, shape)
+        require(config.pairs >= 0, "tasks.place_contrast.pairs", "0 or more", config.pairs, "use 0 for all pairs")
         self.level = min(config.level, len(self.specs) - 1)
         self.pyramid = Pyramid(self.specs, config.width, self.level)
-        self.embed = nn.Conv3d(config.width, config.channels, kernel_size=1)
+        self.embed = Pointwise(config.width, config.channels)
         cell_mm = [cell * step for cell, step in zip(self.specs[self.level].stride, shape.spacing_mm, strict=True)]
         self.apart_mm = config.apart_cells * max(cell_mm)
 
     def targets(self, views: ViewBatch) -> PlaceContrastTargets:
         """Returns places drawn uniformly in the overlap of the two views of each pair, seeded by the number of the draw."""
-        pairs, device = views.views // 2, views.centres_mm.device
+        pairs, device = self._pairs(views.views), views.centres_mm.device
         centres = views.centres_mm.float()[:, : 2 * pairs].reshape(views.batch, pairs, 2, 3)
         spacing = torch.tensor(views.spacing_mm, device=device)
         size_vox = torch.tensor(views.size_vox, device=device).float()
@@ -142,8 +147,9 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
         )
 
     def forward(self, features: Features) -> PlaceContrastPrediction:
-        """Returns the embedding of every cell of every view."""
-        maps = self.pyramid(features.levels)
+        """Returns the embedding of every cell of every view; in training, of the views that are compared."""
+        compared = 2 * self._pairs(features.levels[0].shape[1]) if self.training and self.config.pairs else None
+        maps = self.pyramid([level[:, :compared] for level in features.levels])
         return PlaceContrastPrediction(per_view(self.embed, maps).float())
 
     def loss(self, prediction: PlaceContrastPrediction, targets: PlaceContrastTargets) -> dict[str, Tensor]:
@@ -202,6 +208,9 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
             first = _embedding_at(maps[:, ::2], targets.first_vox, self.shape.size_vox)
             second = _embedding_at(maps[:, 1::2], targets.second_vox, self.shape.size_vox)
             return normalize(first, dim=-1), normalize(second, dim=-1)
+
+    def _pairs(self, views: int) -> int:
+        return min(self.config.pairs or views, views // 2)
 
     def _excluded(self, targets: PlaceContrastTargets) -> Bool[Tensor, "batch all all"]:
         """Returns which two places are no negatives: too close, or of views that do not overlap."""

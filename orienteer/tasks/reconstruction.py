@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from orienteer.draw.figures import new_figure
 from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
-from orienteer.tasks.heads import Pyramid, per_view
+from orienteer.tasks.heads import Pointwise, Pyramid, per_view
 from orienteer.tasks.masked import masked_mean
 from orienteer.views.batch import ViewBatch
 
@@ -50,6 +50,9 @@ class ReconstructionConfig:
     level 0, and finer levels are not used."""
     where: Literal["hidden", "all"] = "hidden"
     """Which voxels count: those that were hidden, or all of them. If nothing was hidden in a batch, all count."""
+    every: int = 1
+    """In training, restore every view (1), or every second, third ... view of a set: 2 where every second view is masked, since
+    whole views would cost time and count for nothing."""
 
 
 @dataclass(frozen=True)
@@ -96,22 +99,25 @@ class Reconstruction(Task[ReconstructionTargets, ReconstructionPrediction]):
         require(
             config.level >= 0, "tasks.reconstruction.level", "0 or more", config.level, "use 0 for the finest level"
         )
+        require(config.every >= 1, "tasks.reconstruction.every", "1 or more", config.every, "use 1 for all views")
         self.level = min(config.level, len(self.specs) - 1)
         stride = self.specs[self.level].stride
         self.pyramid = Pyramid(self.specs, config.channels, self.level)
-        self.read_out = nn.Conv3d(config.channels, stride[0] * stride[1] * stride[2], kernel_size=1)
+        self.read_out = Pointwise(config.channels, stride[0] * stride[1] * stride[2])
 
     def targets(self, views: ViewBatch) -> ReconstructionTargets:
-        """Returns the original views, and which voxels count."""
-        counted = torch.ones_like(views.clean, dtype=torch.bool)
+        """Returns the original views that are restored, and which voxels count."""
+        restored = self._restored(views.views)
+        clean, seen = views.clean[:, restored].float(), views.images[:, restored].float()
+        counted = torch.ones_like(clean, dtype=torch.bool)
         if self.config.where == "hidden" and views.distorted is not None:
-            hidden = views.distorted.hidden
+            hidden = views.distorted.hidden[:, restored]
             counted = hidden | ~hidden.any()
-        return ReconstructionTargets(clean=views.clean.float(), seen=views.images.float(), counted=counted)
+        return ReconstructionTargets(clean=clean, seen=seen, counted=counted)
 
     def forward(self, features: Features) -> ReconstructionPrediction:
         """Returns the restored views: each cell of the task's level predicts the voxels that it spans."""
-        maps = self.pyramid(features.levels)
+        maps = self.pyramid([level[:, self._restored(level.shape[1])] for level in features.levels])
         s0, s1, s2 = self.specs[self.level].stride
         cells = per_view(self.read_out, maps)
         voxels = rearrange(cells, "b v (s0 s1 s2) x y z -> b v 1 (x s0) (y s1) (z s2)", s0=s0, s1=s1, s2=s2)
@@ -120,6 +126,11 @@ class Reconstruction(Task[ReconstructionTargets, ReconstructionPrediction]):
     def loss(self, prediction: ReconstructionPrediction, targets: ReconstructionTargets) -> dict[str, Tensor]:
         """Returns ``reconstruction``: mean squared error over the voxels that count."""
         return {"reconstruction": masked_mean((prediction.voxels - targets.clean).square(), targets.counted)}
+
+    def _restored(self, views: int) -> slice:
+        """Returns which views of a set are restored: in validation all."""
+        every = min(self.config.every, views) if self.training else 1
+        return slice(every - 1, None, every)
 
     @torch.no_grad()
     def metrics(self, prediction: ReconstructionPrediction, targets: ReconstructionTargets) -> dict[str, Tensor]:

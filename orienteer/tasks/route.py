@@ -30,6 +30,7 @@ from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
 from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
+from orienteer.tasks.misses import component_miss
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.tensors import GapsMm, RouteIndex
 from orienteer.views.batch import ViewBatch
@@ -57,6 +58,10 @@ class RouteConfig:
 
     scale: bool = False
     """Predict the scale of the error of each edge along each axis too: the error bar of a prediction."""
+
+    miss: Literal["smooth", "length"] = "smooth"
+    """``smooth``: SmoothL1 of the components, a square up to ``unit_mm``. ``length``: mean lengths of the errors, whose
+    gradient does not fade."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +137,13 @@ class Route(Task[RouteTargets, RoutePrediction]):
         return RoutePrediction(edges=linear_float32(both, self.read_out) * apart[..., None], scales=scales)
 
     def loss(self, prediction: RoutePrediction, targets: RouteTargets) -> dict[str, Tensor]:
-        """Returns ``edge`` and ``route``, SmoothL1 in units of ``unit_mm``, and ``edge_scale`` if it is predicted."""
+        """Returns ``edge`` and ``route`` in units of ``unit_mm``, and ``edge_scale`` if it is predicted."""
         truth = targets.gaps_mm / self.shape.unit_mm
         i, j = _ordered_pairs(truth)
         sums, ends = route_sums(prediction.edges, targets.routes), route_gaps(truth, targets.routes)
         losses = {
-            "edge": smooth_l1_loss(prediction.edges[:, i, j], truth[:, i, j]),
-            "route": smooth_l1_loss(sums, ends),
+            "edge": self._miss(prediction.edges[:, i, j], truth[:, i, j]),
+            "route": self._miss(sums, ends),
         }
         if prediction.scales is not None:
             errors = prediction.edges[:, i, j] - truth[:, i, j]
@@ -187,6 +192,11 @@ class Route(Task[RouteTargets, RoutePrediction]):
         axes.set_title(title, loc="left", fontsize=9)
         axes.legend(loc="upper left", fontsize=8)
         return figure
+
+    def _miss(self, predicted: Float[Tensor, "*items 3"], truth: Float[Tensor, "*items 3"]) -> Float[Tensor, ""]:
+        if self.config.miss == "smooth":
+            return smooth_l1_loss(predicted, truth)
+        return component_miss(predicted - truth, self.config.miss)
 
     def _routes(self, views: ViewBatch) -> RouteIndex:
         if views.views <= ALL_ROUTES_UP_TO:

@@ -32,7 +32,7 @@ from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tasks.cells import cell_step, choose_level, every, first_cell
 from orienteer.tasks.graded import PairValues, graded_loss, pair_values, rank_correlation, show_falloff, unit_groups
-from orienteer.tasks.heads import Pyramid, full_precision, per_view, pointwise
+from orienteer.tasks.heads import Pointwise, Pyramid, full_precision, per_view, pointwise
 from orienteer.tasks.parts import (
     PARTS,
     PartCentres,
@@ -148,10 +148,10 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
         # A level of small cells sees too little of the body to know a place; the pyramid adds what coarser levels know.
         if config.form == "graded":
             self.pyramid = Pyramid(self.specs, config.width, self.level)
-            self.embed: nn.Module = nn.Conv3d(config.width, config.channels, 1)
+            self.embed: nn.Module = Pointwise(config.width, config.channels)
         else:
             reduce = pointwise(self.specs[self.level].channels, config.channels)
-            self.embed = nn.Sequential(reduce, nn.Conv3d(config.channels, config.channels, 1))
+            self.embed = nn.Sequential(reduce, Pointwise(config.channels, config.channels))
 
     def targets(self, views: ViewBatch) -> SimilarityTargets:
         """Returns the near and far parts of each view with respect to every other view, and the cells to compare."""

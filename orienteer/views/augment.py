@@ -197,12 +197,22 @@ def _smooth(images: Tensor, parameters: AugmentationParameters) -> Tensor:
         return images
     index = torch.from_numpy(chosen).to(images.device)
     x = images[index, 0]  # (chosen, size0, size1, size2)
-    n0, n1, n2 = (_axis_matrix(size, parameters, chosen).to(x) for size in x.shape[1:])
-    views, s0, s1, s2 = x.shape
-    x = (x.reshape(views, s0 * s1, s2) @ n2.mT).reshape(views, s0, s1, s2)
-    x = n1[:, None] @ x
-    x = (n0 @ x.reshape(views, s0, s1 * s2)).reshape(views, 1, s0, s1, s2)
-    return images.index_copy(0, index, x)
+    matrices = [_axis_matrix(size, parameters, chosen).to(x) for size in x.shape[1:]]
+    smoothed = torch.stack([_along_axes(view, *of_view) for view, *of_view in zip(x, *matrices, strict=True)])
+    return images.index_copy(0, index, smoothed[:, None])
+
+
+def _along_axes(
+    view: Float[Tensor, "size0 size1 size2"],
+    n0: Float[Tensor, "size0 size0"],
+    n1: Float[Tensor, "size1 size1"],
+    n2: Float[Tensor, "size2 size2"],
+) -> Float[Tensor, "size0 size1 size2"]:
+    """Returns a view multiplied by one matrix along each axis: three products of whole matrices, which are fastest."""
+    s0, s1, s2 = view.shape
+    x = (view.reshape(s0 * s1, s2) @ n2.T).reshape(s0, s1, s2)
+    x = (x.transpose(1, 2).reshape(s0 * s2, s1) @ n1.T).reshape(s0, s2, s1).transpose(1, 2)
+    return (n0 @ x.reshape(s0, s1 * s2)).reshape(s0, s1, s2)
 
 
 def _axis_matrix(size: int, parameters: AugmentationParameters, chosen: np.ndarray) -> Tensor:
@@ -211,10 +221,16 @@ def _axis_matrix(size: int, parameters: AugmentationParameters, chosen: np.ndarr
     return torch.from_numpy(_coarse_matrix(size, parameters.low_resolution[chosen]) @ blur)
 
 
+_NO_WEIGHT = 1e-12
+"""Weights of a blur that count for nothing: 7 standard deviations from its centre."""
+
+
 def _blur_matrix(size: int, blur_vox: np.ndarray) -> np.ndarray:
     distance = np.arange(size)[:, None] - np.arange(size)
     # A blur of 0 becomes the identity: exp(-0.5 / 1e-6) is 0.
     weight: np.ndarray = np.exp(-0.5 * distance**2 / np.maximum(blur_vox, 1e-3)[:, None, None] ** 2)
+    # In 32-bit floats the tails would be denormal numbers, by which products take ten times as long.
+    weight = np.where(weight < _NO_WEIGHT, 0.0, weight)
     rows: np.ndarray = weight / weight.sum(-1, keepdims=True)
     return rows
 

@@ -68,7 +68,7 @@ class Warp:
         n0, n1, n2, _ = self.shifts_mm.shape
         shift: np.ndarray = (b0 @ self.shifts_mm.reshape(n0, -1)).reshape(-1, n1, n2, 3)  # (size0, n1, n2, 3)
         shift = b1 @ shift.transpose(3, 0, 1, 2).reshape(3, -1, n1, n2)  # (3, size0, size1, n2)
-        shift = shift @ b2.T  # (3, size0, size1, size2)
+        shift = (shift.reshape(-1, n2) @ b2.T).reshape(*shift.shape[:3], -1)  # (3, size0, size1, size2)
         for row in range(3):
             m0, m1, m2 = self.matrix[row]
             plane = self.centre_mm[row] + m0 * along[0][:, None] + m1 * along[1]

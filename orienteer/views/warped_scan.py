@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float32, UInt8
-from scipy.ndimage import map_coordinates
 
 from orienteer.types import Triple, TripleMm
 from orienteer.views.body import Body
@@ -86,8 +86,7 @@ class WarpedScan:
         high = np.minimum(np.ceil(last).astype(int), np.array(self.scan.shape_vox) - 1)
         box = read_box(_triple(low), _triple(high - low + 1))
         places -= low[:, None, None, None]
-        voxels: np.ndarray = map_coordinates(box, places, np.float32, order=1, mode="nearest")
-        return voxels
+        return _interpolated(box, places)
 
     def _places_vox(self, axes_vox: list[np.ndarray]) -> np.ndarray:
         return _places_vox(self.scan, self.warp, self.origin_mm, axes_vox)
@@ -119,6 +118,36 @@ def warped_scan(scan: Lattice, body: Body, warp: Warp) -> WarpedScan:
     inside = _corners_inside(scan, body, _places_vox(*made, edges))
     share = np.where(inside, _block_values(body.body, body.cell_vox, _places_vox(*made, centres)), 0)
     return WarpedScan(scan, warp, _triple(shape), _as_mm(origin), share.astype(np.uint8), inside, cell)
+
+
+def _interpolated(
+    box: Float32[np.ndarray, "box0 box1 box2"], places_vox: np.ndarray
+) -> Float32[np.ndarray, "size0 size1 size2"]:
+    """Returns a box's values at continuous voxel positions, ``(3, ...)``, linear between voxels; outside the nearest one's.
+
+    Eight reads of whole arrays take half the time of `scipy.ndimage.map_coordinates` or torch's ``grid_sample``, which go from
+    voxel to voxel; loading would spend it on little else.
+    """
+    along = (box.shape[1] * box.shape[2], box.shape[2], 1)
+    steps, shares = [], []
+    start = torch.zeros(places_vox[0].size, dtype=torch.int32)
+    for axis, (size, stride) in enumerate(zip(box.shape, along, strict=True)):
+        places = torch.from_numpy(places_vox[axis].astype(np.float32)).flatten().clamp_(0, size - 1)
+        low = places.floor().clamp_(max=max(size - 2, 0))
+        start.add_(low.to(torch.int32), alpha=stride)
+        shares.append(places.sub_(low))
+        steps.append(stride if size > 1 else 0)
+    (step0, step1, step2), share, flat = steps, shares, torch.from_numpy(box).reshape(-1)
+
+    def line(offset: int) -> torch.Tensor:
+        ends = (flat.index_select(0, start + at) for at in (offset, offset + step2))
+        return torch.lerp(*ends, share[2])
+
+    def plane(offset: int) -> torch.Tensor:
+        return line(offset).lerp(line(offset + step1), share[1])
+
+    voxels: np.ndarray = plane(0).lerp(plane(step0), share[0]).reshape(places_vox.shape[1:]).numpy()
+    return voxels
 
 
 def _places_vox(scan: Lattice, warp: Warp, origin_mm: TripleMm, axes_vox: list[np.ndarray]) -> np.ndarray:

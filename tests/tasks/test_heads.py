@@ -5,7 +5,15 @@ import torch
 from torch import nn
 
 from orienteer.tasks.base import FeatureSpec
-from orienteer.tasks.heads import Pyramid, ViewVector, full_precision, linear_float32, per_view, position_read_out
+from orienteer.tasks.heads import (
+    Pointwise,
+    Pyramid,
+    ViewVector,
+    full_precision,
+    linear_float32,
+    per_view,
+    position_read_out,
+)
 from tests.helpers.synthetic import SPECS, make_features
 
 
@@ -58,3 +66,13 @@ def test_full_precision_switches_autocast_off_and_on_again():
         assert (a @ a).dtype == torch.bfloat16
     with full_precision(torch.device("meta")):
         assert (a @ a).dtype == torch.float32
+
+
+def test_a_pointwise_layer_is_the_convolution_with_its_gradients():
+    layer = Pointwise(4, 6)
+    maps = torch.randn(2, 4, 3, 5, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    results = []
+    for result in (layer(maps), torch.nn.functional.conv3d(maps, layer.weight, layer.bias)):
+        results.append((result, *torch.autograd.grad(result.square().sum(), [maps, *layer.parameters()])))
+    for mine, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from orienteer.errors import InputError
 from orienteer.tasks.place_contrast import PlaceContrastPrediction
 from tests.helpers.synthetic import SIZE, SPACING, SPECS, make_features, make_task, make_views
 
@@ -104,3 +105,22 @@ def test_the_picture_draws_the_places_of_the_loss_and_leads_to_their_matches():
     for number, line in enumerate(right.lines):
         ends = np.array([line.get_xdata(), line.get_ydata()]).T
         np.testing.assert_allclose(ends, places[torch.tensor([number, int(best[number])])][:, [0, 2]], atol=1e-2)
+
+
+def test_pairs_beyond_those_of_the_settings_are_neither_embedded_nor_compared():
+    views, features = make_views(views=4), make_features(views=4)
+    one, every = make_task("place_contrast", pairs=1), make_task("place_contrast")
+    every.load_state_dict(one.state_dict())
+    assert one.targets(views).overlapping.shape == (views.batch, 1)
+    assert every.targets(views).overlapping.shape == (views.batch, 2)
+    one.train()
+    trained = one(features).embedding
+    assert trained.shape[1] == 2
+    one.eval()
+    torch.testing.assert_close(one(features).embedding[:, :2], trained)
+    assert one(features).embedding.shape[1] == 4
+
+
+def test_pairs_are_counted_from_zero_on():
+    with pytest.raises(InputError, match=r"tasks.place_contrast.pairs: wanted 0 or more, got -1"):
+        make_task("place_contrast", pairs=-1)

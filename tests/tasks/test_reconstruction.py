@@ -1,11 +1,14 @@
 """The reconstruction task against plain loops over voxels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from orienteer.errors import InputError
 from orienteer.tasks.reconstruction import ReconstructionPrediction
+from orienteer.views.distort import UNTOUCHED, Distorted
 from tests.helpers.synthetic import SIZE, make_features, make_task, make_views
 
 SMALL = (8, 4, 6)
@@ -108,3 +111,25 @@ def test_views_without_contrast_have_finite_metrics():
     targets = task.targets(views)
     prediction = ReconstructionPrediction(torch.zeros_like(views.images))
     assert task.metrics(prediction, targets)["unrestored_share"].item() == 0
+
+
+def test_every_second_view_is_restored_in_training_and_all_in_validation():
+    """The loss is that of restoring all views, if nothing is hidden in the others: they do not count there."""
+    task, views, features = make_task("reconstruction", every=2), make_views(views=4), make_features(views=4)
+    hidden = torch.zeros_like(views.images, dtype=torch.bool)
+    hidden[:, 1::2, :, :4] = True
+    untouched = torch.full((views.batch, 4), UNTOUCHED)
+    views = replace(views, distorted=Distorted(views.images, hidden, untouched, untouched))
+    losses = []
+    for training in (True, False):
+        task.train(training)
+        prediction, targets = task(features), task.targets(views)
+        assert prediction.voxels.shape == targets.clean.shape
+        assert prediction.voxels.shape[1] == (2 if training else 4)
+        losses.append(task.loss(prediction, targets)["reconstruction"].item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_views_are_restored_every_so_many_from_one_on():
+    with pytest.raises(InputError, match=r"tasks.reconstruction.every: wanted 1 or more, got 0"):
+        make_task("reconstruction", every=0)

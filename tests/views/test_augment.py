@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from orienteer.errors import InputError
-from orienteer.views.augment import Augmentation, AugmentationParameters, apply, draw_parameters
+from orienteer.views.augment import Augmentation, AugmentationParameters, _axis_matrix, apply, draw_parameters
 
 CHANGES = ("scale", "shift", "gamma", "noise", "blur", "low_resolution")
 NEVER = Augmentation(**{f"{change}_probability": 0.0 for change in CHANGES})
@@ -194,3 +194,12 @@ def test_everything_at_its_strongest_stays_sane():
 def test_settings_that_cannot_work_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
         Augmentation(**settings)
+
+
+def test_a_blur_leaves_no_denormal_weights():
+    """Products with numbers below 1e-38 take ten times as long."""
+    parameters = draw_parameters(np.random.default_rng(0), 6, Augmentation(blur_probability=1.0))
+    matrix = _axis_matrix(64, parameters, np.arange(6)).float()
+    smallest = torch.finfo(torch.float32).tiny
+    assert not ((matrix != 0) & (matrix.abs() < smallest)).any()
+    torch.testing.assert_close(matrix.sum(-1), torch.ones(6, 64))
