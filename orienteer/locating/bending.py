@@ -89,7 +89,15 @@ def aligned(places_mm: Points, terms: Sequence[Term], start: Affine, stiffness: 
     return Affine(matrix, start(centre) + change[:, 3] - matrix @ centre)
 
 
-def bent(places_mm: Points, terms: Sequence[Term], start: Bent, step_mm: float, stiffness: float, steps: int) -> Bent:
+def bent(
+    places_mm: Points,
+    terms: Sequence[Term],
+    start: Bent,
+    step_mm: float,
+    stiffness: float,
+    steps: int,
+    box: tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]] | None = None,
+) -> Bent:
     """Returns the smooth map at which descriptors agree best, near a first one.
 
     Args:
@@ -99,9 +107,10 @@ def bent(places_mm: Points, terms: Sequence[Term], start: Bent, step_mm: float, 
         step_mm: distance of the control points.
         stiffness: weight of the penalty on roughness, relative to the mean weight of the descriptors.
         steps: Gauss-Newton steps.
+        box: low and high corner of what the control points are to cover; by default the places.
     """
-    grid = control_grid(places_mm.min(0), places_mm.max(0), step_mm)
-    weights = grid.weights(places_mm).astype(np.float64)
+    grid = control_grid(*(box or (places_mm.min(0), places_mm.max(0))), step_mm)
+    weights = grid.weights(places_mm)
     back = weights.T.tocsr()
     roughness = grid.roughness()
     controls = _controls_of(start, grid)

@@ -6,7 +6,7 @@ best is bent, from coarse to fine.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -45,8 +45,8 @@ class MapSettings:
     """Distance of the control points, at last."""
     stiffness: float = 0.1
     """Weight of the penalty on roughness."""
-    fitted: int = 4000
-    """Places of the template by which the map is fitted."""
+    fitted: int = 2500
+    """Places of the template by which the smooth map is fitted; the affine one is fitted by a third of them."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,16 @@ class FoundMap:
         agreement: how well descriptors agree at the end, 0 for chance to 1.
         matched: share of the matches that agree with the map.
         source: what the first map came from: ``matches`` or ``overlay``.
+        matches_mm: matches of the features: a place of the template, and its match in the scan.
+        step_mm: distance of neighbouring places of the template's lattice.
     """
 
     bent: Bent
     agreement: float
     matched: float
     source: str
+    matches_mm: Float64[np.ndarray, "matches 2 3"]
+    step_mm: float
 
     def __call__(self, points_mm: Points) -> Points:
         """Returns places of the template in the scan."""
@@ -85,19 +89,31 @@ def find_map(template: ScanField, scan: ScanField, settings: MapSettings | None 
     step_mm = float(template.lattice.step_mm.mean())
     places, others = template.lattice.places_mm, scan.lattice.places_mm
     levels = _terms(template, scan, principal(first, second, settings.components), settings)
+    rough = [each.thinned(3) for each in levels[:2]]
     starts = [("matches", _by_matches(places, others, matches, settings.reach * step_mm, seed))]
-    starts += [("overlay", each) for each in _overlays(places, others, levels[0], settings.starts)]
+    starts += [("overlay", each) for each in _overlays(places, others, rough[0], settings.starts)]
     refined = []
     for source, start in starts:
-        affine = aligned(levels[0].places_mm, levels[0].terms, start, 0.1, 6)
-        affine = aligned(levels[1].places_mm, levels[1].terms, affine, 0.1, 6)
-        refined.append((agreement(affine, levels[1]), source, affine))
+        affine = aligned(rough[0].places_mm, rough[0].terms, start, 0.1, 6)
+        affine = aligned(rough[1].places_mm, rough[1].terms, affine, 0.1, 6)
+        refined.append((agreement(affine, rough[1]), source, affine))
     _, source, affine = max(refined, key=lambda each: each[0])
-    smooth = bent(levels[1].places_mm, levels[1].terms, Bent(affine), settings.coarse * step_mm, settings.stiffness, 6)
-    smooth = bent(levels[2].places_mm, levels[2].terms, smooth, settings.fine * step_mm, settings.stiffness, 6)
+    smooth = bent(
+        levels[1].places_mm,
+        levels[1].terms,
+        Bent(affine),
+        settings.coarse * step_mm,
+        settings.stiffness,
+        6,
+        template.box,
+    )
+    smooth = bent(
+        levels[2].places_mm, levels[2].terms, smooth, settings.fine * step_mm, settings.stiffness, 6, template.box
+    )
     away = np.linalg.norm(smooth(places[matches.first]) - others[matches.second], axis=1)
     matched = float((away < settings.reach * step_mm).mean()) if len(away) else 0.0
-    return FoundMap(smooth, agreement(smooth, levels[2]), matched, source)
+    pairs_mm = np.stack([places[matches.first], others[matches.second]], axis=1)
+    return FoundMap(smooth, agreement(smooth, levels[2]), matched, source, pairs_mm, step_mm)
 
 
 @dataclass(frozen=True)
@@ -111,6 +127,11 @@ class Level:
 
     places_mm: Points
     terms: tuple[Term, ...]
+
+    def thinned(self, step: int) -> "Level":
+        """Returns the same with every so many places."""
+        terms = tuple(replace(term, template=term.template[::step]) for term in self.terms)
+        return Level(self.places_mm[::step], terms)
 
 
 def agreement(mapped: Affine | Bent, level: Level) -> float:

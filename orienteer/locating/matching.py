@@ -1,6 +1,7 @@
 """Matches of places of two scans by the features of a network: those that agree both ways, at every level."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ def level_slices(channels: Sequence[int]) -> list[slice]:
         [slice(0, 4, None), slice(4, 12, None)]
     """
     ends = np.cumsum([0, *channels]).tolist()
-    return [slice(first, last) for first, last in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(first, last) for first, last in pairwise(ends)]
 
 
 def side_by_side(first: Features, second: Features, channels: Sequence[int]) -> tuple[Features, Features]:
@@ -93,7 +94,7 @@ def principal(first: Features, second: Features, count: int) -> tuple[Features, 
     """Returns the coordinates of both scans' features on the first principal components of the two together."""
     every = np.concatenate([first, second])
     every = every - every.mean(0)
-    values, vectors = np.linalg.eigh(np.asarray(every.T @ every, np.float64))
+    _, vectors = np.linalg.eigh(np.asarray(every.T @ every, np.float64))
     axes = vectors[:, ::-1][:, :count].astype(np.float32)
     projected: Features = every @ axes
     return projected[: len(first)], projected[len(first) :]

@@ -46,7 +46,7 @@ def read_slicer_json(path: Path) -> Marks:
     if not isinstance(markups, list) or not all(isinstance(markup, dict) for markup in markups):
         raise _malformed(path, "a list `markups`", f"keys {', '.join(sorted(content)[:5]) or 'none'}")
     names: list[str] = []
-    points: list[Float64[np.ndarray, "3"]] = []
+    points: list[Float64[np.ndarray, 3]] = []
     regions = []
     for markup in markups:
         frame = _frame(path, markup)
