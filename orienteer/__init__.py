@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orienteer.finetuning.classification.classify import classify as classify
     from orienteer.finetuning.finetune import finetune as finetune
     from orienteer.finetuning.predict import predict as predict
+    from orienteer.locating.locate import locate as locate
     from orienteer.phantoms.dataset import write_phantom_set as write_phantom_set
     from orienteer.phantoms.torso import write_phantoms as write_phantoms
     from orienteer.pretraining.demo import demo as demo
@@ -34,6 +35,7 @@ _PUBLIC = {
     "explore": "orienteer.explorer.explore",
     "load": "orienteer.features.pretrained",
     "load_encoder": "orienteer.runs.weights",
+    "locate": "orienteer.locating.locate",
     "export": "orienteer.exports.export",
     "finetune": "orienteer.finetuning.finetune",
     "predict": "orienteer.finetuning.predict",

@@ -85,6 +85,15 @@ COMMANDS = {
         group=USE,
         example="orienteer embed runs/ct --scans NEW --out vectors.csv",
     ),
+    "locate": Command(
+        "orienteer.locating.locate:locate",
+        "orienteer.locating.settings:LocateSettings",
+        "run",
+        about="find the places that are marked in one scan in all others, in mm, with an error bar",
+        group=USE,
+        common=("scans", "out", "template", "points", "labels", "extremes", "crop", "margin", "transform", "store"),
+        example="orienteer locate runs/ct --template x.nii.gz --points marks.mrk.json --scans NEW --out places",
+    ),
     "export": Command(
         "orienteer.exports.export:export",
         positional="run",

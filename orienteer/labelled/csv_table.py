@@ -97,7 +97,7 @@ def _separator(text: str, needed: Sequence[str]) -> str:
     first = next((line for line in text.splitlines() if line.strip()), "")
     columns = {separator: [word.strip(' "').lower() for word in first.split(separator)] for separator in SEPARATORS}
     complete = [separator for separator in SEPARATORS if set(needed) <= set(columns[separator])]
-    return complete[0] if complete else max(SEPARATORS, key=lambda separator: len(columns[separator]))
+    return max(complete or SEPARATORS, key=lambda separator: len(columns[separator]))
 
 
 def _next_row(path: Path, reader: Any, first_line: int) -> list[str] | None:

@@ -22,7 +22,7 @@ LAYERS = (
     {"runs"},
     {"labelled"},
     {"features", "scoring"},
-    {"probing"},
+    {"probing", "locating"},
     {"pretraining"},
     {"exports", "finetuning"},
     {"report", "explorer", "comparison"},

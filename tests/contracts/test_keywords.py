@@ -15,6 +15,8 @@ from orienteer.features.embed import EmbedSettings
 from orienteer.features.keywords import EmbedKeywords
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.keywords import FinetuneKeywords
+from orienteer.locating.keywords import LocateKeywords
+from orienteer.locating.settings import LocateSettings
 from orienteer.pretraining.prepare import PrepareSettings
 from orienteer.probing.keywords import ProbeKeywords
 from orienteer.probing.probe import ProbeSettings
@@ -28,6 +30,7 @@ PAIRS = [
     (PrepareSettings, PrepareKeywords, set[str]()),
     (EmbedSettings, EmbedKeywords, set[str]()),
     (ProbeSettings, ProbeKeywords, set[str]()),
+    (LocateSettings, LocateKeywords, set[str]()),
 ]
 
 

@@ -1,0 +1,1 @@
+"""The command locate: places marked in one scan, found in others in mm, with an error bar and a verdict."""

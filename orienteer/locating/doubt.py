@@ -1,0 +1,91 @@
+"""How far off a place may be: the error bar of one map, and that of several templates together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from orienteer.locating.mapping import FoundMap
+
+LEAST_AGREEMENT = 0.15
+"""Below it a map is no better than chance."""
+
+PARTS = (1.0, 0.4, 0.6)
+"""Weights of the parts of a doubt: the step of the lattice, the bend of the map at the place, the miss of matches nearby."""
+
+BAR = 1.6
+"""The error bar that covers 90 %, as a multiple of the doubt."""
+
+SHARED = 0.5
+"""Share of the squared doubt that templates have in common: that many templates do not remove."""
+
+DISAGREEMENT = 3.0
+"""Spread of the templates, in multiples of their doubt, from which they contradict each other."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Where a place is.
+
+    Attributes:
+        point_mm: in the scan's body frame.
+        error_bar_mm: the distance within which it lies with a probability of 90 %.
+        trusted: whether it can be relied on at all.
+        spread_mm: root mean square distance of the templates' estimates from this one; None with one template.
+        templates: number of estimates.
+    """
+
+    point_mm: Float64[np.ndarray, "3"]
+    error_bar_mm: float
+    trusted: bool
+    spread_mm: float | None = None
+    templates: int = 1
+
+
+def estimate(found: FoundMap, points_mm: Float64[np.ndarray, "points 3"]) -> list[Estimate]:
+    """Returns where a map takes places, with error bars."""
+    mapped = found(points_mm)
+    bars = BAR * np.sqrt(np.square(signs_of_doubt(found, points_mm)) @ np.square(PARTS))
+    trusted = found.agreement >= LEAST_AGREEMENT
+    return [Estimate(point, float(bar), trusted) for point, bar in zip(mapped, bars, strict=True)]
+
+
+def signs_of_doubt(found: FoundMap, points_mm: Float64[np.ndarray, "points 3"]) -> Float64[np.ndarray, "points signs"]:
+    """Returns what makes places of a map doubtful, in mm: see ``PARTS``."""
+    bend = np.linalg.norm(found(points_mm) - found.bent.affine(points_mm), axis=1)
+    nearby = np.full(len(points_mm), found.step_mm)
+    if len(found.matches_mm):
+        misses = np.linalg.norm(found(found.matches_mm[:, 0]) - found.matches_mm[:, 1], axis=1)
+        reach = np.minimum(misses, 3 * found.step_mm)
+        away = np.linalg.norm(points_mm[:, None] - found.matches_mm[None, :, 0], axis=2)
+        weights = np.exp(-np.square(away / (3 * found.step_mm)) / 2)
+        # A prior of one match that misses by much: where there are none nearby, nothing confirms the map.
+        nearby = (weights @ reach + 3 * found.step_mm) / (weights.sum(1) + 1)
+    return np.stack([np.full(len(points_mm), found.step_mm), bend, nearby], axis=1)
+
+
+def fused(estimates: Sequence[Estimate]) -> Estimate:
+    """Returns the estimate of several templates together: the mean, weighted by doubt, without those that are far off.
+
+    Example:
+        >>> one = Estimate(np.zeros(3), 10.0, True)
+        >>> both = fused([one, Estimate(np.array([2.0, 0.0, 0.0]), 10.0, True)])
+        >>> both.point_mm.tolist(), both.spread_mm, both.templates
+        ([1.0, 0.0, 0.0], 1.0, 2)
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    usable = [each for each in estimates if each.trusted] or list(estimates)
+    points = np.array([each.point_mm for each in usable])
+    sigmas = np.array([each.error_bar_mm for each in usable])
+    centre = np.median(points, axis=0)
+    away = np.linalg.norm(points - centre, axis=1)
+    weights = 1 / np.square(sigmas) / (1 + np.square(away / np.maximum(sigmas, 1e-9)))
+    point = weights @ points / weights.sum()
+    spread = float(np.sqrt(weights @ np.square(np.linalg.norm(points - point, axis=1)) / weights.sum()))
+    typical = float(1 / np.sqrt(np.mean(1 / np.square(sigmas))))
+    count = len(usable)
+    bar = np.sqrt(typical**2 * (SHARED + (1 - SHARED) / count) + (BAR * spread) ** 2 / count)
+    agree = spread <= DISAGREEMENT * typical / BAR
+    return Estimate(point, float(bar), any(each.trusted for each in estimates) and agree, spread, len(estimates))
