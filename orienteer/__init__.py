@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orienteer.auditing.audit import audit as audit
     from orienteer.comparison.ablate import ablate as ablate
     from orienteer.comparison.compare import compare as compare
     from orienteer.encoders.target import build_target as build_target
@@ -32,6 +33,7 @@ _PUBLIC = {
     "prepare": "orienteer.pretraining.prepare",
     "pretrain": "orienteer.pretraining.pretrain",
     "observe": "orienteer.report.observe",
+    "audit": "orienteer.auditing.audit",
     "explore": "orienteer.explorer.explore",
     "load": "orienteer.features.pretrained",
     "load_encoder": "orienteer.runs.weights",

@@ -54,6 +54,14 @@ COMMANDS = {
         group=LOOK,
         example="orienteer observe runs/ct --scans NEW",
     ),
+    "audit": Command(
+        "orienteer.auditing.audit:audit",
+        positional="scans",
+        about="find what is wrong in a folder of scans: headers, values, slices, copies, odd ones out",
+        group=LOOK,
+        common=("out", "run", "rules_only", "fail_on", "write_fixed"),
+        example="orienteer audit CT --out audits/ct",
+    ),
     "explore": Command(
         "orienteer.explorer.explore:explore",
         positional="run",
@@ -135,13 +143,16 @@ ABOUT = "Teaches 3D networks where things are in unlabelled CT and MR scans, and
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code: 0, 2 for bad input, 1 for a training that stopped, 130 for Ctrl-C."""
+    """Runs one command and returns the exit code.
+
+    0; 2 for bad input, 1 for a training that stopped, 3 for an audit with findings of --fail-on, 130 for Ctrl-C.
+    """
     # Threads that wait by spinning steal the cores that other programs compute on: on a busy machine of two cores a
     # step took 5 s instead of 0.2 s. OpenMP reads this when torch is loaded, hence here, and the user's choice goes first.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a scan may hold letters that the terminal's encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    from orienteer.errors import InputError, TrainingStopped
+    from orienteer.errors import FindingsRemain, InputError, TrainingStopped
     from orienteer.progress import say
     from orienteer.text import printable
 
@@ -154,6 +165,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TrainingStopped as error:
         say(f"orienteer: {error}")
         return 1
+    except FindingsRemain as error:
+        say(f"orienteer: {error}")
+        return 3
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # who read the output has enough of it: `orienteer pretrain --help | head`

@@ -56,3 +56,7 @@ def _rebuild_scan_error(what: str, step: str, wanted: str, got: str, do: str) ->
 
 class TrainingStopped(RuntimeError):
     """Training that cannot continue (a loss that is not finite). The message names the step and the scans, and what to do."""
+
+
+class FindingsRemain(RuntimeError):
+    """An audit has findings of a level at which the user wants it to fail. Page and tables are written before."""

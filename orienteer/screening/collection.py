@@ -1,0 +1,96 @@
+"""What is usual in a collection: the medians and spreads that single scans are compared with, by modality."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from orienteer.screening.facts import ScanFacts
+
+ENOUGH = 8
+"""With fewer scans of a modality it is not known what is usual."""
+
+MOST_OF_ALL = 0.8
+"""Share of the scans from which on a fault is said once of the collection: by comparison it cannot be told."""
+
+LEAST_SPREAD = 0.05
+"""Smallest robust standard deviation of the log of a length: 5 %. Scans of one protocol differ by less."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is usual for the scans of one modality, as logs of lengths in mm.
+
+    Attributes:
+        scans: how many they are.
+        spacing: median of the log voxel size along each axis.
+        spacing_spread: its robust standard deviation.
+        body: median of the log extent of the body.
+        body_spread: its robust standard deviation.
+    """
+
+    scans: int
+    spacing: Float64[np.ndarray, "3"]
+    spacing_spread: Float64[np.ndarray, "3"]
+    body: Float64[np.ndarray, "3"]
+    body_spread: Float64[np.ndarray, "3"]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What is usual in a collection.
+
+    Attributes:
+        scans: how many scans there are.
+        usual: what is usual, by modality; without modalities of fewer than eight scans.
+        modality: the modality of most scans, None if there is none of 80 % and eight scans.
+        declared_modality: what its dataset.json declares, if it has one.
+    """
+
+    scans: int
+    usual: dict[str, Usual]
+    modality: str | None
+    declared_modality: str | None = None
+
+
+def collection_of(facts: Sequence[ScanFacts], declared_modality: str | None = None) -> Collection:
+    """Returns what is usual in a collection.
+
+    Args:
+        facts: of its scans; those that cannot be read do not count.
+        declared_modality: what its dataset.json declares.
+    """
+    read = [each for each in facts if each.refusal is None and not each.labels]
+    modalities = Counter(each.modality for each in read)
+    usual = {name: _usual([each for each in read if each.modality == name]) for name in modalities if name}
+    name, count = modalities.most_common(1)[0] if modalities else (None, 0)
+    most = name if count >= max(ENOUGH, MOST_OF_ALL * len(read)) else None
+    known = {key: value for key, value in usual.items() if value.scans >= ENOUGH}
+    return Collection(len(facts), known, most, declared_modality)
+
+
+def far_from(
+    values: Float64[np.ndarray, "3"], median: Float64[np.ndarray, "3"], spread: Float64[np.ndarray, "3"]
+) -> Float64[np.ndarray, "3"]:
+    """Returns how many robust standard deviations lengths are from the usual ones, with their signs.
+
+    Example:
+        >>> far_from(np.array([6.0, 3.0, 3.0]), np.log([3.0, 3.0, 3.0]), np.full(3, 0.05)).round(1).tolist()
+        [13.9, 0.0, 0.0]
+    """
+    return (np.log(values) - median) / spread
+
+
+def _usual(facts: Sequence[ScanFacts]) -> Usual:
+    spacing = np.log([each.spacing_mm for each in facts])
+    body = np.log([each.body_mm for each in facts])
+    return Usual(len(facts), *_robust(spacing), *_robust(body))
+
+
+def _robust(logs: Float64[np.ndarray, "scans 3"]) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
+    """Returns median and robust standard deviation along each axis."""
+    median = np.median(logs, axis=0)
+    spread = 1.4826 * np.median(np.abs(logs - median), axis=0)
+    return median, np.maximum(spread, LEAST_SPREAD)

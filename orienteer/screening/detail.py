@@ -1,0 +1,60 @@
+"""Detail of small copies: what is left without the slow changes, by which an image is recognised and a person too."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from scipy.ndimage import gaussian_filter
+
+from orienteer.screening.low_resolution import LowResolution
+
+FINE_VOX, SLOW_VOX = 0.7, 2.5
+"""Widths of the two Gaussians, in voxels, whose difference is the detail."""
+
+Copy = tuple[Path, LowResolution]
+"""The file of a small copy, and its form."""
+
+
+@lru_cache(maxsize=16)
+def read_copy(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "size0 size1 size2"]:
+    """Returns the voxels of a small copy from its file."""
+    return np.frombuffer(path.read_bytes(), np.uint8).reshape(shape)
+
+
+def at_step(copy: Copy, step_mm: float) -> Float32[np.ndarray, "size0 size1 size2"]:
+    """Returns a small copy at a coarser step, by the means of whole blocks.
+
+    Args:
+        copy: its file and form.
+        step_mm: a multiple of its own step.
+    """
+    path, form = copy
+    voxels = read_copy(path, form.voxels.shape)
+    return blocks(voxels, max(1, round(step_mm / form.step_mm)))
+
+
+def blocks(voxels: np.ndarray, factor: int) -> Float32[np.ndarray, "size0 size1 size2"]:
+    """Returns means over blocks of voxels; the last ones of an axis may be smaller.
+
+    Example:
+        >>> blocks(np.arange(8).reshape(2, 2, 2), 2).tolist()
+        [[[3.5]]]
+    """
+    sums = voxels.astype(np.float32)
+    for axis, size in enumerate(voxels.shape):
+        if factor > 1:
+            edges = np.arange(0, size, factor)
+            sums = np.add.reduceat(sums, edges, axis=axis)
+            counts = np.diff(np.append(edges, size)).astype(np.float32)
+            sums /= counts.reshape([-1 if other == axis else 1 for other in range(3)])
+    return sums
+
+
+def detail(voxels: Float32[np.ndarray, "size0 size1 size2"]) -> Float32[np.ndarray, "size0 size1 size2"]:
+    """Returns the detail of a copy, of equal strength in bright and dark images."""
+    fine = gaussian_filter(voxels, FINE_VOX, mode="nearest")
+    slow = fine - gaussian_filter(voxels, SLOW_VOX, mode="nearest")
+    scale = float(np.sqrt((slow**2).mean()))
+    scaled: Float32[np.ndarray, "size0 size1 size2"] = slow / np.float32(max(scale, 1e-6))
+    return np.clip(scaled, -4, 4)

@@ -1,0 +1,48 @@
+"""From which value on each rule speaks. `python -m benchmarks.audit_calibration` derives them; none is chosen by hand.
+
+The scans of the calibration are synthetic torsos, hippocampus crops, and parts of abdominal CT and of brain MR that the
+benchmark of audit does not use. A limit lies between what their sound scans reach and what they reach with a fault planted:
+at the geometric mean of the two, where they are apart.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Limits of the rules."""
+
+    shift_gain: float = 0.4
+    """Share of voxels by which values look more like HU with an offset removed."""
+    like_hu: float = 0.8
+    """Share of voxels that look like HU with the offset removed."""
+    peak: float = 0.3
+    """See `ValueFacts.peak`."""
+    baked_at_ends: float = 0.002
+    """Share of voxels at the highest of 256 grey values of a CT that went through a display window."""
+    at_highest: float = 0.0005
+    """Share of voxels with the largest value."""
+    empty_slices: float = 0.25
+    """Share of slices that are constant."""
+    disorder: float = 0.28
+    """See `SliceFacts.disorder`."""
+    smoothness: float = 0.2
+    """Correlation of neighbouring slices, below which a scan is noise."""
+    ripple: float = 0.24
+    """See `SliceFacts.ripple`."""
+    burned: float = 8.0
+    """Constant bright columns across slices."""
+    far: float = 4.0
+    """Robust standard deviations from the median of a collection, of logs of lengths."""
+
+    promising: float = 0.15
+    """Agreement of the detail of two scans at a coarse step, from which on they are registered."""
+    same_image: float = 0.8
+    """Correlation of the detail of two registered scans of the same image."""
+    same_person: float = 0.5
+    """The same for two scans of one person."""
+    outlier: float = 4.0
+    """How many times further than usual a scan is from its neighbours."""
+
+
+THRESHOLDS = Thresholds()
