@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32, Int16
 from torch import Tensor
 
 from orienteer.errors import InputError
+from orienteer.explorer.shown import Shown
 from orienteer.scans.body import BodyMap
 from orienteer.scans.normalise import to_values
 from orienteer.types import Triple, TripleMm
@@ -52,7 +53,9 @@ class OpenScan:
         origin_mm: centre of voxel 0 in the body frame.
         modality: ``CT`` or ``MR``.
         value_range: the scan's own values (HU for CT) that became -1 and 1.
+        shown: the scan as the page shows it.
         warnings: reasons why predictions on this scan may be wrong.
+        key: name of the scan among those that are kept beside the store; empty if it is not kept.
     """
 
     name: str
@@ -62,7 +65,9 @@ class OpenScan:
     origin_mm: TripleMm
     modality: str
     value_range: tuple[float, float]
+    shown: Shown
     warnings: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def shape_vox(self) -> Triple:
