@@ -15,7 +15,6 @@ _TENSORS = ("coarsest", "embedding", "parts")
 _ARRAYS = ("centres_mm", "covered")
 
 
-
 def kept_features(kept: Kept, scan: OpenScan, loaded: LoadedRun) -> ScanFeatures | None:
     """Returns the features of a scan as they were computed with the same weights; None if they were not kept."""
     whole = kept.read(scan.key, _name(loaded))

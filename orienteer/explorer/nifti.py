@@ -3,8 +3,6 @@
 import struct
 from collections.abc import Sequence
 
-import numpy as np
-
 from orienteer.explorer.shown import Shown
 
 HEADER_BYTES = 352

@@ -17,7 +17,7 @@ MOST_CELLS = 3_000_000
 """Overlays of larger scans are coarser than the scan: each click makes and sends a new one."""
 
 BODY_SHARE = 0.5
-"""Cells with less body are air, where an overlay is transparent."""
+"""Cells of which less is body are air, where an overlay is transparent."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,10 @@ def filled(
 
 def body_cells(scan: OpenScan, features: ScanFeatures, grid: OverlayGrid) -> Bool[np.ndarray, "grid0 grid1 grid2"]:
     """Returns the cells of an overlay that show body and of which there are features."""
-    block_mm = np.array(scan.spacing_mm) * scan.body.cell_vox
-    origin = np.array(scan.origin_mm) - np.array(scan.spacing_mm) / 2 + block_mm / 2
-    share = interpolated(torch.from_numpy(scan.body.body)[None] / 255, origin.tolist(), block_mm.tolist(), grid)[0]
+    voxels = torch.from_numpy(scan.body_voxels)[None].float()
+    share = interpolated(voxels, scan.origin_mm, scan.spacing_mm, grid)[0]
     covered = torch.from_numpy(features.covered)[None].float()
-    return np.asarray((share >= BODY_SHARE) & (interpolated(covered, *features.cell_grid(scan), grid)[0] >= BODY_SHARE))
+    return np.asarray((share >= BODY_SHARE) & (interpolated(covered, *features.cell_grid(scan), grid)[0] > 0))
 
 
 def _weights(cells: int, origin: float, cell: float, grid: OverlayGrid, axis: int) -> Float[Tensor, "grid cells"]:

@@ -3,7 +3,7 @@
 
 // Radiological convention: the right of the body is on the left of the picture.
 const MOVES = { ArrowLeft: [1, 0, 0], ArrowRight: [-1, 0, 0], ArrowUp: [0, 0, 1], ArrowDown: [0, 0, -1], PageUp: [0, 1, 0], PageDown: [0, -1, 0] };
-const LAYOUT_KEYS = { 0: "all", 1: "axial", 2: "coronal", 3: "sagittal", 4: "3d" };
+const LAYOUT_KEYS = { 0: "grid", 1: "axial", 2: "coronal", 3: "sagittal", 4: "3d" };
 
 function scanKey(viewer, event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.key === "Tab") return;

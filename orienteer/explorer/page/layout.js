@@ -2,7 +2,7 @@
 "use strict";
 
 const SLICES = { axial: 0, coronal: 1, sagittal: 2, all: 3, grid: 3, "3d": 4 }; // NiiVue's numbers
-const GRID = 2, ROW = 3, AUTO = 0;
+const GRID = 2, AUTO = 0; // how it arranges several views: two by two, or as fits the canvas best
 const MEASURING = 2, CROSSHAIR = 8; // NiiVue's drag modes
 const BAR_MM = [200, 100, 50, 20, 10, 5];
 const BAR_SHARE = 0.4; // of the width of a slice that the bar takes at most
@@ -10,7 +10,7 @@ const BAR_SHARE = 0.4; // of the width of a slice that the bar takes at most
 function applyLayout(viewer) {
   const layout = byId("layout").value, { opts } = viewer.nv;
   opts.sliceType = SLICES[layout];
-  opts.multiplanarLayout = layout === "grid" ? GRID : viewer.canvas.clientWidth > 1.6 * viewer.canvas.clientHeight ? ROW : AUTO;
+  opts.multiplanarLayout = layout === "grid" ? GRID : AUTO;
   opts.multiplanarShowRender = byId("show-3d").checked ? 1 : 0;
   viewer.nv.drawScene();
 }

@@ -112,7 +112,6 @@ function describe() {
     for (const warning of scan.warnings) addNotice(size > 1 ? `${scan.name}: ${warning}` : warning);
   }
   byId("link-label").hidden = size < 2;
-  if (size > 1) byId("layout").value = "grid";
   const [low, high] = about.scans.first.bounds_mm;
   showEntry(low.map((value, axis) => (value + high[axis]) / 2));
   describeTasks(about.gap_tasks);

@@ -54,7 +54,7 @@ function barsText(task) {
   if (!bars) return "This run has no error bars for this task.";
   const covered = bars.coverage === null ? "" : `, where bars along the axes contained ${(100 * bars.coverage).toFixed(0)} % of the errors (90 % wanted)`;
   const rank = bars.rank_gaps === null ? "" : ` Longer bars ${bars.rank_gaps >= 0.2 ? "do" : "hardly"} mean larger errors: rank correlation ${bars.rank_gaps.toFixed(2)}.`;
-  return `± is the distance within which 9 of 10 gaps end, calibrated on ${bars.scans} held-out scan${bars.scans === 1 ? "" : "s"}${covered}.${rank} Spheres show it; broken rings mark a bar that is longer than the way from point 1.`;
+  return `± is the distance within which 9 of 10 gaps end, calibrated on ${bars.scans} held-out scan${bars.scans === 1 ? "" : "s"}${covered}.${rank} The sphere around the predicted stop of the selected point adds up the bars on the way to it; broken rings mean that it is longer than the way itself: unsure.`;
 }
 
 const VERDICTS = {

@@ -4,7 +4,7 @@
 function drawScene() {
   const first = state.viewers.first;
   if (!first) return;
-  const size = Math.max(...state.about.view_mm), node = size / 26, line = size / 100;
+  const size = Math.max(...state.about.view_mm), node = size / 26, line = size / 130;
   const meshes = [...viewBoxes(line), ...pointMarkers(node, line), ...routeMarkers(node, line)];
   if (state.same) {
     meshes.push({ colour: "missed", points: [state.same.asked.centre_mm, state.same.way_back_mm], edges: [[0, 1]], size: node * 0.5, width: line });
@@ -27,7 +27,8 @@ function routeMarkers(node, line) {
   if (!state.gaps) return [];
   const { places, routes } = state.gaps, { stops_mm: stops, radii_mm: radii } = routes[state.task];
   const steps = places.slice(1).map((_, at) => [at, at + 1]), last = stops.length - 1;
-  const bars = radii ? stops.slice(1).flatMap((stop, at) => errorSphere("predicted", stop, radii[at + 1], unsureStop(at + 1), line / 3)) : [];
+  const at = state.chosen > 0 && state.chosen <= last ? state.chosen : last; // one sphere: several would hide the scan
+  const bars = radii ? errorSphere("predicted", stops[at], radii[at], unsureStop(at), line / 3) : [];
   return [
     { colour: "true", points: places.map((place) => place.centre_mm), edges: steps, size: 0, width: line },
     { colour: "predicted", points: stops, edges: steps, size: node * 0.7, width: line },
