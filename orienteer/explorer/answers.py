@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
+from orienteer.explorer.overlay import OverlayGrid
 from orienteer.explorer.scan import Place
 from orienteer.types import TripleMm
 
@@ -18,11 +19,14 @@ class Route:
         end_miss_mm: distance of the last stop from the centre of the last view.
         closure_mm: distance from the start after the way through all points and back; it needs no truth. None if the
             task's edges are differences of positions, which close by construction.
+        radii_mm: the distance within which each stop lies with a probability of about 90 %: the error bars of the steps up
+            to it, added as if they were independent; None without error bars.
     """
 
     stops_mm: Float[np.ndarray, "points 3"]
     end_miss_mm: float
     closure_mm: float | None
+    radii_mm: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,18 @@ class Heat:
     """A heat map: how similar every place of a scan is to one place.
 
     Attributes:
-        cosine: similarity of each cell, -1 to 1; NaN in air.
+        cosine: similarity of each cell of the features, -1 to 1; NaN in air.
         origin_mm: centre of cell 0 in the body frame.
         cell_mm: size of a cell.
         nearness: rank correlation of similarity with nearness to the point; None in the second scan, where the true place
             is not known.
         source: the task whose embedding was compared, or ``encoder`` if no task embeds places.
+        grid: a finer grid, about that of the scan as it is shown.
+        codes: rank of each of its cells among all places of the body, with contours; see `orienteer.explorer.heat`.
+        alike_mm: how far the most similar 5 % of the body lie from the point in the median; in the second scan, from their
+            own median.
+        all_mm: the same of all places of the body: what chance gives.
+        distinct: ``one region``, ``several regions`` or ``few places``: how well the model distinguishes the place.
     """
 
     cosine: Float32[np.ndarray, "cells0 cells1 cells2"]
@@ -63,6 +73,11 @@ class Heat:
     cell_mm: TripleMm
     nearness: float | None
     source: str
+    grid: OverlayGrid
+    codes: UInt8[np.ndarray, "grid0 grid1 grid2"]
+    alike_mm: float
+    all_mm: float
+    distinct: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,7 @@ class SamePlace:
         way_back_mm: the same place in the first scan, predicted from ``place_mm``.
         way_back_miss_mm: its distance from where the search began.
         source: what was used: the tasks that predict gaps, or the embedding if there are none.
+        unsure: reasons to doubt the place, in words; empty if there are none.
     """
 
     asked: Place
@@ -91,7 +107,4 @@ class SamePlace:
     way_back_mm: TripleMm
     way_back_miss_mm: float
     source: str
-
-
-class NotReady(RuntimeError):
-    """The features of a scan are still being computed."""
+    unsure: tuple[str, ...]

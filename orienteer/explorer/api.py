@@ -1,17 +1,27 @@
-"""The explorer's questions and answers over HTTP, as JSON."""
+"""The explorer's questions and answers over HTTP: JSON, and volumes as bytes with JSON in a header.
 
-import base64
+What imports torch is imported when it is asked for, so that the page is served before the model is loaded.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
 from orienteer.errors import InputError
-from orienteer.explorer.explorer import MOST_POINTS, Explorer, Which
-from orienteer.explorer.nifti import cosine_nifti, scan_nifti
+from orienteer.explorer.session import MOST_POINTS, Session, Which
+
+if TYPE_CHECKING:
+    from orienteer.explorer.explorer import Explorer
+
+BYTES = "application/octet-stream"
+
+ANSWER_HEADER = "X-Answer"
+"""Holds the JSON that belongs to a volume in the body."""
 
 
 class Points(BaseModel):
@@ -32,45 +42,67 @@ class HeatQuestion(Point):
     which: Which = "first"
 
 
-def add_routes(app: FastAPI, explorer: Explorer) -> None:
-    """Adds the routes that give the open scans, and answers about them, as JSON."""
-    volumes = {which: scan_nifti(scan) for which, scan in explorer.scans.items()}
-
-    @app.get("/api/about")
-    def about() -> dict[str, Any]:
-        return _about(explorer)
+def add_routes(app: FastAPI, session: Session) -> None:
+    """Adds the routes that give the open scans, and answers about them."""
+    _add_scans(app, session)
+    _add_volumes(app, session)
 
     @app.get("/api/status")
     def status() -> dict[str, Any]:
-        return {"progress": explorer.progress, "failure": explorer.failure}
+        return session.status()
 
-    @app.get("/api/first.nii")
-    def first() -> Response:
-        return Response(volumes["first"], media_type="application/octet-stream")
-
-    @app.get("/api/second.nii")
-    def second() -> Response:
-        if "second" not in volumes:
-            raise InputError("second scan", wanted="one to compare with", got="none", do="give --scan twice")
-        return Response(volumes["second"], media_type="application/octet-stream")
+    @app.get("/api/about")
+    def about() -> dict[str, Any]:
+        return _about(session.opened())
 
     @app.post("/api/gaps")
     def gaps(question: Points) -> dict[str, Any]:
-        return plain_json(asdict(explorer.gaps(question.points_mm)))
-
-    @app.post("/api/heat")
-    def heat(question: HeatQuestion) -> dict[str, Any]:
-        answer = explorer.heat(question.point_mm, question.which)
-        nifti = cosine_nifti(answer.cosine, answer.origin_mm, answer.cell_mm)
-        rest = {key: value for key, value in asdict(answer).items() if key != "cosine"}
-        return plain_json({**rest, "shape": list(answer.cosine.shape), "nifti": base64.b64encode(nifti).decode()})
+        return plain_json(asdict(session.opened().gaps(question.points_mm)))
 
     @app.post("/api/same")
     def same(question: Point) -> dict[str, Any]:
-        return plain_json(asdict(explorer.same_place(question.point_mm)))
+        return plain_json(asdict(session.opened().same_place(question.point_mm)))
 
 
-def _about(explorer: Explorer) -> dict[str, Any]:
+def _add_scans(app: FastAPI, session: Session) -> None:
+    def volume(which: str) -> Response:
+        from orienteer.explorer.nifti import scan_nifti
+
+        scans = session.opened().scans
+        if which not in scans:
+            raise InputError("second scan", wanted="one to compare with", got="none", do="give --scan twice")
+        return Response(scan_nifti(scans[which].shown, scans[which].modality), media_type=BYTES)
+
+    @app.get("/api/first.nii")
+    def first() -> Response:
+        return volume("first")
+
+    @app.get("/api/second.nii")
+    def second() -> Response:
+        return volume("second")
+
+
+def _add_volumes(app: FastAPI, session: Session) -> None:
+    @app.post("/api/heat")
+    def heat(question: HeatQuestion) -> Response:
+        answer = session.opened().heat(question.point_mm, question.which)
+        left_out = ("cosine", "codes", "origin_mm", "cell_mm")
+        return _volume(answer.codes, {name: each for name, each in asdict(answer).items() if name not in left_out})
+
+    @app.get("/api/colours")
+    def colours(which: Which = "first") -> Response:
+        answer = session.opened().colours(which)
+        rest = {name: each for name, each in asdict(answer).items() if name != "colours"}
+        return _volume(answer.colours.transpose(3, 0, 1, 2), rest)
+
+
+def _volume(cells: np.ndarray, answer: Mapping[str, Any]) -> Response:
+    """Returns cells with the first axis fastest, as NIfTI has them, and the rest of the answer in the header."""
+    head = {ANSWER_HEADER: json.dumps(plain_json(answer))}
+    return Response(cells.tobytes(order="F"), media_type=BYTES, headers=head)
+
+
+def _about(explorer: "Explorer") -> dict[str, Any]:
     loaded = explorer.loaded
     scans = {
         which: {
@@ -78,12 +110,17 @@ def _about(explorer: Explorer) -> dict[str, Any]:
             "modality": scan.modality,
             "shape_vox": scan.shape_vox,
             "spacing_mm": scan.spacing_mm,
+            "shown_mm": scan.shown.spacing_mm,
             "bounds_mm": scan.bounds_mm,
             "warnings": scan.warnings,
         }
         for which, scan in explorer.scans.items()
     }
     view_mm = np.array(explorer.size_vox) * explorer.first.spacing_mm
+    bars = {
+        name: {"scans": each.scans, "coverage": each.coverage, "rank_gaps": each.rank_gaps}
+        for name, each in explorer.bars.items()
+    }
     return plain_json(
         {
             "run": loaded.folder.resolve().name,
@@ -92,6 +129,7 @@ def _about(explorer: Explorer) -> dict[str, Any]:
             "encoder": loaded.config.encoder,
             "view_mm": view_mm,
             "gap_tasks": explorer.gap_tasks,
+            "bars": bars,
             "most_points": MOST_POINTS,
             "scans": scans,
         }

@@ -1,14 +1,20 @@
-"""`explore`: opens a run and one or two scans, and serves the page about them on this machine."""
+"""`explore`: serves the page about one or two scans on this machine, and opens the run and the scans behind it."""
 
 import secrets
-import sys
 import threading
 import time
 from contextlib import ExitStack
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from orienteer.errors import InputError
 from orienteer.explorer.open_page import open_page, redirect_page
+
+if TYPE_CHECKING:
+    from orienteer.explorer.session import Session
+
+FAREWELL_S = 1.5
+"""Time for an open page to ask what went wrong before the server ends."""
 
 
 def explore(
@@ -21,7 +27,8 @@ def explore(
 ) -> None:
     """Opens a page in the browser on which you point at places of a scan and see the model's predictions.
 
-    The page is served to this machine only, under an address with a random token, until Ctrl-C.
+    The page is served to this machine only, under an address with a random token, until Ctrl-C. The prepared scan and its
+    features are kept in the store of the run, so that the next start is fast.
 
     Args:
         run: a folder that `orienteer pretrain` made.
@@ -37,27 +44,37 @@ def explore(
     """
     _check_installed()
     paths = (scan,) if isinstance(scan, str) else tuple(scan)
-    if not 1 <= len(paths) <= 2:
-        raise InputError("scan", wanted="one scan, or two to compare", got=str(len(paths)), do="give --scan FILE")
-    from orienteer.explorer.explorer import Explorer
-    from orienteer.explorer.open_scan import open_scan
+    _check_paths(run, paths)
     from orienteer.explorer.server import HOST, make_app, running
-    from orienteer.runs.loaded import load_run
+    from orienteer.explorer.session import Session
 
-    loaded = load_run(run, checkpoint, device)
-    explorer = Explorer(loaded, *(open_scan(path, loaded) for path in paths))
-    for opened in explorer.scans.values():
-        for warning in opened.warnings:
-            print(f"{opened.name}: {warning}", file=sys.stderr)
-    token = secrets.token_urlsafe(24)
-    with running(make_app(explorer, token), port) as actual_port, ExitStack() as until_ctrl_c:
+    session, token = Session(), secrets.token_urlsafe(24)
+    with running(make_app(session, token), port) as actual_port, ExitStack() as until_ctrl_c:
         address = f"http://{HOST}:{actual_port}/?token={token}"
         print(f"The explorer is at {address}\nPress Ctrl-C to stop.", flush=True)
         if open_browser:
             page = until_ctrl_c.enter_context(redirect_page(address))
             threading.Thread(target=open_page, args=(page,), daemon=True).start()
-        explorer.prepare()
+        _open(session, run, paths, checkpoint, device)
         _wait()
+
+
+def _open(
+    session: "Session",
+    run: str,
+    paths: tuple[str, ...],
+    checkpoint: Literal["last", "best"],
+    device: Literal["auto", "cpu", "cuda"],
+) -> None:
+    try:
+        with session.reporting():
+            session.stage = "loading the model"
+            from orienteer.explorer.opening import open_session  # imports torch
+
+            open_session(session, run, paths, checkpoint, device)
+    except Exception:
+        time.sleep(FAREWELL_S)
+        raise
 
 
 def _wait() -> None:
@@ -76,3 +93,16 @@ def _check_installed() -> None:
             got=f"no {error.name}",
             do='pip install "orienteer[explore]"',
         ) from error
+
+
+def _check_paths(run: str, paths: tuple[str, ...]) -> None:
+    """Refuses at once what would only fail after the model is loaded."""
+    from orienteer.runs.folder import read_settings
+
+    if not 1 <= len(paths) <= 2:
+        raise InputError("scan", wanted="one scan, or two to compare", got=str(len(paths)), do="give --scan FILE")
+    read_settings(Path(run))
+    for path in paths:
+        if not Path(path).exists():
+            wanted, got = "a scan file, or a folder with one DICOM series", f"{path}, which does not exist"
+            raise InputError("scan", wanted=wanted, got=got, do="check the path")

@@ -1,19 +1,22 @@
 """Explorer: answers questions about places of one or two open scans. The page shows what it answers, nothing else."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from orienteer.errors import InputError
-from orienteer.explorer.answers import Gaps, Heat, NotReady, SamePlace
+from orienteer.explorer.answers import Gaps, Heat, SamePlace
+from orienteer.explorer.colours import FeatureColours, feature_colours
 from orienteer.explorer.heat import heat_map
+from orienteer.explorer.kept import Kept
+from orienteer.explorer.kept_features import keep_features, kept_features
 from orienteer.explorer.routes import predicted_route
-from orienteer.explorer.same_place import PlaceEstimate, Query, find_place, tasks_on_last_level
+from orienteer.explorer.same_place import PlaceEstimate, Query, doubts, find_place, tasks_on_last_level
 from orienteer.explorer.scan import OpenScan, Place
 from orienteer.explorer.scan_features import ScanFeatures, compute_features, embedding_source, grid_starts
+from orienteer.explorer.session import MOST_POINTS, NotReady, Which
 from orienteer.explorer.view_cache import Levels, ViewCache
 from orienteer.explorer.view_geometry import view_size
 from orienteer.progress import Progress
@@ -21,11 +24,6 @@ from orienteer.runs.error_bars import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.tasks.base import Features
 from orienteer.types import Triple, TripleMm
-
-Which = Literal["first", "second"]
-
-MOST_POINTS = 12
-"""Largest number of points in one question: the page has no more colours."""
 
 
 class Explorer:
@@ -35,6 +33,7 @@ class Explorer:
         loaded: the run.
         first: the scan to explore.
         second: another scan, to find the same places in.
+        kept: features that were computed before; new ones are added. None keeps nothing.
 
     Example:
         >>> import tempfile
@@ -57,7 +56,9 @@ class Explorer:
         ((3, 3, 3), ['dense_gap', 'gap', 'route'])
     """
 
-    def __init__(self, loaded: LoadedRun, first: OpenScan, second: OpenScan | None = None) -> None:
+    def __init__(
+        self, loaded: LoadedRun, first: OpenScan, second: OpenScan | None = None, kept: Kept | None = None
+    ) -> None:
         self.loaded, self.first, self.second = loaded, first, second
         self.size_vox: Triple = view_size(loaded)
         self.gap_tasks, self.place_tasks = _gap_tasks(loaded), tasks_on_last_level(loaded)
@@ -66,7 +67,7 @@ class Explorer:
         self._source = embedding_source(loaded)
         self._features: dict[str, ScanFeatures] = {}
         self._done: dict[str, tuple[int, int]] = {which: (0, 1) for which in self.scans}
-        self._cache = ViewCache()
+        self._cache, self._kept = ViewCache(), kept
 
     @property
     def scans(self) -> dict[str, OpenScan]:
@@ -110,7 +111,7 @@ class Explorer:
         places = tuple(self.first.place(point, self.size_vox) for point in points_mm)
         centres_mm = np.array([place.centre_mm for place in places])
         predicted, bars = self._predict([self._levels("first", place) for place in places])
-        routes = {task: predicted_route(centres_mm, gaps) for task, gaps in predicted.items()}
+        routes = {task: predicted_route(centres_mm, gaps, bars.get(task)) for task, gaps in predicted.items()}
         return Gaps(places, centres_mm[None, :, :] - centres_mm[:, None, :], predicted, routes, bars)
 
     def heat(self, point_mm: Sequence[float], which: Which = "first") -> Heat:
@@ -130,6 +131,16 @@ class Explorer:
         self.first.place(point_mm, self.size_vox)
         around = first.around(point_mm, self.first, self.size_vox)
         return heat_map(around, self.scans[which], features, point_mm if which == "first" else None)
+
+    def colours(self, which: Which = "first") -> FeatureColours:
+        """Returns the features of a scan as three colours, the same in both scans.
+
+        Raises:
+            NotReady: the features are still being computed.
+            InputError: there is no second scan.
+        """
+        first, features = self._ready("first"), self._ready(which)
+        return feature_colours(self.scans[which], features, first)
 
     def same_place(self, point_mm: Sequence[float]) -> SamePlace:
         """Returns the corresponding place of the second scan, and where the search back from there ends.
@@ -155,9 +166,20 @@ class Explorer:
             way_back_mm=back.place_mm,
             way_back_miss_mm=miss_mm,
             source=" and ".join(self.place_tasks) or second.source,
+            unsure=doubts(there, back, miss_mm, self.loaded),
         )
 
     def _compute(self, which: str, scan: OpenScan, shown: bool) -> ScanFeatures:
+        """Returns the features of a scan: those that were kept, or new ones, which are kept."""
+        known = None if self._kept is None else kept_features(self._kept, scan, self.loaded)
+        if known is not None:
+            return known
+        features = self._encode(which, scan, shown)
+        if self._kept is not None:
+            keep_features(self._kept, scan, self.loaded, features)
+        return features
+
+    def _encode(self, which: str, scan: OpenScan, shown: bool) -> ScanFeatures:
         starts = grid_starts(scan, self.loaded, self._source.stride)
         with Progress(f"features of the {which} scan", len(starts), unit="views", shown=shown) as bar:
 

@@ -3,49 +3,31 @@
 import struct
 from collections.abc import Sequence
 
-import numpy as np
-from jaxtyping import Float32
-
-from orienteer.explorer.scan import OpenScan
+from orienteer.explorer.shown import Shown
 
 HEADER_BYTES = 352
 """Where the voxels begin: after the header of 348 bytes and four that state that there is no extension."""
 
-SOFT_TISSUE_HU = (-200.0, 300.0)
-"""The initial window for CT."""
+SOFT_TISSUE_HU = (-160.0, 240.0)
+"""The initial window for CT: width 400, level 40."""
 
-NOTHING = -2.0
-"""The value of cells in air: below every cosine, drawn transparent."""
-
-_INT16, _FLOAT32 = (4, 16), (16, 32)
-"""NIfTI codes of data types, with their number of bits."""
+_INT16 = (4, 16)
+"""NIfTI code of the data type, with its number of bits."""
 
 
-def scan_nifti(scan: OpenScan) -> bytes:
-    """Returns a prepared scan as a NIfTI file, in the scan's own values (HU for CT).
+def scan_nifti(shown: Shown, modality: str) -> bytes:
+    """Returns a scan as a NIfTI file, in the scan's own values (HU for CT).
 
     Example:
-        >>> from orienteer.scans.body import body_map
         >>> voxels = np.arange(8, dtype=np.int16).reshape(2, 2, 2)
-        >>> body = body_map(np.ones((2, 2, 2), bool))
-        >>> scan = OpenScan("a.nii", voxels, body, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), "CT", (-1000.0, 1000.0))
-        >>> len(scan_nifti(scan)) == HEADER_BYTES + 16
+        >>> shown = Shown(voxels, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), 1.0, 0.0, (2.0, 2.0, 2.0), (0.0, 7.0))
+        >>> len(scan_nifti(shown, "CT")) == HEADER_BYTES + 16
         True
     """
-    low, high = scan.value_range
-    window = SOFT_TISSUE_HU if scan.modality == "CT" else scan.value_range
-    scale = ((high - low) / 2000, (high + low) / 2)  # stored -1000 is low, 1000 is high
-    head = _header(scan.shape_vox, scan.spacing_mm, scan.origin_mm, _INT16, scale, window)
-    return head + scan.stored.astype("<i2").tobytes(order="F")
-
-
-def cosine_nifti(
-    cosine: Float32[np.ndarray, "cells0 cells1 cells2"], origin_mm: Sequence[float], cell_mm: Sequence[float]
-) -> bytes:
-    """Returns a heat map as a NIfTI file; NaN becomes ``NOTHING``."""
-    head = _header(cosine.shape, cell_mm, origin_mm, _FLOAT32, (1.0, 0.0), (-1.0, 1.0))
-    cells: bytes = np.nan_to_num(cosine, nan=NOTHING).astype("<f4").tobytes(order="F")
-    return head + cells
+    window = SOFT_TISSUE_HU if modality == "CT" else shown.window
+    scale = (shown.slope, shown.intercept)
+    head = _header(shown.shape_vox, shown.spacing_mm, shown.origin_mm, _INT16, scale, window)
+    return head + shown.voxels.astype("<i2", copy=False).tobytes(order="F")
 
 
 def _header(

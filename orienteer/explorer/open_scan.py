@@ -1,14 +1,19 @@
 """Opens a scan for the explorer: reads and prepares it, and warns if the model may not be fit for it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from orienteer.errors import InputError, ScanError
+from orienteer.explorer.kept import Kept
 from orienteer.explorer.scan import OpenScan, in_words
+from orienteer.explorer.shown import Shown, prepare_and_show
 from orienteer.explorer.view_geometry import spacing_mm, view_size
 from orienteer.runs.loaded import LoadedRun
+from orienteer.scans.apart import apart, preparing_bounds
+from orienteer.scans.body import BodyMap
 from orienteer.scans.discover import discover
-from orienteer.scans.headers import scan_header
-from orienteer.scans.prepare_scan import prepare_scan_apart
+from orienteer.scans.prepare_scan import PreparedArrays
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.views.sample import can_hold
 
@@ -16,40 +21,84 @@ COARSER = 2.0
 """A warning is given from this ratio of the scan's voxel size to the run's on."""
 
 
-def open_scan(path: str | Path, loaded: LoadedRun) -> OpenScan:
+def open_scan(path: str | Path, loaded: LoadedRun, kept: Kept | None = None) -> OpenScan:
     """Returns a scan, prepared as the run prepared its own.
 
     Args:
         path: a file, or a folder with one DICOM series.
         loaded: the run.
+        kept: scans that were opened before; a new one is added. None keeps nothing.
 
     Raises:
         InputError: no scan, several scans, a scan that cannot be read, or one smaller than a view.
     """
     selection = Selection(frame=loaded.config.frame, modality=loaded.config.modality)
-    source = _only_source(path, selection)
-    arrays = prepare_scan_apart(source, selection, loaded.preparation)
-    size_vox = view_size(loaded)
-    shape0, shape1, shape2 = arrays.voxels.shape
-    reason = can_hold((shape0, shape1, shape2), arrays.body, size_vox, min_body_fraction=0.0)
-    if reason is not None:
-        raise ScanError(
-            source.name,
-            step="fit",
-            wanted=f"room for a view of {size_vox} voxels of {arrays.spacing_mm} mm, as this run uses",
-            got=reason,
-            do="choose a larger scan, or a run with smaller views",
-        )
+    key = "" if kept is None else kept.key(path, selection, loaded.preparation)
+    scan = None if kept is None else _kept_scan(kept, key)
+    if scan is None:
+        source = _only_source(path, selection)
+        files = (*source.files, *source.companions)
+        arguments = (source, selection, loaded.preparation)
+        arrays, shown = apart(source.name, files, prepare_and_show, *arguments, bounds=preparing_bounds)
+        scan = _opened(source.name, arrays, shown, key)
+        if kept is not None:
+            _keep_scan(kept, scan)
+    _check_size(scan, loaded)
+    return replace(scan, warnings=tuple(_warnings(scan, loaded)))
+
+
+def _opened(name: str, arrays: PreparedArrays, shown: Shown, key: str) -> OpenScan:
     return OpenScan(
-        name=source.name,
+        name=name,
         stored=arrays.voxels,
         body=arrays.body,
         spacing_mm=arrays.spacing_mm,
         origin_mm=arrays.origin_mm,
         modality=arrays.modality,
         value_range=arrays.value_range,
-        warnings=tuple(_warnings(source, selection, arrays.modality, loaded)),
+        shown=shown,
+        key=key,
     )
+
+
+def _check_size(scan: OpenScan, loaded: LoadedRun) -> None:
+    size_vox = view_size(loaded)
+    reason = can_hold(scan.shape_vox, scan.body, size_vox, min_body_fraction=0.0)
+    if reason is not None:
+        raise ScanError(
+            scan.name,
+            step="fit",
+            wanted=f"room for a view of {size_vox} voxels of {scan.spacing_mm} mm, as this run uses",
+            got=reason,
+            do="choose a larger scan, or a run with smaller views",
+        )
+
+
+def _keep_scan(kept: Kept, scan: OpenScan) -> None:
+    shown = scan.shown
+    arrays = {"stored": scan.stored, "body": scan.body.body, "inside": scan.body.inside, "shown": shown.voxels.T}
+    about = {name: getattr(scan, name) for name in ("name", "spacing_mm", "origin_mm", "modality", "value_range")}
+    about |= {"cell_vox": scan.body.cell_vox}
+    about |= {"shown": {name: getattr(shown, name) for name in _SHOWN}}
+    kept.write(scan.key, "scan", arrays, about)
+
+
+def _kept_scan(kept: Kept, key: str) -> OpenScan | None:
+    whole = kept.read(key, "scan")
+    if whole is None:
+        return None
+    arrays, about = whole
+    shown = Shown(arrays["shown"].T, **{name: _tuple(about["shown"][name]) for name in _SHOWN})
+    body = BodyMap(arrays["body"], arrays["inside"], about["cell_vox"])
+    rest = {name: _tuple(about[name]) for name in ("name", "spacing_mm", "origin_mm", "modality", "value_range")}
+    return OpenScan(stored=arrays["stored"], body=body, shown=shown, key=key, **rest)
+
+
+_SHOWN = ("spacing_mm", "origin_mm", "slope", "intercept", "native_mm", "window")
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _only_source(path: str | Path, selection: Selection) -> ScanSource:
@@ -64,21 +113,21 @@ def _only_source(path: str | Path, selection: Selection) -> ScanSource:
     return sources[0]
 
 
-def _warnings(source: ScanSource, selection: Selection, modality: str, loaded: LoadedRun) -> list[str]:
+def _warnings(scan: OpenScan, loaded: LoadedRun) -> list[str]:
     warnings = []
     known = _training_modalities(loaded)
-    if known and modality not in known:
+    if known and scan.modality not in known:
         trained = " and ".join(sorted(known))
         warnings.append(
-            f"This scan is {modality}; the model was trained on {trained} only. Its predictions may be wrong."
+            f"This scan is {scan.modality}; the model was trained on {trained} only. Its predictions may be wrong."
         )
-    scan_mm, run_mm = scan_header(source, selection).spacing_mm, spacing_mm(loaded)
+    scan_mm, run_mm = scan.shown.native_mm, spacing_mm(loaded)
     if any(native > COARSER * wanted for native, wanted in zip(scan_mm, run_mm, strict=True)):
         warnings.append(
             f"This scan's voxels are {in_words(scan_mm)} mm, much coarser than the {in_words(run_mm)} mm that the model was "
             "trained on: detail is missing."
         )
-    if source.name in loaded.training.values():
+    if scan.name in loaded.training.values():
         examples = ", ".join(sorted(loaded.validation.values())[:3])
         warnings.append(f"The run was trained on a scan of this name. Held out were, for example, {examples}.")
     return warnings

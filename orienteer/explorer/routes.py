@@ -9,12 +9,17 @@ CLOSED_MM = 1e-3
 """Routes of antisymmetric gaps that close better than this close by construction: the gaps are differences of positions."""
 
 
-def predicted_route(centres_mm: Float[np.ndarray, "points 3"], gaps_mm: Float[np.ndarray, "points points 3"]) -> Route:
+def predicted_route(
+    centres_mm: Float[np.ndarray, "points 3"],
+    gaps_mm: Float[np.ndarray, "points points 3"],
+    bars_mm: Float[np.ndarray, "points points"] | None = None,
+) -> Route:
     """Returns the route that predicted gaps lead along, from the first point to the last.
 
     Args:
         centres_mm: true centres of the views, in the order of the route.
         gaps_mm: predicted gaps from view i to view j.
+        bars_mm: the error bar of each gap, if there are any.
 
     Example:
         >>> centres_mm = np.array([[0.0, 0.0, 0.0], [10.0, 0.0, 0.0]])
@@ -30,4 +35,10 @@ def predicted_route(centres_mm: Float[np.ndarray, "points 3"], gaps_mm: Float[np
     closure_mm = float(np.linalg.norm(steps.sum(axis=0) + gaps_mm[-1, 0]))
     antisymmetric = np.abs(gaps_mm + gaps_mm.transpose(1, 0, 2)).max() < CLOSED_MM
     by_construction = antisymmetric and closure_mm < CLOSED_MM
-    return Route(stops, float(np.linalg.norm(stops[-1] - centres_mm[-1])), None if by_construction else closure_mm)
+    radii = None if bars_mm is None else np.sqrt(np.square(bars_mm[order[:-1], order[1:]]).cumsum())
+    return Route(
+        stops_mm=stops,
+        end_miss_mm=float(np.linalg.norm(stops[-1] - centres_mm[-1])),
+        closure_mm=None if by_construction else closure_mm,
+        radii_mm=None if radii is None else (0.0, *(float(radius) for radius in radii)),
+    )

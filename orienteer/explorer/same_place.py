@@ -112,6 +112,31 @@ def find_place(
     )
 
 
+def doubts(there: PlaceEstimate, back: PlaceEstimate, miss_mm: float, loaded: LoadedRun) -> tuple[str, ...]:
+    """Returns the reasons to doubt a place, in words; empty if there are none.
+
+    No limit in it was chosen on scans: each compares two quantities of the same answer.
+
+    Args:
+        there: the estimate of the place.
+        back: the estimate of the point, from there.
+        miss_mm: its distance from the point.
+        loaded: the run.
+    """
+    if there.outside:
+        return ("the prediction is outside this scan: the place is probably not in it",)
+    if there.expect_mm is None:
+        return ("this run has no error bars",)
+    reasons, half_mm = [], half_view_mm(loaded)
+    if there.expect_mm > half_mm:
+        reasons.append(f"the error bar is longer than half a view ({half_mm:.0f} mm)")
+    if there.spread_mm > there.expect_mm:
+        reasons.append("the single estimates differ by more than the error bar")
+    if miss_mm > there.expect_mm + (back.expect_mm or 0.0):
+        reasons.append("the way back misses the point by more than both error bars together")
+    return tuple(reasons)
+
+
 @torch.no_grad()
 def gaps_to_views(
     query: Query, features: ScanFeatures, loaded: LoadedRun, tasks: Sequence[str], bars: Mapping[str, ErrorBars]

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int16
+from jaxtyping import Bool, Float, Float32, Int16
 from torch import Tensor
 
 from orienteer.errors import InputError
-from orienteer.scans.body import BodyMap
+from orienteer.explorer.shown import Shown
+from orienteer.scans.body import BodyMap, body_mask
 from orienteer.scans.normalise import to_values
 from orienteer.types import Triple, TripleMm
 
@@ -52,7 +54,9 @@ class OpenScan:
         origin_mm: centre of voxel 0 in the body frame.
         modality: ``CT`` or ``MR``.
         value_range: the scan's own values (HU for CT) that became -1 and 1.
+        shown: the scan as the page shows it.
         warnings: reasons why predictions on this scan may be wrong.
+        key: name of the scan among those that are kept beside the store; empty if it is not kept.
     """
 
     name: str
@@ -62,7 +66,9 @@ class OpenScan:
     origin_mm: TripleMm
     modality: str
     value_range: tuple[float, float]
+    shown: Shown
     warnings: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def shape_vox(self) -> Triple:
@@ -75,6 +81,13 @@ class OpenScan:
         """The centres of the first and of the last voxel, mm."""
         last = np.array(self.origin_mm) + (np.array(self.shape_vox) - 1) * self.spacing_mm
         return self.origin_mm, _triple_mm(last)
+
+    @cached_property
+    def body_voxels(self) -> Bool[np.ndarray, "size0 size1 size2"]:
+        """Which voxels are body, with the lungs and bowel that it encloses: finer than ``body``."""
+        low, high = self.value_range
+        values = low + (to_values(self.stored) + 1) / 2 * np.float32(high - low)
+        return body_mask(values.astype(np.float32), self.modality, self.spacing_mm)
 
     def place(self, point_mm: Sequence[float], size_vox: Triple) -> Place:
         """Returns the view nearest to a point, on whole voxels and inside the scan.

@@ -17,21 +17,35 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from orienteer.errors import InputError
-from orienteer.explorer.answers import NotReady
 from orienteer.explorer.api import add_routes
-from orienteer.explorer.explorer import Explorer
+from orienteer.explorer.session import NotReady, Session
 
 HOST = "127.0.0.1"
 
-ASSETS = {
-    "page.css": "text/css",
-    "niivue.js": "text/javascript",
-    "state.js": "text/javascript",
-    "requests.js": "text/javascript",
-    "viewer.js": "text/javascript",
-    "results.js": "text/javascript",
-    "page.js": "text/javascript",
-}
+SCRIPTS = (
+    "niivue.js",
+    "state.js",
+    "requests.js",
+    "markers.js",
+    "overlay.js",
+    "viewer.js",
+    "pointer.js",
+    "readout.js",
+    "windowing.js",
+    "layout.js",
+    "linked.js",
+    "scene.js",
+    "results.js",
+    "points.js",
+    "history.js",
+    "files.js",
+    "screenshot.js",
+    "keys.js",
+    "page.js",
+)
+"""The scripts of the page, in the order in which it loads them."""
+
+ASSETS = {"page.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
 """Files that are served without the token: they contain nothing about scans."""
 
 HEADERS = {
@@ -48,11 +62,11 @@ START_S = 20.0
 """Longest time for the server to start."""
 
 
-def make_app(explorer: Explorer, token: str) -> FastAPI:
-    """Returns the web application of an explorer.
+def make_app(session: Session, token: str) -> FastAPI:
+    """Returns the web application of a session.
 
     Args:
-        explorer: answers the questions.
+        session: has the explorer that answers the questions, as soon as run and scans are open.
         token: required by every request but those for `ASSETS`, as ``?token=`` or in the header ``X-Token``.
     """
     app = FastAPI(title="orienteer explore", docs_url=None, redoc_url=None, openapi_url=None)
@@ -62,7 +76,7 @@ def make_app(explorer: Explorer, token: str) -> FastAPI:
     _guard(app, token)
     _report_errors(app)
     _serve_page(app)
-    add_routes(app, explorer)
+    add_routes(app, session)
     return app
 
 

@@ -31,6 +31,7 @@ export default async function ({ page, context, args, check }) {
   await page.waitForFunction(() => document.body.dataset.ready);
   out.up_ms = await page.evaluate(() => Number(document.body.dataset.ready));
   await page.locator("#ready").waitFor({ state: "hidden" });
+  await page.waitForFunction(() => document.body.dataset.features);
   out.webgl = await page.evaluate(() => Object.keys(state.viewers));
   out.findings = await check(page);
 
@@ -38,7 +39,7 @@ export default async function ({ page, context, args, check }) {
   await press(page, 1, 0.55, 0.4);
   await page.waitForFunction(() => state.points.length === 1 && state.heat.first);
   out.after_one = await text(page, "status");
-  out.heat_at_point = await page.evaluate(() => state.viewers.first.valueAt(state.points[0]));
+  out.rank_at_point = await page.evaluate(() => rankAt("first", state.points[0]));
   await press(page, 1, 0.45, 0.65);
   await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 1);
   const middle = await page.evaluate(() => [0, 1, 2].map((axis) => {
@@ -52,15 +53,16 @@ export default async function ({ page, context, args, check }) {
   await page.locator("input[name=task][value=route]").check();
   out.route = await shown(page);
   out.route_words = await text(page, "route");
-  out.heat = await page.evaluate(() => Object.fromEntries(Object.entries(state.heat).map(([which, { answer, values }]) =>
-    [which, { shape: answer.shape, values: [...values] }])));
+  out.heat = await page.evaluate(() => Object.fromEntries(Object.entries(state.heat).map(([which, { answer, cells }]) =>
+    [which, { grid: answer.grid, distinct: answer.distinct, codes: [...cells] }])));
   out.same = await page.evaluate(() => ({ ...document.getElementById("same-text").dataset }));
-  out.same_words = await text(page, "same-text");
+  out.same_words = `${await text(page, "same-expect")} ${await text(page, "same-text")}`;
+  out.verdict = await page.locator("#similarity-verdict").innerText();
   out.ms = await page.evaluate(() => Object.fromEntries(["gaps", "similarity", "same"].map((id) => [id, Number(document.getElementById(id).dataset.ms)])));
   // What is drawn: nodes and edges of the route, read back from NiiVue, and where NiiVue holds the scan to be.
   out.drawn = await page.evaluate(() => state.viewers.first.nv.meshes.map((mesh) => ({
-    name: mesh.name, nodes: mesh.nodes.map(({ x, y, z }) => [x, y, z]), edges: mesh.edges.map(({ first, second }) => [first, second]) })));
-  out.second_drawn = await page.evaluate(() => state.viewers.second.nv.meshes.map((mesh) => mesh.nodes.map(({ x, y, z }) => [x, y, z])));
+    name: mesh.name, opacity: mesh.opacity, nodes: mesh.nodes.map(({ x, y, z }) => [x, y, z]), edges: mesh.edges.map(({ first, second }) => [first, second]) })));
+  out.second_drawn = await page.evaluate(() => state.viewers.second.nv.meshes.map((mesh) => ({ name: mesh.name, nodes: mesh.nodes.map(({ x, y, z }) => [x, y, z]) })));
   out.affine = await page.evaluate(() => state.viewers.first.nv.volumes[0].hdr.affine);
   await page.waitForTimeout(300);
   await page.screenshot({ path: `${folder}/explore.png` });
@@ -93,7 +95,7 @@ export default async function ({ page, context, args, check }) {
   await other.close();
   for (let left = 4; left > 0; left--) await page.getByRole("button", { name: `Remove point ${left}` }).click();
   out.emptied = await page.evaluate(() => ({ points: state.points.length, gaps: document.getElementById("gaps").hidden,
-    similarity: document.getElementById("similarity").hidden, same: document.getElementById("same").hidden }));
+    similarity: document.getElementById("similarity").hidden || document.getElementById("overlays").hidden, same: document.getElementById("same").hidden }));
 
   // Without WebGL2 the page says so and still answers.
   const blind = await context.newPage();
@@ -112,7 +114,7 @@ export default async function ({ page, context, args, check }) {
   // A wrong token is refused; at a phone's width nothing is cut off.
   await page.goto(address.replace(/token=.*/, "token=wrong"));
   out.refused = await page.locator("body").innerText();
-  await page.setViewportSize({ width: 390, height: 844 });
+  await page.setViewportSize({ width: 412, height: 915 });
   await page.goto(address);
   await page.waitForFunction(() => document.body.dataset.ready);
   out.too_wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from orienteer.errors import InputError
-from orienteer.explorer.answers import NotReady
 from orienteer.explorer.explorer import Explorer
 from orienteer.explorer.same_place import PlaceEstimate
+from orienteer.explorer.session import NotReady
 from orienteer.runs.loaded import LoadedRun
 from orienteer.views.batch import ViewBatch
 

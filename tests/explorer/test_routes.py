@@ -20,3 +20,10 @@ def test_a_route_adds_up_its_steps():
     route = predicted_route(centres, gaps)
     np.testing.assert_allclose(route.stops_mm[2], centres[0] + gaps[0, 1] + gaps[1, 2])
     assert route.closure_mm == pytest.approx(np.linalg.norm(gaps[0, 1] + gaps[1, 2] + gaps[2, 0]))
+
+
+def test_error_bars_add_up_as_independent_ones_do() -> None:
+    centres, gaps = np.zeros((3, 3)), np.zeros((3, 3, 3))
+    bars = np.array([[0.0, 3.0, 9.0], [9.0, 0.0, 4.0], [9.0, 9.0, 0.0]])
+    assert predicted_route(centres, gaps, bars).radii_mm == (0.0, 3.0, 5.0)
+    assert predicted_route(centres, gaps).radii_mm is None

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from orienteer.explorer.explorer import Explorer
-from orienteer.explorer.same_place import Query, find_place, gaps_to_views, tasks_on_last_level
+from orienteer.explorer.same_place import PlaceEstimate, Query, doubts, find_place, gaps_to_views, tasks_on_last_level
 from orienteer.explorer.scan_features import grid_starts
+from orienteer.explorer.view_geometry import half_view_mm
 from orienteer.runs.loaded import LoadedRun
 from orienteer.views.batch import ViewBatch
 
@@ -80,3 +81,18 @@ def positions(shape: tuple[int, int, int]) -> torch.Tensor:
 
 def test_which_tasks_need_the_last_level_only(loaded: LoadedRun) -> None:
     assert tasks_on_last_level(loaded) == ("gap", "route")
+
+
+def test_doubts_compare_quantities_of_the_same_answer(explorer: Explorer) -> None:
+    half = half_view_mm(explorer.loaded)
+
+    def doubts_of(expect: float | None, spread: float, miss: float, outside: bool = False) -> tuple[str, ...]:
+        there = PlaceEstimate((0.0, 0.0, 0.0), outside, spread, expect)
+        return doubts(there, PlaceEstimate((0.0, 0.0, 0.0), False, 1.0, 10.0), miss, explorer.loaded)
+
+    assert doubts_of(20.0, 5.0, 29.0) == ()
+    assert "way back misses the point by more than both" in doubts_of(20.0, 5.0, 31.0)[0]
+    assert "single estimates differ" in doubts_of(20.0, 21.0, 0.0)[0]
+    assert "longer than half a view" in doubts_of(half + 1, 5.0, 0.0)[0]
+    assert doubts_of(None, 5.0, 0.0) == ("this run has no error bars",)
+    assert "outside this scan" in doubts_of(20.0, 5.0, 0.0, outside=True)[0]

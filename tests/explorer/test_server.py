@@ -1,6 +1,7 @@
 """The server: who may ask, what can be asked, and that its answers are those of the Python API."""
 
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -17,14 +18,15 @@ pytest.importorskip("uvicorn", reason="the extra explore is not installed")
 from orienteer.errors import InputError  # noqa: E402
 from orienteer.explorer.explorer import Explorer  # noqa: E402
 from orienteer.explorer.nifti import scan_nifti  # noqa: E402
-from orienteer.explorer.server import ASSETS, HOST, make_app, running  # noqa: E402
+from orienteer.explorer.server import ASSETS, HOST, SCRIPTS, make_app, running  # noqa: E402
+from orienteer.explorer.session import Session  # noqa: E402
 
 TOKEN = "a-token"
 
 
 @pytest.fixture(scope="module")
 def port(explorer: Explorer) -> Iterator[int]:
-    with running(make_app(explorer, TOKEN)) as taken:
+    with running(make_app(Session(explorer), TOKEN)) as taken:
         yield taken
 
 
@@ -70,7 +72,7 @@ def test_the_token_may_be_in_the_address(port: int) -> None:
 def test_files_of_the_page_need_no_token(port: int, name: str) -> None:
     status, body, _ = ask(port, f"/{name}", token=None)
     assert status == 200
-    assert len(body) > 500
+    assert len(body) > 200
     assert TOKEN.encode() not in body
 
 
@@ -95,12 +97,17 @@ def test_it_describes_the_open_scans(port: int, explorer: Explorer) -> None:
     assert about["gap_tasks"] == ["gap", "route"]
     assert about["view_mm"] == [128.0] * 3
     assert str(explorer.loaded.folder.parent) not in json.dumps(about)
-    assert json.loads(ask(port, "/api/status")[1]) == {"progress": {"first": 1.0, "second": 1.0}, "failure": None}
+    assert json.loads(ask(port, "/api/status")[1]) == {
+        "open": True,
+        "stage": "starting",
+        "progress": {"first": 1.0, "second": 1.0},
+        "failure": None,
+    }
 
 
 def test_it_serves_the_scans(port: int, explorer: Explorer) -> None:
-    assert ask(port, "/api/first.nii")[1] == scan_nifti(explorer.first)
-    assert ask(port, "/api/second.nii")[1] == scan_nifti(explorer.scans["second"])
+    assert ask(port, "/api/first.nii")[1] == scan_nifti(explorer.first.shown, "CT")
+    assert ask(port, "/api/second.nii")[1] == scan_nifti(explorer.scans["second"].shown, "CT")
 
 
 def test_it_answers_as_the_python_api_does(port: int, explorer: Explorer, points_mm: list) -> None:
@@ -112,8 +119,40 @@ def test_it_answers_as_the_python_api_does(port: int, explorer: Explorer, points
     assert gaps["routes"]["gap"]["closure_mm"] is None
     same = json.loads(ask(port, "/api/same", {"point_mm": points_mm[0]})[1])
     assert same["place_mm"] == list(explorer.same_place(points_mm[0]).place_mm)
-    heat = json.loads(ask(port, "/api/heat", {"point_mm": points_mm[0], "which": "second"})[1])
-    assert heat["shape"] == list(explorer.heat(points_mm[0], "second").cosine.shape)
+    assert same["unsure"] == list(explorer.same_place(points_mm[0]).unsure)
+
+
+def test_volumes_come_with_what_is_known_about_them(port: int, explorer: Explorer, points_mm: list) -> None:
+    _, body, headers = ask(port, "/api/heat", {"point_mm": points_mm[0], "which": "second"})
+    direct, answer = explorer.heat(points_mm[0], "second"), json.loads(headers["X-Answer"])
+    assert answer["grid"]["shape"] == list(direct.codes.shape)
+    assert answer["alike_mm"] == direct.alike_mm
+    np.testing.assert_array_equal(np.frombuffer(body, np.uint8).reshape(direct.codes.shape, order="F"), direct.codes)
+    _, body, headers = ask(port, "/api/colours?which=second")
+    colours = explorer.colours("second")
+    assert json.loads(headers["X-Answer"])["shares"] == list(colours.shares)
+    shape = (4, *colours.grid.shape)
+    sent = np.frombuffer(body, np.uint8).reshape(shape, order="F")
+    np.testing.assert_array_equal(np.moveaxis(sent, 0, -1), colours.colours)
+
+
+def test_before_run_and_scans_are_open_the_page_is_served() -> None:
+    session = Session()
+    session.stage = "loading the model"
+    with running(make_app(session, TOKEN)) as taken:
+        assert ask(taken, "/")[0] == 200
+        status = json.loads(ask(taken, "/api/status")[1])
+        assert (status["open"], status["stage"], status["progress"]) == (False, "loading the model", {})
+        for path in ("/api/about", "/api/first.nii", "/api/colours"):
+            code, body, _ = ask(taken, path)
+            assert (code, b"loading the model; wait" in body) == (503, True)
+        session.failure = "a.nii: wanted a file that can be read"
+        assert json.loads(ask(taken, "/api/status")[1])["failure"].startswith("a.nii")
+
+
+def test_the_page_loads_its_scripts_in_their_order(port: int) -> None:
+    page = ask(port, "/")[1].decode()
+    assert re.findall(r'<script src="([\w.]+)">', page) == list(SCRIPTS)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +172,7 @@ def test_bad_questions_get_a_message(port: int, path: str, question: dict, statu
 
 
 def test_unfinished_features_are_not_an_error(explorer: Explorer, points_mm: list) -> None:
-    with running(make_app(Explorer(explorer.loaded, explorer.first), TOKEN)) as taken:
+    with running(make_app(Session(Explorer(explorer.loaded, explorer.first)), TOKEN)) as taken:
         code, body, _ = ask(taken, "/api/heat", {"point_mm": points_mm[0]})
         assert code == 503
         assert b"0 % computed" in body
@@ -151,7 +190,7 @@ def test_several_tabs_get_their_own_answers(port: int, explorer: Explorer, point
 
 
 def test_a_taken_port_is_named(explorer: Explorer, port: int) -> None:
-    app = make_app(explorer, TOKEN)
+    app = make_app(Session(explorer), TOKEN)
     with pytest.raises(InputError, match=f"port: wanted a free port, got {port}"), running(app, port):
         pass
     with pytest.raises(InputError, match="port: wanted a free port, got 99999"), running(app, 99999):
@@ -160,7 +199,7 @@ def test_a_taken_port_is_named(explorer: Explorer, port: int) -> None:
 
 def test_the_server_ends_with_its_block(explorer: Explorer) -> None:
     before = threading.active_count()
-    with running(make_app(explorer, TOKEN)) as taken:
+    with running(make_app(Session(explorer), TOKEN)) as taken:
         assert ask(taken, "/api/status")[0] == 200
     with pytest.raises(urllib.error.URLError, match="refused"):
         ask(taken, "/api/status")

@@ -1,33 +1,8 @@
-// The explorer's page: asks the server about the points, and shows the answers.
+// The explorer's page: waits for the server, opens the scans, and asks about the points.
 "use strict";
 
 const START = "Add two points to see gaps, one to see its similarity to other places.";
-
-function addPoint(point) {
-  if (state.points.length >= state.about.most_points) {
-    setStatus(`No more than ${state.about.most_points} points; remove one first.`, true);
-    return;
-  }
-  state.points.push(point);
-  choose(state.points.length - 1, true);
-}
-
-function removePoint(at) {
-  state.points.splice(at, 1);
-  if (state.chosen >= at) state.chosen -= 1;
-  if (state.chosen < 0 && state.points.length) state.chosen = 0;
-  choose(state.chosen, true);
-  (byId(`choose${state.chosen}`) ?? byId("mm0")).focus();
-}
-
-function choose(at, changed = false) {
-  state.chosen = at;
-  if (state.points[at]) state.viewers.first?.lookAt(state.points[at]);
-  showPoints();
-  if (changed) answerGaps();
-  answerHeat();
-  answerSame();
-}
+const POLL_MS = 250;
 
 async function answerGaps() {
   const points = state.points.slice();
@@ -53,18 +28,18 @@ async function answerHeat() {
   await Promise.all(Object.keys(state.about.scans).map(async (which) => {
     if (!state.ready[which] || !state.ready.first) return;
     if (!point) {
+      state.asked[`heat-${which}`]++;
       delete state.heat[which];
     } else {
       const began = performance.now();
-      const answer = await latest(`heat-${which}`, () => askJson("api/heat", { point_mm: point, which }));
-      if (!answer) return;
-      const bytes = Uint8Array.from(atob(answer.nifti), (letter) => letter.charCodeAt(0));
-      state.heat[which] = { answer, buffer: bytes.buffer, values: new Float32Array(bytes.buffer.slice(352)) };
+      const volume = await latest(`heat-${which}`, () => askVolume("api/heat", { point_mm: point, which }));
+      if (!volume) return;
+      state.heat[which] = volume;
       byId("similarity").dataset.ms = performance.now() - began;
     }
-    await state.viewers[which]?.showHeat();
+    if (state.viewers[which] && overlayMode() === "similar") await showOverlay(state.viewers[which]);
   }));
-  showSimilarity();
+  showOverlayText();
 }
 
 async function answerSame() {
@@ -85,46 +60,45 @@ async function answerSame() {
   drawScene();
 }
 
-function enter(event) {
-  event.preventDefault();
-  const inputs = [0, 1, 2].map((axis) => byId(`mm${axis}`));
-  const values = inputs.map((input) => Number(input.value.trim().replace(",", ".").replace("−", "-")));
-  const [low, high] = state.about.scans.first.bounds_mm;
-  const bad = values.map((value, axis) => !inputs[axis].value.trim() || !(value >= low[axis] && value <= high[axis]));
-  inputs.forEach((input, axis) => input.setAttribute("aria-invalid", bad[axis]));
-  const axis = bad.indexOf(true);
-  if (axis >= 0) {
-    setStatus(`${["right", "front", "head"][axis]}: enter a number from ${low[axis].toFixed(1)} to ${high[axis].toFixed(1)} mm.`, true);
-    inputs[axis].focus();
-    return;
-  }
-  addPoint(values);
+const pause = () => new Promise((resolve) => setTimeout(resolve, POLL_MS));
+
+function showProgress(status) {
+  const shares = Object.values(status.progress), done = shares.length && shares.every((share) => share === 1);
+  const share = shares.length ? (100 * shares.reduce((sum, each) => sum + each, 0)) / shares.length : null;
+  byId("progress-label").textContent = share === null ? `${status.stage}…` : `computing the features of the scan: ${share.toFixed(0)} %`;
+  if (share === null) byId("progress").removeAttribute("value");
+  else byId("progress").value = share;
+  byId("ready").hidden = Boolean(done || status.failure);
 }
 
-async function follow() {
+// Waits until run and scans are open. The page is there before the model is.
+async function waitUntilOpen() {
   for (;;) {
-    let status;
-    try {
-      status = await askJson("api/status");
-    } catch (error) {
-      setStatus(error.message, true);
-      return;
-    }
+    const status = await askJson("api/status");
+    showProgress(status);
+    if (status.failure) throw new Error(status.failure);
+    if (status.open) return;
+    await pause();
+  }
+}
+
+async function followFeatures() {
+  for (;;) {
+    const status = await askJson("api/status");
+    showProgress(status);
     if (status.failure) {
       addNotice(`${status.failure}. Gaps are available; similarity and the same place are not.`, true);
-      byId("ready").hidden = true;
       return;
     }
-    const shares = Object.values(status.progress);
-    byId("progress").value = (100 * shares.reduce((sum, share) => sum + share, 0)) / shares.length;
     const newly = Object.keys(status.progress).filter((which) => status.progress[which] === 1 && !state.ready[which]);
     for (const which of newly) state.ready[which] = true;
-    if (newly.length) { answerHeat(); answerSame(); }
-    if (shares.every((share) => share === 1)) {
-      byId("ready").hidden = true;
+    if (newly.length) { byId("overlays").hidden = false; answerHeat(); answerSame(); }
+    if (newly.length && overlayMode() === "features") chooseOverlay();
+    if (Object.values(status.progress).every((share) => share === 1)) {
+      document.body.dataset.features = performance.now();
       return;
     }
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await pause();
   }
 }
 
@@ -137,17 +111,34 @@ function describe() {
     byId(`${which}-name`).textContent = `${scan.name} (${scan.modality})`;
     for (const warning of scan.warnings) addNotice(size > 1 ? `${scan.name}: ${warning}` : warning);
   }
-  const centre = about.scans.first.bounds_mm[0].map((low, axis) => (low + about.scans.first.bounds_mm[1][axis]) / 2);
-  showEntry(centre);
-  state.task = about.gap_tasks[0] ?? null;
+  byId("link-label").hidden = size < 2;
+  const [low, high] = about.scans.first.bounds_mm;
+  showEntry(low.map((value, axis) => (value + high[axis]) / 2));
+  describeTasks(about.gap_tasks);
+  setStatus(START);
+}
+
+function describeTasks(tasks) {
+  state.task = tasks[0] ?? null;
   if (!state.task) addNotice("No task of this run predicts gaps, so gaps and routes are not available.");
-  for (const task of about.gap_tasks) {
-    const label = Object.assign(document.createElement("label"), { className: "row" });
-    const radio = Object.assign(document.createElement("input"), { type: "radio", name: "task", value: task, checked: task === state.task });
+  for (const task of tasks) {
+    const radio = made("input", { type: "radio", name: "task", value: task, checked: task === state.task });
     radio.addEventListener("change", () => { state.task = task; showGaps(); drawScene(); });
-    label.append(radio, task);
-    byId("tasks").append(label);
+    byId("tasks").append(made("label", { className: "row" }, radio, task));
   }
+}
+
+function listenPage() {
+  byId("entry").addEventListener("submit", enter);
+  byId("clear").addEventListener("click", removeAll);
+  byId("undo").addEventListener("click", undo);
+  byId("redo").addEventListener("click", redo);
+  byId("screenshot").addEventListener("click", takeScreenshot);
+  byId("opacity").addEventListener("input", showOverlays);
+  for (const radio of document.querySelectorAll("input[name=overlay]")) radio.addEventListener("change", chooseOverlay);
+  document.addEventListener("keydown", pageKey);
+  listenLayout();
+  listenFiles();
 }
 
 async function openViewers() {
@@ -155,36 +146,37 @@ async function openViewers() {
     addNotice("This browser has no WebGL2, so the scan cannot be drawn. Use a current Firefox, Chrome, Edge or Safari, or allow "
       + "hardware acceleration in its settings. Points can be entered in mm, and answers are shown as numbers.", true);
     for (const canvas of document.querySelectorAll("canvas")) {
-      const blind = Object.assign(document.createElement("p"), { className: "blind", textContent: "No WebGL2: the scan cannot be drawn." });
-      canvas.replaceWith(blind);
+      canvas.replaceWith(made("p", { className: "blind", textContent: "No WebGL2: the scan cannot be drawn." }));
     }
     return;
   }
-  await Promise.all(Object.entries(state.about.scans).map(async ([which, scan]) => {
+  await Promise.all(Object.keys(state.about.scans).map(async (which) => {
     const buffer = await (await ask(`api/${which}.nii`)).arrayBuffer();
     const viewer = new Viewer(which);
     await viewer.open(buffer, `${which}.nii`);
+    viewer.firstWindow = [viewer.volume.cal_min, viewer.volume.cal_max];
     state.viewers[which] = viewer;
   }));
+  byId("tools").hidden = false;
+  offerWindows(state.about);
   drawScene();
 }
 
 async function start() {
+  startTheme();
   try {
+    await waitUntilOpen();
     state.about = await askJson("api/about");
     describe();
-    byId("entry").addEventListener("submit", enter);
-    byId("clear").addEventListener("click", () => { state.points = []; choose(-1, true); byId("mm0").focus(); });
-    byId("show-3d").addEventListener("input", () => Object.values(state.viewers).forEach((viewer) => viewer.show3d()));
-    for (const id of ["show-heat", "opacity"]) {
-      byId(id).addEventListener("input", () => Object.values(state.viewers).forEach((viewer) => viewer.showHeat()));
-    }
+    listenPage();
     await openViewers();
     document.body.dataset.ready = performance.now();
-    await follow();
+    restorePoints();
+    await followFeatures();
   } catch (error) {
     addNotice(error.message, true);
-    byId("about").textContent = "";
+    byId("ready").hidden = true;
+    if (!state.about) byId("about").textContent = "";
   }
 }
 

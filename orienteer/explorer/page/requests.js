@@ -26,6 +26,12 @@ async function ask(path, question) {
 
 const askJson = async (path, question) => (await ask(path, question)).json();
 
+// Returns { answer, cells }: what the server says about a volume, and its bytes.
+async function askVolume(path, question) {
+  const response = await ask(path, question);
+  return { answer: JSON.parse(response.headers.get("X-Answer")), cells: new Uint8Array(await response.arrayBuffer()) };
+}
+
 // Returns the answer to a question, or undefined if it failed or a newer one of its kind was asked meanwhile.
 async function latest(kind, question) {
   const number = ++state.asked[kind];

@@ -1,4 +1,4 @@
-// Shows points and answers as text and tables.
+// Shows answers as text and tables.
 "use strict";
 
 function setStatus(text, wrong = false) {
@@ -7,63 +7,15 @@ function setStatus(text, wrong = false) {
 }
 
 function addNotice(text, wrong = false) {
-  const line = document.createElement("p");
-  line.textContent = text;
-  line.classList.toggle("wrong", wrong);
-  byId("notes").append(line);
-}
-
-function showEntry(point) {
-  if (byId("entry").contains(document.activeElement)) return; // do not overwrite what is being typed
-  point.forEach((value, axis) => { byId(`mm${axis}`).value = value.toFixed(1); });
-}
-
-function showPoints() {
-  const list = byId("points");
-  const focused = document.activeElement?.id;
-  list.replaceChildren(...state.points.map((point, at) => {
-    const item = document.createElement("li");
-    const label = document.createElement("label");
-    const radio = Object.assign(document.createElement("input"), { type: "radio", name: "chosen", id: `choose${at}`, checked: at === state.chosen });
-    radio.addEventListener("change", () => choose(at));
-    const text = document.createElement("span");
-    text.textContent = `${mm(point)} mm`;
-    const note = placeNote(at);
-    if (note) text.append(Object.assign(document.createElement("span"), { className: "moved", textContent: note }));
-    label.append(radio, chip(at), text);
-    const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "Remove" });
-    remove.setAttribute("aria-label", `Remove point ${at + 1}`);
-    remove.addEventListener("click", () => removePoint(at));
-    item.append(label, remove);
-    return item;
-  }));
-  if (focused?.startsWith("choose")) byId(focused)?.focus();
-  byId("clear").hidden = state.points.length === 0;
-}
-
-function chip(at) {
-  const made = Object.assign(document.createElement("span"), { className: "chip", textContent: at + 1 });
-  made.style.background = POINT_COLOURS[at % POINT_COLOURS.length];
-  return made;
-}
-
-function placeNote(at) {
-  const place = state.gaps?.places[at];
-  if (!place) return "";
-  const moved = Math.hypot(...minus(place.centre_mm, place.asked_mm));
-  const parts = [];
-  if (moved > 2 * Math.max(...state.about.scans.first.spacing_mm)) parts.push(`its view is moved by ${moved.toFixed(0)} mm to stay inside the scan`);
-  if (place.body_share < 0.3) parts.push(`its view is ${(100 * (1 - place.body_share)).toFixed(0)} % air`);
-  return parts.join("; ");
+  byId("notes").append(made("p", { textContent: text, className: wrong ? "wrong" : "" }));
 }
 
 function cell(text, { small, value, header } = {}) {
-  const made = document.createElement(header ? "th" : "td");
-  if (header) made.scope = "row";
-  made.textContent = text;
-  if (small) made.append(Object.assign(document.createElement("small"), { textContent: small }));
-  if (value !== undefined) made.dataset.value = value;
-  return made;
+  const element = made(header ? "th" : "td", { textContent: text });
+  if (header) element.scope = "row";
+  if (small) element.append(made("small", { textContent: small }));
+  if (value !== undefined) element.dataset.value = value;
+  return element;
 }
 
 function showGaps() {
@@ -74,48 +26,84 @@ function showGaps() {
   for (let i = 0; i < gaps.places.length; i++) for (let j = i + 1; j < gaps.places.length; j++) {
     const truth = gaps.true_mm[i][j], guess = gaps.predicted_mm[task][i][j];
     const off = Math.hypot(...minus(guess, truth));
-    const row = document.createElement("tr");
-    row.append(
+    rows.push(made("tr", {},
       cell(`${i + 1} → ${j + 1}`, { header: true }),
       cell(signed(truth), { small: `${Math.hypot(...truth).toFixed(0)} mm`, value: JSON.stringify(truth) }),
       cell(signed(guess), { small: `${Math.hypot(...guess).toFixed(0)}${bars ? ` ± ${bars[i][j].toFixed(0)}` : ""} mm`, value: JSON.stringify(guess) }),
-      cell(`${off.toFixed(1)} mm`, { value: off }),
-    );
-    rows.push(row);
+      cell(`${off.toFixed(0)} mm`, { value: off }),
+    ));
   }
   byId("rows").replaceChildren(...rows);
-  const route = gaps.routes[task];
-  const names = gaps.places.map((_, at) => at + 1).join(" → ");
-  const closure = route.closure_mm === null
-    ? "It closes by construction, because this task subtracts positions: there is no closure error."
-    : `Closure error: continued back to the start, it ends ${route.closure_mm.toFixed(1)} mm away from it (this needs no truth).`;
-  byId("route").textContent = `Route ${names}: the predicted end misses point ${gaps.places.length} by ${route.end_miss_mm.toFixed(1)} mm. ${closure}`;
-  byId("route").dataset.end = route.end_miss_mm;
-  byId("route").dataset.closure = route.closure_mm;
+  showRoute(gaps.routes[task], gaps.places.length);
+  byId("bars").textContent = barsText(task);
 }
 
-function showSimilarity() {
-  const heat = state.heat.first;
-  byId("similarity").hidden = !heat;
-  for (const place of document.querySelectorAll(".chosen")) place.textContent = state.chosen + 1;
-  if (!heat) return;
-  const what = heat.answer.source === "encoder"
+function showRoute(route, count) {
+  const names = [...Array(count).keys()].map((at) => at + 1).join(" → "), radius = route.radii_mm?.at(-1);
+  const closure = route.closure_mm === null
+    ? "It closes by construction, because this task subtracts positions: there is no closure error."
+    : `Closure error: continued back to the start, it ends ${route.closure_mm.toFixed(0)} mm away from it (this needs no truth).`;
+  const expect = radius === undefined ? "" : ` (expect ± ${radius.toFixed(0)} mm)`;
+  byId("route").textContent = `Route ${names}: the predicted end misses point ${count} by ${route.end_miss_mm.toFixed(0)} mm${expect}. ${closure}`;
+  Object.assign(byId("route").dataset, { end: route.end_miss_mm, closure: route.closure_mm });
+}
+
+// What the error bars are worth on scans that the model was not trained on.
+function barsText(task) {
+  const bars = state.about.bars[task];
+  if (!bars) return "This run has no error bars for this task.";
+  const covered = bars.coverage === null ? "" : `, where bars along the axes contained ${(100 * bars.coverage).toFixed(0)} % of the errors (90 % wanted)`;
+  const rank = bars.rank_gaps === null ? "" : ` Longer bars ${bars.rank_gaps >= 0.2 ? "do" : "hardly"} mean larger errors: rank correlation ${bars.rank_gaps.toFixed(2)}.`;
+  return `± is the distance within which 9 of 10 gaps end, calibrated on ${bars.scans} held-out scan${bars.scans === 1 ? "" : "s"}${covered}.${rank} The sphere around the predicted stop of the selected point adds up the bars on the way to it; broken rings mean that it is longer than the way itself: unsure.`;
+}
+
+const VERDICTS = {
+  "one region": "The model tells this place apart: the places most like it lie around it.",
+  "several regions": "The model tells this place apart roughly: places of several regions are like it.",
+  "few places": "The model tells few places apart here: the places most like it are hardly nearer than any.",
+};
+
+const VERDICTS_SECOND = {
+  "one region": "In the second scan, the places most like it are one region.",
+  "several regions": "In the second scan, places of several regions are like it.",
+  "few places": "In the second scan, places all over the body are like it.",
+};
+
+function showOverlayText() {
+  const mode = overlayMode(), heat = state.heat.first, colours = state.colours.first;
+  byId("similarity").hidden = mode !== "similar" || !heat;
+  byId("features").hidden = mode !== "features" || !colours;
+  for (const place of document.querySelectorAll(".chosen")) place.textContent = state.chosen < 0 ? "…" : state.chosen + 1;
+  if (heat) showSimilarity(heat.answer, state.heat.second?.answer);
+  if (colours) showColours(colours.answer);
+}
+
+function showSimilarity(answer, second) {
+  byId("similarity-verdict").textContent = VERDICTS[answer.distinct] + (second ? ` ${VERDICTS_SECOND[second.distinct]}` : "");
+  byId("similarity-verdict").dataset.distinct = answer.distinct;
+  const what = answer.source === "encoder"
     ? "No task of this run embeds places, so features of the encoder's last level are compared."
-    : `Parts of half a view's size are compared by the embedding of the task ${heat.answer.source}.`;
-  const follows = heat.answer.nearness === null ? "" : ` The rank correlation of similarity with nearness in this scan is ${heat.answer.nearness.toFixed(2)} (1: perfect; 0: none).`;
-  byId("similarity-text").textContent = what + follows;
-  byId("similarity-text").dataset.nearness = heat.answer.nearness;
+    : `Parts of half a view's size are compared by the embedding of the task ${answer.source}.`;
+  const spread = `The most similar 5 % of the body lie ${answer.alike_mm.toFixed(0)} mm from the point in the median, all of the body ${answer.all_mm.toFixed(0)} mm.`;
+  const follows = answer.nearness === null ? "" : ` Rank correlation of similarity with nearness: ${answer.nearness.toFixed(2)} (1: perfect; 0: none).`;
+  byId("similarity-text").textContent = `Colours are ranks among all places of the body; the yellow line is around the most similar 5 %, the white one around 1 %. ${spread}${follows} ${what}`;
+  byId("similarity-text").dataset.nearness = answer.nearness;
+}
+
+function showColours(answer) {
+  const shares = answer.shares.map((share) => (100 * share).toFixed(0));
+  const total = 100 * answer.shares.reduce((sum, share) => sum + share, 0);
+  byId("features-text").textContent = `Red, green and blue are the first three principal components of the features (${answer.source === "encoder" ? "the encoder's last level" : `embedding of the task ${answer.source}`}) over the first scan: ${shares.join(", ")} % of their variance, together ${total.toFixed(0)} %. The same colour means the same features${state.about.scans.second ? ", in both scans" : ""}.`;
 }
 
 function showSame() {
   const { same } = state;
   byId("same").hidden = !same;
   if (!same) return;
-  const text = byId("same-text");
-  const out = same.outside ? " The prediction is outside this scan: the place is probably not in it." : "";
-  const expect = same.expect_mm === null
-    ? ""
-    : `, expected within ± ${same.expect_mm.toFixed(0)} mm (90 %, calibrated on gaps within held-out scans)`;
-  text.textContent = `Point ${state.chosen + 1} corresponds to ${mm(same.place_mm)} mm${expect}.${out} The way back misses the point by ${same.way_back_miss_mm.toFixed(1)} mm. Spread of the estimates: ${same.spread_mm.toFixed(0)} mm; similarity of the two places: ${same.cosine.toFixed(2)}. Source: ${same.source}.`;
-  Object.assign(text.dataset, { place: JSON.stringify(same.place_mm), expect: same.expect_mm, back: same.way_back_miss_mm });
+  const doubt = same.unsure.length ? ` Unsure: ${same.unsure.join("; ")}.` : "";
+  byId("same-expect").textContent = same.expect_mm === null ? `No error bar.${doubt}` : `Expect ± ${same.expect_mm.toFixed(0)} mm.${doubt}`;
+  const task = state.about.bars[state.task];
+  const origin = same.expect_mm === null ? "" : ` ± contains 9 of 10 gaps within ${task?.scans ?? "the"} held-out scans; that two bodies differ is not part of it. Filled sphere: sure; broken rings: unsure.`;
+  byId("same-text").textContent = `Point ${state.chosen + 1} corresponds to ${sides(same.place_mm)} mm. The way back misses the point by ${same.way_back_miss_mm.toFixed(0)} mm. Spread of the estimates: ${same.spread_mm.toFixed(0)} mm.${origin} Source: ${same.source}.`;
+  Object.assign(byId("same-text").dataset, { place: JSON.stringify(same.place_mm), expect: same.expect_mm, back: same.way_back_miss_mm, unsure: JSON.stringify(same.unsure) });
 }
