@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orienteer.pretraining import demo as demo_module
+from orienteer.report import demo as demo_module
 from orienteer.runs.run import Run
 
 MakeDemo = Callable[..., Run]
@@ -22,7 +22,7 @@ def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
     def demo(out: str | Path = "runs/demo", **settings: Any) -> Run:
         name = repr(sorted(settings.items()))
         if name not in runs:
-            runs[name] = train(home / str(len(runs)) / "run", **settings)
+            runs[name] = train(home / str(len(runs)) / "run", report=False, **settings)
         run, folder = runs[name], Path(out)
         for source, target in (
             (run.folder, folder),

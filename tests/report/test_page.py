@@ -42,9 +42,9 @@ def test_it_shows_what_was_measured(own):
     text = Page(own.report.read_text()).text
     for scan in own.findings.scans:
         assert scan.measurement.name in text
-        assert f"{scan.measurement.error_mm:.1f}" in text
-        assert f"{scan.measurement.closure_mm:.1f}" in text
-    for word in ("Learning curves", "Over time", "left-right", "foot-head", "n = 1", "All settings of the run"):
+        assert f"{scan.measurement.name} {scan.measurement.error_mm:.0f} {scan.measurement.trivial_mm:.0f} " in text
+        assert f" {scan.measurement.closure_mm:.0f} " in text
+    for word in ("Learning curves", "over time", "left-right", "foot-head", "n = 1", "All settings of the run"):
         assert word in own.report.read_text(), word
 
 
@@ -71,7 +71,9 @@ def findings(oracle) -> Findings:
 
 def test_a_flagged_header_is_explained(findings):
     text = Page(make_report(findings)).text
-    assert "The headers of 1 of these scans do not fit their anatomy: mirrored." in text
+    assert "1 of 2 look wrong (1 clearly). Were all 2 sound, fewer than 0.1 would be flagged by mistake." in text
+    assert "3 held-out scans set the threshold, 19 are needed" in text
+    assert "mirrored: mean error" in text or "Header or anatomy unusual; not in the medians" in text
     assert "mirrored: clearly mirrored left-right. The weight of this fault is" in text
     assert "with it undone, the misfit falls from" in text
     assert "s0 consistent" in text
@@ -89,7 +91,8 @@ def test_a_scan_that_is_not_recognised_is_not_judged(findings):
     text = Page(make_report(replace(findings, scans=(replace(findings.scans[1], verdict=verdict),)))).text
     assert "mirrored cannot be judged" in text
     assert "not recognised: unlike the run's scans" in text
-    assert "do not fit their anatomy" not in text
+    assert "1 is not recognised, so that its header cannot be judged." in text
+    assert "look wrong" not in text
 
 
 def test_without_scans_and_without_a_check_the_page_says_so(findings):
