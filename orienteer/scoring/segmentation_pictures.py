@@ -21,7 +21,7 @@ from orienteer.types import TripleMm
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OPACITY = 0.5
+OPACITY = 0.65
 """Of the colours on the scan."""
 
 SHOWN_CLASSES = 24

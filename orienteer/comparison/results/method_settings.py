@@ -1,11 +1,11 @@
 """The settings of the methods of a comparison: what differs from the defaults, and everything in full."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orienteer.comparison.config import CompareConfig
 from orienteer.comparison.plan.contenders import Contender
-from orienteer.comparison.results.story import Story
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.methods import METHODS
 from orienteer.runs.config import PretrainConfig
@@ -48,17 +48,22 @@ class MethodSettings:
     shared: tuple[tuple[str, str], ...]
 
 
-def method_settings(story: Story) -> MethodSettings:
-    """Returns the settings of all methods."""
-    settings = {contender.name: flat(_shown(contender)) for contender in story.contenders}
+def method_settings(contenders: Sequence[Contender], config: CompareConfig) -> MethodSettings:
+    """Returns the settings of all methods.
+
+    Args:
+        contenders: the methods.
+        config: of the comparison, with what the user changed.
+    """
+    settings = {contender.name: flat(_shown(contender)) for contender in contenders}
     keys = list(dict.fromkeys(key for values in settings.values() for key in values))
     differing = [key for key in keys if len({values.get(key, "") for values in settings.values()}) > 1]
     first: Mapping[str, str] = next(iter(settings.values()), {})
     return MethodSettings(
-        methods=tuple(_row(each, story.config.define.get(each.name, {})) for each in story.contenders),
+        methods=tuple(_row(each, config.define.get(each.name, {})) for each in contenders),
         common=(
-            *_changed("pretraining", story.config.pretrain, PretrainConfig().to_dict()),
-            *_changed("fine-tuning", story.config.finetune, FinetuneConfig().to_dict()),
+            *_changed("pretraining", config.pretrain, PretrainConfig().to_dict()),
+            *_changed("fine-tuning", config.finetune, FinetuneConfig().to_dict()),
         ),
         differing=tuple((key, *(values.get(key, "") for values in settings.values())) for key in differing),
         shared=tuple((key, first.get(key, "")) for key in keys if key not in differing),

@@ -125,7 +125,7 @@ def page_story(story: Story) -> PageStory:
         levels=retrieval_levels(story),
         cost=cost_of(story),
         parts=tuple(_part(name, cases) for name, cases in asdict(story.parts).items()),
-        settings=method_settings(story),
+        settings=method_settings(story.contenders, config),
         command=story.command,
         versions=tuple(sorted({f"{name} {number}" for result in done for name, number in result["versions"].items()})),
         shown=tuple((key, str(value)) for key, value in config.to_dict().items() if key not in NOT_SHOWN),

@@ -108,7 +108,9 @@ def _draw_classes(names: Sequence[str], scores: Sequence[CaseScores]) -> bytes:
     for place, colour in enumerate(class_colours(len(names))):
         dice = np.array([score.dice[place] for score in scores])
         dice = dice[~np.isnan(dice)]
-        axes.plot(dice, np.full(len(dice), place), "o", color=colour, markeredgecolor="0.25", markersize=6)
+        axes.plot(
+            dice, np.full(len(dice), place), "o", color=colour, markeredgecolor="0.25", markersize=6, clip_on=False
+        )
         if len(dice):
             axes.plot([np.median(dice)] * 2, [place - 0.3, place + 0.3], color="black", linewidth=2)
     axes.set_yticks(range(len(names)), [plain_label(name) for name in names], fontsize=9)

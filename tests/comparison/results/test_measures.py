@@ -1,5 +1,7 @@
 """The sections on what was measured."""
 
+from dataclasses import replace
+
 from orienteer.comparison.results.measures import _section
 from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line
 
@@ -24,7 +26,8 @@ def test_columns_are_shares_with_the_mean_last():
 
 
 def test_less_error_is_better_and_has_as_many_digits_as_its_interval_allows():
-    section = _section(ERROR, [line("a", "", 3.14159), line("b", "", 2.0)], ())
+    lines = [replace(line(name, "", mean), unit="mm") for name, mean in (("a", 3.14159), ("b", 2.0))]
+    section = _section(ERROR, lines, ())
     assert section.best.method == "b"
     assert section.means.fractions == ("",)
     assert section.means.rows[0] == ("a", "3.1 (3.0 to 3.2)")

@@ -1,6 +1,7 @@
 """The page of a comparison says what it should in every case."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from orienteer.comparison.results.page import PageStory
 from orienteer.comparison.results.summary import MEASURES, Line
 from orienteer.comparison.results.verdicts import Verdict
 from orienteer.draw.pages import render
+from tests.browser.chromium import visit_page
 from tests.helpers.html import Page
 
 VERDICT = Verdict(
@@ -136,6 +138,12 @@ def test_selected_settings_are_listed(story: PageStory) -> None:
 
 def test_without_results_only_the_facts_remain(story: PageStory) -> None:
     cost = Cost((), (), (), 0, "0:00", None)
-    text = text_of(replace(story, measured={}, finished=0, cost=cost, levels=[]))
+    text = text_of(replace(story, measured={}, verdicts={}, finished=0, cost=cost, levels=[]))
     assert "Fine-tuning with few labels" not in text
     assert "The energy is not known" in text
+
+
+def test_it_can_be_read_by_everybody_on_any_screen(story: PageStory, tmp_path: Path) -> None:
+    page = tmp_path / "compare.html"
+    page.write_text(render("orienteer.comparison.results", "compare.html.j2", story))
+    visit_page(page)
