@@ -17,10 +17,10 @@ import numpy as np
 from benchmarks.command import parser_of, save
 from benchmarks.timing import timed
 from orienteer.phantoms.torso import write_phantoms
-from orienteer.pretraining.demo import demo
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.pretraining.usable import usable_scans
 from orienteer.progress import Progress
+from orienteer.report.demo import demo
 from orienteer.report.faults import COMMON_FAULTS, Fault, write_faulty_copies
 from orienteer.report.header_check import HeaderCheck, calibrate
 from orienteer.report.limits import FALSE_ALARMS
@@ -132,7 +132,7 @@ def _row(fault: Fault, measured: Sequence[ScanMeasurement], check: HeaderCheck, 
 def phantoms(run: str | None, count: int, sets: int, folder: Path) -> dict[str, Any]:
     """Returns the values on synthetic torsos that no run has seen."""
     if run is None:
-        run = str(demo(folder / "demo", pictures=False).folder)
+        run = str(demo(folder / "demo", pictures=False, report=False).folder)
     loaded = load_run(run, device="cpu")
     write_phantoms(folder / "new", count, seed=20_000, labels=False, progress=False)
     own = [*sorted(loaded.validation), *sorted(loaded.training)][:40]

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from orienteer.locating.locate import locate as locate
     from orienteer.phantoms.dataset import write_phantom_set as write_phantom_set
     from orienteer.phantoms.torso import write_phantoms as write_phantoms
-    from orienteer.pretraining.demo import demo as demo
     from orienteer.pretraining.plan import plan as plan
     from orienteer.pretraining.prepare import prepare as prepare
     from orienteer.pretraining.pretrain import pretrain as pretrain
     from orienteer.probing.probe import probe as probe
+    from orienteer.report.demo import demo as demo
     from orienteer.report.observe import observe as observe
     from orienteer.runs.weights import load_encoder as load_encoder
 
 _PUBLIC = {
-    "demo": "orienteer.pretraining.demo",
+    "demo": "orienteer.report.demo",
     "plan": "orienteer.pretraining.plan",
     "prepare": "orienteer.pretraining.prepare",
     "pretrain": "orienteer.pretraining.pretrain",

@@ -12,7 +12,7 @@ START, LOOK, USE, MEASURE = "get started", "look", "use", "measure"
 
 COMMANDS = {
     "demo": Command(
-        "orienteer.pretraining.demo:demo",
+        "orienteer.report.demo:demo",
         "orienteer.runs.config:PretrainConfig",
         about="needs no data: make synthetic scans, pretrain on them, show errors and pictures",
         group=START,

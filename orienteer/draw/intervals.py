@@ -18,7 +18,11 @@ _LINES = ("-", "--", ":")
 
 
 def curves_over_share(
-    axes: "Axes", curves: Mapping[str, Mapping[float, Interval]], what: str, grey: Sequence[str] = ()
+    axes: "Axes",
+    curves: Mapping[str, Mapping[float, Interval]],
+    what: str,
+    grey: Sequence[str] = (),
+    zero: bool = False,
 ) -> None:
     """Draws one curve per method over the share of the labels, with its intervals.
 
@@ -27,6 +31,7 @@ def curves_over_share(
         curves: for each name the mean and interval at each share, above 0 and at most 1.
         what: the quantity, with its unit.
         grey: names of references, which are drawn in grey.
+        zero: begin the axis of the quantity at zero, so that heights can be compared.
     """
     shares = sorted({share for curve in curves.values() for share in curve})
     methods = [name for name in curves if name not in grey]
@@ -62,6 +67,8 @@ def curves_over_share(
         axes.set_xlim(shares[0] / 1.5, shares[0] * 1.5)
     axes.set_xticks(shares, [f"{100 * share:.3g} %" for share in shares])
     axes.minorticks_off()
+    if zero:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel("share of the labels", fontsize=9)
     axes.set_ylabel(what, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
@@ -74,6 +81,7 @@ def dots_with_intervals(
     what: str,
     line: float | None = None,
     grey: Sequence[str] = (),
+    zero: bool = False,
 ) -> None:
     """Draws one row per method: its mean and interval, with the number beside it.
 
@@ -83,6 +91,7 @@ def dots_with_intervals(
         what: the quantity, with its unit.
         line: a level to compare with, such as chance.
         grey: names of references, which are drawn in grey.
+        zero: begin the axis of the quantity at zero.
     """
     for place, (name, (mean, low, high)) in enumerate(rows):
         colour = GREY if name in grey else BLUE
@@ -94,5 +103,7 @@ def dots_with_intervals(
         axes.axvline(line, color=GREY, linestyle="--", linewidth=1.2)
     axes.set_yticks(range(len(rows)), [plain_label(name) for name, _ in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.4, -0.7)
+    if zero:
+        axes.set_xlim(left=0)
     axes.set_xlabel(what, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

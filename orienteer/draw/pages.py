@@ -44,7 +44,7 @@ def page_environment(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(percent=percent, number=number, data_uri=data_uri, png_size=png_size)
+    environment.filters.update(percent=percent, number=number, mm=millimetres, data_uri=data_uri, png_size=png_size)
     environment.globals["version"] = version("orienteer")
     return environment
 
@@ -67,6 +67,18 @@ def number(value: float | None, form: str = ".1f") -> str:
         ('3.1', '13', '+0.50', '')
     """
     return "" if value is None else f"{value:{form}}"
+
+
+def millimetres(value: float | None) -> str:
+    """Returns a length as whole mm, below 2 mm with one decimal; nothing for None.
+
+    Example:
+        >>> millimetres(21.4), millimetres(0.44), millimetres(0.0), millimetres(None)
+        ('21', '0.4', '0', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 2 or abs(value) < 0.05 else f"{value:.1f}"
 
 
 def data_uri(png: bytes) -> str:

@@ -4,6 +4,8 @@ Source: Okabe and Ito, *Color Universal Design*, 2008. The grey for baselines is
 stay in the background.
 """
 
+from colorsys import hls_to_rgb
+
 BLACK = "#000000"
 ORANGE = "#E69F00"
 SKY_BLUE = "#56B4E9"
@@ -46,3 +48,26 @@ def view_colour(view: int) -> str:
         (True, False)
     """
     return _VIEWS[view % len(_VIEWS)]
+
+
+def class_colours(count: int) -> list[tuple[float, float, float]]:
+    """Returns a colour for each of several classes, red, green and blue from 0 to 1.
+
+    The first seven are of the palette. Further ones differ in hue and lightness; no palette keeps so many apart for everybody,
+    so that names beside the colours are needed.
+
+    Args:
+        count: number of classes.
+
+    Example:
+        >>> len(set(class_colours(30))), [round(part, 2) for part in class_colours(1)[0]]
+        (30, [0.34, 0.71, 0.91])
+    """
+    named = [_rgb(colour) for colour in _VIEWS]
+    more = [hls_to_rgb((0.618 * number) % 1, (0.35, 0.55, 0.75)[number % 3], 0.65) for number in range(count)]
+    return [*named, *more][:count]
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue

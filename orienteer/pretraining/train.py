@@ -74,7 +74,8 @@ def train(start: Start) -> Run:
         write_model_card(folder, summary)
         write_summary(folder, summary)  # last: a run with a summary has all else
         words = f"{hint.words}\n" if hint is not None else ""
-        say(f"\n{summary_table(summary)}\n\n{words}the encoder, metrics and pictures are in {folder}")
+        holds = "the encoder, metrics and pictures" if config.pictures else "the encoder and metrics"
+        say(f"\n{summary_table(summary)}\n\n{words}{holds} are in {folder}")
     return Run(folder, summary)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from orienteer.report.gap_pictures import RoutePicture
 from orienteer.report.header_check import HeaderCheck, Verdict
 from orienteer.report.limits import LEAST_SOUND, upper_limit
 from orienteer.report.measurement import ScanMeasurement
@@ -15,6 +16,8 @@ from orienteer.runs.loaded import LoadedRun
 ENOUGH_SCANS = 10
 """With fewer scans to compare with, no percentiles are given."""
 
+CLEARLY, PROBABLY = 6.0, 2.0
+"""Margins of a fault over all others, as log of a ratio, that are called clear and probable."""
 
 SMALLEST_MM = 0.1
 """Errors below this are all alike: none of them is large."""
@@ -46,6 +49,29 @@ class ObservedScan:
         """Whether its header does not fit its anatomy."""
         return self.verdict is not None and self.verdict.flagged
 
+    @property
+    def recognised(self) -> bool:
+        """Whether the model recognises its anatomy, as far as that is judged."""
+        return self.verdict is None or self.verdict.recognised
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is known against its header and its anatomy, so that its errors are those of the model."""
+        return self.recognised and not self.flagged
+
+    @property
+    def certainty(self) -> str:
+        """How certain it is that its header has the fault that it seems to have, in a word; empty if it is not flagged."""
+        if self.verdict is None or not self.flagged:
+            return ""
+        margin = self.verdict.margin
+        return "clearly" if margin > CLEARLY else "probably" if margin > PROBABLY else "possibly"
+
+    @property
+    def route(self) -> RoutePicture | None:
+        """The picture of a route through it; None if it was not drawn."""
+        return next((picture for picture in self.pictures if isinstance(picture, RoutePicture)), None)
+
     def is_large(self, name: str) -> bool:
         """Returns whether its ``error`` or ``closure`` is larger than held-out scans lead to expect."""
         return name in self.large
@@ -53,8 +79,7 @@ class ObservedScan:
     @property
     def remarked(self) -> bool:
         """Whether the report remarks on its header, its error or its closure error."""
-        unknown = self.verdict is not None and not self.verdict.recognised
-        return self.flagged or unknown or bool(self.large)
+        return not self.sound or bool(self.large)
 
 
 @dataclass(frozen=True)
@@ -92,6 +117,19 @@ class Findings:
     def predicts_gaps(self) -> bool:
         """Whether the run predicts how far apart views are."""
         return any(scan.measurement.error_mm is not None for scan in self.scans)
+
+
+def worst_first(scans: Sequence[ObservedScan]) -> tuple[ObservedScan, ...]:
+    """Returns scans in the order in which a reader should look at them: headers and anatomy first, then large errors."""
+    return tuple(sorted(scans, key=lambda scan: (scan.sound, -(scan.measurement.error_mm or 0.0))))
+
+
+def worth_drawing(scans: Sequence[ObservedScan], most: int) -> tuple[ObservedScan, ...]:
+    """Returns the scans to draw: the worst ones, and one with an average error to compare them with."""
+    ordered = worst_first(scans)
+    if len(ordered) <= most or most < 2:
+        return ordered[:most]
+    return (*ordered[: most - 1], ordered[max(most - 1, len(ordered) // 2)])
 
 
 def percentiles_among(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,11 +12,17 @@ from orienteer.draw.palette import BLUE, PREDICTED, TRUE
 from orienteer.draw.plots import matrix_pair, per_axis_error, truth_scatter
 from orienteer.geometry.pairs import gap_matrix
 from orienteer.report.measurement import ScanMeasurement
-from orienteer.report.scan_slices import slices_through
+from orienteer.report.scan_slices import slice_through, slices_through
 from orienteer.report.whole_scan import WholeScan
 from orienteer.runs.error_bars import ErrorBars
 from orienteer.types import AXIS_NAMES
 from orienteer.views.batch import ViewBatch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CORONAL = 1
+"""The axis that a coronal slice is cut across: the one that shows most of a body."""
 
 CLOSED_MM = 1e-3
 """Routes that close better than this close by construction, and their closure error is not shown."""
@@ -61,6 +67,7 @@ class RoutePicture:
         closure_mm: distance from the start after returning to it; None if the route closes by construction.
         expect_mm: the distance within which the end lies with a probability of 90 % if the errors of the steps are independent;
             None for a run without error bars.
+        small_png: one slice of it, for the first page.
     """
 
     kind: ClassVar[str] = "path"
@@ -71,6 +78,7 @@ class RoutePicture:
     missed_mm: float
     closure_mm: float | None
     expect_mm: float | None = None
+    small_png: bytes = b""
 
 
 def draw_gaps(
@@ -141,9 +149,7 @@ def draw_route_on_scan(
     predicted_mm = np.concatenate([stops_mm[:1], stops_mm[0] + steps_mm.cumsum(axis=0)])
     figure = new_figure(1300, 560)
     for axis, axes in enumerate(slices_through(figure, scan, stops_mm.mean(axis=0))):
-        draw_route(axes, axis, stops_mm, TRUE, label="true")
-        draw_route(axes, axis, predicted_mm, PREDICTED, label="predicted", dashed=True)
-        draw_miss(axes, axis, stops_mm[-1], predicted_mm[-1])
+        _draw_both(axes, axis, stops_mm, predicted_mm)
     axes.legend(loc="upper left", fontsize=8)
     return RoutePicture(
         png=to_png(figure),
@@ -152,7 +158,23 @@ def draw_route_on_scan(
         missed_mm=float(np.linalg.norm(predicted_mm[-1] - stops_mm[-1])),
         closure_mm=closures_mm[shown] if closures_mm[shown] >= CLOSED_MM else None,
         expect_mm=_summed(radii_mm[shown], order) if radii_mm and shown in radii_mm else None,
+        small_png=_small(scan, stops_mm, predicted_mm),
     )
+
+
+def _draw_both(axes: "Axes", axis: int, stops_mm: np.ndarray, predicted_mm: np.ndarray) -> None:
+    draw_route(axes, axis, stops_mm, TRUE, label="true")
+    draw_route(axes, axis, predicted_mm, PREDICTED, label="predicted", dashed=True)
+    draw_miss(axes, axis, stops_mm[-1], predicted_mm[-1])
+
+
+def _small(scan: WholeScan, stops_mm: np.ndarray, predicted_mm: np.ndarray) -> bytes:
+    """Returns a coronal slice with both routes, small enough for several side by side."""
+    figure = new_figure(420, 420)
+    axes = slice_through(figure, scan, stops_mm.mean(axis=0), CORONAL)
+    _draw_both(axes, CORONAL, stops_mm, predicted_mm)
+    axes.legend(loc="upper left", fontsize=7)
+    return to_png(figure)
 
 
 def _summed(radii_mm: np.ndarray, order: Sequence[int]) -> float:

@@ -14,7 +14,7 @@ from orienteer.report.new_scans import prepare_new
 from orienteer.report.numbered import numbers_of
 from orienteer.report.observer import Observer
 from orienteer.report.own_scans import heldout_source, measure_own, open_own_store, training_modalities
-from orienteer.report.page import make_report
+from orienteer.report.page import in_short, make_report
 from orienteer.report.training_data import failed_scans
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.discover import discover
@@ -66,7 +66,7 @@ def observe(
         sets: view sets drawn from each scan.
         own_scans: held-out scans of the run to compare others with. At least 19 are needed to guarantee a false-alarm
             rate of 5 %, and 3 to check headers at all.
-        drawn: number of scans that get pictures; all scans are in the table.
+        drawn: number of scans that get pictures: the worst ones, and one of average error; all scans are in the table.
         demonstration: show the check of headers on copies of one scan with a faulty header.
         checkpoint: the last weights, or those of the best validation.
         device: where to compute.
@@ -126,6 +126,7 @@ def observe(
     else:
         warn_of_persons(numbers, "the report shows", "rename them, or use --names numbered")
     write_text(file, make_report(findings, numbers if names == "numbered" else None))
+    say("\n".join(in_short(findings)))
     say(f"the report is in {file}")
     return Observation(file, findings)
 

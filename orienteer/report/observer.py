@@ -1,10 +1,11 @@
 """Applies a run to scans one by one, and compares each with the run's own scans."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from orienteer.errors import ScanError
 from orienteer.progress import Progress
-from orienteer.report.findings import ObservedScan, larger_than_usual, percentiles_among
+from orienteer.report.findings import ObservedScan, larger_than_usual, percentiles_among, worth_drawing
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
@@ -47,7 +48,7 @@ class Observer:
     def observe(
         self, store: Store, keys: Sequence[str], drawn: int, notes: Mapping[str, tuple[str, ...]] | None = None
     ) -> tuple[tuple[ObservedScan, ...], dict[str, str]]:
-        """Returns the observed scans of a store, the first ``drawn`` of them with pictures, and what failed.
+        """Returns the observed scans of a store, the worst ``drawn`` of them with pictures, and what failed.
 
         Args:
             store: has the scans, prepared with the run's own settings.
@@ -60,20 +61,34 @@ class Observer:
         with Progress("observing", len(keys), unit="scans") as progress:
             for key in keys:
                 try:
-                    observed.append(self._observe_one(store, key, len(observed) < drawn, (notes or {}).get(key, ())))
+                    observed.append(self._observe_one(store, key, (notes or {}).get(key, ())))
                 except ScanError as error:  # it holds a view, but no set of views at the run's distances
                     left_out[store.scan(key).name] = f"{error.step}: wanted {error.wanted}, got {error.got}"
                 progress.advance()
-        return tuple(observed), left_out
+        return self._drawn(store, observed, drawn), left_out
 
-    def _observe_one(self, store: Store, key: str, draw: bool, notes: tuple[str, ...]) -> ObservedScan:
+    def _drawn(self, store: Store, observed: Sequence[ObservedScan], most: int) -> tuple[ObservedScan, ...]:
+        """Returns the scans, those with pictures that are worth drawing."""
+        chosen = {scan.measurement.key for scan in worth_drawing(observed, most)}
+        scans = []
+        with Progress("drawing", len(chosen), unit="scans") as progress:
+            for scan in observed:
+                measurement = scan.measurement
+                if measurement.key in chosen:
+                    whole = read_whole(store, measurement.key)
+                    pictures = draw_scan(self.loaded, whole, measurement, self.bars)
+                    scan = replace(scan, pictures=tuple(pictures))
+                    progress.advance()
+                scans.append(scan)
+        return tuple(scans)
+
+    def _observe_one(self, store: Store, key: str, notes: tuple[str, ...]) -> ObservedScan:
         scan = read_whole(store, key)
         measurement = self._measured.get(key) or measure_scan(self.loaded, scan, self.sets)
         return ObservedScan(
             measurement=measurement,
             verdict=self._verdict(measurement),
             notes=(*self._notes(key, scan.modality), *notes),
-            pictures=tuple(draw_scan(self.loaded, scan, measurement, self.bars)) if draw else (),
             percentiles=percentiles_among(measurement, self.own),
             large=larger_than_usual(measurement, self.own),
         )

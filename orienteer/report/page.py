@@ -1,14 +1,17 @@
 """report.html: one self-contained page that shows what a run has learned; its words are in templates/report.html.j2."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orienteer.draw.pages import render
 from orienteer.methods import METHODS
+from orienteer.report.answers import Answer, answers, learned, next_step
+from orienteer.report.compared import Compared, compare_metrics
 from orienteer.report.curves import LearningCurves, Strip, draw_curves, over_time, read_metrics
-from orienteer.report.findings import Findings
+from orienteer.report.findings import Findings, ObservedScan, worst_first
+from orienteer.report.headline import Headline, headlines
 from orienteer.report.limits import FALSE_ALARMS
-from orienteer.report.metrics import Metric, baseline_names, mean_metrics
 from orienteer.report.numbered import numbered, numbered_rows
 from orienteer.report.training_data import ScanGroup, failed_scans, scan_groups, shown_settings
 from orienteer.report.trust import Sign, best_sign, closure_excess, draw_sign, set_radii_mm, signs_of_trust
@@ -21,6 +24,12 @@ ENOUGH_FOR_PLOT = 5
 MOST_FAILURES = 50
 """Failed scans listed on the page; failures.csv has them all."""
 
+FIRST_PAGE_SCANS = 3
+"""Scans with a picture on the first page."""
+
+SHOWN_ROWS = 12
+"""A table of more scans is folded."""
+
 
 @dataclass(frozen=True)
 class Story:
@@ -30,9 +39,15 @@ class Story:
         findings: what was measured.
         run: name of the run folder.
         method: what the method learns; None for a method that is not in METHODS.
+        numbers: the numbers of the first page.
+        answers: the answers of the first page.
+        learned: what was learned, in a sentence.
+        next_step: what to do next, in a sentence.
+        sound: scans whose header and anatomy look usual, the largest error first; all medians are over them.
+        unsound: the others.
+        worst: scans with a picture for the first page.
         hides_parts: whether training hid or rearranged parts of the views.
-        metrics: means over the scans.
-        baselines: names of the baselines in ``metrics``.
+        compared: every metric over the sound scans beside its baselines.
         signs: what can be read without a truth, and how it follows the true error on held-out scans; the best first.
         best: the sign that follows it best; None if none is known to.
         sign_png: the plot of the best sign, or of the first one; None with few scans.
@@ -46,14 +61,21 @@ class Story:
         settings: settings of the run.
         axes: names of the three axes.
         false_alarms: share of sound headers that may be flagged.
+        shown_rows: a table of more scans is folded.
     """
 
     findings: Findings
     run: str
     method: str | None
+    numbers: tuple[Headline, ...]
+    answers: tuple[Answer, ...]
+    learned: str
+    next_step: str
+    sound: tuple[ObservedScan, ...]
+    unsound: tuple[ObservedScan, ...]
+    worst: tuple[ObservedScan, ...]
     hides_parts: bool
-    metrics: tuple[Metric, ...]
-    baselines: tuple[str, ...]
+    compared: tuple[Compared, ...]
     signs: tuple[Sign, ...]
     best: Sign | None
     sign_png: bytes | None
@@ -67,6 +89,7 @@ class Story:
     settings: list[tuple[str, str]]
     axes: tuple[str, ...] = AXIS_NAMES
     false_alarms: float = FALSE_ALARMS
+    shown_rows: int = SHOWN_ROWS
 
 
 def make_report(findings: Findings, numbers: Mapping[str, str] | None = None) -> str:
@@ -79,10 +102,20 @@ def make_report(findings: Findings, numbers: Mapping[str, str] | None = None) ->
     return render("orienteer.report", "report.html.j2", make_story(findings, numbers))
 
 
+def in_short(findings: Findings) -> tuple[str, str]:
+    """Returns what was learned and what to do next, a sentence each, as at the top of the page."""
+    numbers = headlines(averaged(findings.scans))
+    return learned(findings, numbers), next_step(findings, numbers, shlex.quote(str(findings.loaded.folder)))
+
+
+def averaged(scans: tuple[ObservedScan, ...]) -> tuple[ObservedScan, ...]:
+    """Returns the scans that medians are taken over: those that look sound, or all where none does."""
+    return tuple(scan for scan in scans if scan.sound) or scans
+
+
 def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> Story:
     """Returns everything that the page shows."""
     loaded, heldout = findings.loaded, findings.heldout
-    metrics = mean_metrics([scan.measurement.metrics for scan in findings.scans])
     signs = signs_of_trust(heldout, findings.bars)
     measured = [scan.measurement for scan in findings.scans]
     radii = {scan.key: set_radii_mm(scan, findings.bars) for scan in measured}
@@ -90,14 +123,22 @@ def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> 
     failures = failed_scans(loaded.folder)
     if numbers is not None:
         findings, failures = numbered(findings, numbers), numbered_rows(failures, numbers)
+    first = headlines(averaged(findings.scans))
+    ordered = worst_first(findings.scans)
     method = METHODS.get(loaded.config.method)
     return Story(
         findings=findings,
         run=loaded.folder.resolve().name,
         method=method.about if method else None,
+        numbers=first,
+        answers=answers(findings, first),
+        learned=learned(findings, first),
+        next_step=next_step(findings, first),
+        sound=tuple(scan for scan in ordered if scan.sound),
+        unsound=tuple(scan for scan in ordered if not scan.sound),
+        worst=tuple(scan for scan in ordered if scan.route is not None)[:FIRST_PAGE_SCANS],
         hides_parts=loaded.config.view_distortion != NOTHING,
-        metrics=tuple(metrics),
-        baselines=tuple(baseline_names(metrics)),
+        compared=tuple(compare_metrics([scan.measurement.metrics for scan in averaged(findings.scans)])),
         signs=signs,
         best=best_sign(signs),
         sign_png=draw_sign(signs[0]) if signs and len(heldout) >= ENOUGH_FOR_PLOT else None,

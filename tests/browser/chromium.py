@@ -30,6 +30,27 @@ def run_in_chromium(script: str | Path, *args: str | Path, timeout_s: float = 12
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def visit_page(file: Path) -> dict[str, Any]:
+    """Goes through a page that is one file with mouse, keyboard, phone and printer, and asserts that all of them work.
+
+    Returns:
+        What page.mjs returns.
+    """
+    visit = run_in_chromium("page.mjs", file, timeout_s=300.0)
+    value = visit["value"]
+    assert [url for url in visit["requests"] if not url.startswith(("file:", "data:"))] == []
+    for state in ("folded", "unfolded"):
+        assert [(item["id"], item["nodes"]) for item in value[state]] == []
+    assert value["keyboard"]["reached"] == value["keyboard"]["want"] > 0
+    assert value["keyboard"]["hidden"] == 0  # wherever the focus is, it can be seen
+    assert (value["opened"], value["closed"]) == (True, True)
+    assert value["targets"]
+    assert all(value["targets"])  # a link to a folded part opens it
+    for state in ("phone_folded", "phone_unfolded"):
+        assert value[state] == {"by": 0, "elements": []}
+    return value
+
+
 def why_not() -> str | None:
     """Returns why nothing can run in a browser here, or None."""
     if "CHROMIUM" not in os.environ and not any(shutil.which(name) for name in NAMES):

@@ -20,13 +20,13 @@ MakeDemo = Callable[..., "Run"]
 @pytest.fixture(scope="session")
 def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
     """Returns a function with the arguments of `orienteer.demo` that trains only for arguments that are new."""
-    from orienteer.pretraining.demo import demo as train
+    from orienteer.report.demo import demo as train
     from orienteer.runs.run import Run
 
     @wraps(train)  # the command line reads its options from the arguments
     def demo(out: str | Path = "runs/demo", **settings: Any) -> Run:
         name = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
-        run = made_once(tmp_path_factory, f"demo-{name}", lambda folder: train(folder / "run", **settings))
+        run = made_once(tmp_path_factory, f"demo-{name}", lambda folder: train(folder / "run", report=False, **settings))
         folder = Path(out)
         for source, target in (
             (run.folder, folder),

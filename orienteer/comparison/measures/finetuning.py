@@ -18,14 +18,20 @@ from orienteer.scoring.segmentation_metrics import mean
 from orienteer.scoring.segmentation_results import RESULTS_FILE
 
 
-def measure_finetuning(bench: Bench, work: Finetuning, cell_hash: str, keep: bool) -> Outcome:
+def measure_finetuning(bench: Bench, work: Finetuning, name: str, keep: bool) -> Outcome:
     """Fine-tunes and scores; the network is deleted afterwards unless ``keep``.
+
+    Args:
+        bench: the cases.
+        work: what to fine-tune.
+        name: of the folder.
+        keep: keep the fine-tuned network.
 
     Raises:
         InputError: impossible settings.
         TrainingStopped: a loss that is not finite.
     """
-    folder = bench.out / "finetuned" / cell_hash
+    folder = bench.out / "finetuned" / name
     shutil.rmtree(folder, ignore_errors=True)  # left by an earlier call that was stopped
     split = folder / "split.json"
     write_json(split, [{"train": bench.parts.pretraining, "val": bench.parts.part(work.part)}], indent=None)

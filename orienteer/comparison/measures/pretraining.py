@@ -19,18 +19,31 @@ SPEED = ("workers", "devices", "nodes", "accelerator", "pictures")
 """Settings that a resumed pretraining takes from this call."""
 
 
-def run_folder(out: Path, cell_hash: str) -> Path:
-    """Returns the folder of a pretraining; it is kept."""
-    return out / "runs" / cell_hash
+def run_folder(out: Path, cell_hash: str, name: str | None = None) -> Path:
+    """Returns the folder of a pretraining, which is kept: the one whose name ends in its hash.
+
+    Args:
+        out: folder of the comparison.
+        cell_hash: of the pretraining.
+        name: of a new folder; it ends in the hash.
+    """
+    made = sorted(path for path in (out / "runs").glob(f"*{cell_hash}") if path.is_dir())
+    return made[0] if made else out / "runs" / (name or cell_hash)
 
 
-def measure_pretraining(bench: Bench, work: Pretraining, cell_hash: str) -> Outcome:
+def measure_pretraining(bench: Bench, work: Pretraining, cell_hash: str, name: str | None = None) -> Outcome:
     """Pretrains, resuming what an earlier call began, and returns the run's metrics on its held-out scans.
+
+    Args:
+        bench: the cases.
+        work: what to pretrain.
+        cell_hash: of the cell.
+        name: of the run folder, if it is new; it ends in the hash.
 
     Raises:
         InputError: impossible settings, or a run that saw scans of the validation or the test part.
     """
-    folder = run_folder(bench.out, cell_hash)
+    folder = run_folder(bench.out, cell_hash, name)
     if not work.trained:
         save_untrained(folder, work.config)
         return Outcome([], 0)

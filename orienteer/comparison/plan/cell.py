@@ -10,6 +10,7 @@ from typing import Any
 
 from orienteer.comparison.plan.measurements import FrozenSettings
 from orienteer.finetuning.config import FinetuneConfig
+from orienteer.output_names import safe_names
 from orienteer.runs.run_config import RunConfig
 from orienteer.scans.preparation import Preparation
 from orienteer.types import Triple
@@ -94,6 +95,7 @@ class Cell:
         settings: all else that decides the result: plain JSON values.
         work: what to run, with every setting resolved.
         needs: hash of the pretraining that it starts from.
+        method: the first method that it is of; it decides nothing, and names logs and folders.
     """
 
     kind: str
@@ -102,12 +104,31 @@ class Cell:
     settings: Mapping[str, Any]
     work: Work
     needs: str | None = None
+    method: str = ""
 
     @cached_property
     def hash(self) -> str:
         """The name of its result."""
         deciding = [version("orienteer"), RECIPE, self.kind, self.seed, self.fraction, self.settings, self.needs]
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def words(self) -> str:
+        """What it is, for a person: kind, method, share of the labels and seed.
+
+        Example:
+            >>> Cell("probe", 0, 0.1, {}, None, method="default").words
+            'probe of default, 10 % of the labels, seed 0'
+        """
+        share = "" if self.fraction is None else f", {100 * self.fraction:.3g} % of the labels"
+        return f"{self.kind}{f' of {self.method}' if self.method else ''}{share}, seed {self.seed}"
+
+    @property
+    def file_name(self) -> str:
+        """The name of its log and its folder: method, share of the labels and seed for a person, the hash to be unique."""
+        share = "" if self.fraction is None else f"-{100 * self.fraction:.3g}pct"
+        method = safe_names([self.method or "cell"])[self.method or "cell"].replace("/", "_").replace(" ", "_")
+        return f"{method}{share}-seed{self.seed}-{self.hash}"
 
 
 @dataclass(frozen=True)

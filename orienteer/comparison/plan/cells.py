@@ -65,14 +65,14 @@ def _pretraining(contender: Contender, seed: int, prints: Prints) -> Cell:
     if contender.trained:
         settings["scans"] = prints.scans["pretraining"]
     work = Pretraining(replace(contender.config, seed=seed), contender.trained)
-    return Cell(PRETRAIN, seed, None, settings, work)
+    return Cell(PRETRAIN, seed, None, settings, work, method=contender.name)
 
 
 def _frozen_cells(study: Study, kind: str, seed: int, name: str, run: str) -> list[Entry]:
     """Returns the cells that measure the frozen features of a pretraining."""
     settings = _measurement_settings(study, kind)
     return [
-        Entry(name, Cell(kind, seed, fraction, settings, _measurement(study, kind, run, fraction), run))
+        Entry(name, Cell(kind, seed, fraction, settings, _measurement(study, kind, run, fraction), run, name))
         for fraction in _fractions(study, kind)
     ]
 
@@ -88,8 +88,9 @@ def _baseline_cells(study: Study, kind: str, seed: int, baseline: Baseline) -> l
         "ct_window_hu": plain(preparation.ct_window_hu),
         "mr_percentiles": plain(preparation.mr_percentiles),
     }
+    name = baseline.name
     return [
-        Entry(baseline.name, Cell(kind, seed, fraction, settings, _measurement(study, kind, baseline, fraction)))
+        Entry(name, Cell(kind, seed, fraction, settings, _measurement(study, kind, baseline, fraction), method=name))
         for fraction in _fractions(study, kind)
     ]
 
@@ -151,4 +152,5 @@ def _finetuning(
     settings = {key: value for key, value in choice.to_dict().items() if key not in FINETUNE_IDLE}
     settings |= {"pool": labelled["pretraining"], "scored": labelled[part], "part": part}
     config = replace(choice, fraction=fraction, seed=seed)
-    return Cell("finetune", seed, fraction, settings, Finetuning(run, config, not contender.trained, part), run)
+    work = Finetuning(run, config, not contender.trained, part)
+    return Cell("finetune", seed, fraction, settings, work, run, contender.name)

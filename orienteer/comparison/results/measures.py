@@ -4,11 +4,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from orienteer.comparison.plan.measurements import BASELINES
 from orienteer.comparison.results.story import Story
-from orienteer.comparison.results.summary import ALL_FRACTIONS, MEASURES, Line, Measure, fraction_rows, fraction_words
+from orienteer.comparison.results.summary import (
+    ALL_FRACTIONS,
+    MEASURES,
+    Line,
+    Measure,
+    digits,
+    fraction_rows,
+    fraction_words,
+)
 from orienteer.draw.figures import new_figure, to_png
 from orienteer.draw.intervals import Interval, curves_over_share, dots_with_intervals
+from orienteer.draw.palette import GREY
 from orienteer.runs.weights import SCRATCH
 
 REFERENCES = (SCRATCH, *(baseline for names in BASELINES.values() for baseline in names))
@@ -109,37 +120,46 @@ def retrieval_levels(story: Story) -> list[tuple[str, str, str, str]]:
 
 def _section(measure: Measure, lines: Sequence[Line], against: Sequence[str]) -> MeasureSection:
     means = [line for line in lines if not line.against]
-    png, over_fractions = _plot(measure, means)
+    compared = {other: [line for line in lines if line.against == other] for other in against}
+    compared = {other: differences for other, differences in compared.items() if differences}
+    png, over_fractions = _plot(measure, means, next(iter(compared.items()), None))
     return MeasureSection(
         measure=measure,
         png=png,
         over_fractions=over_fractions,
         best=(max if measure.better == "more" else min)(means, key=lambda line: line.mean),
         means=_table(measure, means),
-        differences={
-            other: _table(measure, compared, signed=True)
-            for other in against
-            if (compared := [line for line in lines if line.against == other])
-        },
+        differences={other: _table(measure, differences, signed=True) for other, differences in compared.items()},
     )
 
 
-def _plot(measure: Measure, lines: Sequence[Line]) -> tuple[bytes, bool]:
-    """Returns a plot of means with intervals, and whether it is over the share of the labels."""
+def _plot(measure: Measure, lines: Sequence[Line], compared: tuple[str, Sequence[Line]] | None) -> tuple[bytes, bool]:
+    """Returns a plot of means with intervals from zero on, beside it paired differences, and whether it is over shares."""
     what = f"{measure.words}, {measure.unit}" if measure.unit else measure.words
+    panels = [(what, lines, False)]
+    if compared is not None:
+        panels.append((f"paired difference to “{compared[0]}”", compared[1], True))
+    over_fractions = bool(_curves(lines))
+    figure = new_figure(1200, 520 if over_fractions else 150 + 42 * len(lines))
+    for axes, (words, shown, signed) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        if over_fractions:
+            curves_over_share(axes, _curves(shown), words, REFERENCES, zero=not signed)
+            if signed:
+                axes.axhline(0, color=GREY, linewidth=1)
+            continue
+        rows = [(line.method, (line.mean, line.low, line.high)) for line in shown]
+        level = 0.0 if signed else CHANCE if measure.metric.endswith("_accuracy") else None
+        dots_with_intervals(axes, rows, words, level, REFERENCES, zero=not signed)
+    return to_png(figure), over_fractions
+
+
+def _curves(lines: Sequence[Line]) -> dict[str, dict[float, Interval]]:
+    """Returns the lines over the share of the labels, by method."""
     curves: dict[str, dict[float, Interval]] = defaultdict(dict)
     for line in lines:
         if line.fraction not in ("", ALL_FRACTIONS):
             curves[line.method][float(line.fraction)] = (line.mean, line.low, line.high)
-    if curves:
-        figure = new_figure(1000, 520)
-        curves_over_share(figure.subplots(), curves, what, REFERENCES)
-    else:
-        figure = new_figure(1000, 130 + 42 * len(lines))
-        rows = [(line.method, (line.mean, line.low, line.high)) for line in lines]
-        level = CHANCE if measure.metric.endswith("_accuracy") else None
-        dots_with_intervals(figure.subplots(), rows, what, level, REFERENCES)
-    return to_png(figure), bool(curves)
+    return curves
 
 
 def _table(measure: Measure, lines: Sequence[Line], signed: bool = False) -> Table:
@@ -149,4 +169,6 @@ def _table(measure: Measure, lines: Sequence[Line], signed: bool = False) -> Tab
 
 
 def _cell(line: Line, form: str) -> str:
-    return f"{line.mean:{form}} ({line.low:{form}} to {line.high:{form}})"
+    sign = "+" if form.startswith("+") else ""
+    shown = f"{sign}z.{digits(line.low, line.high, line.unit)}f"
+    return f"{line.mean:{shown}} ({line.low:{shown}} to {line.high:{shown}})"

@@ -13,6 +13,8 @@ from orienteer.comparison.results.measures import (
 )
 from orienteer.comparison.results.method_settings import MethodSettings, method_settings
 from orienteer.comparison.results.story import Story
+from orienteer.comparison.results.table import tidy_rows
+from orienteer.comparison.results.verdicts import Verdict, verdicts
 from orienteer.draw.pages import render
 from orienteer.files import write_text
 from orienteer.runs.weights import SCRATCH
@@ -41,9 +43,10 @@ class PageStory:
         same_steps: whether all pretrainings have the same number of steps.
         cells: number of cells.
         finished: number of finished cells.
-        failed: cells that failed, with the first line of the reason.
+        failed: cells that failed, in words, with the first line of the reason.
         selected: whether settings of fine-tuning were selected.
         split_file: whether the parts come from a file.
+        verdicts: who is ahead, by kind of cell.
         measured: the measures by kind of cell.
         finetune: settings of the fine-tunings.
         levels: levels of the encoder that the retrievals used.
@@ -69,6 +72,7 @@ class PageStory:
     failed: tuple[tuple[str, str], ...]
     selected: bool
     split_file: bool
+    verdicts: dict[str, Verdict]
     measured: dict[str, list[MeasureSection]]
     finetune: FinetuneSettings
     levels: list[tuple[str, str, str, str]]
@@ -99,6 +103,8 @@ def page_story(story: Story) -> PageStory:
     results = {entry.cell.hash: story.records.get(entry.cell.hash) for entry in story.entries}
     done = [result for result in results.values() if result is not None]
     steps = {contender.config.steps for contender in story.contenders if contender.trained}
+    cells = {entry.cell.hash: entry.cell.words for entry in reversed(story.entries)}
+    rows = tidy_rows(story.name, story.entries, story.records)
     measured = {str(kind): sections for kind in config.downstream if (sections := measure_sections(story, kind))}
     return PageStory(
         name=story.name,
@@ -110,15 +116,16 @@ def page_story(story: Story) -> PageStory:
         same_steps=len(steps) < 2,
         cells=len(results),
         finished=len(done),
-        failed=tuple((key, reason.splitlines()[0]) for key, reason in story.failed.items()),
+        failed=tuple((cells[key], reason.splitlines()[0]) for key, reason in story.failed.items()),
         selected=bool(config.select),
         split_file=bool(config.split),
+        verdicts={kind: verdict for kind, verdict in verdicts(rows).items() if kind in measured},
         measured=measured,
         finetune=finetune_settings(story),
         levels=retrieval_levels(story),
         cost=cost_of(story),
         parts=tuple(_part(name, cases) for name, cases in asdict(story.parts).items()),
-        settings=method_settings(story),
+        settings=method_settings(story.contenders, config),
         command=story.command,
         versions=tuple(sorted({f"{name} {number}" for result in done for name, number in result["versions"].items()})),
         shown=tuple((key, str(value)) for key, value in config.to_dict().items() if key not in NOT_SHOWN),

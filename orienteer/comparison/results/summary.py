@@ -1,5 +1,6 @@
 """The summary: mean and interval for each method and fraction, and its paired difference to other methods."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -80,7 +81,7 @@ def summarise(rows: Sequence[Row], against: Sequence[str]) -> list[Line]:
         of_metric = [row for row in rows if (row.downstream, row.metric) == (measure.downstream, measure.metric)]
         if not of_metric:
             continue
-        tables = _tables(of_metric)
+        tables = tables_of(of_metric)
         for (method, fraction), table in tables.items():
             lines.append(_line(of_metric[0].dataset, measure, method, fraction, "", estimate(table)))
         for other in against:
@@ -139,6 +140,25 @@ def _place_of_fraction(fraction: str) -> tuple[bool, float]:
     return (True, 0.0) if fraction == ALL_FRACTIONS else (False, float(fraction or 0))
 
 
+def digits(low: float, high: float, unit: str) -> int:
+    """Returns how many decimals of a mean its interval supports: about one more than the first that is uncertain.
+
+    Args:
+        low: lower end of the interval.
+        high: upper end.
+        unit: ``mm``, or nothing for shares and Dice.
+
+    Example:
+        >>> digits(0.41, 0.51, ""), digits(0.541, 0.549, ""), digits(48.9, 63.2, "mm"), digits(5.2, 5.9, "mm")
+        (2, 3, 0, 1)
+    """
+    fewest, most = (0, 1) if unit else (2, 3)
+    half = (high - low) / 2
+    if not half > 0:  # a single value, or none: its digits mean nothing
+        return fewest
+    return max(fewest, min(most, math.ceil(-math.log10(half))))
+
+
 def fraction_words(fraction: float) -> str:
     """Returns a share in words.
 
@@ -149,7 +169,7 @@ def fraction_words(fraction: float) -> str:
     return f"{100 * fraction:.3g} %"
 
 
-def _tables(rows: Sequence[Row]) -> dict[tuple[str, str], np.ndarray]:
+def tables_of(rows: Sequence[Row]) -> dict[tuple[str, str], np.ndarray]:
     """Returns values by seed and case for each method and fraction, all of one shape, and their means over fractions."""
     seeds, cases = sorted({row.seed for row in rows}), sorted({row.case for row in rows})
     grouped: dict[tuple[str, float | None], list[Row]] = defaultdict(list)

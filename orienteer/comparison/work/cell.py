@@ -53,9 +53,9 @@ def run_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any
 def _outcome(bench: Bench, cell: Cell, keep: bool) -> Outcome:
     work = cell.work
     if isinstance(work, Pretraining):
-        return measure_pretraining(bench, work, cell.hash)
+        return measure_pretraining(bench, work, cell.hash, cell.file_name)
     if isinstance(work, Finetuning):
-        return measure_finetuning(bench, work, cell.hash, keep)
+        return measure_finetuning(bench, work, cell.file_name, keep)
     if isinstance(work.source, Baseline):
         return _measure_baseline(bench, work.source, work, cell.seed)
     return _measure_frozen(bench, frozen_of(run_folder(bench.out, work.source)), work, cell.seed)

@@ -56,7 +56,13 @@ class Records:
 
     def fail(self, cell: Cell, message: str) -> None:
         """Writes why a cell failed."""
-        failure = {"hash": cell.hash, "kind": cell.kind, "seed": cell.seed, "fraction": cell.fraction}
+        failure = {
+            "hash": cell.hash,
+            "cell": cell.words,
+            "kind": cell.kind,
+            "seed": cell.seed,
+            "fraction": cell.fraction,
+        }
         write_json(self._failed / f"{cell.hash}.json", {**failure, "message": message}, indent=1)
 
     def failure(self, name: str) -> str | None:
@@ -71,7 +77,7 @@ class Records:
 
     def log(self, cell: Cell) -> Path:
         """Returns the file that receives the output of a cell."""
-        return self._logs / f"{cell.kind}-{cell.hash}.log"
+        return self._logs / f"{cell.kind}-{cell.file_name}.log"
 
     def mean_dice(self, name: str) -> float | None:
         """Returns the mean Dice of a fine-tuning over its cases by its hash; None where it has not finished."""

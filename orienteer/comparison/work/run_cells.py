@@ -103,4 +103,4 @@ def _record(cell: Cell, future: "Future[dict[str, Any]]", records: Records) -> N
     message = str(error) if isinstance(error, WorkerDied) else f"{type(error).__name__}: {error}"
     records.fail(cell, message)
     log = f" (log: {records.log(cell)})" if records.log(cell).is_file() else ""
-    say(f"failed: {cell.kind}, seed {cell.seed}: {message.splitlines()[0][:300]}{log}")
+    say(f"failed: {cell.words}: {message.splitlines()[0][:300]}{log}")

@@ -6,6 +6,7 @@ from typing import Any
 from orienteer.finetuning.loop import Trained
 from orienteer.finetuning.resolved import ResolvedFinetune
 from orienteer.finetuning.segmentation.network import FilledNetwork
+from orienteer.finetuning.segmentation.page import PAGE_FILE
 from orienteer.finetuning.summary import settings_summary, start_words, training_summary
 from orienteer.labelled.cases import PreparedCases, label_counts
 from orienteer.scoring.segmentation_metrics import CaseScores
@@ -19,6 +20,17 @@ def beginning(settings: ResolvedFinetune, filled: FilledNetwork, training: int, 
         f"{start_words(settings)} ({len(filled.level)} parameters); {new} new ({len(filled.new)})\n"
         f"cases: {training} for training, {test} for testing"
     )
+
+
+def holds(scores: Mapping[str, CaseScores], pictures: bool) -> str:
+    """Returns what the folder holds, in words: nothing that is not there.
+
+    Example:
+        >>> holds({}, True)
+        'the model, metrics and finetune.html'
+    """
+    parts = ["the model", *(["predictions"] if scores else []), *(["pictures"] if scores and pictures else [])]
+    return f"{', '.join([*parts, 'metrics'])} and {PAGE_FILE}"
 
 
 def summary_of(

@@ -15,7 +15,7 @@ from orienteer.labelled.resampling import labels_on_grid
 from orienteer.output_names import output_paths
 from orienteer.progress import Progress
 from orienteer.scoring.segmentation_metrics import CaseScores, score_case
-from orienteer.scoring.segmentation_pictures import chosen_cases, draw_case
+from orienteer.scoring.segmentation_pictures import CaseLabels, chosen_cases, draw_case
 from orienteer.store.store import Store
 
 PREDICTIONS_FOLDER, PICTURES_FOLDER = "predictions", "pictures"
@@ -61,7 +61,8 @@ def _draw(
 ) -> None:
     truth, geometry = read_label_map(case.case, list(model.classes))
     predicted = _predict(model, store, case)
-    outlines = [labels_on_grid(labels, len(model.classes), geometry, case.grid) for labels in (truth, predicted)]
-    title = f"{rank}: {case.name}, mean Dice {score.dice_mean:.3f}"
+    maps = [labels_on_grid(labels, len(model.classes), geometry, case.grid) for labels in (truth, predicted)]
+    labels = CaseLabels(maps[0], maps[1], list(model.classes.values())[1:], score)
+    title = f"{rank} case: {case.name}, mean Dice {score.dice_mean:.2f}"
     voxels = store.read(case.key, (0, 0, 0), case.shape_vox)
-    draw_case(folder / PICTURES_FOLDER / f"{rank}.png", title, voxels, outlines[0], outlines[1], case.grid)
+    draw_case(folder / PICTURES_FOLDER / f"{rank}.png", title, voxels, labels, case.grid)

@@ -17,9 +17,10 @@ from orienteer.finetuning.segmentation.loss import augmented, step_loss
 from orienteer.finetuning.segmentation.model import SegmentationModel, save_segmentation
 from orienteer.finetuning.segmentation.network import FilledNetwork, build_segmenter
 from orienteer.finetuning.segmentation.output_layer import FIT_BATCHES, fit_output_layers, output_layers
+from orienteer.finetuning.segmentation.page import write_page
 from orienteer.finetuning.segmentation.patches import PatchBatch, Patches
 from orienteer.finetuning.segmentation.planning import patch_size_for, with_data
-from orienteer.finetuning.segmentation.summary import beginning, summary_of
+from orienteer.finetuning.segmentation.summary import beginning, holds, summary_of
 from orienteer.finetuning.segmentation.testing import score_cases
 from orienteer.finetuning.starting_point import StartingPoint, encoder_for, starting_point
 from orienteer.finetuning.step_batches import step_batches
@@ -91,8 +92,9 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
     summary = summary_of(settings, prepared, training, scores, trained)
     summary |= {"classes_absent_from_training": absent, "test_scans_seen_in_pretraining": seen}
     summary["seconds"] = round(time.monotonic() - began_at, 1)
+    write_page(folder, scores, prepared.classes, summary, warning)
     table = results_table(summary["test"]) if scores else ""
-    return finish(folder, summary, table, "the model, predictions, pictures and metrics", warning)
+    return finish(folder, summary, table, holds(scores, config.pictures), warning)
 
 
 def _prepared(point: StartingPoint) -> tuple[ResolvedFinetune, PreparedCases]:

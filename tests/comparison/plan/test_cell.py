@@ -37,3 +37,11 @@ def test_hashes_of_earlier_comparisons_are_reproduced(monkeypatch):
     monkeypatch.setattr(cells, "version", lambda name: "0.1.0")
     monkeypatch.setattr(cells, "RECIPE", 2)
     assert replace(CELL).hash == "e1acbdcf47f6f341"
+
+
+def test_the_name_of_the_method_decides_nothing_and_names_what_is_kept():
+    named = replace(CELL, method="ours: tuned")
+    assert named.hash == CELL.hash
+    assert named.file_name == f"ours__tuned-10pct-seed0-{CELL.hash}"
+    assert named.words == "probe of ours: tuned, 10 % of the labels, seed 0"
+    assert replace(CELL, fraction=None).words == "probe, seed 0"

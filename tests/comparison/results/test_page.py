@@ -1,16 +1,32 @@
 """The page of a comparison says what it should in every case."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from orienteer.comparison.results.cost import Cost
 from orienteer.comparison.results.measures import FinetuneSettings, _section
-from orienteer.comparison.results.method_settings import MethodSettings
+from orienteer.comparison.results.method_settings import MethodRow, MethodSettings
 from orienteer.comparison.results.page import PageStory
 from orienteer.comparison.results.summary import MEASURES, Line
+from orienteer.comparison.results.verdicts import Verdict
 from orienteer.draw.pages import render
+from tests.browser.chromium import visit_page
 from tests.helpers.html import Page
+
+VERDICT = Verdict(
+    measure=MEASURES[0],
+    share="mean",
+    seeds=3,
+    cases=5,
+    best=("a", "0.55"),
+    second=("scratch", "0.46"),
+    lead="+0.09, interval +0.06 to +0.13",
+    scratch="+0.09, interval +0.06 to +0.13",
+    level=(),
+    grade="ahead",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +51,18 @@ def story() -> PageStory:
         failed=(),
         selected=False,
         split_file=False,
+        verdicts={"finetune": VERDICT},
         measured=measured,
         finetune=FinetuneSettings(("learning_rate",), "0.01", ("10 %", "100 %"), ()),
         levels=[("a", "0", "all", "all 3.0")],
         cost=Cost(("pretrain", "probe"), (("a", "10", "2", "0:12"),), ("cpu",), 8, "1:00", 1.5),
         parts=(("test", 5, ("x.nii", "y.nii"), 3),),
-        settings=MethodSettings((("a", "learns"), ("scratch", None)), ("steps",), (("a", "9"),), (("batch", "2"),)),
+        settings=MethodSettings(
+            methods=(MethodRow("a", "learns", "default", ("views: 4 → 6",)), MethodRow("scratch", None, "scratch", ())),
+            common=(("pretraining", "steps", "2000", "9"),),
+            differing=(("views", "6", ""),),
+            shared=(("batch", "2"),),
+        ),
         command="orienteer compare DATA",
         versions=("torch 2",),
         shown=(("fractions", "[0.1]"),),
@@ -67,7 +89,11 @@ def test_a_finished_comparison(story: PageStory) -> None:
         "x.nii, y.nii and 3 more",
         "consecutive in the order of the file names. Every pretraining",
         "no pretraining",
-        "Settings that differ",
+        "a is ahead 0.55, next scratch with 0.46; better by +0.09, interval +0.06 to +0.13 (Dice after fine-tuning",
+        "too few seeds to know how much these vary",
+        "a variant of “default”: views: 4 → 6",
+        "pretraining steps 2000 9",
+        "Settings that are not the same for all",
         "Intervals contain 95 % of the resamples",
     ):
         assert words in text, words
@@ -89,6 +115,19 @@ def test_an_unfinished_comparison_with_one_seed(story: PageStory) -> None:
         assert words in text, words
 
 
+def test_one_seed_gives_no_verdict_and_a_tie_no_winner(story: PageStory) -> None:
+    words = (
+        "one seed: no verdict So far a has the best mean, 0.55; next is scratch with 0.46 (Dice after fine-tuning, mean"
+    )
+    assert words in text_of(replace(story, verdicts={"finetune": replace(VERDICT, grade="none", seeds=1)}))
+    level = replace(VERDICT, grade="level", level=("scratch",), lead="+0.01, interval -0.01 to +0.02")
+    words = "no clear winner a has the best mean, 0.55, but cannot be distinguished from scratch (to scratch: +0.01, interval"
+    assert words in text_of(replace(story, verdicts={"finetune": level}))
+    alone = replace(VERDICT, grade="alone", second=None, lead="", scratch=None, share="0.1")
+    words = "one method, no verdict a: 0.55 (Dice after fine-tuning, 10 % of the labels)."
+    assert words in text_of(replace(story, verdicts={"finetune": alone}))
+
+
 def test_selected_settings_are_listed(story: PageStory) -> None:
     used = FinetuneSettings(("learning_rate",), None, ("10 %",), (("a", "0.1"), ("scratch", "0.2")))
     text = text_of(replace(story, finetune=used, selected=True, evaluated="validation", split_file=True))
@@ -99,6 +138,12 @@ def test_selected_settings_are_listed(story: PageStory) -> None:
 
 def test_without_results_only_the_facts_remain(story: PageStory) -> None:
     cost = Cost((), (), (), 0, "0:00", None)
-    text = text_of(replace(story, measured={}, finished=0, cost=cost, levels=[]))
+    text = text_of(replace(story, measured={}, verdicts={}, finished=0, cost=cost, levels=[]))
     assert "Fine-tuning with few labels" not in text
     assert "The energy is not known" in text
+
+
+def test_it_can_be_read_by_everybody_on_any_screen(story: PageStory, tmp_path: Path) -> None:
+    page = tmp_path / "compare.html"
+    page.write_text(render("orienteer.comparison.results", "compare.html.j2", story))
+    visit_page(page)

@@ -1,5 +1,7 @@
 """Records: results are found again by a later process, and a success removes an earlier failure."""
 
+from dataclasses import replace
+
 import pytest
 
 from orienteer.comparison.work.records import Records
@@ -31,8 +33,9 @@ def test_a_failure_is_kept_until_the_cell_succeeds(tmp_path):
     assert records.failure(CELL.hash) is None
 
 
-def test_the_log_is_named_after_the_cell(tmp_path):
-    assert Records(tmp_path).log(CELL) == tmp_path / "logs" / f"sides-{CELL.hash}.log"
+def test_the_log_names_method_share_and_seed(tmp_path):
+    cell = replace(CELL, kind="probe", method="six views/x", fraction=0.05, seed=3)
+    assert Records(tmp_path).log(cell) == tmp_path / "logs" / f"probe-six_views_x-5pct-seed3-{cell.hash}.log"
 
 
 def test_mean_dice_is_over_cases_and_ignores_other_metrics(tmp_path):
