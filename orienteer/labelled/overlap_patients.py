@@ -10,7 +10,7 @@ from orienteer.labelled.overlap_contents import pretraining_contents, pretrainin
 from orienteer.runs.folder import read_settings
 from orienteer.runs.split import read_split
 from orienteer.scans.patient_ids import dicom_patients
-from orienteer.scans.patients import groups_of
+from orienteer.scans.patients import Evidence, groups_of
 from orienteer.scans.source import ScanSource
 
 DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
@@ -64,15 +64,15 @@ def same_labels(
     if not contents:
         return {}
     try:
-        pattern = read_settings(run_folder(start)).get("group_by")
+        evidence = Evidence(pattern=read_settings(run_folder(start)).get("group_by"))
         trained = {name for part in read_split(run_folder(start)) for name in part.values()}
-        seen = set(groups_of(trained, pattern=pattern).values())
-        labels = groups_of([name for name, content in test.items() if content not in contents], pattern=pattern)
+        seen = set(groups_of(trained, evidence).values())
+        labels = groups_of([name for name, content in test.items() if content not in contents], evidence)
         for name in test.keys() - labels.keys():
             source = (sources or {}).get(name)
             if source is not None and test[name] not in contents:
                 path = {source.name: name}
-                labels |= {path[place]: label for place, label in groups_of(path, pattern=pattern).items()}
+                labels |= {path[place]: label for place, label in groups_of(path, evidence).items()}
     except DAMAGED:
         return {}
     return {name: labels[name] for name in sorted(labels) if labels[name] in seen}

@@ -26,7 +26,9 @@ def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
     @wraps(train)  # the command line reads its options from the arguments
     def demo(out: str | Path = "runs/demo", **settings: Any) -> Run:
         name = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:8]
-        run = made_once(tmp_path_factory, f"demo-{name}", lambda folder: train(folder / "run", report=False, **settings))
+        run = made_once(
+            tmp_path_factory, f"demo-{name}", lambda folder: train(folder / "run", report=False, **settings)
+        )
         folder = Path(out)
         for source, target in (
             (run.folder, folder),
@@ -43,6 +45,6 @@ def copied_demo(tmp_path_factory: pytest.TempPathFactory) -> MakeDemo:
 @pytest.fixture
 def small_demo(copied_demo: MakeDemo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets `orienteer.demo` hand out copies, so that each page and example does not train the same run again."""
-    from orienteer.pretraining import demo as demo_module
+    from orienteer.report import demo as demo_module
 
     monkeypatch.setattr(demo_module, "demo", copied_demo)
