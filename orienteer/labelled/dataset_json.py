@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from orienteer.errors import InputError
 from orienteer.files import read_json
+from orienteer.progress import say
 from orienteer.scans.kinds import SUFFIXES
 
 Modality = Literal["auto", "CT", "MR"]
@@ -73,6 +74,9 @@ def read_dataset_json(path: Path) -> Description:
         entries = list(_listed(path, content["training"]))
     else:
         entries = list(_in_folders(path, str(content.get("file_ending", ".nii.gz"))))
+    promised = content.get("numTraining")
+    if isinstance(promised, int) and promised != len(entries):
+        say(f"note: {path} promises {promised} cases (numTraining) and lists {len(entries)}; these are used")
     return Description(tuple(entries), _classes(path, content["labels"]), _modality("".join(channels[:1])))
 
 
@@ -139,7 +143,7 @@ def _explicit(path: Path, cases: Any) -> Iterator[Entry]:
 def _entry(path: Path, images: Sequence[Any], labels: Any, name: str | None, row: Mapping[str, Any]) -> Entry:
     for text in (*images, labels):
         if not isinstance(text, str) or not text:
-            raise malformed(path, "paths as texts", _kind(text))
+            raise malformed(path, "paths as texts", _kind(text) if text != "" else "an empty text")
     if not images:
         raise malformed(path, "at least one image for each case", f"none for {name or labels}")
     group = group_of(row)

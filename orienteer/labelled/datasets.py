@@ -74,14 +74,23 @@ def read_dataset(data: str | None, images: str | None, labels: str | None) -> La
             do = "add it, or remove the scan from the data set"
             failures.append(Failure(case.name, "read", f"no label map {case.labels.name}", do))
         elif case.name in complete:
-            reason = f"{case.source.name} has the name of {complete[case.name].source.name}"
-            failures.append(Failure(case.name, "read", reason, "rename one of them, or leave one out"))
+            failures.append(_twice(case, complete[case.name]))
         else:
             complete[case.name] = case
     if not complete:
         got = f"none; {failures[0].name}: {failures[0].reason}" if failures else "none"
         raise InputError("data", wanted="at least one scan with a label map", got=got, do="check the paths")
     return LabelledData(tuple(complete.values()), listed.classes, listed.modality, tuple(failures))
+
+
+def _twice(case: Case, first: Case) -> Failure:
+    if case.source.files != first.source.files:
+        reason = f"{case.source.name} has the name of {first.source.name}"
+        return Failure(case.name, "read", reason, "rename one of them, or leave one out")
+    labels = (
+        "" if case.labels == first.labels else f", with label maps {first.labels.name} (used) and {case.labels.name}"
+    )
+    return Failure(case.name, "read", f"{case.source.name} is listed twice{labels}", "keep the right entry alone")
 
 
 def case_name(name: str) -> str:

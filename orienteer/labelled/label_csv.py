@@ -13,6 +13,9 @@ from orienteer.labelled.dataset_json import GROUPS, group_of
 from orienteer.labelled.datasets import ending_of
 from orienteer.scans.source import ScanSource
 
+MISSING = frozenset(("", "nan", "<na>", "#n/a", "#na", "#value!", "#ref!", "#name?", "#div/0!", "#num!", "#null!"))
+"""What spreadsheets and pandas write where a value is missing, or where a formula failed."""
+
 SPLITS = ("train", "test")
 """The values that a split column may hold."""
 
@@ -138,10 +141,11 @@ def match_scans(what: str, wanted: Iterable[str], sources: Sequence[ScanSource],
 
 
 def _check_row(path: str | Path, row: TableRow) -> None:
-    empty = [name for name in ("scan", "label") if not row.values[name]]
+    empty = [name for name in ("scan", "label") if row.values[name].lower() in MISSING]
     if empty:
-        do = "fill it in, or remove the row"
-        raise InputError(f"{path}, line {row.line}", wanted=f"a value for {empty[0]}", got="none", do=do)
+        do, got = "fill it in, or remove the row", row.values[empty[0]]
+        got = f"{got!r}, which stands for a missing value or an error" if got else "none"
+        raise InputError(f"{path}, line {row.line}", wanted=f"a value for {empty[0]}", got=got, do=do)
     split = row.values.get("split")
     if split is not None and split.lower() not in SPLITS:
         wanted = f"split {' or '.join(SPLITS)}"

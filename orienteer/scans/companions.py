@@ -83,6 +83,6 @@ def _expanded(value: str) -> list[str]:
     numbers = [int(word) for word in match[3].split()] if match else []
     if not match or len(numbers) < 2:
         return [value]
-    width, (first, last), step = int(match[2] or 0), numbers[:2], numbers[2] if len(numbers) > 2 else 1
-    places = range(first, last + 1, max(1, step))[:MOST_FILES]
+    width, (first, last), step = int(match[2] or 0), numbers[:2], (numbers[2] if len(numbers) > 2 else 1) or 1
+    places = range(first, last + (1 if step > 0 else -1), step)[:MOST_FILES]
     return [re.sub(r"%0?\d{0,2}d", f"{place:0{width}d}", match[1], count=1) for place in places]

@@ -88,6 +88,7 @@ class SliceHeader:
         context: a hash of patient, study and frame of reference, to be compared with those of the other slices.
         mixed: the values of `MIXED`, as text.
         fault: what is wrong with the header, in words; None if nothing is.
+        missing: the tags of a place that the header lacks.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class SliceHeader:
     mixed: tuple[str, ...] = ()
     fault: str | None = None
     frame: int | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -259,6 +261,7 @@ def slice_header(path: Path, data: pydicom.Dataset) -> SliceHeader:
         padding=None if padding is None else padding[0] * (slope or (1.0,))[0] + (intercept or (0.0,))[0],
         context=hashlib.sha256("|".join(others.text(tag) for tag in _CONTEXT).encode()).hexdigest(),
         mixed=tuple(others.text(tag)[:LONGEST] for tag in MIXED),
+        missing=tuple(tag for tag, count in _NUMBERS.items() if others.numbers(tag, count) is None),
     )
     return replace(header, fault=fields.fault or _fault(data, fields))
 

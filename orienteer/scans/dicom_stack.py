@@ -120,8 +120,9 @@ def _check_places(name: str, slices: tuple[SliceHeader, ...]) -> None:
     first = slices[0]
     unplaced = [item for item in slices if item.place is None]
     if unplaced:
-        got = f"{len(unplaced)} of {len(slices)} slices without, the first in {unplaced[0].shown}"
-        refuse(name, "a position in every slice", got, "export it again")
+        missing = " and ".join(unplaced[0].missing) or "a place"
+        got = f"{len(unplaced)} of {len(slices)} slices without, the first in {unplaced[0].shown} ({missing})"
+        refuse(name, "a position, directions and a pixel spacing in every slice", got, "export it again")
     if len(slices) == 1:
         refuse(name, "a series of slices", "a single slice", "check that the whole series was copied")
     sizes = sorted({item.size_px for item in slices})

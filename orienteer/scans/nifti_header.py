@@ -37,11 +37,17 @@ LABELS = 1002
 LARGEST_QUATERNION = 1.001
 """Squares of the three numbers of a unit quaternion that are stored, with rounding. Readers differ about larger ones."""
 
+LEAST_SLOPE = 1e-15
+"""Smaller slopes are taken for none by ITK, and applied by nibabel."""
+
 SCANNER = 1
 """The code of an affine to the coordinates of the scanner."""
 
 UNITS = {1: "m", 3: "um"}
-"""xyzt_units other than mm (2) and unknown (0)."""
+"""xyzt_units that are converted."""
+
+MM_UNITS = (0, 2)
+"""xyzt_units that say nothing, and mm."""
 
 Affine = Float64[np.ndarray, "3 4"]
 
@@ -61,6 +67,7 @@ class NiftiHeader(NamedTuple):
         scaling: slope and intercept.
         pair: whether the voxels lie in another file.
         labels: whether the header says that the values are labels.
+        empty_axis: the first axis after the third whose size is not above 0, counted from 1; 0 if there is none.
     """
 
     sizes: tuple[int, ...]
@@ -74,6 +81,13 @@ class NiftiHeader(NamedTuple):
     scaling: tuple[float, float]
     pair: bool
     labels: bool
+    empty_axis: int = 0
+
+    @property
+    def scaled(self) -> bool:
+        """Whether values are computed from those stored, by slope and intercept."""
+        slope, intercept = self.scaling
+        return math.isfinite(slope) and slope != 0 and (slope, intercept) != (1.0, 0.0)
 
     @property
     def bytes_promised(self) -> int:
@@ -130,6 +144,7 @@ def read_nifti_header(name: str, path: Path) -> NiftiHeader:
         scaling=field("2f", 112),
         pair=pair,
         labels=field("h", 68)[0] == LABELS,
+        empty_axis=next((axis for axis, size in enumerate(sizes, 1) if size < 1), 0),
     )
 
 
@@ -150,6 +165,10 @@ def check_nifti_header(name: str, header: NiftiHeader) -> tuple[str, ...]:
     if header.units in UNITS:
         unit = UNITS[header.units]
         notes.append(f"lengths in {unit} (xyzt_units), converted to mm as ITK does; nibabel does not")
+    elif header.units not in MM_UNITS:
+        notes.append(f"lengths in a unit that NIfTI does not know (xyzt_units {header.units}), taken for mm")
+    if header.empty_axis:
+        notes.append(f"size 0 along axis {header.empty_axis} (dim), taken for 1 as ITK does")
     if header.sform is None and header.qform is None:
         notes.append(
             "neither sform nor qform is set: its axes are taken to run to the left, back and head, as ITK does; "
@@ -183,7 +202,7 @@ def _check_sform_spacing(name: str, sform: Affine, pixdim: tuple[float, ...]) ->
 
 def _check_scaling(name: str, slope: float, intercept: float) -> None:
     """Refuses what nibabel and ITK understand differently: no usable slope, but an intercept."""
-    used = math.isfinite(slope) and slope != 0 and math.isfinite(intercept)
+    used = math.isfinite(slope) and abs(slope) > LEAST_SLOPE and math.isfinite(intercept)
     unused = (slope == 0 or math.isnan(slope)) and (intercept == 0 or math.isnan(intercept))
     if not (used or unused):
         got = f"scl_slope {slope:g} with scl_inter {intercept:g}"

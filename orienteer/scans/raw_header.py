@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
+
 from orienteer.scans.companions import companions, inside_folder, is_there, named_files
 from orienteer.scans.nifti_header import check_nifti_header, check_spacing, read_nifti_header
 from orienteer.scans.refuse import refuse
@@ -34,6 +36,10 @@ NO_DIRECTION = "no directions in the header: its axes are taken to run to the le
 
 _DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")
 _POSITIONS = ("Offset", "Position", "Origin")
+_BYTE_ORDERS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+
+_SIDES = ("RL", "AP", "IS")
+"""From which side an axis runs along each axis of LPS: forwards, and backwards."""
 
 
 def check_raw_header(name: str, path: Path, file_format: str) -> tuple[str, ...]:
@@ -47,7 +53,11 @@ def check_raw_header(name: str, path: Path, file_format: str) -> tuple[str, ...]
         return _check_nifti(name, path)
     text = read_text_header(path)
     notes = _check_metaimage(name, text) if file_format == METAIMAGE else _check_nrrd(name, text)
-    for file in named_files(path):
+    files = named_files(path)
+    if len(set(files)) < len(files):
+        got = f"{next(file for file in files if files.count(file) > 1)[-80:]} twice"
+        refuse(name, "each file of voxels named once", got, "correct the names in the header")
+    for file in files:
         if not inside_folder(file):
             got = f"{file[-80:]}, which lies elsewhere"
             refuse(name, "voxels in the header's folder", got, "copy them there and name them in the header")
@@ -72,6 +82,14 @@ def _check_metaimage(name: str, text: TextHeader) -> tuple[str, ...]:
     if fields.get("ElementType") not in METAIMAGE_BYTES:
         got = f"ElementType {fields.get('ElementType', '')[:40]}"
         refuse(name, "a type of one value, such as MET_SHORT", got, "save it with another type, such as MET_SHORT")
+    if text.twice:
+        got, do = f"{text.twice} twice, with two values", "find out which is right, and remove the other"
+        refuse(name, "each field of the header once", got, do)
+    if fields.get("BinaryData", "True")[:1] in ("F", "f", "0"):
+        refuse(name, "values in binary form", "BinaryData = False (text)", "save the file again with binary values")
+    if len({fields[key][:1].upper() for key in _BYTE_ORDERS if key in fields}) > 1:
+        got, do = f"{' and '.join(_BYTE_ORDERS)} that differ", "find out which is right, and remove the other"
+        refuse(name, "one byte order in the header", got, do)
     axes = _axes(name, fields["NDims"], "NDims", METAIMAGE)
     _check_sizes(name, fields["DimSize"], "DimSize", axes)
     _check_sizes(name, fields.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels", 1)
@@ -79,7 +97,7 @@ def _check_metaimage(name: str, text: TextHeader) -> tuple[str, ...]:
     if spacing is None:
         _refuse_no_spacing(name, "neither ElementSpacing nor ElementSize")
     check_spacing(name, _numbers(name, fields[spacing], spacing, axes), spacing)
-    notes = _check_given_once(name, fields, _DIRECTIONS, axes * axes, NO_DIRECTION)
+    notes = _check_given_once(name, fields, _DIRECTIONS, axes * axes, NO_DIRECTION) + _anatomical(name, fields, axes)
     notes += _check_given_once(name, fields, _POSITIONS, axes, NO_POSITION)
     _check_units(name, fields.get("DistanceUnits", ""), "DistanceUnits")
     slope = _numbers(name, fields.get("ElementToIntensityFunctionSlope", "1"), "ElementToIntensityFunctionSlope", 1)
@@ -88,6 +106,27 @@ def _check_metaimage(name: str, text: TextHeader) -> tuple[str, ...]:
         got = f"ElementToIntensityFunction with slope {slope[0]:g} and offset {offset[0]:g}, which readers ignore"
         refuse(name, "values as they are stored", got, "apply it, and save the file without it")
     return notes
+
+
+def _anatomical(name: str, fields: dict[str, str], axes: int) -> tuple[str, ...]:
+    """Returns a note where AnatomicalOrientation names other directions than the matrix, which alone counts in ITK.
+
+    RAI means that axes run from right, front and foot to left, back and head, as those of the identity do.
+    """
+    word = fields.get("AnatomicalOrientation", "").upper()
+    if axes < 3 or len(word) != 3 or any(letter not in "RLAPSI" for letter in word):
+        return ()
+    key = next((key for key in _DIRECTIONS if key in fields), None)
+    matrix = (
+        np.eye(3) if key is None else np.reshape(_numbers(name, fields[key], key, axes * axes), (axes, axes))[:3, :3]
+    )
+    main = [int(np.abs(row).argmax()) for row in matrix]  # row a is the direction of axis a
+    runs = "".join(_SIDES[side][0 if row[side] > 0 else 1] for row, side in zip(matrix, main, strict=True))
+    if runs == word:
+        return ()
+    return (
+        f"AnatomicalOrientation {word} where the directions in the header run {runs}; the directions count, as in ITK",
+    )
 
 
 def _check_given_once(

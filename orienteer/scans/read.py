@@ -19,11 +19,12 @@ from orienteer.scans.dicom_stack import Stack, mixtures, stack
 from orienteer.scans.file_content import image_reader
 from orienteer.scans.memory import bounded_reading, check_size
 from orienteer.scans.modality import check_hounsfield, guess_modality
+from orienteer.scans.nifti_header import read_nifti_header
 from orienteer.scans.orient import Frame, Turn, turn_to_ras
 from orienteer.scans.raw_header import check_raw_header
 from orienteer.scans.reading_errors import Unusable, failures_in_words
 from orienteer.scans.refuse import refuse
-from orienteer.scans.source import DICOM, Scan, ScanHeader, ScanSource, Selection
+from orienteer.scans.source import DICOM, NIFTI, Scan, ScanHeader, ScanSource, Selection
 from orienteer.scans.whole_file import check_whole, refuse_not_finite
 from orienteer.types import Triple, TripleMm
 
@@ -93,7 +94,7 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
                 with bounded_reading(reader.GetSize(), (*source.files, *source.companions)):
                     image = _executed(reader, source, selection)  # kept: the view below does not keep it alive
                 values = sitk.GetArrayViewFromImage(image)
-        _check_float32(source.name, values)
+        _check_float32(source.name, values, computed=_computed(source))
         # SimpleITK's buffer is (z, y, x).
         voxels = np.ascontiguousarray(turn.apply(values.transpose(2, 1, 0)), dtype=np.float32)
     _check_values(source.name, voxels)
@@ -260,9 +261,18 @@ def _check_pixels(source: ScanSource, pixel_id: int, components: int) -> None:
                 "leave it out with --exclude, or save one channel as a scan")  # fmt: skip
 
 
-def _check_float32(name: str, values: np.ndarray) -> None:
-    """Refuses values that are too large, or too close to each other for their size, to be kept in float32."""
-    if values.dtype.kind not in "iuf" or values.dtype.itemsize < 4 or values.dtype == np.float32:
+def _computed(source: ScanSource) -> bool:
+    """Returns whether the values of a scan are computed from those stored, which may have more digits than float32."""
+    return source.format == DICOM or (source.format == NIFTI and read_nifti_header(source.name, source.files[0]).scaled)
+
+
+def _check_float32(name: str, values: np.ndarray, computed: bool) -> None:
+    """Refuses values that are too large, or too close to each other for their size, to be kept in float32.
+
+    Args:
+        computed: whether values in float32 are not those of the file, but were computed from others.
+    """
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize < 4 or (values.dtype == np.float32 and not computed):
         return
     low, high = values.min(), values.max()
     largest = max(abs(float(low)), abs(float(high)))

@@ -46,12 +46,14 @@ class TextHeader(NamedTuple):
         rest: the lines after a data file that is given as a LIST.
         length: bytes until the voxels, if they follow in the same file.
         longest: letters of the longest line of an NRRD file, free text aside.
+        twice: the first key that comes twice with different values in a MetaImage header; empty if none does.
     """
 
     fields: dict[str, str]
     rest: list[str]
     length: int
     longest: int = 0
+    twice: str = ""
 
 
 def read_text_header(path: Path) -> TextHeader:
@@ -70,7 +72,7 @@ def read_text_header(path: Path) -> TextHeader:
 
 def _metaimage(content: bytes) -> TextHeader:
     fields: dict[str, str] = {}
-    place = 0
+    place, twice = 0, ""
     while place < len(content):
         end = content.find(b"\n", place) + 1 or len(content)
         line = content[place:end].decode("latin-1")
@@ -81,11 +83,13 @@ def _metaimage(content: bytes) -> TextHeader:
             if line.strip():
                 break  # a line that is no field: the voxels, or another kind of file
             continue
+        if fields.setdefault(key.strip(), value.strip()) != value.strip():
+            twice = twice or key.strip()
         fields[key.strip()] = value.strip()
         if key.strip() in METAIMAGE_DATA:
             rest = content[place:].decode("latin-1").splitlines() if value.strip().upper().startswith("LIST") else []
-            return TextHeader(fields, [name.strip() for name in rest], place)
-    return TextHeader(fields, [], place)
+            return TextHeader(fields, [name.strip() for name in rest], place, twice=twice)
+    return TextHeader(fields, [], place, twice=twice)
 
 
 def _nrrd(content: bytes) -> TextHeader:

@@ -103,16 +103,26 @@ def _check_metaimage(name: str, path: Path, text: TextHeader) -> tuple[str, ...]
     sizes = [int(word) for word in fields["DimSize"].split()]
     compressed = fields.get("CompressedData", "")[:1] in ("T", "t", "1")
     size = 0
+    if compressed and not beside and "CompressedDataSize" not in fields:
+        do = "save the file again; where it is missing, the usual readers give other values"
+        refuse(name, "the size of the compressed voxels in the header", "no CompressedDataSize", do)
     if compressed and len(beside) < 2 and "CompressedDataSize" in fields:
         size = _count(fields, "CompressedDataSize")
         if not size:
-            got = f"CompressedDataSize {fields['CompressedDataSize'][:40]}"
-            do = "copy or download the file again; it is cut short or damaged"
-            refuse(name, "the size of the compressed voxels", got, do)
+            _refuse_size(name, fields["CompressedDataSize"][:40])
     stream = Stream(beside or (path,), 0 if beside else text.length, most=size or None)
     text_values = fields.get("BinaryData", "True")[:1] in ("F", "f", "0")
     known = value and not text_values and (compressed or (len(beside) < 2 and fields.get("HeaderSize", "0") == "0"))
-    return _check_stream(name, stream, [sizes[0] * value, *sizes[1:]], compressed) if known else ()
+    notes = _check_stream(name, stream, [sizes[0] * value, *sizes[1:]], compressed) if known else ()
+    held = sum(file.stat().st_size for file in stream.files) - stream.skip
+    if size > held:
+        _refuse_size(name, f"{size}, with {held} bytes in the file")
+    return notes
+
+
+def _refuse_size(name: str, got: str) -> NoReturn:
+    do = "copy or download the file again; it is cut short or damaged"
+    refuse(name, "the size of the compressed voxels", f"CompressedDataSize {got}", do)
 
 
 def _check_nrrd(name: str, path: Path, text: TextHeader) -> tuple[str, ...]:

@@ -183,3 +183,31 @@ def test_two_label_maps_for_one_scan_are_not_chosen_between(tmp_path: Path) -> N
     data = read_dataset(None, str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
     assert [(case.name, case.labels.name) for case in data.cases] == [("b", "b.nii.gz")]
     assert [failure.reason for failure in data.failures] == ["two label maps, a.mha and a.nrrd"]
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("labelsTr/case_1.nii.gz", ", with label maps case_0.nii.gz (used) and case_1"),
+        ("labelsTr/case_0.nii.gz", "imagesTr/case_0.nii.gz is listed twice"),
+    ],
+)
+def test_a_scan_that_is_listed_twice_is_named(tmp_path: Path, label: str, words: str) -> None:
+    write_dataset(tmp_path, cases=2)
+    first = {"image": "imagesTr/case_0.nii.gz", "label": "labelsTr/case_0.nii.gz"}
+    folder = write_json(tmp_path, training=[first, {"image": "imagesTr/case_0.nii.gz", "label": label}])
+    assert words in reasons(folder)["imagesTr/case_0"]
+
+
+@pytest.mark.parametrize(
+    ("promised", "words"), [(2, ""), (99, "promises 99 cases (numTraining) and lists 2"), ("x", "")]
+)
+def test_a_number_of_cases_that_differs_is_said(
+    tmp_path: Path, promised: Any, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_dataset(tmp_path, cases=2)
+    rows = [{"image": f"imagesTr/case_{i}.nii.gz", "label": f"labelsTr/case_{i}.nii.gz"} for i in range(2)]
+    assert len(names(write_json(tmp_path, training=rows, numTraining=promised))) == 2
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert bool(words) == bool(printed)

@@ -35,6 +35,8 @@ def test_labels_with_a_split(tmp_path: Path) -> None:
         ("", "no column scan and no column label among nothing"),
         ("scan,label\n", "a row for each scan, got no rows"),
         ("scan,label\na,x\nb,\n", "line 3: wanted a value for label"),
+        ("scan,label\na,x\nb,nan\n", "line 3: wanted a value for label, got 'nan', which stands for a missing value"),
+        ("scan,label\na,x\n#N/A,y\n", "line 3: wanted a value for scan, got '#N/A'"),
         ("scan,label\na,x\nb,x\n", "at least two classes in column label, got one, 'x'"),
         ("scan,label\na,x\nb,y\na,x\n", "'a' in lines 2, 4"),
         ("scan,label\na,x\nb,y\na,y\n", "'a' in lines 2, 4"),

@@ -36,6 +36,7 @@ def test_companions_of_a_metaimage(tmp_path, line, expected):
         ("data file: a.raw", ["a.raw"]),
         ("datafile: LIST\nb.raw\na.raw", ["a.raw", "b.raw"]),
         ("data file: slice%03d.raw 1 2 1", ["slice001.raw", "slice002.raw"]),
+        ("data file: slice%03d.raw 2 1 -1", ["slice001.raw", "slice002.raw"]),
         ("type: short", []),
     ],
 )

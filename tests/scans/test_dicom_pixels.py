@@ -7,6 +7,7 @@ import pytest
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Selection
 from tests.helpers.files import PATIENT, noise, only_scan, write_dicom, write_enhanced
+from tests.helpers.refusals import series_refused
 
 
 def changed(paths, *changes):
@@ -167,3 +168,13 @@ def test_padding_that_is_bright_is_named(tmp_path, value, notes):
         scan.warnings
     )
     assert len(scan.warnings) == notes
+
+
+def test_wide_integers_that_float32_would_change_are_refused(tmp_path):
+    wide = {"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31, "RescaleIntercept": 0}
+    paths = write_dicom(tmp_path / "s", noise(), modality="MR", **wide)
+    for place, path in enumerate(paths):
+        data = pydicom.dcmread(path)
+        data.PixelData = (noise()[:, :, place].T.astype("<u4") + 2_000_000_000).tobytes()
+        data.save_as(path)
+    series_refused(tmp_path, "values whose differences float32 can keep")

@@ -154,7 +154,7 @@ def test_slices_without_a_place(tmp_path, tag):
         data = pydicom.dcmread(path)
         del data[tag]
         data.save_as(path)
-    series_refused(tmp_path, "2 of 3 slices without")
+    series_refused(tmp_path, rf"2 of 3 slices without, the first in \S+ \({tag}\)")
 
 
 def test_pixel_spacing_of_zero(tmp_path):

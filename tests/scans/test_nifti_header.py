@@ -130,7 +130,7 @@ def test_a_type_that_is_none(tmp_path):
     refused(patched(tmp_path / "a.nii", 70, "h", 77), "a data type of NIfTI, got datatype 77")
 
 
-@pytest.mark.parametrize("scaling", [(0.0, 7.0), (np.nan, 5.0), (np.inf, 0.0), (2.0, np.nan)])
+@pytest.mark.parametrize("scaling", [(0.0, 7.0), (np.nan, 5.0), (np.inf, 0.0), (2.0, np.nan), (1e-38, 0.0)])
 def test_a_scaling_that_readers_understand_differently(tmp_path, scaling):
     write_nifti(tmp_path / "a.nii", affine())
     refused(patched(tmp_path / "a.nii", 112, "2f", *scaling), "one scaling of the values, got scl_slope")
@@ -181,3 +181,23 @@ def test_a_file_that_calls_itself_a_label_map_is_one(tmp_path):
     write_nifti(tmp_path / "a.nii", affine(), shape=(20, 20, 20))
     assert not looks_like_labels(tmp_path / "a.nii")
     assert looks_like_labels(patched(tmp_path / "a.nii", 68, "h", 1002).files[0])
+
+
+@pytest.mark.parametrize("units", [4, 5, 6, 7])
+def test_a_unit_that_nifti_does_not_know_is_named(tmp_path, units):
+    scan = read_scan(write_nifti(tmp_path / "a.nii", affine(), codes=(1, 0), xyzt_units=units))
+    assert scan.spacing_mm == tuple(SPACING)
+    assert scan.warnings == (f"lengths in a unit that NIfTI does not know (xyzt_units {units}), taken for mm",)
+
+
+def test_an_axis_of_size_0_is_named(tmp_path):
+    write_nifti(tmp_path / "a.nii", affine(), codes=(1, 0))
+    scan = read_scan(patched(tmp_path / "a.nii", 40, "6h", 4, 7, 6, 5, 0, 0))
+    np.testing.assert_array_equal(scan.voxels, noise())
+    assert scan.warnings == ("size 0 along axis 4 (dim), taken for 1 as ITK does",)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1.0, 1e9), (1e-4, 1e5), (1e-3, -1e6)])
+def test_a_scaling_whose_steps_float32_loses_is_refused(tmp_path, slope, intercept):
+    write_nifti(tmp_path / "a.nii", affine())
+    refused(patched(tmp_path / "a.nii", 112, "2f", slope, intercept), "values whose differences float32 can keep")

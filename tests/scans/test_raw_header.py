@@ -1,13 +1,14 @@
 """Files that SimpleITK would correct silently: truncated, damaged, with NaN, or with spacings that cannot be right."""
 
 import gzip
+from itertools import permutations, product
 
 import nibabel
 import numpy as np
 import pytest
 
 from orienteer.scans.read import header, read_scan
-from tests.helpers.files import noise, source_of, write
+from tests.helpers.files import noise, source_of, turned, write
 from tests.helpers.refusals import refused
 
 
@@ -126,6 +127,12 @@ def nrrd(folder, fields):
             "ElementSpacing = 1 1 1\nTransformMatrix = 1 0 0 0 1 0 0 0 1\nRotation = 0 1 0 1 0 0 0 0 1\n",
             "one place in the header, got TransformMatrix 1 0 0 .* and Rotation 0 1 0",
         ),
+        ("ElementSpacing = 1 1 1\nElementSpacing = 5 5 5\n", "each field of the header once, got ElementSpacing twice"),
+        (
+            "ElementSpacing = 1 1 1\nBinaryDataByteOrderMSB = False\nElementByteOrderMSB = True\n",
+            "one byte order in the header",
+        ),
+        ("ElementSpacing = 1 1 1\nBinaryData = False\n", "values in binary form"),
         ("ElementSpacing = 1 1 0.001\n", "voxels with edges of 0.005 to 50 mm, got 1 x 1 x 0.001 mm"),
         ("ElementSpacing = 1 1 60\n", "voxels with edges of 0.005 to 50 mm, got 1 x 1 x 60 mm"),
     ],
@@ -228,3 +235,28 @@ def test_voxels_outside_the_folder_are_not_read(tmp_path, name):
     path = source.files[0]
     path.write_bytes(path.read_bytes().replace(b"= LOCAL", f"= {name}".encode()))
     refused(source, "voxels in the header's folder")
+
+
+@pytest.mark.parametrize("direction", [turned((0, 0, 0), order, signs) for order in permutations(range(3))
+                                       for signs in product((1, -1), repeat=3)] + [turned((20, 10, -30))])  # fmt: skip
+def test_the_anatomical_orientation_that_itk_writes_is_no_contradiction(tmp_path, direction):
+    assert header(write(tmp_path / "a.mha", noise(), direction=direction)).warnings == ()
+
+
+@pytest.mark.parametrize("word", ["LPS", "ASL", "ras"])
+def test_an_anatomical_orientation_that_contradicts_the_directions_is_named(tmp_path, word):
+    fields = "ElementSpacing = 1 2 3\nOffset = 0 0 0\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n"
+    scan = read_scan(metaimage(tmp_path, f"{fields}AnatomicalOrientation = {word}\n"))
+    np.testing.assert_array_equal(scan.voxels, noise()[::-1, ::-1])
+    assert scan.warnings == (
+        f"AnatomicalOrientation {word.upper()} where the directions in the header run RAI; the directions count, as in ITK",
+    )
+
+
+def test_a_file_of_voxels_named_twice_is_refused(tmp_path):
+    lines = "\n".join(["a.raw"] * 5)
+    (tmp_path / "a.mhd").write_text(
+        META.format("3", "7 6 5", "ElementSpacing = 1 2 3\n").replace("LOCAL", f"LIST\n{lines}")
+    )
+    (tmp_path / "a.raw").write_bytes(noise()[:, :, 0].tobytes("F"))
+    refused(source_of(tmp_path / "a.mhd"), "each file of voxels named once, got a.raw twice")

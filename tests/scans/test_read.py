@@ -362,3 +362,11 @@ def test_large_and_small_values_that_float32_keeps(tmp_path, dtype, scale):
     np.testing.assert_array_equal(
         read_scan(write(tmp_path / "a.mha", values)).voxels[::-1, ::-1], values.astype(np.float32)
     )
+
+
+def test_reasons_name_no_folder_of_the_machine(tmp_path):
+    source = write(tmp_path / "a.nii.gz", noise())
+    content = bytearray(source.files[0].read_bytes())
+    content[-6] ^= 1  # the checksum of the gzip stream
+    source.files[0].write_bytes(content)
+    assert str(tmp_path) not in str(refused(source, "a whole"))

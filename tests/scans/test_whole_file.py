@@ -118,3 +118,21 @@ def test_one_byte_all_over_is_known_before_memory_is_asked_for(tmp_path, monkeyp
     monkeypatch.setattr(whole_file, "MOST_CONSTANT_BYTES", 100)
     monkeypatch.setattr(sitk.ImageFileReader, "Execute", lambda self: pytest.fail("it was read"))
     refused(source_of(path), "wanted an image, got one value in every voxel")
+
+
+def test_compressed_voxels_without_their_size_are_refused(tmp_path):
+    """ITK reads memory that nobody wrote to."""
+    content = zlib.compress(noise().tobytes("F"))
+    head = META.format("CompressedData = True\n", "MET_SHORT")
+    (tmp_path / "a.mha").write_bytes(head.encode() + content)
+    refused(source_of(tmp_path / "a.mha"), "the size of the compressed voxels in the header, got no CompressedDataSize")
+    (tmp_path / "a.mhd").write_text(head.replace("LOCAL", "a.zraw"))  # the whole of another file
+    (tmp_path / "a.zraw").write_bytes(content)
+    np.testing.assert_array_equal(read_scan(source_of(tmp_path / "a.mhd")).voxels, noise()[::-1, ::-1])
+
+
+def test_a_size_of_compressed_voxels_beyond_the_file_is_named(tmp_path):
+    content = zlib.compress(noise().tobytes("F"))
+    head = META.format(f"CompressedData = True\nCompressedDataSize = {len(content) + 9}\n", "MET_SHORT")
+    (tmp_path / "a.mha").write_bytes(head.encode() + content)
+    refused(source_of(tmp_path / "a.mha"), f"with {len(content)} bytes in the file")

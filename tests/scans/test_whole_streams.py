@@ -87,12 +87,17 @@ def test_what_is_whole_in_unusual_ways_is_not_refused(tmp_path, skip, stream):
     check_whole("a", tmp_path / "a.nrrd", NRRD)
 
 
-def test_a_metaimage_may_lack_the_size_of_its_stream(tmp_path):
+def test_a_metaimage_whose_stream_lies_beside_it_may_lack_its_size(tmp_path):
+    """SimpleITK takes all of the other file; of a stream in the same file it reads what nobody wrote."""
     values = noise((4, 4, 4))
-    head = b"NDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nCompressedData = True\nElementDataFile = LOCAL\n"
+    head = b"NDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nCompressedData = True\nElementDataFile = "
     for stream in (zlib.compress(values.tobytes()), gzip.compress(values.tobytes())):
-        (tmp_path / "a.mha").write_bytes(head + stream)
-        check_whole("a", tmp_path / "a.mha", METAIMAGE)
+        (tmp_path / "a.mhd").write_bytes(head + b"a.zraw\n")
+        (tmp_path / "a.zraw").write_bytes(stream)
+        check_whole("a", tmp_path / "a.mhd", METAIMAGE)
+        (tmp_path / "a.mha").write_bytes(head + b"LOCAL\n" + stream)
+        with pytest.raises(ScanError, match="no CompressedDataSize"):
+            check_whole("a", tmp_path / "a.mha", METAIMAGE)
 
 
 def test_a_gzip_file_without_its_mark_is_not_read_as_raw_values(tmp_path):
