@@ -24,8 +24,9 @@ LAYERS = (
     {"features", "scoring"},
     {"probing", "screening"},
     {"pretraining"},
-    {"exports", "finetuning", "auditing"},
+    {"exports", "finetuning"},
     {"report", "explorer", "comparison"},
+    {"auditing"},
     {"cli"},
     {"__main__"},
 )
