@@ -1,22 +1,23 @@
 """The command `audit`: what is wrong in a collection of scans, by its files alone or with a model's view of the anatomy."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from orienteer.auditing.corrections import check_empty, write_corrected
-from orienteer.auditing.page import PAGE_FILE, Story, kind_counts, make_page, scans_with, shown_findings
-from orienteer.auditing.pictures import draw_findings
-from orienteer.auditing.tables import CSV_FILE, write_tables
+from orienteer.auditing.across import Seen, look_across
+from orienteer.auditing.anatomy import Anatomy
+from orienteer.auditing.by_run import judge_by_run
+from orienteer.auditing.corrections import check_empty
+from orienteer.auditing.cross_fit import judge_cross_fitted
+from orienteer.auditing.tables import CSV_FILE
+from orienteer.auditing.writing import Results, write_results
+from orienteer.auditing.writing import write_fixed as write_corrected_copies
 from orienteer.errors import FindingsRemain, InputError
-from orienteer.files import write_text
-from orienteer.progress import say
-from orienteer.scans.person_names import warn_of_persons
 from orienteer.scans.source import Selection
 from orienteer.screening.findings import LEVELS, Finding, Level, counts, worst_first
-from orienteer.screening.screen import Screening, screen
+from orienteer.screening.screen import Screening, screen, small_copies
+from orienteer.settings import require
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def audit(
     out: str | Path | None = None,
     run: str | Path | None = None,
     rules_only: bool = False,
+    folds: int = 2,
+    steps: int = 600,
     fail_on: Literal["never", "error", "warning"] = "never",
     write_fixed: str | Path | None = None,
     include: tuple[str, ...] = (),
@@ -60,6 +63,8 @@ def audit(
         out: folder to write into; an audit that is there is replaced.
         run: a run folder: its model judges headers by the anatomy and finds scans unlike its own.
         rules_only: only the rules about single files; scans are not compared with each other and no model is used.
+        folds: without a run: models to train on the collection, each to judge the scans that it never saw.
+        steps: of each of these trainings.
         fail_on: fail, with exit code 3, if there is an error (or a warning); for scripts.
         write_fixed: a new folder for corrected copies of the scans whose fault can be undone exactly.
         include: globs of scans to take.
@@ -85,13 +90,53 @@ def audit(
     folder, selection = _check_out(out), Selection(tuple(include), tuple(exclude), frame, modality)
     if scans is None:
         raise InputError("scans", wanted="a folder of scans", got="none", do="orienteer audit SCANS --out OUT")
+    require(folds >= 2, "folds", "at least 2: each scan is judged by a model that never saw it", folds)
+    require(steps >= 1, "steps", "at least 1", steps)
     if write_fixed is not None:
         check_empty(Path(write_fixed))
-    screening = screen(scans, selection, workers)
-    findings = list(screening.findings)
-    return _finish(
-        folder, Path(scans), screening, worst_first(findings), selection, pictures, write_fixed, fail_on, workers
-    )
+    results = _results(Path(scans), selection, run, rules_only, folds, steps, workers)
+    write_results(folder, results, selection, pictures, workers)
+    if write_fixed is not None:
+        write_corrected_copies(write_fixed, results, selection)
+    made = Audit(folder, results.findings, results.screening)
+    failing = LEVELS[: LEVELS.index(fail_on) + 1] if fail_on in LEVELS else ()
+    if count := sum(made.counts[level] for level in failing):
+        levels = " or ".join(failing)
+        raise FindingsRemain(f"{count} findings of the level {levels} (--fail-on {fail_on}), see {folder / CSV_FILE}")
+    return made
+
+
+def _results(
+    scans: Path,
+    selection: Selection,
+    run: str | Path | None,
+    rules_only: bool,
+    folds: int,
+    steps: int,
+    workers: int | None,
+) -> Results:
+    if rules_only:
+        screening = screen(scans, selection, workers)
+        return Results(scans, screening, Seen(), Anatomy(), screening.findings)
+    with small_copies() as copies:
+        screening = screen(scans, selection, workers, copies=copies)
+        seen = look_across(screening, copies, workers)
+    if run is not None:
+        anatomy = judge_by_run(run, screening, selection, workers)
+    else:
+        anatomy = judge_cross_fitted(scans, screening, seen.groups, selection, folds, steps, workers)
+    findings = once([*screening.findings, *seen.findings, *anatomy.findings])
+    return Results(scans, screening, seen, anatomy, worst_first(findings))
+
+
+def once(findings: Sequence[Finding]) -> list[Finding]:
+    """Returns findings without those that say the same of a scan by another way: the surest of a kind is kept."""
+    best: dict[tuple[str, str, tuple[str, ...]], Finding] = {}
+    for finding in findings:
+        key = finding.scan, finding.kind, () if finding.kind == "outlier" else (finding.what,)
+        if key not in best or best[key].sure < finding.sure:
+            best[key] = finding
+    return list(best.values())
 
 
 def _check_out(out: str | Path | None) -> Path:
@@ -106,61 +151,3 @@ def _check_out(out: str | Path | None) -> Path:
             "out", wanted="a new or empty folder, or one of an audit before", got=got, do="choose another --out"
         )
     return folder
-
-
-def _finish(
-    folder: Path,
-    scans: Path,
-    screening: Screening,
-    findings: tuple[Finding, ...],
-    selection: Selection,
-    pictures: bool,
-    write_fixed: str | Path | None,
-    fail_on: str,
-    workers: int | None,
-) -> Audit:
-    """Writes the page, the tables and the corrected copies."""
-    sources = {source.name: source for source in screening.sources}
-    drawn = draw_findings(findings, sources, selection, workers) if pictures else {}
-    warn_of_persons(sources, "the page and tables show", "rename them")
-    about: dict[str, Any] = {"scans": len(screening.facts)}
-    write_tables(folder, findings, sources, about)
-    write_text(folder / PAGE_FILE, make_page(_story(scans, screening, findings, drawn)))
-    say(_summary(folder, screening, findings))
-    if write_fixed is not None:
-        fixed = write_corrected(write_fixed, sources, findings, selection)
-        say(f"{len(fixed)} corrected copies in {write_fixed}; the originals are as they were")
-    result = Audit(folder, findings, screening)
-    failing = LEVELS[: LEVELS.index(fail_on) + 1] if fail_on in LEVELS else ()
-    if count := sum(result.counts[level] for level in failing):
-        raise FindingsRemain(
-            f"{count} findings of the level {' or '.join(failing)} (--fail-on {fail_on}), see {folder / CSV_FILE}"
-        )
-    return result
-
-
-def _story(scans: Path, screening: Screening, findings: Sequence[Finding], drawn: dict[int, bytes]) -> Story:
-    read = Counter(facts.modality or "unreadable" for facts in screening.facts)
-    shown = shown_findings(findings, drawn)
-    notes = [
-        "Every scan was read once. Limits of the rules come from a calibration on other scans: the page Auditing says which.",
-        "Voxel sizes and extents are compared with those of the other scans of the same modality, if there are at least eight.",
-    ]
-    return Story(
-        name=scans.resolve().name,
-        scans=len(screening.facts),
-        modalities=dict(read.most_common()),
-        counts=counts(findings),
-        kinds=kind_counts(findings),
-        scans_with=scans_with(findings),
-        findings=shown,
-        more=len(findings) - len(shown),
-        notes=notes,
-    )
-
-
-def _summary(folder: Path, screening: Screening, findings: Sequence[Finding]) -> str:
-    numbers = counts(findings)
-    levels = ", ".join(f"{numbers[level]} {level}{'' if numbers[level] == 1 else 's'}" for level in LEVELS)
-    first = [f"  {each.level}: {each.scan}: {each.what}" for each in findings[:5] if each.level != "note"]
-    return "\n".join([f"{len(screening.facts)} scans: {levels}; see {folder / PAGE_FILE}", *first])

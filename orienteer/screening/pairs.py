@@ -1,4 +1,4 @@
-"""Which scans of a collection are the same image, or the same anatomy: every pair is compared coarsely, the best ones finely."""
+"""Which scans of a collection are the same image, or the same anatomy: compared coarsely in pairs, the best ones finely."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -45,16 +45,9 @@ class Compared:
     shifts: dict[Pair, Shift]
     likeness: dict[Pair, Likeness]
 
-    @property
-    def same_image(self) -> list[Pair]:
-        """Pairs of the same image."""
-        return [pair for pair, like in self.likeness.items() if like.detail >= THRESHOLDS.same_image]
-
-    @property
-    def same_person(self) -> list[Pair]:
-        """Pairs of the same anatomy, not of the same image."""
-        limits = THRESHOLDS.same_person, THRESHOLDS.same_image
-        return [pair for pair, like in self.likeness.items() if limits[0] <= like.detail < limits[1]]
+    def alike(self) -> dict[Pair, Likeness]:
+        """Returns the pairs of one anatomy, of the same image or of the same person."""
+        return {pair: like for pair, like in self.likeness.items() if like.detail >= THRESHOLDS.same_anatomy}
 
 
 def compare_scans(copies: SmallCopies, workers: int | None = None, progress: bool = True) -> Compared:

@@ -37,10 +37,10 @@ class Thresholds:
 
     promising: float = 0.15
     """Agreement of the detail of two scans at a coarse step, from which on they are registered."""
-    same_image: float = 0.8
-    """Correlation of the detail of two registered scans of the same image."""
-    same_person: float = 0.5
-    """The same for two scans of one person."""
+    same_anatomy: float = 0.75
+    """Correlation of the detail of two registered scans of one person, or of one image."""
+    turned_deg: float = 0.3
+    """Copies of one image are not turned against each other; a person who is scanned again lies otherwise."""
     outlier: float = 4.0
     """How many times further than usual a scan is from its neighbours."""
 

@@ -24,8 +24,9 @@ LAYERS = (
     {"features", "scoring"},
     {"probing", "locating", "screening"},
     {"pretraining"},
-    {"exports", "finetuning", "auditing"},
+    {"exports", "finetuning"},
     {"report", "explorer", "comparison"},
+    {"auditing"},
     {"cli"},
     {"__main__"},
 )

@@ -1,0 +1,129 @@
+"""Headers against anatomy: findings from what a model that never saw a scan reads off it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from orienteer.errors import ScanError
+from orienteer.progress import tracked
+from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
+from orienteer.report.limits import LEAST_SOUND
+from orienteer.report.measure import measure_scan
+from orienteer.report.measurement import ScanMeasurement
+from orienteer.report.whole_scan import read_whole
+from orienteer.runs.loaded import LoadedRun
+from orienteer.screening.findings import Correction, Finding, Level
+from orienteer.store.store import Store
+
+SUSPICIOUS = 3.0
+"""Scans whose score is so many robust standard deviations above the median do not calibrate the check of others."""
+
+PARTS = 10
+"""So many checks are calibrated: each judges the scans that it was not calibrated on."""
+
+CLEAR, LIKELY = 6.0, 2.0
+"""A fault that outweighs the next by so much (log of a likelihood ratio) is clear, or likely."""
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What models read off the anatomy.
+
+    Attributes:
+        findings: headers that do not fit, and scans that cannot be judged.
+        rows: scan, verdict, what most speaks for, its weight, and the threshold, in words.
+        notes: how scans were judged, in sentences.
+    """
+
+    findings: Sequence[Finding] = ()
+    rows: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def measure_all(loaded: LoadedRun, store: Store, keys: Sequence[str], sets: int) -> Iterator[ScanMeasurement]:
+    """Yields what a model sees in prepared scans; those that cannot hold its views are left out."""
+    for key in tracked(list(keys), "reading anatomy", "scans"):
+        try:
+            yield measure_scan(loaded, read_whole(store, key), sets)
+        except ScanError:  # too small for the views of the run: rules have judged it all the same
+            continue
+
+
+def judge_among_themselves(
+    scans: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement] = ()
+) -> dict[str, Verdict]:
+    """Returns a verdict on each scan, by its name, from checks that were calibrated on the others.
+
+    Most headers are taken to be right. Scans that are suspicious at first do not calibrate the check of the others, so that a
+    few faults do not hide each other; a fault that most scans share cannot be found so.
+
+    Args:
+        scans: measured with one model that was not trained on them.
+        sound: further scans to calibrate on.
+    """
+    first = _judged(scans, scans, sound)
+    if not first:
+        return {}
+    scores = np.array([verdict.score for verdict in first.values()])
+    middle = float(np.median(scores))
+    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
+    limit = max(0.0, middle + SUSPICIOUS * spread)
+    usual = [scan for scan in scans if scan.name in first and first[scan.name].score <= limit]
+    return _judged(scans, usual, sound) if len(usual) + len(sound) > LEAST_SOUND else first
+
+
+def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
+    """Returns a finding for each scan whose header does not fit its anatomy, or cannot be judged."""
+    return [finding for name, verdict in verdicts.items() if (finding := _finding(name, verdict)) is not None]
+
+
+def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
+    """Returns a row of the page for each scan, the most suspicious first."""
+    rows = []
+    for name, verdict in sorted(verdicts.items(), key=lambda item: -item[1].score):
+        best = verdict.best_fault
+        words = "consistent"
+        if verdict.flagged and verdict.fault is not None:
+            words = f"looks {verdict.fault.name}"
+        elif not verdict.recognised or not verdict.weights:
+            words = "cannot be judged"
+        weight = f"{verdict.weights[best]:+.1f}" if best is not None else ""
+        rows.append((name, words, best.name if best is not None else "", weight, f"{verdict.threshold:+.1f}"))
+    return rows
+
+
+def _judged(
+    scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement]
+) -> dict[str, Verdict]:
+    known = [scan for scan in scans if scan.fits or scan.misread is not None]
+    verdicts: dict[str, Verdict] = {}
+    for part in range(min(PARTS, len(known))):
+        judged = known[part::PARTS]
+        keys = {scan.key for scan in judged}
+        others = [scan for scan in (*usual, *sound) if scan.key not in keys]
+        check: HeaderCheck | None = calibrate(others)
+        if check is not None:
+            verdicts |= {scan.name: check.judge(scan) for scan in judged}
+    return verdicts
+
+
+def _finding(name: str, verdict: Verdict) -> Finding | None:
+    if not verdict.recognised:
+        what = "its anatomy is not recognised under any reading of its header: nothing can be said of the header"
+        evidence = {"misfit_share": min(verdict.misfits.values(), default=1.0)}
+        return Finding(
+            name, "not_recognised", "note", what, evidence, 0.8, "look whether it belongs to this collection"
+        )
+    if not verdict.flagged or verdict.fault is None:
+        return None
+    fault, back = verdict.fault, verdict.fault.inverse
+    correction = Correction(back.orientation.axes, back.orientation.signs, back.factors)
+    kind = "orientation" if fault.spacing_factor == 1 else "anatomy_voxel_size"
+    level: Level = "error" if verdict.margin >= LIKELY else "warning"
+    sure = 0.97 if verdict.margin >= CLEAR else 0.85 if verdict.margin >= LIKELY else 0.6
+    others = "".join(f" (or {other.name}: cannot be distinguished)" for other in verdict.alternatives)
+    evidence = {"weight": verdict.weights[fault], "above_others": verdict.margin, "threshold": verdict.threshold}
+    what = f"the anatomy looks {fault.name}{others}: the header does not fit"
+    do = "look at the slices; if it is so, write the proposed header (--write-fixed)"
+    return Finding(name, kind, level, what, evidence, sure, do, correction)
