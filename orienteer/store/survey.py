@@ -15,9 +15,9 @@ from orienteer.types import Triple, TripleMm
 VIEW_SHARE_OF_EXTENT = 0.55
 """A view covers at most this share of a typical scan, so that two views of one scan can lie apart."""
 
-LEAST_SHARE_OF_EXTENT = 0.4
-"""A view covers at least this share of a typical scan, so that it shows enough anatomy to be located. On abdominal CT of 320
-mm, views of 160 mm are located within steps in which views of 96 mm hardly are (docs/methods.md)."""
+LEAST_SHARE_OF_EXTENT = 0.5
+"""A view covers at least this share of a typical scan, so that it shows enough anatomy to be located. On abdominal CT, views of
+160 mm are located within steps in which views of 125 mm, a share of 0.4, hardly are (docs/methods.md)."""
 
 ValueT = TypeVar("ValueT")
 

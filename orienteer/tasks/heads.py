@@ -46,6 +46,33 @@ class Pointwise(nn.Conv3d):
         return mixed.unflatten(2, maps.shape[2:])
 
 
+class Gather(nn.Conv3d):
+    """A 3x3x3 convolution with stride 2. A map of one or two cells per axis has one cell after it, which is one product.
+
+    Args:
+        width: channels of its input and output.
+
+    Example:
+        >>> layer, maps = Gather(4), torch.randn(2, 4, 2, 2, 1)
+        >>> torch.allclose(layer(maps), nn.Conv3d.forward(layer, maps), atol=1e-6)
+        True
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width, kernel_size=3, stride=2, padding=1)
+
+    def forward(
+        self, maps: Float[Tensor, "items width cells0 cells1 cells2"]
+    ) -> Float[Tensor, "items width halved0 halved1 halved2"]:
+        """Returns maps of half as many cells, rounded up."""
+        n0, n1, n2 = maps.shape[2:]
+        if max(n0, n1, n2) > 2:
+            return super().forward(maps)
+        weights = self.weight[:, :, 1 : 1 + n0, 1 : 1 + n1, 1 : 1 + n2]  # of the kernel's cells that lie on the map
+        gathered: Tensor = nn.functional.linear(maps.flatten(1), weights.flatten(1), self.bias)
+        return gathered[:, :, None, None, None]
+
+
 def pointwise(channels: int, width: int) -> nn.Sequential:
     """Returns a 1x1x1 convolution to ``width`` channels, normalised per view, for maps of any scale and size.
 
@@ -95,9 +122,7 @@ class ViewVector(nn.Module):
     def __init__(self, spec: FeatureSpec, width: int) -> None:
         super().__init__()
         self.reduce = pointwise(spec.channels, width)
-        self.gather = nn.Sequential(
-            nn.Conv3d(width, width, kernel_size=3, stride=2, padding=1), nn.GroupNorm(1, width), nn.GELU()
-        )
+        self.gather = nn.Sequential(Gather(width), nn.GroupNorm(1, width), nn.GELU())
         self.mix = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.GELU())
 
     def forward(self, maps: FeatureMap) -> Float[Tensor, "batch views width"]:

@@ -6,6 +6,7 @@ from torch import nn
 
 from orienteer.tasks.base import FeatureSpec
 from orienteer.tasks.heads import (
+    Gather,
     Pointwise,
     Pyramid,
     ViewVector,
@@ -73,6 +74,17 @@ def test_a_pointwise_layer_is_the_convolution_with_its_gradients():
     maps = torch.randn(2, 4, 3, 5, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
     results = []
     for result in (layer(maps), torch.nn.functional.conv3d(maps, layer.weight, layer.bias)):
+        results.append((result, *torch.autograd.grad(result.square().sum(), [maps, *layer.parameters()])))
+    for mine, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cells", [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 3, 1), (4, 2, 5)])
+def test_a_gathering_layer_is_the_convolution_with_its_gradients(cells):
+    layer = Gather(4)
+    maps = torch.randn(3, 4, *cells, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    results = []
+    for result in (layer(maps), torch.nn.Conv3d.forward(layer, maps)):
         results.append((result, *torch.autograd.grad(result.square().sum(), [maps, *layer.parameters()])))
     for mine, theirs in zip(*results, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
