@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orienteer.scans.patient_ids import dicom_patients, new_secret
-from orienteer.scans.patients import groups_of
+from orienteer.scans.patients import Evidence, groups_of
 from orienteer.screening.extents import Extent, extents_of
 from orienteer.screening.findings import Finding
 from orienteer.screening.groups import copy_findings, grouped
@@ -47,10 +47,10 @@ def look_across(screening: Screening, copies: SmallCopies, workers: int | None, 
     compared = compare_scans(copies, workers, progress)
     alike = compared.alike()
     names = [source.name for source in screening.sources]
-    persons = groups_of(names, hashes=dicom_patients(screening.sources, new_secret()))
-    noise = {each.scan for each in screening.findings if each.kind == "noise"}
+    persons = groups_of(names, Evidence(hashes=dicom_patients(screening.sources, new_secret())))
+    wrong = {each.scan for each in screening.findings if each.level == "error"}  # what makes them odd is known
     findings = copy_findings(alike, persons)
-    findings += [each for each in outlier_findings(*descriptions(copies)) if each.scan not in noise]
+    findings += [each for each in outlier_findings(*descriptions(copies)) if each.scan not in wrong]
     notes = (
         f"{len(compared.shifts)} pairs of scans were compared by their detail at a coarse step, and {len(compared.likeness)} "
         "of them registered. Scans of one image or person correlate in their detail; those of different people do not.",

@@ -45,6 +45,7 @@ def audit(
     out: str | Path | None = None,
     run: str | Path | None = None,
     rules_only: bool = False,
+    anatomy: bool = True,
     folds: int = 2,
     steps: int = 600,
     fail_on: Literal["never", "error", "warning"] = "never",
@@ -63,6 +64,7 @@ def audit(
         out: folder to write into; an audit that is there is replaced.
         run: a run folder: its model judges headers by the anatomy and finds scans unlike its own.
         rules_only: only the rules about single files; scans are not compared with each other and no model is used.
+        anatomy: judge headers by the anatomy. Without a run this trains models, which takes minutes.
         folds: without a run: models to train on the collection, each to judge the scans that it never saw.
         steps: of each of these trainings.
         fail_on: fail, with exit code 3, if there is an error (or a warning); for scripts.
@@ -94,7 +96,7 @@ def audit(
     require(steps >= 1, "steps", "at least 1", steps)
     if write_fixed is not None:
         check_empty(Path(write_fixed))
-    results = _results(Path(scans), selection, run, rules_only, folds, steps, workers)
+    results = _results(Path(scans), selection, run, rules_only, anatomy, folds, steps, workers)
     write_results(folder, results, selection, pictures, workers)
     if write_fixed is not None:
         write_corrected_copies(write_fixed, results, selection)
@@ -111,6 +113,7 @@ def _results(
     selection: Selection,
     run: str | Path | None,
     rules_only: bool,
+    anatomy: bool,
     folds: int,
     steps: int,
     workers: int | None,
@@ -121,12 +124,14 @@ def _results(
     with small_copies() as copies:
         screening = screen(scans, selection, workers, copies=copies)
         seen = look_across(screening, copies, workers)
-    if run is not None:
-        anatomy = judge_by_run(run, screening, selection, workers)
+    if not anatomy:
+        judged = Anatomy(notes=("Headers were not compared with the anatomy (--anatomy false).",))
+    elif run is not None:
+        judged = judge_by_run(run, screening, selection, workers)
     else:
-        anatomy = judge_cross_fitted(scans, screening, seen.groups, selection, folds, steps, workers)
-    findings = once([*screening.findings, *seen.findings, *anatomy.findings])
-    return Results(scans, screening, seen, anatomy, worst_first(findings))
+        judged = judge_cross_fitted(scans, screening, seen.groups, selection, folds, steps, workers)
+    findings = once([*screening.findings, *seen.findings, *judged.findings])
+    return Results(scans, screening, seen, judged, worst_first(findings))
 
 
 def once(findings: Sequence[Finding]) -> list[Finding]:

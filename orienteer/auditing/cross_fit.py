@@ -25,7 +25,17 @@ LEAST_SCANS = 8
 SETS = 1
 """View sets per scan: models that are trained here see whole scans coarsely, not view sets."""
 
-TRAINING: dict[str, Any] = {"encoder": "tiny", "views": 2, "batch": 4, "warmup": 0.05, "pictures": False, "workers": 1}
+TRAINING: dict[str, Any] = {
+    **{
+        "encoder": "tiny",
+        "views": 2,
+        "batch": 4,
+        "warmup": 0.05,
+        "pictures": False,
+        "workers": 1,
+        "audit_rules": False,
+    },
+}
 """Settings of these trainings beside their tasks."""
 
 

@@ -10,6 +10,7 @@ from orienteer.devices import choose_device
 from orienteer.encoders import can_decode, view_divisor
 from orienteer.errors import InputError, ScanError
 from orienteer.methods import Method, listed_tasks, resolve_method
+from orienteer.pretraining.audited import without_audited
 from orienteer.progress import tracked
 from orienteer.runs.config import PretrainConfig, Training
 from orienteer.runs.network import Network, build_network
@@ -73,7 +74,7 @@ def resolve_config(config: PretrainConfig, shown: bool = True) -> Resolved:
         )
     method = resolve_method(config.method, config.tasks, only=config.only_tasks)
     of_method = _of_method(config, method)
-    discovery = discover(config.scans, config.part(Selection))
+    discovery = without_audited(discover(config.scans, config.part(Selection)), config.skip_audited)
     check_matches(config.group_by, [source.name for source in discovery.sources])
     headers, unreadable = _headers(discovery, config, shown)
     encoder, arguments = _encoder(config, method, headers)

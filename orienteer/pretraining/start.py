@@ -11,6 +11,7 @@ from typing import Any
 from orienteer.encoders.states import check_before_building
 from orienteer.errors import InputError
 from orienteer.methods import listed_tasks, resolve_method
+from orienteer.pretraining.audited import rules_line
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import say_patients, split, usable_scans
 from orienteer.progress import say
@@ -191,6 +192,8 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
         workers=config.prepare_workers,
     )
     say(report)
+    if config.audit_rules:
+        say(rules_line(discovery, report, config.part(Selection), config.prepare_workers))
     with Store.open(str(config.store)) as store:
         scans = {key: store.scan(key) for key in report.keys}
         usable = usable_scans(store, report.keys, config)

@@ -13,7 +13,19 @@ from orienteer.runs.loaded import LoadedRun
 from orienteer.store.index import StoredScan
 from orienteer.store.store import Store
 
-NOT_SHOWN = {"scans", "probe", "out", "store", "weights", "resume", "prepare_workers", "include", "exclude", "group_by"}
+NOT_SHOWN = {
+    "scans",
+    "probe",
+    "out",
+    "store",
+    "weights",
+    "resume",
+    "prepare_workers",
+    "include",
+    "exclude",
+    "group_by",
+    "skip_audited",
+}
 """Settings that name paths on the user's machine or scans, or do not affect what was learned."""
 
 Triplet = tuple[int, int, int]

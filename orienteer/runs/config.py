@@ -59,7 +59,8 @@ class Training:
     """Fraction of the scans held out for validation; at least one scan. Scans of one patient stay together."""
     group_by: str | None = None
     """Which scans are of one patient: a regular expression over their names, whose first group (or whole match) is the patient.
-    By default DICOM's PatientID and BIDS' sub-... in the path. none: every scan is a patient of its own."""
+    By default DICOM's PatientID and BIDS' sub-... in the path. none: every scan is a patient of its own. A file that ends in
+    .csv, such as groups.csv of an audit: its columns scan and patient."""
     validation_sets: int = 4
     """View sets per held-out scan, the same at every validation."""
     validate_every: int | None = None
@@ -109,6 +110,11 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Length in mm that networks see as 1, the same for all scans. By default chosen from the size of the scans."""
     store: str | None = None
     """Folder for prepared scans, shared by runs. By default `store` next to the run folder."""
+    audit_rules: bool = True
+    """Say in one line, before training, what the rules of `orienteer audit` find in the scans. They are read once more for it,
+    the first time that they are prepared."""
+    skip_audited: str | None = None
+    """The audit.csv of an audit of the same folder: scans in which it found an error are left out."""
     prepare_workers: int | None = None
     """Processes that prepare scans. By default one per CPU core."""
     weights: str | None = None

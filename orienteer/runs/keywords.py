@@ -63,6 +63,8 @@ class DemoKeywords(_ScanKeywords, total=False):
     augmentation: Augmentation | Mapping[str, Any]
     unit_mm: float | None
     store: str | None
+    audit_rules: bool
+    skip_audited: str | None
     prepare_workers: int | None
     weights: str | None
     probe: str | None

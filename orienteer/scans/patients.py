@@ -6,10 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from orienteer.errors import InputError
+from orienteer.files import csv_rows
 from orienteer.progress import say
+from orienteer.scans.kinds import SUFFIXES
 
 BIDS = r"(?:^|/)(sub-[A-Za-z0-9]+)(?=[/_.]|$)"
 """How the Brain Imaging Data Structure writes the subject into the path of a scan."""
+
+TABLE = ".csv"
+"""A pattern with this ending is a table with the columns ``scan`` and ``patient``, as `orienteer audit` writes it."""
 
 NONE = "none"
 """The pattern with which every scan is taken for a patient of its own."""
@@ -19,16 +24,24 @@ UNKNOWN = "patients are not known: each scan counts as one"
 
 
 def check_pattern(pattern: str | None) -> None:
-    """Stops at a pattern that is no regular expression.
+    """Stops at a pattern that is no regular expression, and at a table of patients that cannot be read.
 
     Raises:
         InputError: with what is wrong with it.
     """
+    if is_table(pattern):
+        _table(str(pattern))
+        return
     try:
         re.compile(pattern or "")
     except re.error as error:
         do = r"for example --group-by '(P\d+)_', where the brackets hold what is the patient"
         raise InputError("group_by", wanted="a regular expression", got=f"{pattern} ({error})", do=do) from error
+
+
+def is_table(pattern: str | None) -> bool:
+    """Returns whether what says which scans are of one patient is a table, and not a regular expression."""
+    return pattern is not None and pattern.lower().endswith(TABLE)
 
 
 def check_matches(pattern: str | None, names: Collection[str]) -> None:
@@ -46,7 +59,7 @@ def check_matches(pattern: str | None, names: Collection[str]) -> None:
 
 def matches(pattern: str | None, names: Collection[str]) -> bool:
     """Returns whether a pattern finds a patient in any of the names; None and ``none`` are for all names."""
-    return pattern in (None, NONE) or any(_matched(str(pattern), name) for name in names)
+    return pattern in (None, NONE) or bool(_found(str(pattern), names))
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class Evidence:
     Attributes:
         named: group by name, where the data set names it.
         pattern: a regular expression over the names; its first group, or all that it matches, is the group of the scan. By
-            default BIDS' ``sub-...``. ``none``: no scan has a group.
+            default BIDS' ``sub-...``. ``none``: no scan has a group. Or a table (.csv) with the columns scan and patient.
         contents: hash of each scan: the same scan under two names is one group.
         hashes: hash of the patient by name, where a DICOM header names one, see `dicom_patients`. It is not among the groups.
     """
@@ -102,7 +115,7 @@ def groups_of(names: Collection[str], evidence: Evidence | None = None) -> dict[
     named, pattern = evidence.named, evidence.pattern
     check_pattern(pattern)
     labels = {} if pattern == NONE else _labels(names, named, pattern)
-    named_by_user = {name for name in names if pattern and _matched(pattern, name)} | set(named)
+    named_by_user = (set(_found(pattern, names)) if pattern else set()) | set(named)
     decided = set(names) if pattern == NONE else named_by_user  # a header does not count against it
     hashes = {name: value for name, value in evidence.hashes.items() if name not in decided}
     kinds = (("label", labels), ("patient", hashes), ("content", evidence.contents))
@@ -183,6 +196,46 @@ def refuse_shared(what: str, parts: Mapping[str, Collection[str]], groups: Mappi
                 )
 
 
+def _found(pattern: str, names: Collection[str]) -> dict[str, str]:
+    """Returns the group that a pattern or a table finds for each name that it knows."""
+    if is_table(pattern):
+        table = _table(pattern)
+        return {name: patient for name in names if (patient := _looked_up(table, name)) is not None}
+    return {name: group for name in names if (group := _matched(pattern, name)) is not None}
+
+
+def _table(file: str) -> dict[str, str]:
+    """Returns the patient of each scan in a table, by the scan's name without its ending.
+
+    Raises:
+        InputError: it cannot be read, or lacks the columns.
+    """
+    rows = csv_rows(file)
+    if not rows or not {"scan", "patient"} <= set(rows[0]):
+        got = f"the columns {', '.join(rows[0])}" if rows else "no row"
+        do = "use groups.csv of orienteer audit, or a table of that form"
+        raise InputError(f"group_by {file}", wanted="a table with the columns scan and patient", got=got, do=do)
+    return {_without_ending(row["scan"]): row["patient"].strip() for row in rows if row["patient"].strip()}
+
+
+def _looked_up(table: Mapping[str, str], name: str) -> str | None:
+    """Returns the patient of a scan; None where the table lacks it.
+
+    The table may have been made of a folder above or below: then the only entry counts whose path ends like the name.
+    """
+    wanted = _without_ending(name)
+    if wanted in table:
+        return table[wanted]
+    alike = [key for key in table if key.endswith(f"/{wanted}") or wanted.endswith(f"/{key}")]
+    return table[alike[0]] if len(alike) == 1 else None
+
+
+def _without_ending(name: str) -> str:
+    """Returns a name without the ending of its format and nnU-Net's channel number, as cases of data sets are named."""
+    end = max((end for end in SUFFIXES if name.lower().endswith(end)), key=len, default="")
+    return name[: len(name) - len(end)].removesuffix("_0000")
+
+
 def _matched(pattern: str, name: str) -> str | None:
     """Returns the group that a pattern finds in a name; None where it finds nothing."""
     match = re.search(pattern, name)
@@ -193,8 +246,9 @@ def _matched(pattern: str, name: str) -> str | None:
 
 def _labels(names: Collection[str], named: Mapping[str, str], pattern: str | None) -> dict[str, str]:
     labels: dict[str, str] = {}
+    found = _found(pattern, names) if pattern else {}
     for name in names:
-        label = (_matched(pattern, name) if pattern else None) or named.get(name) or _matched(BIDS, name)
+        label = found.get(name) or named.get(name) or _matched(BIDS, name)
         if label:
             labels[name] = label
     return labels

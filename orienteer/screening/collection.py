@@ -15,6 +15,9 @@ ENOUGH = 8
 MOST_OF_ALL = 0.8
 """Share of the scans from which on a fault is said once of the collection: by comparison it cannot be told."""
 
+RARE = 0.05
+"""Lengths that at most this share of the scans have are rare."""
+
 LEAST_SPREAD = 0.05
 """Smallest robust standard deviation of the log of a length: 5 %. Scans of one protocol differ by less."""
 
@@ -29,6 +32,8 @@ class Usual:
         spacing_spread: its robust standard deviation.
         body: median of the log extent of the body.
         body_spread: its robust standard deviation.
+        spacings: log voxel sizes of all.
+        bodies: log extents of the body of all.
     """
 
     scans: int
@@ -36,6 +41,8 @@ class Usual:
     spacing_spread: Float64[np.ndarray, "3"]
     body: Float64[np.ndarray, "3"]
     body_spread: Float64[np.ndarray, "3"]
+    spacings: Float64[np.ndarray, "scans 3"]
+    bodies: Float64[np.ndarray, "scans 3"]
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,21 @@ def far_from(
     return (np.log(values) - median) / spread
 
 
+def is_rare(value: float, logs: Float64[np.ndarray, " scans"]) -> bool:
+    """Returns whether hardly any scan has such a length: what several have is another protocol, not a fault.
+
+    Example:
+        >>> is_rare(6.0, np.log([3.0] * 9 + [6.0])), is_rare(5.0, np.log([3.0] * 6 + [5.0] * 4))
+        (True, False)
+    """
+    alike = int(np.count_nonzero(np.abs(logs - np.log(value)) < LEAST_SPREAD))
+    return alike <= max(1, RARE * len(logs))
+
+
 def _usual(facts: Sequence[ScanFacts]) -> Usual:
     spacing = np.log([each.spacing_mm for each in facts])
     body = np.log([each.body_mm for each in facts])
-    return Usual(len(facts), *_robust(spacing), *_robust(body))
+    return Usual(len(facts), *_robust(spacing), *_robust(body), spacing, body)
 
 
 def _robust(logs: Float64[np.ndarray, "scans 3"]) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:

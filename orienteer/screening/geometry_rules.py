@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orienteer.screening.collection import Collection, far_from
+from orienteer.screening.collection import Collection, far_from, is_rare
 from orienteer.screening.facts import ScanFacts
 from orienteer.screening.findings import Correction, Finding
 from orienteer.screening.thresholds import THRESHOLDS
@@ -100,7 +100,8 @@ def _far(facts: ScanFacts, collection: Collection, kind: str, noun: str) -> Find
     median, spread = (usual.spacing, usual.spacing_spread) if kind == "voxel_size" else (usual.body, usual.body_spread)
     away = far_from(np.array(lengths), median, spread)
     axis = int(np.abs(away).argmax())
-    if abs(away[axis]) < THRESHOLDS.far:
+    logs = usual.spacings if kind == "voxel_size" else usual.bodies
+    if abs(away[axis]) < THRESHOLDS.far or not is_rare(lengths[axis], logs[:, axis]):
         return None
     evidence = {
         "length_mm": lengths[axis],

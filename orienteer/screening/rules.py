@@ -44,7 +44,7 @@ REPLACES = {
     "burned_in": {"clipped", "slices_repeated"},
     "hu_offset": {"modality", "clipped"},
     "hu_offset_twice": {"modality", "clipped"},
-    "window_baked": {"modality", "clipped"},
+    "window_baked": {"modality", "clipped", "slices_out_of_order"},
 }
 """Kinds that follow from another one, and are not said beside it."""
 

@@ -16,7 +16,7 @@ class Thresholds:
     """Share of voxels by which values look more like HU with an offset removed."""
     like_hu: float = 0.8
     """Share of voxels that look like HU with the offset removed."""
-    peak: float = 0.3
+    peak: float = 0.2975
     """See `ValueFacts.peak`."""
     baked_at_ends: float = 0.002
     """Share of voxels at the highest of 256 grey values of a CT that went through a display window."""

@@ -1,0 +1,181 @@
+"""Derives the limits of the rules of audit from scans that its benchmark does not use.
+
+``python -m benchmarks.audit_calibration --csv FILE``: each limit lies between what sound scans reach and what scans with the
+fault planted reach: at the geometric mean of the two, where they are apart. Synthetic torsos, hippocampus crops, and the first
+eight scans of abdominal CT and of brain MR.
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.audit_data import TRUE_OF, collection
+from benchmarks.audit_faults import CT_FAULTS, FAULTS, cropped, noised, rewindowed
+from benchmarks.command import parser_of
+from orienteer.files import write_csv
+from orienteer.progress import tracked
+from orienteer.scans.read import read_scan
+from orienteer.scans.source import Scan
+from orienteer.screening.facts import ScanFacts, facts_of
+from orienteer.screening.low_resolution import low_resolution
+from orienteer.screening.outliers import descriptions, how_odd
+from orienteer.screening.pairs import compare_scans
+from orienteer.screening.slice_facts import ENOUGH_SLICES
+from orienteer.screening.small_copies import SmallCopies
+from orienteer.screening.thresholds import THRESHOLDS
+from orienteer.screening.value_rules import MOST_LABELS
+
+SETS = ("phantoms", "hippocampus", "abdomen_ct", "brain_mr")
+
+PER_FAULT = 4
+"""Scans of each collection that each fault is planted in."""
+
+STATISTICS = {
+    "shift_gain": ("hu_offset", "offset still in", lambda facts: _gain(facts)),
+    "peak": ("hu_offset", "offset still in", lambda facts: facts.values.peak),
+    "baked_at_ends": ("window_baked", "window baked in", lambda facts: _baked(facts)),
+    "at_highest": ("clipped", "values clipped", lambda facts: facts.values.at_highest),
+    "empty_slices": ("empty_slices", "slices empty", lambda facts: facts.slices.empty / facts.slices.slices),
+    "disorder": ("slices_out_of_order", "slices turned round", lambda facts: facts.slices.disorder),
+    "ripple": ("interpolated", "from thick slices", lambda facts: _ripple(facts)),
+    "burned": ("burned_in", "frame burned in", lambda facts: float(facts.values.burned)),
+}
+"""For each limit: the kind of finding, the fault that is planted, and the number that both are compared by."""
+
+FLOORS = {
+    "shift_gain": 0.1,
+    "baked_at_ends": 1e-4,
+    "at_highest": 1e-4,
+    "empty_slices": 0.05,
+    "disorder": 0.05,
+    "ripple": 0.05,
+    "burned": 1.0,
+}
+"""Sound scans that reach nothing count as this: the geometric mean needs a number."""
+
+
+def _gain(facts: ScanFacts) -> float:
+    """Returns by how much a scan looks more like HU with an offset removed, if it looks like HU at all then."""
+    values = facts.values
+    assert values is not None
+    like = values.like_hu >= THRESHOLDS.like_hu and values.peak >= THRESHOLDS.peak
+    return values.like_hu - values.like_hu_as_is if like else 0.0
+
+
+def _ripple(facts: ScanFacts) -> float | None:
+    """Returns the ripple; None for stacks of too few slices to see one."""
+    assert facts.across is not None
+    assert facts.slices is not None
+    return facts.across.ripple if facts.slices.slices - facts.slices.empty >= ENOUGH_SLICES else None
+
+
+def _baked(facts: ScanFacts) -> float:
+    values = facts.values
+    assert values is not None
+    bounded = values.lowest >= 0 and values.highest <= 255 and values.distinct > MOST_LABELS
+    return values.at_highest if bounded else 0.0
+
+
+def measured() -> Iterator[tuple[str, str, ScanFacts]]:
+    """Yields the facts of sound scans ("") and of scans with a fault, each with its collection."""
+    with tempfile.TemporaryDirectory() as work:
+        for name in SETS:
+            sources = collection(name, Path(work)).calibration
+            for number, source in enumerate(tracked(sources, f"calibrating on {name}", "scans")):
+                scan = read_scan(source)
+                yield name, "", facts_of(scan)
+                if number < PER_FAULT:
+                    rng = np.random.default_rng([number, len(name)])
+                    faults = {**FAULTS, **(CT_FAULTS if scan.modality == "CT" else {})}
+                    for words, (_, plant) in faults.items():
+                        if "lengths" not in words and "voxel size" not in words:
+                            yield name, words, facts_of(plant(scan, rng))
+
+
+def limits_of_rules() -> list[list[object]]:
+    """Returns a row for each limit: its name, what sound scans reach at most, faulty ones at least, and the limit."""
+    sound, faulty = defaultdict(list), defaultdict(list)
+    smooth: tuple[list[float], list[float]] = ([], [])
+    for name, words, facts in measured():
+        if words in ("", "noise") and facts.slices is not None:
+            smooth[words == "noise"].append(facts.slices.smoothness)
+        for limit, (kind, fault, value) in STATISTICS.items():
+            number = value(facts)
+            if number is not None and words == "" and kind not in TRUE_OF.get(name, ()):
+                sound[limit].append(number)
+            elif number is not None and (words == fault or (limit == "disorder" and words == "slices interleaved")):
+                faulty[limit].append(number)
+    rows = [_row(limit, max(sound[limit]), min(faulty[limit]), FLOORS.get(limit, 0.0)) for limit in STATISTICS]
+    rows.append(["smoothness", min(smooth[0]), max(smooth[1]), (min(smooth[0]) + max(0.0, max(smooth[1]))) / 2])
+    return rows
+
+
+def _row(limit: str, most: float, least: float, floor: float) -> list[object]:
+    if limit == "peak":  # offsets are looked for where the gain is large: MR reaches any peak by chance
+        return [limit, "", least, 0.75 * least]
+    return [limit, most, least, float(np.sqrt(max(most, floor) * max(least, floor)))]
+
+
+def limits_of_pairs() -> list[list[object]]:
+    """Returns the limits of copies and of odd scans: different people against copies, and scans against intruders."""
+    different, same, odd = [], [], []
+    intruders: list[np.ndarray] = []
+    described: dict[str, np.ndarray] = {}
+    with tempfile.TemporaryDirectory() as work:
+        for name in SETS:
+            copies, rng = SmallCopies(Path(work, name)), np.random.default_rng(len(name))
+            for number, source in enumerate(collection(name, Path(work)).calibration):
+                scan = read_scan(source)
+                copies.add(source.name, low_resolution(scan))
+                if number == 0:
+                    for words, copy in _copies(scan, rng):
+                        copies.add(f"{source.name}|{words}", low_resolution(copy))
+            for (first, second), like in compare_scans(copies, 0, False).likeness.items():
+                (same if first.split("|")[0] == second.split("|")[0] else different).append(like.detail)
+            names, vectors = descriptions(copies)
+            described[name] = vectors[[at for at, each in enumerate(names) if "|" not in each]]
+            odd.append(float(how_odd(described[name])[0].max()))
+    for name, other in combinations(described, 2):
+        for base, intruder in ((name, other), (other, name)):
+            mixed = np.concatenate([described[base], described[intruder][:3]])
+            intruders.append(how_odd(mixed)[0][-3:])
+    least = float(np.min(intruders))
+    return [
+        ["same_anatomy", max(different), min(same), (max(different) + min(same)) / 2],
+        ["outlier", max(odd), least, float(np.sqrt(max(odd) * least))],
+    ]
+
+
+def _copies(scan: Scan, rng: np.random.Generator) -> Iterator[tuple[str, Scan]]:
+    yield "cropped", cropped(scan)
+    yield "noised", noised(scan, rng)
+    yield "rewindowed", replace(rewindowed(scan), modality="MR")
+
+
+def main() -> None:
+    """Prints the limits and writes them where ``--csv`` names a file."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--csv", type=Path, help="write the table here")
+    parser.add_argument("--parts", default="rules,pairs", help="rules, pairs or both")
+    chosen = parser.parse_args()
+    rows: list[list[object]] = []
+    if "rules" in chosen.parts:
+        rows += limits_of_rules()
+    if "pairs" in chosen.parts:
+        rows += limits_of_pairs()
+    for row in rows:
+        print("  ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    if chosen.csv is not None:
+        shown = [
+            [row[0], *(f"{value:.4g}" if isinstance(value, float) else value for value in row[1:])] for row in rows
+        ]
+        write_csv(chosen.csv, ["limit", "sound scans reach", "faulty scans reach", "between them"], shown)
+
+
+if __name__ == "__main__":
+    main()
