@@ -18,6 +18,11 @@ from orienteer.report.limits import ENOUGH_SOUND, PER_REMARK
 
 Tone = Literal["good", "doubt", "bad", "none"]
 
+NOT_MEASURED = (
+    "What this run learned has no metric on whole scans: its learning curves show it, and a probe or fine-tuning."
+)
+"""Said of a run without numbers, such as one that restores hidden parts."""
+
 SURPRISING = 0.05
 """Flags that chance alone explains less often than this are called more than chance."""
 
@@ -72,7 +77,7 @@ def learned(findings: Findings, numbers: Sequence[Headline]) -> str:
         numbers: the numbers of the first page.
     """
     if not numbers:
-        return "Nothing could be measured." if not findings.scans else "No metric with a baseline was measured."
+        return "Nothing could be measured." if not findings.scans else NOT_MEASURED
     certain = [each for each in numbers if each.compared.grade in ("clear", "better")]
     likely = [each for each in numbers if each not in certain and not _unlearned(each)]
     missing = [each for each in numbers if each not in certain and each not in likely]
@@ -100,9 +105,9 @@ def next_step(findings: Findings, numbers: Sequence[Headline], run: str = "RUN")
         run: the run folder as it is written in commands.
     """
     suspicious = [scan for scan in findings.scans if not scan.sound]
-    if not numbers:
+    if not findings.scans:
         return "Next: look at the reasons why no scan could be used."
-    if all(_unlearned(number) for number in numbers):
+    if numbers and all(_unlearned(number) for number in numbers):
         return "Next: train longer (`--steps`); `orienteer plan SCANS` says whether the views suit the scans."
     if findings.new and suspicious:
         names = ", ".join(scan.measurement.name for scan in suspicious[:3])
