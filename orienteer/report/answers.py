@@ -18,6 +18,11 @@ from orienteer.report.limits import ENOUGH_SOUND, PER_REMARK
 
 Tone = Literal["good", "doubt", "bad", "none"]
 
+NOT_MEASURED = (
+    "What this run learned has no metric on whole scans: its learning curves show it, and a probe or fine-tuning."
+)
+"""Said of a run without numbers, such as one that restores hidden parts."""
+
 SURPRISING = 0.05
 """Flags that chance alone explains less often than this are called more than chance."""
 
@@ -65,21 +70,30 @@ def answers(findings: Findings, numbers: Sequence[Headline]) -> tuple[Answer, ..
 
 
 def learned(findings: Findings, numbers: Sequence[Headline]) -> str:
-    """Returns what was learned, in one sentence.
+    """Returns what was learned, in a sentence or two.
 
     Args:
         findings: what was measured.
         numbers: the numbers of the first page.
     """
-    known = [each for each in numbers if each.compared.grade in ("clear", "better")]
-    missing = [each.subject.title.lower() for each in numbers if each not in known]
     if not numbers:
-        return "Nothing could be measured." if not findings.scans else "No metric with a baseline was measured."
-    words = f"Not better than a baseline, as far as these scans show: {', '.join(missing)}." if missing else ""
-    if not known:
-        return words
-    parts = "; ".join(f"{each.subject.learned} {_value(each)} ({_beside(each)})" for each in known)
-    return f"Learned: {parts}. {words}".strip()
+        return "Nothing could be measured." if not findings.scans else NOT_MEASURED
+    certain = [each for each in numbers if each.compared.grade in ("clear", "better")]
+    likely = [each for each in numbers if each not in certain and not _unlearned(each)]
+    missing = [each for each in numbers if each not in certain and each not in likely]
+    words = []
+    if certain:
+        words.append(f"Learned: {_learned(certain)}.")
+    if likely:
+        words.append(f"Perhaps learned, the scans are too few to be sure: {_learned(likely)}.")
+    if missing:
+        titles = ", ".join(each.subject.title.lower() for each in missing)
+        words.append(f"Not better than its baseline: {titles}.")
+    return " ".join(words)
+
+
+def _learned(numbers: Sequence[Headline]) -> str:
+    return "; ".join(f"{each.subject.learned} {_value(each)} ({_beside(each)})" for each in numbers)
 
 
 def next_step(findings: Findings, numbers: Sequence[Headline], run: str = "RUN") -> str:
@@ -91,9 +105,9 @@ def next_step(findings: Findings, numbers: Sequence[Headline], run: str = "RUN")
         run: the run folder as it is written in commands.
     """
     suspicious = [scan for scan in findings.scans if not scan.sound]
-    if not numbers:
+    if not findings.scans:
         return "Next: look at the reasons why no scan could be used."
-    if all(_unlearned(number) for number in numbers):
+    if numbers and all(_unlearned(number) for number in numbers):
         return "Next: train longer (`--steps`); `orienteer plan SCANS` says whether the views suit the scans."
     if findings.new and suspicious:
         names = ", ".join(scan.measurement.name for scan in suspicious[:3])
@@ -190,14 +204,15 @@ def _headers(findings: Findings) -> list[Answer]:
     if not check.distinguishable:
         why = "No fault can be distinguished reliably from a sound header by this model."
         return [Answer(question, "cannot be determined", why, "none")]
-    flagged = [scan for scan in judged if scan.flagged]
-    unknown = [scan for scan in judged if not scan.recognised]
-    words = _flag_words(flagged, len(judged)) + _expected(check, len(judged))
+    known = [scan for scan in judged if scan.recognised]
+    unknown = len(judged) - len(known)
+    flagged = [scan for scan in known if scan.flagged]
+    words = f"{_flag_words(flagged, len(known))} {_expected(check, len(known))} " if known else ""
     if unknown:
-        count = len(unknown)
-        verb, whose = ("is", "its header") if count == 1 else ("are", "their headers")
-        words += f" {count} {verb} not recognised, so that {whose} cannot be judged."
-    return [Answer(question, *_header_grade(len(flagged), len(unknown), len(judged), words))]
+        which = "It is" if len(judged) == 1 else f"{unknown} {'is' if unknown == 1 else 'are'}"
+        whose = "the header" if unknown == 1 else "their headers"
+        words += f"{which} not recognised, perhaps another anatomy than the run's, so that {whose} cannot be judged."
+    return [Answer(question, *_header_grade(len(flagged), unknown, len(judged), words.strip()))]
 
 
 def _header_grade(flagged: int, unknown: int, judged: int, words: str) -> tuple[str, str, Tone]:
@@ -224,13 +239,12 @@ def _flag_words(flagged: Sequence[ObservedScan], judged: int) -> str:
 
 def _expected(check: HeaderCheck, judged: int) -> str:
     expected = judged * PER_REMARK
-    count = f"{expected:.1f}" if expected >= 0.1 else "fewer than 0.1"
-    words = (
-        f" Were all {judged} sound, about {count} would be flagged by mistake."
-        if judged > 1
-        else " One sound scan in 60 is flagged by mistake."
-    )
+    count = f"about {expected:.1f}" if expected >= 0.1 else "fewer than 0.1"
+    words = f"Were all {judged} sound, {count} would be flagged by mistake."
+    if judged == 1:
+        words = f"One sound scan in {1 / PER_REMARK:.0f} is flagged by mistake."
     if not check.calibrated:
-        known = len(check.scores)
-        words += f" That is not guaranteed: {known} held-out scans set the threshold, {ENOUGH_SOUND} are needed."
+        words += (
+            f" That is not guaranteed: {len(check.scores)} held-out scans set the threshold, {ENOUGH_SOUND} are needed."
+        )
     return words

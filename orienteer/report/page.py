@@ -13,10 +13,10 @@ from orienteer.report.findings import Findings, ObservedScan, worst_first
 from orienteer.report.headline import Headline, headlines
 from orienteer.report.limits import FALSE_ALARMS
 from orienteer.report.numbered import numbered, numbered_rows
+from orienteer.report.pictures import RESTORED, hides_parts
 from orienteer.report.training_data import ScanGroup, failed_scans, scan_groups, shown_settings
 from orienteer.report.trust import Sign, best_sign, closure_excess, draw_sign, set_radii_mm, signs_of_trust
 from orienteer.types import AXIS_NAMES
-from orienteer.views.distort import NOTHING
 
 ENOUGH_FOR_PLOT = 5
 """With fewer held-out scans, no sign of trust is plotted against the error."""
@@ -104,8 +104,14 @@ def make_report(findings: Findings, numbers: Mapping[str, str] | None = None) ->
 
 def in_short(findings: Findings) -> tuple[str, str]:
     """Returns what was learned and what to do next, a sentence each, as at the top of the page."""
-    numbers = headlines(averaged(findings.scans))
+    numbers = first_numbers(findings)
     return learned(findings, numbers), next_step(findings, numbers, shlex.quote(str(findings.loaded.folder)))
+
+
+def first_numbers(findings: Findings) -> tuple[Headline, ...]:
+    """Returns the numbers of the first page; none of tasks that restore hidden parts, since here nothing is hidden."""
+    numbers = headlines(averaged(findings.scans))
+    return tuple(each for each in numbers if not (hides_parts(findings.loaded) and RESTORED in each.compared.baselines))
 
 
 def averaged(scans: tuple[ObservedScan, ...]) -> tuple[ObservedScan, ...]:
@@ -123,7 +129,7 @@ def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> 
     failures = failed_scans(loaded.folder)
     if numbers is not None:
         findings, failures = numbered(findings, numbers), numbered_rows(failures, numbers)
-    first = headlines(averaged(findings.scans))
+    first = first_numbers(findings)
     ordered = worst_first(findings.scans)
     method = METHODS.get(loaded.config.method)
     return Story(
@@ -137,8 +143,8 @@ def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> 
         sound=tuple(scan for scan in ordered if scan.sound),
         unsound=tuple(scan for scan in ordered if not scan.sound),
         worst=tuple(scan for scan in ordered if scan.route is not None)[:FIRST_PAGE_SCANS],
-        hides_parts=loaded.config.view_distortion != NOTHING,
-        compared=tuple(compare_metrics([scan.measurement.metrics for scan in averaged(findings.scans)])),
+        hides_parts=hides_parts(loaded),
+        compared=_compared(findings),
         signs=signs,
         best=best_sign(signs),
         sign_png=draw_sign(signs[0]) if signs and len(heldout) >= ENOUGH_FOR_PLOT else None,
@@ -151,3 +157,10 @@ def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> 
         failed=len(failures),
         settings=shown_settings(loaded),
     )
+
+
+def _compared(findings: Findings) -> tuple[Compared, ...]:
+    """Returns all metrics over the scans, but for those of tasks that restore hidden parts: here nothing is hidden."""
+    compared = compare_metrics([scan.measurement.metrics for scan in averaged(findings.scans)])
+    shown = [each for each in compared if not (hides_parts(findings.loaded) and RESTORED in each.baselines)]
+    return tuple(shown or compared)

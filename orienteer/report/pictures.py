@@ -5,7 +5,7 @@ embedding of every place gives near and far parts. Any other task shows its own 
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,9 +19,13 @@ from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
 from orienteer.runs.error_bars import ErrorBars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.views.batch import ViewBatch
+from orienteer.views.distort import NOTHING
 
 FALLOFF_SETS = 4
 """View sets whose parts are compared for the curve of similarity over distance."""
+
+RESTORED = "input"
+"""The baseline of tasks that restore hidden parts: the view as the model gets it."""
 
 Picture: TypeAlias = GapsPicture | RoutePicture | PartsPicture | FalloffPicture | TaskPicture
 """A picture with the numbers of its caption."""
@@ -41,7 +45,7 @@ def draw_scan(
     views = typical_set(loaded, scan, measurement)
     predictions = loaded.predict(views)
     gaps_mm = {name: gaps[0].cpu().numpy() for name, gaps in loaded.gaps_mm(predictions).items()}
-    pictures: list[Picture] = []
+    pictures, restored = list[Picture](), list[Picture]()
     if gaps_mm:
         scales_mm = {name: each[0].cpu().numpy() for name, each in loaded.scales_mm(predictions).items()}
         radii_mm = {name: bars[name].radii_mm(each) for name, each in scales_mm.items() if bars and name in bars}
@@ -55,8 +59,19 @@ def draw_scan(
             pictures += _falloff(loaded, scan, name)
         elif name not in gaps_mm:
             png = to_png(task.picture(views, prediction, targets))  # type: ignore[operator]
-            pictures.append(TaskPicture(png, name))
-    return pictures
+            hidden = _restores(loaded, views, task, targets)
+            (restored if hidden else pictures).append(TaskPicture(png, name))
+    return pictures or restored
+
+
+def hides_parts(loaded: LoadedRun) -> bool:
+    """Returns whether training hid or rearranged parts of the views, which a report shows whole."""
+    return loaded.config.view_distortion != NOTHING
+
+
+def _restores(loaded: LoadedRun, views: ViewBatch, task: Any, targets: Any) -> bool:
+    """Returns whether a task restores what was hidden in training: on a view that is whole, its picture shows little."""
+    return hides_parts(loaded) and RESTORED in task.baselines(views.to(loaded.device), targets)
 
 
 def _falloff(loaded: LoadedRun, scan: WholeScan, name: str) -> list[Picture]:

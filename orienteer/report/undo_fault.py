@@ -24,7 +24,8 @@ def undo_fault(scan: WholeScan, fault: Fault) -> WholeScan:
     inverse = fault.inverse
     voxels = _corrected(scan.voxels, scan, inverse)
     body, inside = (
-        _corrected(_by_voxel(blocks, scan), scan, inverse) > 0.5 for blocks in (scan.body.body >= 128, scan.body.inside)
+        _corrected(_by_voxel(blocks, scan), scan, inverse, voxels.shape) > 0.5
+        for blocks in (scan.body.body >= 128, scan.body.inside)
     )
     blocks = body_map(body, inside, scan.body.cell_vox)
     return WholeScan(scan.key, scan.name, voxels, blocks, scan.spacing_mm, scan.origin_mm, scan.modality)
@@ -47,9 +48,19 @@ def moved_starts(starts: Starts, scan: WholeScan, fault: Fault, view_size: Tripl
 
 
 def _corrected(
-    values: Float32[np.ndarray, "size0 size1 size2"], scan: WholeScan, inverse: Fault
+    values: Float32[np.ndarray, "size0 size1 size2"], scan: WholeScan, inverse: Fault, shape: tuple[int, ...] = ()
 ) -> Float32[np.ndarray, "new0 new1 new2"]:
-    """Returns an array on the grid of the scan with the fault undone, at the spacing of the scan."""
+    """Returns an array on the grid of the scan with the fault undone, at the spacing of the scan.
+
+    Args:
+        values: on the grid of the scan as stated.
+        scan: as stated.
+        inverse: what undoes the fault.
+        shape: of the new grid, if it is known. A constant array needs no interpolation then, and half a voxel is rounded to
+            the same side for all arrays.
+    """
+    if shape and values.min() == values.max():
+        return np.full(shape, values.flat[0], np.float32)
     as_stated = Scan("", values, scan.spacing_mm, scan.origin_mm, np.eye(3), scan.modality, "")
     return _regridded(apply_fault(as_stated, inverse), scan.spacing_mm)
 
@@ -64,7 +75,4 @@ def _by_voxel(blocks: np.ndarray, scan: WholeScan) -> Float32[np.ndarray, "size0
 def _regridded(scan: Scan, spacing_mm: TripleMm) -> Float32[np.ndarray, "size0 size1 size2"]:
     if np.allclose(scan.spacing_mm, spacing_mm, rtol=SAME_SPACING, atol=0):
         return scan.voxels
-    if scan.voxels.min() == scan.voxels.max():  # constant: nothing to interpolate
-        shape = np.maximum(1, np.rint(np.array(scan.voxels.shape) * scan.spacing_mm / np.array(spacing_mm))).astype(int)
-        return np.full(shape, scan.voxels.flat[0], np.float32)
     return onto_grid(scan, spacing_mm).voxels

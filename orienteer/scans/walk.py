@@ -41,7 +41,9 @@ def walk(root: Path) -> Walked:
         InputError: no such folder.
     """
     if not root.exists():
-        raise InputError(shown(root), wanted="a folder of scans", got="a path that does not exist", do="check the path")
+        raise InputError(
+            shown(root), wanted="a scan or a folder of scans", got="a path that does not exist", do="check the path"
+        )
     walked = Walked([], [])
     for path in _paths(root, walked.left_out) if root.is_dir() else [root]:
         reason = why_not_opened(path)

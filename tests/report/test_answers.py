@@ -73,6 +73,17 @@ def test_many_wrong_headers_are_doubted_rather_than_stated(findings, mirrored):
     assert "check one by eye first" in words
 
 
+def test_scans_that_are_not_recognised_are_not_called_right_or_wrong(findings):
+    strange = [replace(scan, verdict=replace(scan.verdict, recognised=False)) for scan in findings.scans]
+    short, words, tone = answer_about(replace(findings, scans=(strange[0],)), "headers")
+    assert (short, tone) == ("cannot be judged", "doubt")
+    assert words.startswith("It is not recognised, perhaps another anatomy than the run's")
+    short, words, _ = answer_about(replace(findings, scans=(*findings.scans[:9], strange[9])), "headers")
+    assert short == "nothing suspicious"
+    assert words.startswith("None of 9 looks wrong. Were all 9 sound, about 0.1 would be flagged by mistake.")
+    assert "1 is not recognised" in words
+
+
 def test_sound_headers_and_a_missing_check(findings):
     assert answer_about(findings, "headers")[0] == "nothing suspicious"
     assert answer_about(replace(findings, header_check=None), "headers")[::2] == ("not checked", "none")
@@ -110,7 +121,10 @@ def test_few_scans_are_not_certain(findings):
 def test_what_was_not_learned_is_said_and_more_training_advised(findings):
     numbers = headlines(findings.scans)
     worse = [replace(numbers[0], compared=replace(numbers[0].compared, grade="worse", ratio=1.2))]
-    assert learned(findings, worse) == "Not better than a baseline, as far as these scans show: gap between two places."
+    assert learned(findings, worse) == "Not better than its baseline: gap between two places."
+    few = headlines(findings.scans[:2])
+    words = "Perhaps learned, the scans are too few to be sure: how far apart two places are, and in which direction, to 0 mm"
+    assert learned(findings, few).startswith(words)
     assert "train longer" in next_step(findings, worse)
     assert learned(replace(findings, scans=()), ()) == "Nothing could be measured."
     assert "could be used" in next_step(replace(findings, scans=()), ())

@@ -34,7 +34,8 @@ def test_the_report_says_that_no_positions_were_learned(run: Run, tmp_path: Path
     text = Page(observation.report.read_text()).text
     assert "No task of this run's method predicts how far apart views are" in text
     assert "parts of the views were hidden or rearranged" in text
-    assert "and predicts how far apart they are" not in text
+    assert "What this run learned has no metric on whole scans" in text
+    assert "Next: train on labels with orienteer finetune RUN" in text
     assert all(scan.measurement.error_mm is None and scan.verdict is None for scan in observation.findings.scans)
     assert observation.findings.scans[0].pictures
 

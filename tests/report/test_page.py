@@ -103,7 +103,7 @@ def test_a_scan_that_is_not_recognised_is_not_judged(findings):
     text = Page(make_report(replace(findings, scans=(replace(findings.scans[1], verdict=verdict),)))).text
     assert "mirrored cannot be judged" in text
     assert "not recognised: unlike the run's scans" in text
-    assert "1 is not recognised, so that its header cannot be judged." in text
+    assert "It is not recognised, perhaps another anatomy than the run's, so that the header cannot be judged." in text
     assert "look wrong" not in text
 
 

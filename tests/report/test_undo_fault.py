@@ -8,6 +8,7 @@ import pytest
 from orienteer.report.faults import ORIENTATION_FAULTS, Fault
 from orienteer.report.undo_fault import moved_starts, undo_fault
 from orienteer.report.whole_scan import cut, draw_sets
+from orienteer.scans.body import body_map
 from orienteer.views.policy import ViewPolicy
 from tests.helpers.oracle import VIEW, with_fault
 
@@ -45,3 +46,18 @@ def test_views_that_are_not_cubes_cannot_be_swapped(coded):
     assert moved_starts(starts, coded, Fault(swapped=(0, 2)), (8, 12, 8)) is not None
     uneven = replace(coded, spacing_mm=(2.0, 2.0, 4.0))
     assert moved_starts(starts, uneven, Fault(swapped=(0, 2)), (8, 8, 8)) is None
+
+
+def test_half_voxels_are_rounded_to_one_side_wherever_the_scan_lies(coded):
+    """39 voxels twice as long are 19.5 usual ones: 19 or 20, by the rounding of the origin, but the same for all maps."""
+    voxels = coded.voxels[:39, :43, :55]
+    body = body_map(np.ones(voxels.shape, bool))
+    shapes = set()
+    for number in range(30):
+        origin = tuple(float(value) for value in np.random.default_rng(number).normal(0, 100, 3))
+        scan = replace(coded, voxels=voxels, body=body, origin_mm=origin)
+        corrected = undo_fault(scan, Fault(spacing_factor=2.0))
+        shapes.add(corrected.shape_vox)
+        blocks = tuple(-(-size // body.cell_vox) for size in corrected.shape_vox)
+        assert corrected.body.body.shape == corrected.body.inside.shape == blocks
+    assert len(shapes) > 1  # else this test would show nothing

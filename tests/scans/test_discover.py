@@ -178,7 +178,7 @@ def test_frame_travels_with_the_source(mixed):
 
 
 def test_folder_that_does_not_exist(tmp_path):
-    with pytest.raises(InputError, match="nowhere: wanted a folder of scans, got a path that does not exist"):
+    with pytest.raises(InputError, match="nowhere: wanted a scan or a folder of scans, got a path that does not exist"):
         discover(tmp_path / "nowhere")
 
 
