@@ -71,8 +71,8 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
 
     Example:
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=2, unit_mm=100.0)
-        >>> task = DenseGap(DenseGapConfig(), [FeatureSpec(8, (2, 2, 2)), FeatureSpec(16, (4, 4, 4))], shape)
-        >>> task(Features((torch.zeros(1, 2, 8, 8, 8, 8), torch.zeros(1, 2, 16, 4, 4, 4)))).places.shape
+        >>> task = DenseGap(DenseGapConfig(), [FeatureSpec(16, (4, 4, 4))], shape)
+        >>> task(Features((torch.zeros(1, 2, 16, 4, 4, 4),))).places.shape
         torch.Size([1, 2, 3, 4, 4, 4])
     """
 

@@ -20,7 +20,7 @@ from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import matrix_pair, truth_scatter
 from orienteer.geometry.pairs import distances, gap_matrix, pair_index
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
-from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
+from orienteer.tasks.heads import VectorConfig, ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
 from orienteer.tasks.misses import MissForm, component_miss, number_miss
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
@@ -34,11 +34,8 @@ HISTOGRAM_BINS = 32
 
 
 @dataclass(frozen=True)
-class GapConfig:
+class GapConfig(VectorConfig):
     """Settings of the gap task."""
-
-    channels: int = 64
-    """Channels inside the head, and numbers in a view's vector."""
 
     scale: bool = False
     """Predict the scale of the error of each gap along each axis too: the error bar of a prediction."""

@@ -14,7 +14,7 @@ from orienteer.tensors import FeatureMap
 
 @dataclass(frozen=True)
 class VectorConfig:
-    """Settings of a task that reads one vector per view, and nothing else."""
+    """Settings of a task that reads one vector per view."""
 
     channels: int = 64
     """Channels inside the head, and numbers in a view's vector."""

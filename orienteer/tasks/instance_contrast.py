@@ -17,7 +17,7 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 
 from orienteer.draw.figures import new_figure
 from orienteer.tasks.base import Features
-from orienteer.tasks.heads import per_view
+from orienteer.tasks.heads import VectorConfig, per_view
 from orienteer.tasks.masked import masked_accuracy, masked_mean
 from orienteer.tasks.projected import ProjectedViews
 from orienteer.views.batch import ViewBatch
@@ -30,11 +30,9 @@ RAW_POOL = 4
 
 
 @dataclass(frozen=True)
-class InstanceContrastConfig:
+class InstanceContrastConfig(VectorConfig):
     """Settings of the instance contrast task."""
 
-    channels: int = 64
-    """Channels inside the head, and numbers in a view's vector."""
     temperature: float = 0.1
     """Divides the cosines: the lower, the more the hardest negatives count."""
 
@@ -63,6 +61,7 @@ class InstanceContrast(ProjectedViews[InstanceContrastTargets, InstanceContrastP
     Loss ``instance``: cross-entropy of the partner among all other views, by cosine over temperature.
 
     Example:
+        >>> from orienteer.tasks.base import FeatureSpec, ViewShape
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=4, unit_mm=100.0)
         >>> task = InstanceContrast(InstanceContrastConfig(), [FeatureSpec(16, (4, 4, 4))], shape)
         >>> task(Features((torch.randn(2, 4, 16, 4, 4, 4),))).vectors.shape

@@ -29,7 +29,7 @@ from orienteer.geometry.routes import all_routes, closed, route_gaps, route_sums
 from orienteer.settings import require
 from orienteer.tasks import scene
 from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
-from orienteer.tasks.heads import ViewVector, linear_float32, position_read_out
+from orienteer.tasks.heads import VectorConfig, ViewVector, linear_float32, position_read_out
 from orienteer.tasks.misses import component_miss
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
 from orienteer.tensors import GapsMm, RouteIndex
@@ -43,7 +43,7 @@ ALL_ROUTES_UP_TO = 4
 
 
 @dataclass(frozen=True)
-class RouteConfig:
+class RouteConfig(VectorConfig):
     """Settings of the route task."""
 
     edges: Literal["pair", "position"] = "pair"
@@ -52,9 +52,6 @@ class RouteConfig:
 
     routes: int = 24
     """Routes drawn in each step for sets of more than four views; smaller sets use all of them."""
-
-    channels: int = 64
-    """Channels inside the head, and numbers in a view's vector."""
 
     scale: bool = False
     """Predict the scale of the error of each edge along each axis too: the error bar of a prediction."""

@@ -59,6 +59,7 @@ class VolumeContrast(ProjectedViews[VolumeContrastTargets, VolumeContrastPredict
     two bases.
 
     Example:
+        >>> from orienteer.tasks.base import FeatureSpec, ViewShape
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=9, unit_mm=100.0)
         >>> task = VolumeContrast(VectorConfig(), [FeatureSpec(16, (4, 4, 4))], shape)
         >>> task(Features((torch.randn(2, 9, 16, 4, 4, 4),))).overlap.shape
