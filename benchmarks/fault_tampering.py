@@ -65,6 +65,7 @@ ARTEFACTS = (
     Artefact("begun/checkpoints/last.ckpt", ("resume", "load"), sealed=True),
     Artefact("run/summary.json", ("finished",)),
     Artefact("run/MODEL_CARD.md", ("finished", "start")),
+    Artefact("run/error_bars.json", ("finished",)),
     Artefact("run/split.json", ("overlap", "store")),
     Artefact("run/encoder.json", ("start", "embed", "export")),
     Artefact("run/encoder.safetensors", ("start", "embed", "export"), sealed=True),

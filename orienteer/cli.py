@@ -174,10 +174,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno is None:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        say(f"orienteer: the disk is full{where}. Do this: free some space, then give the command again")
+        full, where = error.errno in (errno.ENOSPC, errno.EDQUOT), f" ({error.filename})" if error.filename else ""
+        got = "the disk is full" if full else f"the system says: {os.strerror(error.errno).lower()}"
+        do = "free some space" if full else "check that the file or folder is there and may be used"
+        say(f"orienteer: {got}{where}. Do this: {do}, then give the command again")
         return 1
     if command.prints:
         print(printable(str(result), keep="\n\t"))

@@ -53,7 +53,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         ...     sorted(path.name for path in Path(folder, "new").iterdir())
         ['a.txt']
     """
-    with _written(path), replacing(path) as temporary, temporary.open("wb") as file:
+    with written(path), replacing(path) as temporary, temporary.open("wb") as file:
         file.write(content)
 
 
@@ -130,9 +130,9 @@ def read_yaml(path: str | Path, form: Any = dict[str, Any], *, wanted: str = "a 
     """Returns what a YAML file holds; see `read_json`. No other objects than JSON has are made from it.
 
     Raises:
-        InputError: it cannot be opened, is no YAML (with the line), or has another form (with the key).
+        InputError: it cannot be opened, is no YAML, names a key twice (with the line), or has another form (with the key).
     """
-    return _read(path, yaml.safe_load, form, wanted, do)
+    return _read(path, lambda text: yaml.load(text, _EachKeyOnce), form, wanted, do)
 
 
 def _read(path: str | Path, parse: Callable[[str], Any], form: Any, wanted: str, do: str) -> Any:
@@ -162,6 +162,21 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice in one table")
     return table
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that comes twice in one table, of which PyYAML keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Returns a table."""
+        seen: set[tuple[str, Any]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                words = f"the key {key.value!r} twice in one table"
+                raise yaml.constructor.ConstructorError(None, None, words, key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
 
 def _unreadable(path: str | Path, wanted: str, reason: str, do: str) -> InputError:
@@ -214,19 +229,37 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[Path]:
         suffix: an ending that the library needs to recognise the format, such as ``.nii.gz``.
     """
     path = Path(path)
-    with _written(path):
+    with written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     name = path.name.encode("utf-8", "ignore")[:LONGEST_TEMPORARY].decode("utf-8", "ignore")
     temporary = path.with_name(f".{name}.{os.getpid()}-{threading.get_ident()}-{next(_numbers)}{TEMPORARY}{suffix}")
     try:
         yield temporary
-        with _written(path):
+        with written(path):
             _flush(temporary, os.O_RDWR)
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     if os.name == "posix":  # elsewhere a folder cannot be flushed
         _flush(path.parent, os.O_RDONLY)
+
+
+@contextmanager
+def written(path: str | Path) -> Iterator[None]:
+    """Raises what the system says about a file that cannot be written or removed as an error in words.
+
+    Args:
+        path: the file.
+
+    Raises:
+        NotWritten: an error of the system came up in the block.
+    """
+    try:
+        yield
+    except NotWritten:
+        raise
+    except OSError as error:
+        raise NotWritten(path, error) from error
 
 
 def readable(path: str | Path) -> str:
@@ -276,17 +309,6 @@ class NotWritten(InputError, OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NotWritten, (self.filename, OSError(self.errno, self.strerror))
-
-
-@contextmanager
-def _written(path: str | Path) -> Iterator[None]:
-    """Raises what the system says about a file that cannot be written as an error in words."""
-    try:
-        yield
-    except NotWritten:
-        raise
-    except OSError as error:
-        raise NotWritten(path, error) from error
 
 
 def _flush(path: Path, mode: int) -> None:

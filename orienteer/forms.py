@@ -70,6 +70,9 @@ def _misfit(value: Any, form: Any, at: tuple[str, ...]) -> Misfit | None:
     if not _is_kind(value, form, origin):
         return _differs(value, form, at)
     if origin in (dict, Mapping):
+        odd = next((key for key in value if inner[0] is str and not isinstance(key, str)), None)
+        if any(inner[0] is str and not isinstance(key, str) for key in value):
+            return Misfit(", ".join(at), "texts as keys", shown(odd))
         return _first(_misfit(item, inner[1], (*at, str(key))) for key, item in value.items())
     if origin is tuple and Ellipsis not in inner:
         if len(value) != len(inner):

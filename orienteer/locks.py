@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orienteer.errors import InputError
+from orienteer.files import NotWritten, write_text
 from orienteer.progress import say
 
 
@@ -47,7 +48,7 @@ class Lock:
 
         Raises:
             InputError: what ``busy`` makes of the holder, once the patience is at an end.
-            OSError: the lock file cannot be written.
+            NotWritten: the lock file cannot be written.
         """
         began, announced = time.monotonic(), False
         while True:
@@ -64,13 +65,20 @@ class Lock:
                     say(f"{self._waiting} ({holder})")
                     announced = True
                 time.sleep(0.1)
-        self._holder_file.write_text(process_words(os.getpid()))
+            except OSError as error:  # a folder or a link under its name, no permission, or a disk without locks
+                raise NotWritten(self._path, error) from error
+        try:
+            write_text(self._holder_file, process_words(os.getpid()))
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Releases the lock and removes its files."""
         if not self._lock.is_locked:
             return
-        self._holder_file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._holder_file.unlink(missing_ok=True)
         if os.name == "posix":  # a process that waits for a file that was removed sees that it was, and makes it anew
             self._path.unlink(missing_ok=True)
         self._lock.release()
@@ -84,7 +92,7 @@ class Lock:
 
     def _holder(self) -> str:
         with suppress(OSError):
-            return self._holder_file.read_text() or "another process"
+            return self._holder_file.read_text(errors="replace") or "another process"
         return "another process"
 
 

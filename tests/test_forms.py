@@ -53,6 +53,7 @@ def test_values_that_fit(value: Any, form: Any) -> None:
         ({"a": [{"b": None}]}, dict[str, list[dict[str, int]]], ("a, item 1, b", "a whole number", "None")),
         ({"sizes": []}, Card, ("", "`name` among its keys", "sizes")),
         ({"name": "a", "sizes": [1, []]}, Card, ("sizes, item 2", "a whole number", "[]")),
+        ({"a": {1: 2}}, dict[str, dict[str, int]], ("a", "texts as keys", "1")),
         ("x\x1b" * 99, int, ("", "a whole number", "x\\x1b" * 16 + "...")),
     ],
 )

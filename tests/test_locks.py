@@ -1,5 +1,6 @@
 """The lock on a folder: one holder at a time, named, and freed when its process dies."""
 
+import errno
 import json
 import os
 import subprocess
@@ -65,3 +66,34 @@ def test_a_process_does_not_wait_for_the_one_that_started_it(tmp_path: Path) -> 
             text=True,
         )
     assert json.loads(child.stdout).startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize("name", [".lock", ".lock.holder"])
+def test_a_folder_in_the_place_of_a_lock_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=rf"{name}: wanted a file that can be written, got is a directory"):
+        Lock(tmp_path / ".lock", busy).acquire()
+    (tmp_path / name).rmdir()
+    with Lock(tmp_path / ".lock", busy):
+        pass
+
+
+def test_what_links_in_the_place_of_a_lock_point_to_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.lock.holder").symlink_to(tmp_path / "precious")
+    with Lock(tmp_path / "out/.lock", busy), pytest.raises(InputError, match=f"got process {os.getpid()} on "):
+        Lock(tmp_path / "out/.lock", busy).acquire()
+    (tmp_path / "out/.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(InputError, match=r"\.lock: wanted a file that can be written"):
+        Lock(tmp_path / "out/.lock", busy).acquire()
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_a_disk_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("orienteer.locks.FileLock.acquire", refuse)
+    with pytest.raises(InputError, match="wanted a file that can be written, got no locks available"):
+        Lock(tmp_path / ".lock", busy).acquire()

@@ -1,5 +1,6 @@
 """What a pretraining saw: the content hashes of its scans, which are the same whatever the files are called."""
 
+import os
 from pathlib import Path
 
 from orienteer.runs.folder import read_settings
@@ -26,7 +27,7 @@ def pretraining_store(start: str | None) -> Store:
     """
     folder = run_folder(start)
     named, beside = read_settings(folder).get("store"), folder.resolve().parent / "store"
-    return Store.open(named if named is not None and (Path(named).is_dir() or not beside.is_dir()) else beside)
+    return Store.open(named if named is not None and (os.path.isdir(named) or not beside.is_dir()) else beside)
 
 
 def pretraining_contents(start: str | None) -> set[str] | None:

@@ -15,7 +15,7 @@ from orienteer.pretraining.audited import rules_line
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import say_patients, split, usable_scans
 from orienteer.progress import say
-from orienteer.runs.checkpoints import PretrainingState, read_checkpoint
+from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_unchanged, write_config
 from orienteer.runs.loaded import network_state
@@ -26,7 +26,6 @@ from orienteer.runs.split import check_prepared, read_split, write_split
 from orienteer.runs.weights import start_from
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection, reasons
-from orienteer.settings import require
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
 from orienteer.store.store import Store
@@ -127,9 +126,7 @@ def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
         )
         check_before_building(build, network_numbers(config), state, what, do)
         training, heldout = read_split(folder)
-        own = run_fingerprint([*training, *heldout], config.seed, config.steps)
-        wanted = "a checkpoint of this run: of its scans, its seed and its steps"
-        require(checkpoint.get("run", own) == own, str(last), wanted, "one of another run", do)  # older ones do not say
+        check_run(checkpoint, last, run_fingerprint([*training, *heldout], config.seed, config.steps), do)
     return _start(folder, config, build_network(config), checkpoint)
 
 
@@ -141,7 +138,7 @@ def _start(folder: Path, config: RunConfig, network: Network, checkpoint: dict[s
 
 def _lacks_scans(folder: Path, config: RunConfig) -> bool:
     """Returns whether the store lacks scans of the run, or holds damaged ones, which can be prepared again."""
-    if config.scans is None or not Path(config.scans).exists():
+    if config.scans is None or not os.path.exists(config.scans):
         return False  # training says what is missing
     training, heldout = read_split(folder)
     try:

@@ -30,7 +30,7 @@ from orienteer.runs.error_bars import lost_error_bars, write_error_bars
 from orienteer.runs.model_card import MODEL_CARD_FILE, write_model_card
 from orienteer.runs.network import Network, task_weights
 from orienteer.runs.plateau import plateau
-from orienteer.runs.records import fingerprint, read_counts, write_environment
+from orienteer.runs.records import fingerprint, read_counts, run_fingerprint, write_environment
 from orienteer.runs.run import Run
 from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
 from orienteer.runs.weights import read_weights, save_encoder
@@ -85,7 +85,8 @@ def _calibrate(start: Start, scans: RunScans, network: Network) -> None:
         views = heldout_views(scans.store, scans.heldout, start.config)
         bars = error_bars(network, views, start.config.unit_mm)
         if bars:
-            write_error_bars(start.folder, bars)
+            run = run_fingerprint(scans.names, start.config.seed, start.config.steps)
+            write_error_bars(start.folder, bars, run)
 
 
 def _calibrate_again(start: Start) -> None:

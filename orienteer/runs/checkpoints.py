@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all and with their checksum, read without running code from the file."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -13,6 +14,7 @@ from orienteer.errors import InputError
 from orienteer.files import replacing, room_for
 from orienteer.forms import misfit
 from orienteer.runs.seal import DamagedFile, check_seal, save_sealed
+from orienteer.settings import require
 
 
 class PretrainingState(TypedDict):
@@ -81,6 +83,22 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu", form: Any = dic
         what = f"{problem.where} in {path}" if problem.where else str(path)
         raise InputError(what, wanted=problem.wanted, got=problem.got, do=_DO)
     return checkpoint
+
+
+def check_run(checkpoint: Mapping[str, Any], path: Path, run: str, do: str) -> None:
+    """Checks that a checkpoint is one of a run; those of older versions do not say.
+
+    Args:
+        checkpoint: its content.
+        path: the file.
+        run: what tells the run from others, see `run_fingerprint`.
+        do: what to do where it is not.
+
+    Raises:
+        InputError: it is one of another run.
+    """
+    wanted = "a checkpoint of this run: of its scans, its seed and its steps"
+    require(checkpoint.get("run", run) == run, str(path), wanted, "one of another run", do)
 
 
 def check_fits(checkpoint: dict[str, Any], module: nn.Module, path: Path) -> None:

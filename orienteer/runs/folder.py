@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from orienteer.errors import InputError
-from orienteer.files import is_leftover, read_yaml, write_text
+from orienteer.files import is_leftover, read_yaml, write_text, written
 from orienteer.locks import Lock
 from orienteer.settings import plain
 
@@ -44,7 +44,8 @@ def opened(folder: Path, resume: bool) -> Iterator[None]:
             do="use --resume to continue it, or choose another --out" if holds_run else "choose another --out",
         )
     with locked(folder):
-        (folder / READY_FILE).unlink(missing_ok=True)  # left by a launch that was killed
+        with written(folder / READY_FILE):
+            (folder / READY_FILE).unlink(missing_ok=True)  # left by a launch that was killed
         yield
 
 

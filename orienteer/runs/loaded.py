@@ -12,8 +12,9 @@ from torch import Tensor
 from orienteer.devices import choose_device
 from orienteer.encoders.states import check_before_building, load_state
 from orienteer.errors import InputError
-from orienteer.runs.checkpoints import PretrainingState, read_checkpoint
+from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.network import Network, build_network, network_numbers
+from orienteer.runs.records import run_fingerprint
 from orienteer.runs.run_config import RunConfig, read_config
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
@@ -158,6 +159,7 @@ def load_run(
     file = folder / "checkpoints" / f"{checkpoint}.ckpt"
     content = read_checkpoint(file, form=PretrainingState)
     state, do = network_state(content["state_dict"]), "restore the checkpoint and config.yaml of this run"
+    check_run(content, file, run_fingerprint([*training, *validation], config.seed, config.steps), do)
     check_before_building(partial(build_network, config), network_numbers(config), state, str(file), do)
     network = build_network(config)
     load_state(

@@ -1,5 +1,6 @@
 """RunConfig: the settings of a run with everything chosen, as config.yaml holds them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,7 @@ class RunConfig(PretrainConfig):
         The latter too where the one that was named is gone: run and store may have been moved together.
         """
         beside = folder.resolve().parent / "store"
-        if self.store is not None and (Path(self.store).is_dir() or not beside.is_dir()):
+        if self.store is not None and (os.path.isdir(self.store) or not beside.is_dir()):
             return self.store
         return str(beside)
 

@@ -149,7 +149,7 @@ class Index(AbstractContextManager["Index"]):
             InputError: no store there, or one of another version.
         """
         path = folder / FILE_NAME
-        if not path.is_file():
+        if not os.path.isfile(path):  # False, too, for names that no disk takes
             got = f"no {FILE_NAME} in it"
             raise InputError(str(folder), wanted="a store of prepared scans", got=got, do="prepare scans into it first")
         return cls(_checked(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30), folder))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orienteer.errors import InputError, ScanError
 from orienteer.executor import Executor, available_cores
-from orienteer.files import is_leftover
+from orienteer.files import is_leftover, written
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
 from orienteer.scans.discover import discover
@@ -263,7 +263,8 @@ class _Run:
             return scan
         if self.read_only is None:
             self.index.remove_scan(key)
-            path.unlink(missing_ok=True)
+            with written(path):
+                path.unlink(missing_ok=True)
         return None
 
     def _refuse_or_recall(self, job: ScanJob, error: NotWritable) -> None:

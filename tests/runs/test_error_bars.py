@@ -14,8 +14,11 @@ from orienteer.runs.error_bars import (
     calibrate_bars,
     rank_correlation,
     read_error_bars,
+    run_of,
     write_error_bars,
 )
+from orienteer.runs.folder import write_config
+from orienteer.runs.split import write_split
 
 
 def scans(count: int, family: str = "laplace", per_axis=(1.0, 2.0, 0.5), gaps: int = 600) -> list[ScanErrors]:
@@ -79,8 +82,14 @@ def test_no_rank_correlation_under_eight_values(count):
 def test_they_come_back_from_the_run_folder(tmp_path):
     bars = {"gap": calibrate_bars(scans(9)), "route": calibrate_bars(scans(1))}
     assert read_error_bars(tmp_path) == {}
-    write_error_bars(tmp_path, bars)
+    config = {"spacing_mm": [2.0, 2.0, 3.0], "view_size": [32, 32, 32], "unit_mm": 100.0, "views": 4, "steps": 50}
+    write_config(tmp_path, config)
+    write_split(tmp_path, {"k1": "a.nii"}, {"k2": "b.nii"})
+    write_error_bars(tmp_path, bars, run_of(tmp_path))
     assert read_error_bars(tmp_path) == bars
+    write_config(tmp_path, {**config, "seed": 7})
+    with pytest.raises(InputError, match="the error bars of this run: .* got those of another run"):
+        read_error_bars(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from orienteer.pretraining.collapse import Embeddings
 from orienteer.pretraining.data import heldout_loader
 from orienteer.pretraining.evaluation import MetricSums, heldout_metrics
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.runs.folder import write_config
 from orienteer.runs.loaded import load_run
 from tests.helpers.small_run import SMALL
 
@@ -81,3 +82,13 @@ def test_views_of_another_size_or_spacing_are_refused(finished):
         loaded.predict(replace(views, images=views.images[..., :8]))
     with pytest.raises(InputError, match="prepare the scans with LoadedRun.preparation"):
         loaded.predict(replace(views, spacing_mm=(1.0, 1.0, 1.0)))
+
+
+def test_a_checkpoint_of_another_run_is_refused(finished, tmp_path):
+    folder = shutil.copytree(
+        finished.folder, tmp_path / "run", ignore=shutil.ignore_patterns("tensorboard", "pictures")
+    )
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    write_config(folder, config | {"seed": 7})  # as if its last.ckpt had been copied from the run with seed 0
+    with pytest.raises(InputError, match=r"last\.ckpt: wanted a checkpoint of this run: .* got one of another run"):
+        load_run(folder)

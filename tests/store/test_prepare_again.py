@@ -146,3 +146,14 @@ def test_a_store_that_may_only_be_read_and_lacks_a_scan_is_refused(folder, tmp_p
         prepare_here(folder, store, settings)
     if how == "a damaged array":
         assert array_path(store, report.keys[0]).read_bytes() == b"short"
+
+
+def test_a_folder_in_the_place_of_an_array_is_named(folder, tmp_path):
+    key = prepare_here(folder, tmp_path / "store").keys[0]
+    array = array_path(tmp_path / "store", key)
+    array.unlink()
+    array.mkdir()
+    with pytest.raises(InputError, match=rf"{key}\.b2nd: wanted a file that can be written, got is a directory"):
+        prepare_here(folder, tmp_path / "store")
+    array.rmdir()
+    assert prepare_here(folder, tmp_path / "store").prepared == 1
