@@ -88,7 +88,7 @@ def measure_seed(
     new = prepare_new(loaded, heldout, work / "heldout-store", Selection(), workers=0)
     with Store.open(new.store) as store:
         measured = [measure_scan(loaded, read_whole(store, key), sets) for key in new.keys]
-    values = {**space_values(measured), "sound_flagged": sound_flagged(measured)}
+    values = {**space_values(measured), "sound_flagged": sound_flagged(loaded, measured)}
     values["faults_named"] = faults_named(loaded, measured, new, faults, sets, seed) if faults else None
     return {
         **values,

@@ -8,10 +8,11 @@ import numpy as np
 
 from orienteer.pretraining.usable import usable_scans
 from orienteer.report.faults import FAULTS, write_faulty_copies
-from orienteer.report.header_check import calibrate
+from orienteer.report.header_check import HeaderCheck, calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
+from orienteer.report.own_scans import own_headers
 from orienteer.report.trust import bars_of
 from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun
@@ -37,9 +38,9 @@ def space_values(scans: Sequence[ScanMeasurement]) -> dict[str, Any]:
         "gap_over_trivial": float(np.mean(errors) / np.mean(trivial)) if errors else None,
         "gap_error_mm": float(np.mean(errors)) if errors else None,
         "gap_error_mm_trivial": float(np.mean(trivial)) if errors else None,
-        "coverage90": mean_of([each.coverage for each in bars]),
-        "error_bar_rank_places": mean_of([each.rank_gaps for each in bars]),
-        "error_bar_rank_scans": mean_of([each.rank_scans for each in bars]),
+        "coverage90": mean_of([each.best.coverage for each in bars]),
+        "error_bar_rank_places": mean_of([each.best.rank_gaps for each in bars]),
+        "error_bar_rank_scans": mean_of([each.best.rank_scans for each in bars]),
         "cosine_rank": mean_of(ranks),
     }
 
@@ -50,11 +51,11 @@ def mean_of(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
-def sound_flagged(scans: Sequence[ScanMeasurement]) -> float | None:
+def sound_flagged(loaded: LoadedRun, scans: Sequence[ScanMeasurement]) -> float | None:
     """Returns the share of sound scans that a check calibrated on the others flags; None where headers cannot be judged."""
     flags = []
     for scan in scans:
-        check = calibrate([other for other in scans if other.key != scan.key])
+        check = check_without(loaded, scans, scan.key)
         if check is None:
             return None
         flags.append(check.judge(scan).flagged)
@@ -76,7 +77,7 @@ def faults_named(
     """
     named = []
     for place, scan in enumerate(sound):
-        check = calibrate([other for other in sound if other.key != scan.key])
+        check = check_without(loaded, sound, scan.key)
         if check is None or scan.key not in new.sources:
             return None
         drawn = np.random.default_rng([seed, place]).choice(len(FAULTS), min(each, len(FAULTS)), replace=False)
@@ -88,8 +89,15 @@ def faults_named(
             with Store.open(f"{folder}/store") as store:
                 for key in usable_scans(store, report.keys, loaded.config, shown=False).keys:
                     copy = read_whole(store, key)
-                    named.append(check.judge(measure_scan(loaded, copy, sets)).fault == faults[copy.name])
+                    verdict = check.judge(measure_scan(loaded, copy, sets))
+                    named.append(faults[copy.name] in (verdict.fault, *verdict.alternatives))
     return float(np.mean(named)) if named else None
+
+
+def check_without(loaded: LoadedRun, scans: Sequence[ScanMeasurement], key: str) -> HeaderCheck | None:
+    """Returns the check of headers calibrated on scans of the run and on all but one of those measured."""
+    others = [other for other in scans if other.key != key]
+    return calibrate([*others, *own_headers(loaded, [key, *(other.key for other in others)])])
 
 
 def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ from orienteer.errors import InputError
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.audited import rules_line
 from orienteer.pretraining.resolve import Resolved, resolve_config
-from orienteer.pretraining.usable import say_patients, split, usable_scans
+from orienteer.pretraining.usable import ENOUGH_HELDOUT, FEW_HELDOUT, say_patients, split, usable_scans
 from orienteer.progress import say
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
@@ -201,12 +201,23 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
         say(f"set aside {names[key]}: {reason}")
     patients = say_patients(usable.keys, report, config.group_by)
     training, validation = split(usable.keys, config.validation_fraction, config.seed, patients)
+    say(_heldout_in_words(len(training), len(validation)))
     contents = {key: scan.content for key, scan in scans.items()}
     parts = [{key: names[key] for key in part} for part in (training, validation)]
     write_split(folder, parts[0], parts[1], contents, patients)
     write_failures(folder, report.failures, {names[key]: reason for key, reason in usable.too_small.items()})
     counts = _counts(report, len(usable.too_small), len(discovery.left_out))
     write_counts(folder, counts | count_patients(usable.keys, patients))
+
+
+def _heldout_in_words(training: int, heldout: int) -> str:
+    """Returns how many scans are held out, and what that is good for."""
+    words = f"{training} scans to train on, {heldout} held out"
+    if heldout < FEW_HELDOUT:
+        return f"{words}: with fewer than {FEW_HELDOUT}, no limits of usual errors can be set"
+    if heldout < ENOUGH_HELDOUT:
+        return f"{words}: limits of usual errors are wide with fewer than {ENOUGH_HELDOUT}"
+    return words
 
 
 def _counts(report: PrepareReport, too_small: int, left_out: int) -> dict[str, int]:

@@ -9,11 +9,13 @@ import pytorch_lightning as pl
 import torch
 
 from orienteer.errors import InputError, TrainingStopped
+from orienteer.headers.reader import write_reader
 from orienteer.interrupts import stop_requests
 from orienteer.pretraining.calibration import error_bars, has_error_bars, heldout_views
 from orienteer.pretraining.data import RunScans, ViewData, baseline_batches, heldout_loader, open_scans, shown_views
 from orienteer.pretraining.evaluation import fit_baselines
 from orienteer.pretraining.gallery import SCANS, Gallery
+from orienteer.pretraining.header_reading import run_reader
 from orienteer.pretraining.launch import rank
 from orienteer.pretraining.memory import peak_memory_mb
 from orienteer.pretraining.module import Pretraining
@@ -32,6 +34,7 @@ from orienteer.runs.network import Network, task_weights
 from orienteer.runs.plateau import plateau
 from orienteer.runs.records import fingerprint, read_counts, run_fingerprint, write_environment
 from orienteer.runs.run import Run
+from orienteer.runs.split import read_patients
 from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
 from orienteer.runs.weights import read_weights, save_encoder
 
@@ -71,6 +74,7 @@ def train(start: Start) -> Run:
     if trainer.is_global_zero:
         save_encoder(folder, module.best_network.encoder, facts)
         _calibrate(start, scans, module.best_network)
+        _read_headers(start, scans)
         write_model_card(folder, summary)
         write_summary(folder, summary)  # last: a run with a summary has all else
         words = f"{hint.words}\n" if hint is not None else ""
@@ -101,6 +105,13 @@ def _calibrate_again(start: Start) -> None:
         _calibrate(start, scans, module.best_network)
     except InputError as error:
         say(f"{error} The error bars are not written again.")
+
+
+def _read_headers(start: Start, scans: RunScans) -> None:
+    """Writes the header reader, unless the run is to have none."""
+    reader = run_reader(scans, start.config, read_patients(start.folder))
+    if reader is not None:
+        write_reader(start.folder, reader)
 
 
 def finished_summary(folder: Path) -> dict[str, Any] | None:

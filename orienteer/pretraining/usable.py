@@ -62,8 +62,30 @@ def say_patients(keys: Sequence[str], report: PrepareReport, group_by: str | Non
     return of_key
 
 
+ENOUGH_HELDOUT, FEW_HELDOUT = 19, 3
+"""Held-out scans that are enough to set limits for 5 % of scans, and that are needed to set any."""
+
+
+def scans_to_hold_out(scans: int, validation_fraction: float | None) -> int:
+    """Returns how many scans a run holds out; at least one, and not all.
+
+    Args:
+        scans: how many there are, at least two.
+        validation_fraction: share of them; by default a tenth, or of fewer scans a fifth up to 19 and a third up to 3.
+
+    Example:
+        >>> [scans_to_hold_out(scans, None) for scans in (2, 9, 20, 60, 100, 400)]
+        [1, 3, 4, 12, 19, 40]
+        >>> scans_to_hold_out(20, 0.1)
+        2
+    """
+    if validation_fraction is not None:
+        return min(scans - 1, max(1, math.ceil(scans * validation_fraction - 1e-9)))
+    return max(1, math.ceil(scans / 10), min(ENOUGH_HELDOUT, scans // 5), min(FEW_HELDOUT, scans // 3))
+
+
 def split(
-    keys: Sequence[str], validation_fraction: float, seed: int, groups: Mapping[str, str] | None = None
+    keys: Sequence[str], validation_fraction: float | None, seed: int, groups: Mapping[str, str] | None = None
 ) -> tuple[list[str], list[str]]:
     """Returns training and held-out keys. Scans of one patient are in one part.
 
@@ -72,7 +94,7 @@ def split(
 
     Args:
         keys: of the scans.
-        validation_fraction: share of the scans to hold out.
+        validation_fraction: share of the scans to hold out, see `scans_to_hold_out`.
         seed: decides which.
         groups: patient by key, where it is known.
 
@@ -102,7 +124,7 @@ def split(
             got=f"{len(keys)} scans of one",
             do="add scans of others; or use --group-by REGEX to say who is one patient (none: every scan is one)",
         )
-    room = min(len(keys) - 1, max(1, math.ceil(len(keys) * validation_fraction - 1e-9)))
+    room = scans_to_hold_out(len(keys), validation_fraction)
     held_out: list[str] = []
     for scans in patients:
         if len(held_out) + len(scans) <= room:

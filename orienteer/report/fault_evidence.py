@@ -1,9 +1,14 @@
-"""How much speaks for each fault of a header: several signs, weighed by what they are worth on sound scans.
+"""How much speaks for each fault of a header: several signs, each with a likelihood that is calibrated on sound scans.
 
-A *gain* of a sign is how much better a scan fits with a fault undone. On a sound scan it is negative on average, -m with a
-standard deviation s; with the fault it is +m, since undoing the fault gives the sound scan back. The log of the likelihood
-ratio of two normal distributions that differ in their means is linear, 2 m gain / s^2. A sign that says nothing about a
-fault (left and right of a brain) has m near 0 and so no weight. Ratios of several signs add up.
+- *Orientation*: log-probabilities of the header reader, sharpened or flattened by one number (Guo et al., *On Calibration of
+  Modern Neural Networks*, ICML 2017) until they are as good as possible on sound scans.
+- *Voxel size*: what the reader makes of it is distributed about a mean that is known for each fault (Student's t, since few
+  scans make an uncertain covariance). It is asked for with each orientation undone, and fits only with the right one.
+- *Misfit* of predicted gaps: its *gain* is how much better a scan fits with a fault undone. On a sound scan it is -m on
+  average, with a standard deviation s; with the fault it is +m, since undoing the fault gives the sound scan back. The log
+  of the likelihood ratio of two normal distributions that differ in their means is linear, 2 m gain / s^2.
+
+Signs are added. One that says nothing about a fault (left and right of a brain) adds next to nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,41 +17,34 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from orienteer.geometry.orientations import ORIENTATIONS
-from orienteer.report.faults import ORIENTATION_FAULTS, SOUND, SPACING_FAULTS, Fault
+from orienteer.geometry.orientations import ORIENTATION_NUMBER
+from orienteer.headers.evidence import RIGHT_SIZE, WRONG_SIZES, HeaderLook
+from orienteer.report.faults import FAULTS, SOUND, Fault
 from orienteer.report.measurement import Fit, ScanMeasurement
 
 SMALLEST_SPREAD = 0.2
-"""The spread of a sign is at least this share of its mean: a few scans that agree by chance prove no precision."""
+"""The spread of the misfit's gain is at least this share of its mean: a few scans that agree by chance prove no precision."""
 
 SMALLEST_SIZE_SPREAD = 0.04
 """The log of the voxel size that a scan looks like is uncertain by at least this."""
 
-LEAST_RESPONSE = 0.1
-"""A model whose prediction follows less than this share of a change of voxel size does not know voxel sizes."""
+SHARPNESS = np.geomspace(0.1, 4.0, 41)
+"""Factors on the reader's log-probabilities that are tried."""
 
 TINY = 1e-6
 """Added to squared errors, mm2: a perfect model has none, and none cannot be divided by."""
 
-Gains = Mapping[str, Mapping[Fault, float]]
-"""For each sign, the gain of undoing each fault."""
+HYPOTHESES: tuple[Fault, ...] = (SOUND, *FAULTS)
+"""What a header may be: sound first."""
 
+NUMBER = {fault: number for number, fault in enumerate(HYPOTHESES)}
+"""The place of each hypothesis in ``HYPOTHESES``."""
 
-def gains_of(scan: ScanMeasurement, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]) -> Gains:
-    """Returns the gains of the two signs that compare a scan as stated with a fault undone: misfit and orientation.
+_ORIENTATION = np.array([ORIENTATION_NUMBER[fault.orientation] for fault in HYPOTHESES])
+_SIZE = np.array([(RIGHT_SIZE, *WRONG_SIZES).index(fault.factors) for fault in HYPOTHESES])
 
-    Args:
-        scan: what was measured on it.
-        accuracy_mm: per task, the model's usual error along each axis.
-    """
-    gains: dict[str, Mapping[Fault, float]] = {}
-    if scan.fits:
-        misfits = {reading: relative_misfit(fit, accuracy_mm) for reading, fit in scan.fits.items()}
-        gains["misfit"] = {f: float(np.log(misfits[SOUND] / misfits[f])) for f in misfits if f != SOUND}
-    if scan.misread is not None:
-        likelier = dict(zip(ORIENTATIONS, scan.misread.gains.tolist(), strict=True))
-        gains["orientations"] = {fault: likelier[fault.orientation] for fault in ORIENTATION_FAULTS}
-    return gains
+Weights = Float[np.ndarray, "hypotheses"]
+"""For each of ``HYPOTHESES``, the log of how much likelier a scan is to have it than to be sound."""
 
 
 def relative_misfit(fit: Fit, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]) -> float:
@@ -68,43 +66,106 @@ def relative_misfit(fit: Fit, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]
 
 
 @dataclass(frozen=True)
-class VoxelSize:
-    """What the predicted voxel sizes of sound scans look like.
+class MisfitSign:
+    """What the misfit of predicted gaps is worth.
 
     Attributes:
-        response: by how much the prediction follows a change of voxel size along each axis, 1 if fully.
-        usual: the log factor that sound scans appear to have along each axis, mean.
-        precision: inverse covariance of it.
+        accuracy_mm: per task that predicts gaps, its root mean square error on sound scans along each axis.
+        usual: the mean gain of each fault on sound scans.
+        spread: the standard deviation of a gain between sound scans, pooled over the faults.
     """
 
-    response: Float[np.ndarray, "3"]
-    usual: Float[np.ndarray, "3"]
-    precision: Float[np.ndarray, "3 3"]
+    accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]
+    usual: Mapping[Fault, float]
+    spread: float
 
     @staticmethod
-    def fit(scans: Sequence[ScanMeasurement]) -> "VoxelSize | None":
-        """Returns what sound scans look like; None if the model does not know voxel sizes."""
-        seen = [scan.misread for scan in scans if scan.misread is not None]
-        if len(seen) < 2:
+    def fit(scans: Sequence[ScanMeasurement]) -> "MisfitSign | None":
+        """Returns what the misfit is worth; None with fewer than two sound scans that it was measured on."""
+        fitted = [scan for scan in scans if scan.fits]
+        if len(fitted) < 2:
             return None
-        given = np.concatenate([each.given - each.given.mean(0) for each in seen])
-        predicted = np.concatenate([each.seen - each.seen.mean(0) for each in seen])
-        response = (given * predicted).sum(0) / np.maximum((given**2).sum(0), 1e-9)
-        if (response < LEAST_RESPONSE).any():
+        accuracy_mm = {
+            name: np.sqrt(np.mean([scan.fits[SOUND].missed[name] for scan in fitted], axis=0) + TINY)
+            for name in fitted[0].fits[SOUND].missed
+        }
+        rows = [_gains(scan, accuracy_mm) for scan in fitted]
+        columns = {fault: [row[fault] for row in rows if fault in row] for fault in FAULTS}
+        columns = {fault: values for fault, values in columns.items() if len(values) >= max(2, len(rows) / 2)}
+        if not columns:
+            return MisfitSign(accuracy_mm, {}, 1.0)
+        usual = {fault: float(np.mean(values)) for fault, values in columns.items()}
+        variance = np.mean([np.var(values, ddof=1) for values in columns.values()])
+        size = np.mean(np.abs(list(usual.values())))
+        return MisfitSign(accuracy_mm, usual, float(np.sqrt(variance + (SMALLEST_SPREAD * size) ** 2) + 1e-9))
+
+    def weights(self, scan: ScanMeasurement, fault: Fault) -> Weights:
+        """Returns the weights if a scan had a fault: undoing it would then gain what making it loses; others are not known."""
+        weights = np.zeros(len(HYPOTHESES))
+        if not scan.fits:
+            return weights
+        gains = _gains(scan, self.accuracy_mm)
+        if fault != SOUND:
+            back = min(gains, key=lambda each: _distance(each, fault.inverse), default=None)
+            gains = {fault: -gains[back]} if back is not None and _distance(back, fault.inverse) < 0.1 else {}
+        for each, gain in gains.items():
+            if each in self.usual and each in NUMBER:
+                weights[NUMBER[each]] = 2 * max(0.0, -self.usual[each]) * gain / self.spread**2
+        return weights
+
+
+@dataclass(frozen=True)
+class ReaderSign:
+    """What the answers of the header reader are worth.
+
+    Attributes:
+        sharpness: factor on its log-probabilities.
+        means: log factors that it sees on average in sound scans, and in these with each of ``WRONG_SIZES``.
+        precisions: inverse covariances of them: what is seen in sound scans differs less.
+        log_volumes: half of the log-determinants of these covariances.
+        freedom: degrees of freedom of the covariances.
+    """
+
+    sharpness: float
+    means: Float[np.ndarray, "17 3"]
+    precisions: Float[np.ndarray, "17 3 3"]
+    log_volumes: Float[np.ndarray, "17"]
+    freedom: int
+
+    @staticmethod
+    def fit(scans: Sequence[ScanMeasurement]) -> "ReaderSign | None":
+        """Returns what the answers are worth; None with fewer than two sound scans that were read."""
+        read = [scan.header for scan in scans if scan.header is not None]
+        if len(read) < 2:
             return None
-        logs = np.stack([_log_factor(scan, response) for scan in scans if scan.misread is not None])
-        covariance = np.cov(logs, rowvar=False)
-        covariance = (covariance + np.diag(covariance.diagonal())) / 2 + SMALLEST_SIZE_SPREAD**2 * np.eye(3)
-        return VoxelSize(response, logs.mean(0), np.linalg.inv(covariance))
+        logs = np.stack([each.logs[0] for each in read])
+        likelihoods = [float(np.mean(_log_softmax(factor * logs)[:, 0])) for factor in SHARPNESS]
+        sizes = np.stack([each.sizes[:, 0] for each in read])
+        apart = sizes - sizes.mean(0)
+        covariances = np.einsum("nhi,nhj->hij", apart, apart) / (len(read) - 1)
+        own = np.einsum("hii->hi", covariances)[:, :, None] * np.eye(3)
+        covariances = (covariances + own) / 2 + SMALLEST_SIZE_SPREAD**2 * np.eye(3)
+        return ReaderSign(
+            sharpness=float(SHARPNESS[int(np.argmax(likelihoods))]),
+            means=sizes.mean(0),
+            precisions=np.linalg.inv(covariances),
+            log_volumes=np.linalg.slogdet(covariances)[1] / 2,
+            freedom=len(read) - 1,
+        )
 
-    def log_factor(self, scan: ScanMeasurement) -> Float[np.ndarray, "3"] | None:
-        """Returns the log of stated over true voxel size that a scan appears to have, beyond the usual one."""
-        return None if scan.misread is None else _log_factor(scan, self.response) - self.usual
+    def log_likelihoods(self, look: HeaderLook) -> Weights:
+        """Returns the log of the likelihood of each hypothesis, up to one constant for all scans."""
+        apart = look.sizes[_ORIENTATION] - self.means[_SIZE]
+        distance = np.einsum("hi,hij,hj->h", apart, self.precisions[_SIZE], apart)
+        size = -(self.freedom + 3) / 2 * np.log1p(distance / self.freedom) - self.log_volumes[_SIZE]
+        return np.asarray(self.sharpness * look.logs[_ORIENTATION] + size)
 
-    def weight(self, log_factor: Float[np.ndarray, "3"], fault: Fault) -> float:
-        """Returns the log of the likelihood ratio of a wrong voxel size to the right one."""
-        wrong = np.log(fault.factors)
-        return float(wrong @ self.precision @ log_factor - wrong @ self.precision @ wrong / 2)
+    def weights(self, scan: ScanMeasurement, fault: Fault) -> Weights:
+        """Returns the weights if a scan had a fault."""
+        if scan.header is None:
+            return np.zeros(len(HYPOTHESES))
+        logs = self.log_likelihoods(scan.header.if_faulty(fault.orientation, fault.factors))
+        return np.asarray(logs - logs[0])
 
 
 @dataclass(frozen=True)
@@ -112,16 +173,12 @@ class FaultEvidence:
     """What each sign is worth, from sound scans.
 
     Attributes:
-        accuracy_mm: per task that predicts gaps, its root mean square error on sound scans along each axis.
-        usual: for each sign, the mean gain of each fault on sound scans.
-        spread: for each sign, the standard deviation of a gain between sound scans, pooled over the faults.
-        voxel_size: what predicted voxel sizes look like; None if the model knows none.
+        misfit: of predicted gaps; None if the run predicts none.
+        reader: the header reader; None if the run has none.
     """
 
-    accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]
-    usual: Gains
-    spread: Mapping[str, float]
-    voxel_size: VoxelSize | None
+    misfit: MisfitSign | None
+    reader: ReaderSign | None
 
     @staticmethod
     def fit(scans: Sequence[ScanMeasurement]) -> "FaultEvidence":
@@ -130,72 +187,42 @@ class FaultEvidence:
         Args:
             scans: at least two sound scans.
         """
-        accuracy_mm = _accuracy_mm(scans)
-        each = [gains_of(scan, accuracy_mm) for scan in scans]
-        usual, spread = {}, {}
-        for sign in {sign for gains in each for sign in gains}:
-            rows = [gains[sign] for gains in each if sign in gains]
-            columns = {f: [row[f] for row in rows if f in row] for f in dict.fromkeys(f for row in rows for f in row)}
-            columns = {fault: values for fault, values in columns.items() if len(values) >= max(2, len(rows) / 2)}
-            if columns:
-                usual[sign] = {fault: float(np.mean(values)) for fault, values in columns.items()}
-                variance = np.mean([np.var(values, ddof=1) for values in columns.values()])
-                size = np.mean(np.abs(list(usual[sign].values())))
-                spread[sign] = float(np.sqrt(variance + (SMALLEST_SPREAD * size) ** 2) + 1e-9)
-        return FaultEvidence(accuracy_mm, usual, spread, VoxelSize.fit(scans))
+        return FaultEvidence(MisfitSign.fit(scans), ReaderSign.fit(scans))
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The faults that there is any evidence about."""
-        judged = {fault for gains in self.usual.values() for fault in gains}
-        judged |= set(SPACING_FAULTS) if self.voxel_size is not None else set()
-        return tuple(
-            fault for fault in dict.fromkeys((*ORIENTATION_FAULTS, *SPACING_FAULTS, *judged)) if fault in judged
-        )
+        if self.reader is not None:
+            return FAULTS
+        return tuple(fault for fault in FAULTS if self.misfit is not None and fault in self.misfit.usual)
 
-    def weigh(self, scan: ScanMeasurement) -> dict[Fault, float]:
-        """Returns, for each fault, the log of how much likelier a scan is to have it than to be sound."""
-        gains = gains_of(scan, self.accuracy_mm)
-        size = self.voxel_size.log_factor(scan) if self.voxel_size is not None else None
-        return {fault: self._ratio(gains, size, fault, fault, 1) for fault in self.faults}
+    def misfits(self, scan: ScanMeasurement) -> dict[Fault, float]:
+        """Returns the relative misfit of each reading of a scan; none where its size on sound scans is not known."""
+        if self.misfit is None:
+            return {}
+        return {reading: relative_misfit(fit, self.misfit.accuracy_mm) for reading, fit in scan.fits.items()}
 
-    def weigh_if_faulty(self, scan: ScanMeasurement) -> dict[Fault, float]:
-        """Returns the same for a sound scan if it had the fault: undoing it would then lose what doing it gains."""
-        gains = gains_of(scan, self.accuracy_mm)
-        size = self.voxel_size.log_factor(scan) if self.voxel_size is not None else None
-        return {
-            fault: self._ratio(
-                gains, None if size is None else size + np.log(fault.factors), fault, _nearest(fault.inverse), -1
-            )
-            for fault in self.faults
-        }
-
-    def _ratio(
-        self, gains: Gains, log_factor: Float[np.ndarray, "3"] | None, fault: Fault, read: Fault, sign_of_gain: int
-    ) -> float:
-        ratio = 0.0
-        for sign, usual in self.usual.items():
-            if fault in usual and read in gains.get(sign, {}):
-                ratio += 2 * max(0.0, -usual[fault]) * sign_of_gain * gains[sign][read] / self.spread[sign] ** 2
-        if log_factor is not None and self.voxel_size is not None and fault.spacing_factor != 1:
-            ratio += self.voxel_size.weight(log_factor, fault)
-        return ratio
+    def weigh(self, scan: ScanMeasurement, fault: Fault = SOUND) -> Weights:
+        """Returns the weights of all hypotheses for a scan, or for what it would be if its header had a fault."""
+        signs = [sign.weights(scan, fault) for sign in (self.misfit, self.reader) if sign is not None]
+        weights = np.sum(signs, axis=0) if signs else np.zeros(len(HYPOTHESES))
+        if self.reader is None:
+            weights[[number for fault, number in NUMBER.items() if fault not in (SOUND, *self.faults)]] = -np.inf
+        return np.asarray(weights)
 
 
-def _nearest(fault: Fault) -> Fault:
-    """Returns the fault that is tried and most like one: the inverse of 1.67 is 0.6."""
-    if fault.spacing_factor == 1:
-        return fault
-    return min(SPACING_FAULTS, key=lambda each: float(np.abs(np.log(each.factors) - np.log(fault.factors)).sum()))
+def _gains(scan: ScanMeasurement, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]) -> dict[Fault, float]:
+    misfits = {reading: relative_misfit(fit, accuracy_mm) for reading, fit in scan.fits.items()}
+    return {fault: float(np.log(misfits[SOUND] / misfits[fault])) for fault in misfits if fault != SOUND}
 
 
-def _accuracy_mm(scans: Sequence[ScanMeasurement]) -> dict[str, Float[np.ndarray, " 3"]]:
-    fits = [scan.fits[SOUND] for scan in scans if scan.fits]
-    names = fits[0].missed if fits else ()
-    return {name: np.sqrt(np.mean([fit.missed[name] for fit in fits], axis=0) + TINY) for name in names}
+def _distance(one: Fault, other: Fault) -> float:
+    """Returns how far apart two faults are: the inverse of 1.67 is nearly 0.6."""
+    if one.orientation != other.orientation:
+        return np.inf
+    return float(np.abs(np.log(one.factors) - np.log(other.factors)).sum())
 
 
-def _log_factor(scan: ScanMeasurement, response: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
-    assert scan.misread is not None
-    factor: np.ndarray = (scan.misread.seen / response - scan.misread.given).mean(0)
-    return factor
+def _log_softmax(logs: Float[np.ndarray, "scans 48"]) -> Float[np.ndarray, "scans 48"]:
+    high = logs - logs.max(1, keepdims=True)
+    return np.asarray(high - np.log(np.exp(high).sum(1, keepdims=True)))

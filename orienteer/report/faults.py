@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from orienteer.errors import InputError
 from orienteer.files import replacing
 from orienteer.geometry.orientations import ORIENTATIONS, Orientation
+from orienteer.headers.evidence import WRONG_SIZES
 from orienteer.output_names import output_paths
 from orienteer.scans.apart import apart, preparing_bounds
 from orienteer.scans.read import read_scan
@@ -133,17 +134,7 @@ ORIENTATION_FAULTS = (
 )
 """All 47 wrong orientations."""
 
-WRONG_FACTORS = (0.5, 0.6, 1.67, 2.0)
-"""Errors of the voxel size that are tried: a factor of two, and that of slices 5 mm apart taken for 3 mm."""
-
-SPACING_FAULTS = (
-    *(Fault(spacing_factor=factor) for factor in WRONG_FACTORS),
-    *(
-        Fault(spacing_factor=(*(1.0,) * axis, factor, *(1.0,) * (2 - axis)))  # type: ignore[arg-type]
-        for axis in range(3)
-        for factor in WRONG_FACTORS
-    ),
-)
+SPACING_FAULTS = tuple(Fault(spacing_factor=factors) for factors in WRONG_SIZES)
 """A wrong voxel size on all axes, or on one."""
 
 FAULTS = (*ORIENTATION_FAULTS, *SPACING_FAULTS)

@@ -108,7 +108,7 @@ def draw_gaps(
     per_axis_error(axes, error_mm)
     halves_mm = None
     if best in bars and best in measurement.scales_mm:
-        halves_mm = bars[best].half_widths_mm(measurement.scales_mm[best])
+        halves_mm = bars[best].half_widths_mm(measurement.scales_mm[best], measurement.spreads_mm.get(best))
         means_mm = halves_mm.mean(axis=0)
         axes.errorbar(
             np.arange(3) + 0.38, np.zeros(3), yerr=means_mm, fmt="none", ecolor=BLUE, capsize=4, label="90 % bar"

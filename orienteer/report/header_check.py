@@ -1,8 +1,10 @@
 """Checks a scan's header against its anatomy: is it sound, what is wrong with it, or can that not be determined?
 
-What speaks for each fault is in `fault_evidence`: the misfit of predicted gaps under each reading of the header, and, for a
-run that knows orientations, how likely each of them is and how long the voxels look. Here it is decided what is enough. All
-thresholds come from scans that the model was not trained on.
+What speaks for each fault is in `fault_evidence`. Here it is decided what is enough, by one rule for all hypotheses: a
+hypothesis is ruled out if another outweighs it by more than happens in scans for which it is true (a prediction set as in
+Vovk et al., *Algorithmic Learning in a Random World*, 2005, with the gap to the best hypothesis as its score). A header is
+flagged if soundness is ruled out; what else is not ruled out is named. So what cannot be distinguished (left and right of a
+brain) is never named alone. All thresholds come from scans that the models were not trained on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from orienteer.report.fault_evidence import FaultEvidence, relative_misfit
+from orienteer.report.fault_evidence import HYPOTHESES, NUMBER, FaultEvidence, Weights
 from orienteer.report.faults import SOUND, Fault
 from orienteer.report.limits import ENOUGH_SOUND, FALSE_ALARMS, LEAST_SOUND, half_width, upper_limit
 from orienteer.report.linear_map import Map, linear_map_of, nearest_ideal
@@ -22,18 +24,22 @@ RECOGNISED = 2.0
 scan (another part of the body, another kind of scanner, a fault that was not tried), and the header cannot be judged."""
 
 
+MOST_POSSIBLE = 0.5
+"""If more than this share of the faults that can usually be told is not ruled out, the header cannot be judged either."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The result of the check of one scan's header.
 
     Attributes:
         recognised: whether the model recognises the anatomy under any reading; if not, the header cannot be judged.
-        flagged: whether the header looks less sound than all but 5 % of sound ones.
+        flagged: whether it is ruled out that the header is sound.
         fault: the fault that it appears to have, if it is flagged; else None.
-        alternatives: other faults that cannot be distinguished from it.
+        alternatives: other faults that are not ruled out.
         weights: for each fault, the log of how much likelier the scan is to have it than to be sound.
         misfits: relative misfit by reading (0 perfect, 1 as large as that of predicting zero).
-        score: the largest weight of a distinguishable fault, above that of a sound scan.
+        score: the largest weight of a fault, or 0.
         threshold: scores above this are flagged.
         as_suspicious: share of the sound scans whose score is at least as high.
         linear_map: from the header's gaps (columns) to the predicted gaps (rows), mean over tasks; None without gaps.
@@ -73,25 +79,28 @@ class Verdict:
 
 @dataclass(frozen=True)
 class HeaderCheck:
-    """What a model sees in sound scans, and the threshold for a flag that follows from it.
+    """What a model sees in sound scans, and the limits that follow from it.
 
     Attributes:
         evidence: what each sign is worth.
-        indistinguishable: faults with which a sound scan cannot be distinguished from one without, at the wanted error rates.
-        blind: those of them for which the evidence is nothing at all: they count as sound.
+        limits: for each hypothesis, by how much another one may outweigh it before it is ruled out.
+        indistinguishable: faults that are not found in 19 of 20 scans that have them.
         usual_misfit: the 95th percentile of the relative misfit of sound scans, their headers as they are.
         usual_map: the linear map of sound scans; None if the run predicts no gaps.
         scores: the scores of the sound scans, each judged by the others.
-        threshold: scores above this are flagged.
     """
 
     evidence: FaultEvidence
+    limits: Mapping[Fault, float]
     indistinguishable: frozenset[Fault]
-    blind: frozenset[Fault]
     usual_misfit: float
     usual_map: Map | None
     scores: Float[np.ndarray, " scans"]
-    threshold: float
+
+    @property
+    def threshold(self) -> float:
+        """Scores above this are flagged."""
+        return self.limits[SOUND]
 
     @property
     def calibrated(self) -> bool:
@@ -106,20 +115,19 @@ class HeaderCheck:
     def judge(self, scan: ScanMeasurement) -> Verdict:
         """Returns the verdict on a scan that was measured with the same model."""
         weights = self.evidence.weigh(scan)
-        misfits = {reading: relative_misfit(fit, self.evidence.accuracy_mm) for reading, fit in scan.fits.items()}
-        score = _score(weights, self.blind)
-        recognised = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
-        flagged = recognised and score > self.threshold and bool(self.distinguishable)
-        seen = [fault for fault in weights if fault not in self.blind]
-        fault = max(seen, key=lambda each: weights[each]) if flagged else None
+        misfits = self.evidence.misfits(scan)
+        possible, score = self._not_ruled_out(weights), float(weights.max())
+        recognised = self._recognised(misfits, possible)
+        flagged = recognised and SOUND not in possible
+        possible = [fault for fault in possible if flagged]
         fitted = linear_map_of(scan) if scan.fits else None
         mapped = fitted is not None and self.usual_map is not None
         return Verdict(
             recognised=recognised,
             flagged=flagged,
-            fault=fault,
-            alternatives=self._alternatives(fault) if fault is not None else (),
-            weights=weights,
+            fault=possible[0] if possible else None,
+            alternatives=tuple(possible[1:]),
+            weights={fault: float(weights[NUMBER[fault]]) for fault in self.evidence.faults},
             misfits=misfits,
             score=score,
             threshold=self.threshold,
@@ -128,12 +136,17 @@ class HeaderCheck:
             map_reading=nearest_ideal(fitted, self.usual_map) if mapped else None,  # type: ignore[arg-type]
         )
 
-    def _alternatives(self, fault: Fault) -> tuple[Fault, ...]:
-        """Returns what differs from a fault by something that cannot be distinguished."""
-        if fault.spacing_factor != 1:
-            return ()
-        unseen = [each.orientation for each in self.indistinguishable if each.spacing_factor == 1]
-        return tuple(Fault.of(fault.orientation.after(orientation)) for orientation in unseen)
+    def _recognised(self, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
+        """Returns whether a reading fits, and whether most hypotheses are ruled out that can be."""
+        can_be = sum(fault in possible for fault in self.distinguishable)
+        fits = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
+        return fits and can_be <= MOST_POSSIBLE * len(self.distinguishable)
+
+    def _not_ruled_out(self, weights: Weights) -> list[Fault]:
+        """Returns the hypotheses that are not ruled out, the one with the largest weight first."""
+        order = [HYPOTHESES[int(number)] for number in np.argsort(-weights, kind="stable")]
+        behind = {fault: float(weights.max()) - float(weights[NUMBER[fault]]) for fault in self.limits}
+        return [fault for fault in order if fault in self.limits and behind[fault] <= self.limits[fault]]
 
 
 def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
@@ -142,30 +155,24 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
     Args:
         scans: measured scans whose headers are taken to be sound and that the model was not trained on.
     """
-    usable = [scan for scan in scans if scan.fits or scan.misread is not None]
+    usable = [scan for scan in scans if scan.fits or scan.header is not None]
     if len(usable) < LEAST_SOUND:
         return None
     evidence = FaultEvidence.fit(usable)
     others = [FaultEvidence.fit(usable[:at] + usable[at + 1 :]) for at in range(len(usable))]
-    weights = [other.weigh(scan) for other, scan in zip(others, usable, strict=True)]
-    faulty = [other.weigh_if_faulty(scan) for other, scan in zip(others, usable, strict=True)]
-    lowest = {}
+    pairs = list(zip(others, usable, strict=True))
+    limits, lowest = {}, {}
+    scores = np.array([other.weigh(scan).max() for other, scan in pairs])
+    limits[SOUND] = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
     for fault in evidence.faults:
-        values = [each.get(fault, 0.0) for each in faulty]
+        number = NUMBER[fault]
+        weights = [other.weigh(scan, fault) for other, scan in pairs]
+        limits[fault] = max(0.0, upper_limit([each.max() - each[number] for each in weights], FALSE_ALARMS))
+        values = [float(each.max()) for each in weights]
         lowest[fault] = float(np.mean(values)) - half_width(values, FALSE_ALARMS)
-    blind = frozenset(fault for fault in evidence.faults if lowest[fault] <= 0)
-    scores = np.array([_score(each, blind) for each in weights])
-    threshold = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
-    indistinguishable = frozenset(fault for fault in evidence.faults if lowest[fault] <= threshold)
+    indistinguishable = frozenset(fault for fault in evidence.faults if lowest[fault] <= limits[SOUND])
     fitted = [scan for scan in usable if scan.fits]
-    misfits = [relative_misfit(scan.fits[SOUND], evidence.accuracy_mm) for scan in fitted]
-    usual_misfit = float(np.quantile(misfits, 1 - FALSE_ALARMS)) if fitted else np.inf
+    misfits = [evidence.misfits(scan)[SOUND] for scan in fitted if evidence.misfit is not None]
+    usual_misfit = float(np.quantile(misfits, 1 - FALSE_ALARMS)) if misfits else np.inf
     usual_map = np.mean([linear_map_of(scan) for scan in fitted], axis=0) if fitted else None
-    return HeaderCheck(evidence, indistinguishable, blind, usual_misfit, usual_map, scores, threshold)
-
-
-def _score(weights: Mapping[Fault, float], blind: frozenset[Fault]) -> float:
-    """Returns how much more speaks for a fault than for a sound scan, or for one with a fault that looks the same."""
-    sound = max((weight for fault, weight in weights.items() if fault in blind), default=0.0)
-    faulty = max((weight for fault, weight in weights.items() if fault not in blind), default=0.0)
-    return float(faulty - max(0.0, sound))
+    return HeaderCheck(evidence, limits, indistinguishable, usual_misfit, usual_map, scores)

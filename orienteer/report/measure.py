@@ -12,7 +12,6 @@ from orienteer.geometry.routes import all_routes, closed, route_sums, sample_rou
 from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.faults import Fault
 from orienteer.report.measurement import ScanMeasurement
-from orienteer.report.misread_evidence import misread_evidence
 from orienteer.report.readings import READINGS, fit_readings, in_chunks, pair_gaps
 from orienteer.report.spread import measure_spread
 from orienteer.report.whole_scan import WholeScan, cut, draw_sets, view_size
@@ -67,8 +66,8 @@ def measure_scan(
         set_closures_mm=closure_mm if closure_mm.size and closure_mm.max() > SMALLEST_CLOSURE_MM else None,
         fits=fit_readings(loaded, scan, starts, readings, true_mm, predicted_mm) if predicted_mm else {},
         scales_mm={name: np.concatenate(parts) for name, parts in scales.items()},
-        set_spreads_mm=measure_spread(loaded, scan, starts, predicted_mm) if predicted_mm else None,
-        misread=misread_evidence(loaded, scan),
+        spreads_mm=measure_spread(loaded, scan, starts, predicted_mm) if predicted_mm else {},
+        header=None if loaded.reader is None else loaded.reader.read(scan.key, scan.voxels, scan.spacing_mm),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from orienteer.headers.evidence import HeaderEvidence
 from orienteer.report.faults import Fault
 from orienteer.runs.error_bars import ScanErrors
 
@@ -27,28 +28,6 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class MisreadEvidence:
-    """What a model that knows orientations sees in a scan.
-
-    Attributes:
-        likely: mean log-probability of each of the 48 orientations, as numbered in `ORIENTATIONS`, over many looks; the
-            first is that the header is right.
-        given: by how much the voxel size was changed in each look along each axis as stated, log.
-        seen: by how much the model predicts that it is wrong, log.
-    """
-
-    likely: Float[np.ndarray, "48"]
-    given: Float[np.ndarray, "looks 3"]
-    seen: Float[np.ndarray, "looks 3"]
-
-    @property
-    def gains(self) -> Float[np.ndarray, "48"]:
-        """How much more likely each orientation is than that of the header: log of the ratio, mean over the looks."""
-        gains: np.ndarray = self.likely - self.likely[0]
-        return gains
-
-
-@dataclass(frozen=True)
 class ScanMeasurement:
     """What was measured on one scan.
 
@@ -63,9 +42,9 @@ class ScanMeasurement:
             construction or the run predicts no gaps.
         fits: how well each reading of the header fits; a reading under which the scan cannot hold views is missing.
         scales_mm: scale of the error of each predicted gap per axis, for each task that predicts it; without calibration.
-        set_spreads_mm: for the first view sets, how much the predicted gaps change beyond what is known when every view is
-            moved by a part of itself; None if the run predicts no gaps.
-        misread: what a model that knows orientations sees in it; None if the model does not.
+        spreads_mm: how much each predicted gap changes beyond what is known when every view is moved by a part of itself, for
+            each task that predicts gaps.
+        header: what the run's header reader sees in it; None if the run has none.
     """
 
     key: str
@@ -76,13 +55,25 @@ class ScanMeasurement:
     set_errors_mm: Float[np.ndarray, " sets"]
     set_closures_mm: Float[np.ndarray, " sets"] | None
     fits: Mapping[Fault, Fit]
-    misread: MisreadEvidence | None = None
+    header: HeaderEvidence | None = None
     scales_mm: Mapping[str, Pairs] = field(default_factory=dict)
-    set_spreads_mm: Float[np.ndarray, " spread_sets"] | None = None
+    spreads_mm: Mapping[str, Float[np.ndarray, " pairs"]] = field(default_factory=dict)
+
+    @staticmethod
+    def of_header(key: str, header: HeaderEvidence) -> "ScanMeasurement":
+        """Returns the measurement of a scan of which nothing is known but what the header reader sees in it."""
+        none = np.zeros((0, 3))
+        return ScanMeasurement(key, "", {}, none, {}, np.zeros(0), None, {}, header)
 
     def errors_of(self, task: str) -> ScanErrors:
         """Returns the errors of a task's gaps, with the scales that it predicted for them."""
-        return ScanErrors(self.predicted_mm[task] - self.true_mm, self.scales_mm[task])
+        return ScanErrors(self.predicted_mm[task] - self.true_mm, self.scales_mm[task], self.spreads_mm.get(task))
+
+    @property
+    def set_spreads_mm(self) -> Float[np.ndarray, " sets"] | None:
+        """Mean spread of the gaps of each view set, over tasks; None if the run predicts none."""
+        sets = [each.reshape(len(self.set_errors_mm), -1).mean(axis=1) for each in self.spreads_mm.values()]
+        return np.asarray(np.mean(sets, axis=0)) if sets else None
 
     @property
     def error_mm(self) -> float | None:

@@ -10,6 +10,7 @@ from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
+from orienteer.report.own_scans import own_headers
 from orienteer.report.pictures import draw_scan
 from orienteer.report.trust import bars_of
 from orienteer.report.whole_scan import read_whole
@@ -32,7 +33,8 @@ class Observer:
         self, loaded: LoadedRun, own: Sequence[ScanMeasurement], modalities: frozenset[str], sets: int
     ) -> None:
         self.loaded, self.own, self.modalities, self.sets = loaded, tuple(own), modalities, sets
-        self.header_check = calibrate(self.own)
+        self.sound = (*self.own, *own_headers(loaded, [scan.key for scan in self.own]))
+        self.header_check = calibrate(self.sound)
         self.bars = bars_of([scan for scan in self.own if scan.key in loaded.validation])
         self.bars = self.bars or read_error_bars(loaded.folder)
         self._measured = {scan.key: scan for scan in own}
@@ -95,14 +97,14 @@ class Observer:
 
     def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
         check = self._check_without(scan.key)
-        known = bool(scan.fits) or scan.misread is not None
+        known = bool(scan.fits) or scan.header is not None
         return check.judge(scan) if check is not None and known else None
 
     def _check_without(self, key: str) -> HeaderCheck | None:
         """Returns the check of headers, calibrated without the scan that it will judge."""
-        if key not in self._measured:
+        if key not in {scan.key for scan in self.sound}:
             return self.header_check
-        return calibrate([scan for scan in self.own if scan.key != key])
+        return calibrate([scan for scan in self.sound if scan.key != key])
 
     def _notes(self, key: str, modality: str) -> tuple[str, ...]:
         notes = []

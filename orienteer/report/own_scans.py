@@ -1,6 +1,6 @@
 """The run's held-out scans, with which others are compared."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from orienteer.errors import InputError
@@ -27,6 +27,17 @@ def measure_own(loaded: LoadedRun, store: Store, most: int, sets: int) -> tuple[
             measured.append(measure_scan(loaded, read_whole(store, key), sets))
             progress.advance()
     return tuple(measured)
+
+
+def own_headers(loaded: LoadedRun, known: Collection[str] = ()) -> tuple[ScanMeasurement, ...]:
+    """Returns what the header reader sees in scans of the run, each by a network that was not trained on it.
+
+    Args:
+        loaded: the run.
+        known: keys of scans to leave out.
+    """
+    own = loaded.reader.own if loaded.reader is not None else {}
+    return tuple(ScanMeasurement.of_header(key, own[key]) for key in sorted(own) if key not in known)
 
 
 def open_own_store(loaded: LoadedRun, needed: bool) -> tuple[Store | None, tuple[str, ...]]:

@@ -7,15 +7,13 @@ changes beyond that is its error in one of the two, and needs no truth.
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from orienteer.geometry.pairs import gap_matrix
 from orienteer.report.measurement import Pairs
 from orienteer.report.readings import in_chunks, pair_gaps
 from orienteer.report.whole_scan import Starts, WholeScan, cut, view_size
 from orienteer.runs.loaded import LoadedRun
-
-SPREAD_SETS = 4
-"""View sets of a scan that are moved: a quarter of the time of measuring it."""
 
 MOVE = 0.25
 """Share of a view's size by which it is moved along each axis."""
@@ -29,8 +27,10 @@ def moved_views(starts: Starts, scan: WholeScan, size_vox: tuple[int, int, int])
     return np.asarray(np.clip(starts + towards * step, 0, room))
 
 
-def measure_spread(loaded: LoadedRun, scan: WholeScan, starts: Starts, predicted_mm: Mapping[str, Pairs]) -> np.ndarray:
-    """Returns the spread of the first view sets: mean length of the unexplained change of a gap in mm, over pairs and tasks.
+def measure_spread(
+    loaded: LoadedRun, scan: WholeScan, starts: Starts, predicted_mm: Mapping[str, Pairs]
+) -> dict[str, Float[np.ndarray, " pairs"]]:
+    """Returns the spread of each gap for each task: length of its unexplained change, mm.
 
     Args:
         loaded: the model.
@@ -38,15 +38,15 @@ def measure_spread(loaded: LoadedRun, scan: WholeScan, starts: Starts, predicted
         starts: its view sets.
         predicted_mm: gaps predicted on them, set after set.
     """
-    first = starts[:SPREAD_SETS]
-    views = cut(scan, moved_views(first, scan, view_size(loaded)), view_size(loaded))
+    views = cut(scan, moved_views(starts, scan, view_size(loaded)), view_size(loaded))
     known_mm = pair_gaps(gap_matrix(views.centres_mm)) - pair_gaps(
-        gap_matrix(cut(scan, first, view_size(loaded)).centres_mm)
+        gap_matrix(cut(scan, starts, view_size(loaded)).centres_mm)
     )
     moved: dict[str, list[np.ndarray]] = {}
     for part in in_chunks(views):
         for name, gaps in loaded.gaps_mm(loaded.predict(part)).items():
             moved.setdefault(name, []).append(pair_gaps(gaps.cpu()))
-    changes = [np.concatenate(parts) - predicted_mm[name][: len(known_mm)] for name, parts in moved.items()]
-    lengths = [np.linalg.norm(change - known_mm, axis=1).reshape(len(first), -1).mean(axis=1) for change in changes]
-    return np.asarray(np.mean(lengths, axis=0))
+    return {
+        name: np.asarray(np.linalg.norm(np.concatenate(parts) - predicted_mm[name] - known_mm, axis=1))
+        for name, parts in moved.items()
+    }

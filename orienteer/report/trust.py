@@ -71,7 +71,8 @@ def bars_of(scans: Sequence[ScanMeasurement]) -> dict[str, ErrorBars]:
 
 def set_radii_mm(scan: ScanMeasurement, bars: Mapping[str, ErrorBars]) -> np.ndarray | None:
     """Returns the error bar of each view set: the mean radius over pairs and tasks, mm; None without error bars."""
-    radii = [bars[task].radii_mm(scales) for task, scales in scan.scales_mm.items() if task in bars]
+    known = [(bars[task], scales, scan.spreads_mm.get(task)) for task, scales in scan.scales_mm.items() if task in bars]
+    radii = [bar.radii_mm(scales, spreads) for bar, scales, spreads in known]
     sets = len(scan.set_errors_mm)
     return np.mean([each.reshape(sets, -1).mean(axis=1) for each in radii], axis=0) if radii else None
 

@@ -47,10 +47,11 @@ class DemoKeywords(_ScanKeywords, total=False):
     devices: int
     nodes: int
     workers: int
-    validation_fraction: float
+    validation_fraction: float | None
     group_by: str | None
     validation_sets: int
     validate_every: int | None
+    header_steps: int
     log_every: int
     pictures: bool
     warp: float | None

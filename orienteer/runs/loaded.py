@@ -1,6 +1,6 @@
 """LoadedRun: the network of a finished run, loaded from a checkpoint, to predict with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,8 @@ from torch import Tensor
 from orienteer.devices import choose_device
 from orienteer.encoders.states import check_before_building, load_state
 from orienteer.errors import InputError
+from orienteer.headers.reader import READER_FILE, HeaderReader, read_reader
+from orienteer.headers.reader import WEIGHTS_FILE as HEADER_WEIGHTS_FILE
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import run_fingerprint
@@ -40,6 +42,7 @@ class LoadedRun:
         validation: names of the scans that were held out.
         step: optimiser steps that the weights were trained for.
         device: device of the network.
+        reader: reads headers; None for a run without one.
     """
 
     folder: Path
@@ -49,6 +52,7 @@ class LoadedRun:
     validation: Mapping[str, str]
     step: int
     device: torch.device
+    reader: HeaderReader | None = None
 
     @property
     def unit_mm(self) -> float:
@@ -171,7 +175,21 @@ def load_run(
     )
     target = choose_device(device, setting="device")
     network = network.eval().requires_grad_(False).to(target)
-    return LoadedRun(folder, config, network, training, validation, content["global_step"], target)
+    reader = _reader(folder, {*training, *validation})
+    return LoadedRun(folder, config, network, training, validation, content["global_step"], target, reader)
+
+
+def _reader(folder: Path, scans: Collection[str]) -> HeaderReader | None:
+    """Returns the header reader of a run, if it has one.
+
+    Raises:
+        InputError: it is damaged, or that of another run.
+    """
+    reader = read_reader(folder)
+    if reader is not None and not set(reader.own) <= set(scans):
+        what, do = str(folder / READER_FILE), f"restore it, or delete it and {HEADER_WEIGHTS_FILE} to do without"
+        raise InputError(what, wanted="the header reader of this run", got="that of a run on other scans", do=do)
+    return reader
 
 
 def network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

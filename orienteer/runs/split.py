@@ -20,6 +20,7 @@ class _Row(TypedDict):
     key: str
     name: str
     content: NotRequired[str]
+    patient: NotRequired[int]
 
 
 class _Split(TypedDict):
@@ -82,6 +83,15 @@ def read_split_contents(folder: Path) -> dict[str, str | None]:
         InputError: the folder has no split.json, or a damaged one.
     """
     return {row["key"]: row.get("content") for rows in _read(folder) for row in rows}
+
+
+def read_patients(folder: Path) -> dict[str, int]:
+    """Returns the number of the patient of each scan of the run by key, where it is known.
+
+    Raises:
+        InputError: the folder has no split.json, or a damaged one.
+    """
+    return {row["key"]: row["patient"] for rows in _read(folder) for row in rows if "patient" in row}
 
 
 def _read(folder: Path) -> tuple[list[_Row], list[_Row]]:

@@ -1,24 +1,37 @@
-"""Shares of faults found and named, with a model that makes no errors."""
+"""The benchmark of header faults, with a model that makes no errors."""
+
+from functools import partial
 
 import numpy as np
 
-from benchmarks.header_faults import header_figures
+from benchmarks.header_faults import header_values, rate, share_over_scans
+from orienteer.report.measure import measure_scan
 from tests.helpers.oracle import coded_scan, oracle_run
 
 
-def test_a_perfect_model_names_every_fault_and_remarks_on_no_sound_scan():
+def test_a_perfect_model_finds_and_names_what_is_tried_and_flags_nothing_else():
     scans = [coded_scan(np.random.default_rng(seed), f"s{seed}") for seed in range(5)]
-    figures = header_figures(oracle_run(), scans[:3], scans[3:], sets=2, faults_per_scan=3)
-    assert (figures["scans_for_thresholds"], figures["scans_tested"], figures["faults_tried"]) == (3, 2, 6)
-    assert figures["faults_found"] == figures["faults_named"] == figures["faults_distinguishable"] == 1.0
-    assert figures["sound_flagged"] == figures["faults_named_wrongly"] == 0.0
-    assert [row["fault"] for row in figures["rows"][:2]] == ["mirrored left-right", "mirrored back-front"]
-    assert all(row["verdict"] == row["fault"] for row in figures["rows"])
+    measure = partial(measure_scan, oracle_run(), sets=2)
+    values = header_values(measure, [measure(scan) for scan in scans[:3]], scans[3:], 3, ["both", "misfit", "reader"])
+    assert values["both"]["faults"]["all"]["tried"] == 6
+    for key in ("found", "named", "among"):
+        assert values["both"]["faults"]["all"][key]["share"] == 1.0
+    assert values["both"]["sound_flagged"]["count"] == 0
+    assert values["misfit"]["faults"] == values["both"]["faults"]
+    assert values["reader"] is None  # the model has none
 
 
 def test_with_too_few_scans_nothing_is_judged():
     scans = [coded_scan(np.random.default_rng(seed), f"s{seed}") for seed in range(3)]
-    figures = header_figures(oracle_run(), scans[:2], scans[2:], sets=1, faults_per_scan=1)
-    assert figures["faults_tried"] == 0
-    assert figures["faults_named"] is None
-    assert figures["threshold"] is None
+    measure = partial(measure_scan, oracle_run(), sets=1)
+    assert header_values(measure, [measure(scan) for scan in scans[:2]], scans[2:], 1, ["both"])["both"] is None
+
+
+def test_intervals_widen_with_the_differences_between_scans():
+    alike = [{"scan": scan, "found": at < 3} for scan in "abcdef" for at in range(4)]
+    apart = [{"scan": scan, "found": scan in "abcd" or at < 1} for scan in "abcdef" for at in range(4)]
+    one, other = (share_over_scans(rows, "found") for rows in (alike, apart))
+    assert one["share"] == other["share"] == 0.75
+    assert one["low"] == one["high"] == 0.75
+    assert other["low"] < 0.6 < 0.9 < other["high"]
+    assert rate([True, False])["low"] < 0.02

@@ -17,7 +17,7 @@ LAYERS = (
     {"geometry"},
     {"draw", "scans", "phantoms"},
     {"store"},
-    {"views"},
+    {"views", "headers"},
     {"encoders", "tasks"},
     {"methods"},
     {"runs"},

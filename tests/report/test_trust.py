@@ -1,6 +1,7 @@
 """Signs of trust against the true error: which follows it, and what is said where none is known to."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
-from orienteer.report.spread import MOVE, SPREAD_SETS, moved_views
+from orienteer.report.spread import MOVE, moved_views
 from orienteer.report.trust import bars_of, best_sign, closure_excess, draw_sign, set_radii_mm, signs_of_trust
 from orienteer.report.whole_scan import draw_sets
 from orienteer.runs.error_bars import calibrate_bars
@@ -36,7 +37,7 @@ def measured(number: int, closure_mm: float = 5.0, follow: bool = True, closures
         set_closures_mm=rng.uniform(0.5, 1.5, SETS) * closure_mm if closures else None,
         fits={},
         scales_mm={"gap": scales},
-        set_spreads_mm=lengths[:SPREAD_SETS] * 0.5,
+        spreads_mm={"gap": np.repeat(lengths, PAIRS) * 0.5},
     )
 
 
@@ -50,14 +51,14 @@ def test_the_sign_that_follows_the_error_is_the_best():
     assert by_name["error bar"].sets.value > 0.8
     assert by_name["error bar"].scans.count == 12
     assert by_name["error bar"].sets.count == 12 * SETS
-    assert by_name["spread over overlapping views"].sets.count == 12 * SPREAD_SETS
+    assert by_name["spread over overlapping views"].sets.count == 12 * SETS
     assert by_name["error bar"].sets.low > 0.6
     assert best_sign(signs) is signs[0]
 
 
 def test_a_sign_that_does_not_follow_is_not_shown_as_trust():
     scans = [measured(number, follow=False) for number in range(12)]
-    stripped = [ScanMeasurement(**{**vars(scan), "set_spreads_mm": None}) for scan in scans]
+    stripped = [ScanMeasurement(**{**vars(scan), "spreads_mm": {}}) for scan in scans]
     signs = signs_of_trust(stripped, bars_of(stripped))
     assert {sign.name for sign in signs} == {"error bar", "closure error"}
     assert best_sign(signs) is None
@@ -82,8 +83,12 @@ def test_error_bars_are_those_of_the_scans_errors():
     bars = bars_of(scans)["gap"]
     assert bars == calibrate_bars([scan.errors_of("gap") for scan in scans])
     np.testing.assert_allclose(bars.axis_factors, 1.0, rtol=0.15)
-    radii = set_radii_mm(scans[0], {"gap": bars})
+    plain = replace(scans[0], spreads_mm={})
+    radii = set_radii_mm(plain, {"gap": bars})
     np.testing.assert_allclose(radii, scans[0].scales_mm["gap"][::PAIRS, 0] * 3**0.5 * bars.length_factor)
+    errors = scans[0].errors_of("gap")
+    better = bars.radii_mm(errors.scales_mm, errors.spreads_mm).reshape(SETS, PAIRS).mean(1)
+    np.testing.assert_allclose(set_radii_mm(scans[0], {"gap": bars}), better)
     assert set_radii_mm(scans[0], {}) is None
 
 
@@ -121,6 +126,7 @@ def test_moved_views_overlap_the_original_ones_and_stay_inside(coded, oracle):
 
 
 def test_a_model_without_errors_has_no_spread(coded, oracle):
-    scan = measure_scan(oracle, coded, sets=SPREAD_SETS + 1, readings=())
-    assert scan.set_spreads_mm.shape == (SPREAD_SETS,)
+    scan = measure_scan(oracle, coded, sets=5, readings=())
+    assert scan.set_spreads_mm.shape == (5,)
+    assert all(len(each) == len(scan.true_mm) for each in scan.spreads_mm.values())
     assert scan.set_spreads_mm.max() < 0.05

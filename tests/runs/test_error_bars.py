@@ -1,7 +1,7 @@
 """Error bars: calibrated on errors whose distribution is known, measured on scans that did not calibrate them."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -55,6 +55,62 @@ def test_bars_cover_90_percent_of_new_errors_along_axes_and_in_length():
     assert (np.linalg.norm(errors, axis=1) <= bars.radii_mm(scales)).mean() == pytest.approx(0.9, abs=0.02)
 
 
+def with_spreads(count: int, follow: bool, gaps: int = 400) -> list[ScanErrors]:
+    """Errors whose size follows the spread, and not the scale that is predicted; or neither."""
+    rng = np.random.default_rng(1)
+    made = []
+    for number in range(count):
+        spreads = rng.uniform(2, 40, gaps) * (1 + number)
+        size = spreads if follow else rng.permutation(spreads)
+        made.append(ScanErrors(rng.laplace(0, 1, (gaps, 3)) * size[:, None], rng.uniform(8, 12, (gaps, 3)), spreads))
+    return made
+
+
+def test_bars_with_the_spread_follow_errors_that_the_scale_does_not():
+    bars = calibrate_bars(with_spreads(10, follow=True))
+    assert abs(bars.rank_gaps) < 0.1
+    assert bars.with_spread.rank_gaps > 0.4
+    assert bars.with_spread.rank_scans > 0.9
+    assert bars.best is bars.with_spread
+    assert bars.with_spread.powers[1] == pytest.approx(1.0, abs=0.15)
+    assert bars.with_spread.coverage == pytest.approx(0.9, abs=0.03)
+
+
+def test_bars_with_the_spread_cover_90_percent_of_new_errors():
+    measured = with_spreads(16, follow=True)
+    bars, new = calibrate_bars(measured[::2]), measured[1::2]
+    inside = [np.abs(scan.errors_mm) <= bars.half_widths_mm(scan.scales_mm, scan.spreads_mm) for scan in new]
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.03)
+    short = [np.linalg.norm(s.errors_mm, axis=1) <= bars.radii_mm(s.scales_mm, s.spreads_mm) for s in new]
+    assert np.mean(short) == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_spread_that_follows_nothing_within_a_scan_ranks_nothing_there():
+    scans = with_spreads(9, follow=False)
+    bars = calibrate_bars([ScanErrors(s.errors_mm / (1 + n), s.scales_mm, s.spreads_mm) for n, s in enumerate(scans)])
+    assert abs(bars.with_spread.rank_gaps) < 0.15
+
+
+def test_without_spreads_or_with_two_scans_the_scales_alone_are_used():
+    assert calibrate_bars(scans(4)).with_spread is None
+    two = calibrate_bars(with_spreads(2, follow=True))
+    assert two.with_spread is None
+    one = with_spreads(1, follow=True)[0]
+    np.testing.assert_array_equal(two.half_widths_mm(one.scales_mm, one.spreads_mm), two.half_widths_mm(one.scales_mm))
+
+
+def test_scans_that_differ_get_wider_bars_so_that_a_further_one_is_covered():
+    """Scans of very different difficulty: factors that suit them all on average are too narrow for the next."""
+    covered = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        hard = np.exp(rng.normal(0, 0.6, 6))
+        made = [ScanErrors(rng.laplace(0, each, (200, 3)), np.ones((200, 3))) for each in hard]
+        bars = calibrate_bars(made[:5])
+        covered.append((np.abs(made[5].errors_mm) <= bars.half_widths_mm(made[5].scales_mm)).mean())
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.04)
+
+
 def test_coverage_is_that_of_scans_left_out():
     """One scan whose scales are ten times too small: the others' factors cover few of its errors."""
     measured = scans(3, per_axis=(1.0, 1.0, 1.0))
@@ -80,13 +136,17 @@ def test_no_rank_correlation_under_eight_values(count):
 
 
 def test_they_come_back_from_the_run_folder(tmp_path):
-    bars = {"gap": calibrate_bars(scans(9)), "route": calibrate_bars(scans(1))}
+    bars = {
+        "gap": calibrate_bars(scans(9)),
+        "route": calibrate_bars(scans(1)),
+        "dense_gap": calibrate_bars(with_spreads(4, follow=True)),
+    }
     assert read_error_bars(tmp_path) == {}
     config = {"spacing_mm": [2.0, 2.0, 3.0], "view_size": [32, 32, 32], "unit_mm": 100.0, "views": 4, "steps": 50}
     write_config(tmp_path, config)
     write_split(tmp_path, {"k1": "a.nii"}, {"k2": "b.nii"})
     write_error_bars(tmp_path, bars, run_of(tmp_path))
-    assert read_error_bars(tmp_path) == bars
+    assert read_error_bars(tmp_path) == {name: replace(each, with_spread=None) for name, each in bars.items()}
     write_config(tmp_path, {**config, "seed": 7})
     with pytest.raises(InputError, match="the error bars of this run: .* got those of another run"):
         read_error_bars(tmp_path)
