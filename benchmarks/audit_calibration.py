@@ -32,7 +32,7 @@ from orienteer.screening.value_rules import MOST_LABELS
 
 SETS = ("phantoms", "hippocampus", "abdomen_ct", "brain_mr")
 
-PER_FAULT = 4
+PER_FAULT = 2
 """Scans of each collection that each fault is planted in."""
 
 STATISTICS = {
@@ -108,7 +108,9 @@ def limits_of_rules() -> list[list[object]]:
             number = value(facts)
             if number is not None and words == "" and kind not in TRUE_OF.get(name, ()):
                 sound[limit].append(number)
-            elif number is not None and (words == fault or (limit == "disorder" and words == "slices interleaved")):
+            elif number is not None and (
+                words.startswith(fault) or (limit == "disorder" and words == "slices interleaved")
+            ):
                 faulty[limit].append(number)
     rows = [_row(limit, max(sound[limit]), min(faulty[limit]), FLOORS.get(limit, 0.0)) for limit in STATISTICS]
     rows.append(["smoothness", min(smooth[0]), max(smooth[1]), (min(smooth[0]) + max(0.0, max(smooth[1]))) / 2])
