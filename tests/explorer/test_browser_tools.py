@@ -85,14 +85,14 @@ def test_windows_have_presets_and_a_readout(value: dict[str, Any]) -> None:
     for name, (width, level) in {"lung": (1500, -600), "bone": (1800, 400), "soft tissue": (400, 40)}.items():
         first, second, words, typed = value["windows"][name]
         assert first == second == [level - width / 2, level + width / 2]
-        assert (words, typed) == (f"window {width}, level {level} HU", str(width))
+        assert (words.replace("−", "-"), typed) == (f"window {width}, level {level} HU", str(width))
     assert value["windows"]["typed"] == [[0, 100], "custom"]
     unchanged, message = value["windows"]["wrong"]
     assert unchanged == [0, 100]
     assert "enter a width above 0" in message
     dragged, words = value["windows"]["dragged"]
     assert dragged != [0, 100]
-    assert words == f"window {dragged[1] - dragged[0]:.0f}, level {(dragged[0] + dragged[1]) / 2:.0f} HU"
+    assert words.replace("−", "-") == f"window {dragged[1] - dragged[0]:.0f}, level {(dragged[0] + dragged[1]) / 2:.0f} HU"
     assert value["windows"]["double_click"]
 
 
@@ -103,7 +103,7 @@ def test_under_the_pointer_are_position_sides_and_hu(value: dict[str, Any], expl
     sides = [("LR"[x >= 0], abs(x)) for x in place[:1]] + [("PA"[y >= 0], abs(y)) for y in place[1:2]]
     sides += [("IS"[z >= 0], abs(z)) for z in place[2:]]
     words = ", ".join(f"{letter} {round(length)}" for letter, length in sides)
-    assert value["under"]["text"].startswith(f"pointer {words} mm · {hu:.0f} HU · most similar ")
+    assert value["under"]["text"].startswith(f"pointer {words} mm · {hu:.0f} HU · most similar ".replace("-", "−"))
     assert value["under"]["beside"] == ""
     assert value["under"]["crosshair"].startswith("crosshair ")
 

@@ -3,7 +3,7 @@
 
 function describePlace(viewer, point) {
   const parts = [], value = viewer.volume ? viewer.valueAt(point) : null, rank = rankAt(viewer.which, point);
-  if (value !== null) parts.push(`${Math.abs(value) < 10 && state.about.scans[viewer.which].modality !== "CT" ? value.toFixed(2) : value.toFixed(0)}${unit(viewer)}`);
+  if (value !== null) parts.push(`${plain(value, Math.abs(value) < 10 && unit(viewer) === "" ? 2 : 0)}${unit(viewer)}`);
   if (rank !== null && overlayMode() === "similar") parts.push(`most similar ${Math.max(1, Math.ceil(100 * rank - 1e-9))} %`);
   return parts.length ? ` · ${parts.join(" · ")}` : "";
 }

@@ -53,7 +53,7 @@ function barsText(task) {
   const bars = state.about.bars[task];
   if (!bars) return "This run has no error bars for this task.";
   const covered = bars.coverage === null ? "" : `, where bars along the axes contained ${(100 * bars.coverage).toFixed(0)} % of the errors (90 % wanted)`;
-  const rank = bars.rank_gaps === null ? "" : ` Longer bars ${bars.rank_gaps >= 0.2 ? "do" : "hardly"} mean larger errors: rank correlation ${bars.rank_gaps.toFixed(2)}.`;
+  const rank = bars.rank_gaps === null ? "" : ` Longer bars ${bars.rank_gaps >= 0.2 ? "do" : "hardly"} mean larger errors: rank correlation ${plain(bars.rank_gaps, 2)}.`;
   return `± is the distance within which 9 of 10 gaps end, calibrated on ${bars.scans} held-out scan${bars.scans === 1 ? "" : "s"}${covered}.${rank} The sphere around the predicted stop of the selected point adds up the bars on the way to it; broken rings mean that it is longer than the way itself: unsure.`;
 }
 
@@ -85,7 +85,7 @@ function showSimilarity(answer, second) {
     ? "No task of this run embeds places, so features of the encoder's last level are compared."
     : `Parts of half a view's size are compared by the embedding of the task ${answer.source}.`;
   const spread = `The most similar 5 % of the body lie ${answer.alike_mm.toFixed(0)} mm from the point in the median, all of the body ${answer.all_mm.toFixed(0)} mm.`;
-  const follows = answer.nearness === null ? "" : ` Rank correlation of similarity with nearness: ${answer.nearness.toFixed(2)} (1: perfect; 0: none).`;
+  const follows = answer.nearness === null ? "" : ` Rank correlation of similarity with nearness: ${plain(answer.nearness, 2)} (1: perfect; 0: none).`;
   byId("similarity-text").textContent = `Colours are ranks among all places of the body; the yellow line is around the most similar 5 %, the white one around 1 %. ${spread}${follows} ${what}`;
   byId("similarity-text").dataset.nearness = answer.nearness;
 }

@@ -21,6 +21,7 @@ const state = {
   asked: { gaps: 0, "heat-first": 0, "heat-second": 0, "colours-first": 0, "colours-second": 0, same: 0 }, // number of the latest question of each kind: answers to older ones are dropped
 };
 
+const plain = (value, digits = 0) => value.toFixed(digits).replace("-", "−");
 const mm = (point) => point.map((value) => value.toFixed(0)).join(", ");
 const signed = (vector) => vector.map((value) => (value <= -0.5 ? "−" : value >= 0.5 ? "+" : "") + Math.abs(value).toFixed(0)).join(", ");
 const minus = (a, b) => a.map((value, axis) => value - b[axis]);

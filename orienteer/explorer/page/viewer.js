@@ -9,7 +9,7 @@ class Viewer {
     this.canvas = byId(which);
     this.overlay = null; // a promise of the layer, once there is one
     this.nv = new niivue.Niivue({
-      backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.6], crosshairWidth: 1.5, crosshairWidthUnit: "mm", dragMode: WINDOWING,
+      backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.6], crosshairWidth: 0.8, crosshairWidthUnit: "mm", dragMode: WINDOWING,
       dragAndDropEnabled: false, isRadiologicalConvention: true, isColorbar: false, meshThicknessOn2D: Infinity, meshXRay: 0.7,
       renderOverlayBlend: 0, isOrientCube: true, showLegend: false, textHeight: 0.05, logLevel: "silent", loadingText: "",
       rulerWidth: 2, rulerColor: [1, 1, 0.2, 1], measureLineColor: [1, 1, 0.2, 1], measureTextColor: [1, 1, 0.2, 1],

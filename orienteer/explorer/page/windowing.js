@@ -57,13 +57,13 @@ function applySurface(viewer) {
 // After each drawing: dragging with the right button changes the window too.
 function showWindow(viewer) {
   if (!viewer.volume) return;
-  const { cal_min: low, cal_max: high } = viewer.volume, words = `window ${(high - low).toFixed(0)}, level ${((high + low) / 2).toFixed(0)}${unit(viewer)}`;
+  const { cal_min: low, cal_max: high } = viewer.volume, words = `window ${(high - low).toFixed(0)}, level ${plain((high + low) / 2)}${unit(viewer)}`;
   const output = byId(`${viewer.which}-window`);
   if (output.textContent === words) return;
   output.textContent = words;
   if (viewer.which !== "first") return;
   for (const [id, value] of [["window-width", high - low], ["window-level", (high + low) / 2]]) {
-    if (document.activeElement !== byId(id)) byId(id).value = value.toFixed(0);
+    if (document.activeElement !== byId(id)) byId(id).value = plain(value);
   }
   const preset = [...byId("window").options].map((option) => option.value).find((name) => {
     const range = name === "custom" ? null : presetWindow(viewer, name);
