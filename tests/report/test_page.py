@@ -118,6 +118,15 @@ def test_without_scans_and_without_a_check_the_page_says_so(findings):
         assert words in text
 
 
+def test_no_header_is_called_consistent_where_no_fault_can_be_distinguished(findings):
+    check = findings.header_check
+    unable = replace(check, indistinguishable=frozenset(check.evidence.faults))
+    scans = tuple(replace(scan, verdict=unable.judge(scan.measurement)) for scan in findings.scans)
+    text = Page(make_report(replace(findings, scans=scans, demonstration=(), header_check=unable))).text
+    assert "s0 cannot be determined" in text
+    assert "consistent" not in text
+
+
 def test_a_large_error_is_remarked(findings):
     scan = replace(findings.scans[0], percentiles={"error": 1.0}, large=("error",), notes=("coarse voxels",))
     text = Page(make_report(replace(findings, scans=(scan,)))).text
