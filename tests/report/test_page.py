@@ -43,8 +43,8 @@ def test_it_shows_what_was_measured(own):
     text = Page(own.report.read_text()).text
     for scan in own.findings.scans:
         assert scan.measurement.name in text
-        assert f"{scan.measurement.name} {scan.measurement.error_mm:.0f} {scan.measurement.trivial_mm:.0f} " in text
-        assert f" {scan.measurement.closure_mm:.0f} " in text
+        assert f"{scan.measurement.name} {scan.measurement.error_mm:.0f} {scan.measurement.trivial_mm:.0f}" in text
+        assert f"<td>{scan.measurement.closure_mm:.0f}</td>" in own.report.read_text()
     for word in ("Learning curves", "over time", "left-right", "foot-head", "n = 1", "All settings of the run"):
         assert word in own.report.read_text(), word
 
