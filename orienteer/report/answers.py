@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from scipy.stats import binom
 
 from orienteer.draw.pages import millimetres
 from orienteer.report.compared import ROUGH, Grade, Span
-from orienteer.report.findings import Findings, ObservedScan
+from orienteer.report.findings import Findings, ObservedScan, averaged
 from orienteer.report.header_check import HeaderCheck
 from orienteer.report.headline import Headline
 from orienteer.report.limits import ENOUGH_SOUND, PER_REMARK
+from orienteer.report.trust import set_radii_mm
 
 Tone = Literal["good", "doubt", "bad", "none"]
 
@@ -184,11 +186,26 @@ def _bars(findings: Findings) -> list[Answer]:
     if ranks:
         wider = "are wider where errors are larger" if follows else "are hardly wider where errors are larger"
         words += f" They {wider} (rank correlation {min(ranks):+.2f}, at worst)."
+    typical_mm, baseline_mm = _typical_bar(findings)
+    if typical_mm is not None:
+        words += f" On these scans they are {in_unit(typical_mm, 'mm')} long (median)"
+        if typical_mm >= baseline_mm:
+            words += f", longer than the {in_unit(baseline_mm, 'mm')} by which always predicting zero is wrong."
+            return [Answer(question, "too long to be of use", words, "bad")]
+        words += "."
     if least < GOOD_COVERAGE[0]:
         return [Answer(question, "too narrow", words, "bad" if least < 0.75 else "doubt")]
     if most > GOOD_COVERAGE[1]:
         return [Answer(question, "too wide", words, "doubt")]
     return [Answer(question, "yes" if follows else "on average", words, "good" if follows else "doubt")]
+
+
+def _typical_bar(findings: Findings) -> tuple[float | None, float]:
+    """Returns the median over scans of the mean error bar, and that of the error of predicting zero."""
+    scans = [scan.measurement for scan in averaged(findings.scans)]
+    radii = [radii for scan in scans if (radii := set_radii_mm(scan, findings.bars)) is not None]
+    trivial = [scan.trivial_mm for scan in scans if scan.trivial_mm is not None]
+    return (float(np.median([each.mean() for each in radii])) if radii else None), float(np.median(trivial))
 
 
 def _headers(findings: Findings) -> list[Answer]:

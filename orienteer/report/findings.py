@@ -119,6 +119,11 @@ class Findings:
         return any(scan.measurement.error_mm is not None for scan in self.scans)
 
 
+def averaged(scans: Sequence[ObservedScan]) -> tuple[ObservedScan, ...]:
+    """Returns the scans that medians are taken over: those that look sound, or all where none does."""
+    return tuple(scan for scan in scans if scan.sound) or tuple(scans)
+
+
 def worst_first(scans: Sequence[ObservedScan]) -> tuple[ObservedScan, ...]:
     """Returns scans in the order in which a reader should look at them: headers and anatomy first, then large errors."""
     return tuple(sorted(scans, key=lambda scan: (scan.sound, -(scan.measurement.error_mm or 0.0))))

@@ -9,7 +9,7 @@ from orienteer.methods import METHODS
 from orienteer.report.answers import Answer, answers, learned, next_step
 from orienteer.report.compared import Compared, compare_metrics
 from orienteer.report.curves import LearningCurves, Strip, draw_curves, over_time, read_metrics
-from orienteer.report.findings import Findings, ObservedScan, worst_first
+from orienteer.report.findings import Findings, ObservedScan, averaged, worst_first
 from orienteer.report.headline import Headline, headlines
 from orienteer.report.limits import FALSE_ALARMS
 from orienteer.report.numbered import numbered, numbered_rows
@@ -112,11 +112,6 @@ def first_numbers(findings: Findings) -> tuple[Headline, ...]:
     """Returns the numbers of the first page; none of tasks that restore hidden parts, since here nothing is hidden."""
     numbers = headlines(averaged(findings.scans))
     return tuple(each for each in numbers if not (hides_parts(findings.loaded) and RESTORED in each.compared.baselines))
-
-
-def averaged(scans: tuple[ObservedScan, ...]) -> tuple[ObservedScan, ...]:
-    """Returns the scans that medians are taken over: those that look sound, or all where none does."""
-    return tuple(scan for scan in scans if scan.sound) or scans
 
 
 def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> Story:

@@ -7,11 +7,11 @@ import pytest
 
 from orienteer.report.answers import answers, in_unit, learned, next_step
 from orienteer.report.faults import Fault
-from orienteer.report.findings import Findings, ObservedScan, worst_first, worth_drawing
+from orienteer.report.findings import Findings, ObservedScan, averaged, worst_first, worth_drawing
 from orienteer.report.header_check import calibrate
 from orienteer.report.headline import headlines
 from orienteer.report.measure import measure_scan
-from orienteer.report.page import averaged, in_short
+from orienteer.report.page import in_short
 from orienteer.runs.error_bars import ErrorBars
 from tests.helpers.oracle import coded_scan, with_fault
 
@@ -110,6 +110,22 @@ def test_scans_that_look_wrong_are_not_in_the_medians(findings, mirrored):
 def test_error_bars_are_graded_by_what_they_cover(findings, coverage, rank, short, tone):
     bars = {"oracle": replace(BARS, coverage=coverage, rank_gaps=rank)}
     assert answer_about(replace(findings, bars=bars), "error bars")[::2] == (short, tone)
+
+
+def test_error_bars_longer_than_the_error_of_predicting_zero_are_of_no_use(findings):
+    def with_scales(length_mm: float) -> Findings:
+        scans = []
+        for scan in findings.scans:
+            scales = {"oracle": np.full_like(scan.measurement.true_mm, length_mm / 3**0.5)}
+            scans.append(replace(scan, measurement=replace(scan.measurement, scales_mm=scales)))
+        return replace(findings, scans=tuple(scans))
+
+    short, words, tone = answer_about(with_scales(12.0), "error bars")
+    assert "On these scans they are 12 mm long (median)." in words
+    assert (short, tone) == ("yes", "good")
+    short, words, tone = answer_about(with_scales(900.0), "error bars")
+    assert "On these scans they are 900 mm long (median), longer than the" in words
+    assert (short, tone) == ("too long to be of use", "bad")
 
 
 def test_few_scans_are_not_certain(findings):

@@ -43,8 +43,8 @@ def test_it_shows_what_was_measured(own):
     text = Page(own.report.read_text()).text
     for scan in own.findings.scans:
         assert scan.measurement.name in text
-        assert f"{scan.measurement.name} {scan.measurement.error_mm:.0f} {scan.measurement.trivial_mm:.0f} " in text
-        assert f" {scan.measurement.closure_mm:.0f} " in text
+        assert f"{scan.measurement.name} {scan.measurement.error_mm:.0f} {scan.measurement.trivial_mm:.0f}" in text
+        assert f"<td>{scan.measurement.closure_mm:.0f}</td>" in own.report.read_text()
     for word in ("Learning curves", "over time", "left-right", "foot-head", "n = 1", "All settings of the run"):
         assert word in own.report.read_text(), word
 
@@ -116,6 +116,15 @@ def test_without_scans_and_without_a_check_the_page_says_so(findings):
         "their store is missing",
     ):
         assert words in text
+
+
+def test_no_header_is_called_consistent_where_no_fault_can_be_distinguished(findings):
+    check = findings.header_check
+    unable = replace(check, indistinguishable=frozenset(check.evidence.faults))
+    scans = tuple(replace(scan, verdict=unable.judge(scan.measurement)) for scan in findings.scans)
+    text = Page(make_report(replace(findings, scans=scans, demonstration=(), header_check=unable))).text
+    assert "s0 cannot be determined" in text
+    assert "consistent" not in text
 
 
 def test_a_large_error_is_remarked(findings):
