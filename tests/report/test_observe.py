@@ -62,7 +62,10 @@ def test_headers_are_judged_by_held_out_scans_alone(torsos, tmp_path):
     names = [scan.measurement.name for scan in found.demonstration]
     assert names[0].endswith("sound.nii.gz")
     assert len(names) == 5
-    assert "All thresholds come from 6 scans of the run, each seen by networks that were not trained on it" in Page(observation.report.read_text()).text
+    assert (
+        "All thresholds come from 6 scans of the run, each seen by networks that were not trained on it"
+        in Page(observation.report.read_text()).text
+    )
 
 
 def test_with_one_held_out_scan_headers_are_not_judged(new):
