@@ -96,7 +96,7 @@ def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
 def _judged(
     scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement]
 ) -> dict[str, Verdict]:
-    known = [scan for scan in scans if scan.fits or scan.misread is not None]
+    known = [scan for scan in scans if scan.fits or scan.header is not None]
     verdicts: dict[str, Verdict] = {}
     for part in range(min(PARTS, len(known))):
         judged = known[part::PARTS]

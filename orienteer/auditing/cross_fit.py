@@ -12,6 +12,7 @@ from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
 from orienteer.report.header_check import Verdict
 from orienteer.report.new_scans import prepare_new
+from orienteer.report.own_scans import own_headers
 from orienteer.runs.loaded import load_run
 from orienteer.scans.patients import by_file_name, units
 from orienteer.scans.source import Discovery, ScanSource, Selection
@@ -160,4 +161,5 @@ def _judge(
     with Store.open(folder / "store") as store:
         measured = list(measure_all(loaded, store, new.keys, SETS))
         heldout = list(measure_all(loaded, store, sorted(loaded.validation), SETS))
-    return judge_among_themselves(measured, heldout)
+    known = own_headers(loaded, [scan.key for scan in heldout])
+    return judge_among_themselves(measured, [*heldout, *known])

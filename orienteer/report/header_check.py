@@ -138,9 +138,9 @@ class HeaderCheck:
 
     def _recognised(self, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
         """Returns whether a reading fits, and whether most hypotheses are ruled out that can be."""
-        can_be = sum(fault in possible for fault in self.distinguishable)
+        others = sum(fault in possible for fault in self.distinguishable) - 1
         fits = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
-        return fits and can_be <= MOST_POSSIBLE * len(self.distinguishable)
+        return fits and others <= MOST_POSSIBLE * len(self.distinguishable)
 
     def _not_ruled_out(self, weights: Weights) -> list[Fault]:
         """Returns the hypotheses that are not ruled out, the one with the largest weight first."""
