@@ -160,15 +160,14 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
         return None
     evidence = FaultEvidence.fit(usable)
     others = [FaultEvidence.fit(usable[:at] + usable[at + 1 :]) for at in range(len(usable))]
-    pairs = list(zip(others, usable, strict=True))
+    weights = np.stack([other.weigh_all(scan) for other, scan in zip(others, usable, strict=True)])
     limits, lowest = {}, {}
-    scores = np.array([other.weigh(scan).max() for other, scan in pairs])
+    scores = weights[:, 0].max(-1)
     limits[SOUND] = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
     for fault in evidence.faults:
         number = NUMBER[fault]
-        weights = [other.weigh(scan, fault) for other, scan in pairs]
-        limits[fault] = max(0.0, upper_limit([each.max() - each[number] for each in weights], FALSE_ALARMS))
-        values = [float(each.max()) for each in weights]
+        values = weights[:, number].max(-1)
+        limits[fault] = max(0.0, upper_limit(values - weights[:, number, number], FALSE_ALARMS))
         lowest[fault] = float(np.mean(values)) - half_width(values, FALSE_ALARMS)
     indistinguishable = frozenset(fault for fault in evidence.faults if lowest[fault] <= limits[SOUND])
     fitted = [scan for scan in usable if scan.fits]
