@@ -229,10 +229,11 @@ def _headers(findings: Findings) -> list[Answer]:
         which = "It is" if len(judged) == 1 else f"{unknown} {'is' if unknown == 1 else 'are'}"
         whose = "the header" if unknown == 1 else "their headers"
         words += f"{which} not recognised, perhaps another anatomy than the run's, so that {whose} cannot be judged."
-    return [Answer(question, *_header_grade(len(flagged), unknown, len(judged), words.strip()))]
+    clear = any(scan.certainty == "clearly" for scan in flagged)
+    return [Answer(question, *_header_grade(len(flagged), unknown, len(judged), clear, words.strip()))]
 
 
-def _header_grade(flagged: int, unknown: int, judged: int, words: str) -> tuple[str, str, Tone]:
+def _header_grade(flagged: int, unknown: int, judged: int, clear: bool, words: str) -> tuple[str, str, Tone]:
     if unknown > judged / 2:
         return "cannot be judged", words, "doubt"
     if not flagged:
@@ -241,9 +242,9 @@ def _header_grade(flagged: int, unknown: int, judged: int, words: str) -> tuple[
         words += " That so many are wrong is less likely than that the model does not fit these scans: check one by eye first."
         return "unlikely that all are wrong", words, "doubt"
     chance = float(binom.sf(flagged - 1, judged, PER_REMARK))
-    if chance >= SURPRISING:
-        return f"{flagged} to look at, perhaps by chance", words, "doubt"
-    return f"{flagged} probably not", words, "bad"
+    if chance >= SURPRISING and not clear:
+        return f"{flagged} to look at, perhaps flagged by chance", words, "doubt"
+    return (f"{flagged} of {judged} probably not" if judged > 1 else "probably not"), words, "bad"
 
 
 def _flag_words(flagged: Sequence[ObservedScan], judged: int) -> str:
