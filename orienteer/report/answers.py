@@ -171,7 +171,7 @@ def _bars(findings: Findings) -> list[Answer]:
     question = "Can its error bars be trusted?"
     if not findings.predicts_gaps:
         return []
-    covered = [bar.coverage for bar in findings.bars.values() if bar.coverage is not None]
+    covered = [bar.best.coverage for bar in findings.bars.values() if bar.best.coverage is not None]
     if not covered:
         why = "This run has no error bars." if not findings.bars else "That needs two held-out scans or more."
         return [Answer(question, "not known", why, "none")]
@@ -181,7 +181,7 @@ def _bars(findings: Findings) -> list[Answer]:
         f"{100 * least:.0f}" if round(100 * least) == round(100 * most) else f"{100 * least:.0f} to {100 * most:.0f}"
     )
     words = f"They should cover 90 % of the errors, and cover {share} % on {scans} held-out scans."
-    ranks = [bar.rank_gaps for bar in findings.bars.values() if bar.rank_gaps is not None]
+    ranks = [bar.best.rank_gaps for bar in findings.bars.values() if bar.best.rank_gaps is not None]
     follows = bool(ranks) and min(ranks) >= FOLLOWS
     if ranks:
         wider = "are wider where errors are larger" if follows else "are hardly wider where errors are larger"
@@ -216,7 +216,7 @@ def _headers(findings: Findings) -> list[Answer]:
     if not findings.scans:
         return []
     if check is None or not judged:
-        why = "The run predicts neither gaps nor orientations, or has fewer than three held-out scans."
+        why = "The run predicts no gaps and has no header reader, or has fewer than three held-out scans."
         return [Answer(question, "not checked", why, "none")]
     if not check.distinguishable:
         why = "No fault can be distinguished reliably from a sound header by this model."
