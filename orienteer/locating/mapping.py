@@ -67,7 +67,7 @@ class FoundMap:
 
     Attributes:
         bent: takes places of the template to the scan, body frame to body frame.
-        agreement: how well descriptors agree at the end, 0 for chance to 1.
+        agreement: correlation of the descriptors of the template with those where the map leads, 0 for chance to 1.
         matched: share of the matches that agree with the map.
         source: what the first map came from: ``matches`` or ``overlay``.
         matches_mm: matches of the features: a place of the template, and its match in the scan.
@@ -142,7 +142,7 @@ def find_map(template: ScanField, scan: ScanField, settings: MapSettings | None 
     away = np.linalg.norm(smooth(places[matches.first]) - others[matches.second], axis=1)
     matched = float((away < settings.reach * step_mm).mean()) if len(away) else 0.0
     pairs_mm = np.stack([places[matches.first], others[matches.second]], axis=1)
-    return FoundMap(smooth, agreement(smooth, levels[2]), matched, source, pairs_mm, step_mm)
+    return FoundMap(smooth, correlation(smooth, levels[2]), matched, source, pairs_mm, step_mm)
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,20 @@ class Level:
             replace(term, template=term.template[::step], weights=term.weights[::step]) for term in self.terms
         )
         return Level(self.places_mm[::step], terms)
+
+
+def correlation(mapped: Affine | Bent, level: Level) -> float:
+    """Returns the correlation of descriptors of the template with those of the scan under a map; 0 where none is inside."""
+    now = mapped(level.places_mm)
+    values, total = 0.0, 0.0
+    for term in level.terms:
+        read = term.scan.read(now)
+        if read.inside.sum() > 1:
+            one, other = (rows[read.inside] - rows[read.inside].mean(0) for rows in (term.template, read.values))
+            lengths = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+            values += float(term.weights.mean()) * float((one * other).sum()) / max(lengths, 1e-12)
+        total += float(term.weights.mean())
+    return values / total
 
 
 def agreement(mapped: Affine | Bent, level: Level) -> float:
@@ -190,9 +204,9 @@ def _matches(
 
 def _by_matches(
     places: Points,
-    others: Points,
+    others: Float64[np.ndarray, "_others 3"],
     matches: Matches,
-    weights: Float64[np.ndarray, " places"],
+    weights: Float64[np.ndarray, " points"],
     reach_mm: float,
     seed: int,
 ) -> Affine:
@@ -202,7 +216,7 @@ def _by_matches(
     return robust_affine(places[matches.first], others[matches.second], weights[matches.first], reach_mm, rng).affine
 
 
-def _overlays(places: Points, others: Points, level: Level, count: int) -> list[Affine]:
+def _overlays(places: Points, others: Float64[np.ndarray, "_others 3"], level: Level, count: int) -> list[Affine]:
     """Returns maps that put the bodies over each other at several heights, the best by their descriptors."""
     across = np.sqrt(others[:, :2].var(0).mean() / max(places[:, :2].var(0).mean(), 1e-12))
     size = np.diag([*np.clip([across, across], 0.75, 1.35), 1.0])

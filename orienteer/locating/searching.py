@@ -73,7 +73,9 @@ def searched(
     return Bent(start.affine, grid, controls)
 
 
-def _disagreement(now_mm: Points, offsets_mm: Points, term: Term) -> Float32[np.ndarray, "points offsets"]:
+def _disagreement(
+    now_mm: Points, offsets_mm: Float64[np.ndarray, "offsets 3"], term: Term
+) -> Float32[np.ndarray, "points offsets"]:
     """Returns squared distances of descriptors for every place and displacement, at the nearest cell of the other scan.
 
     A displacement out of the scan costs as much as two places drawn at random differ.
