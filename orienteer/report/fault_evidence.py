@@ -210,7 +210,7 @@ class FaultEvidence:
 
     def weigh(self, scan: ScanMeasurement, fault: Fault = SOUND) -> Weights:
         """Returns the weights of all hypotheses for a scan, or for what it would be if its header had a fault."""
-        return self._rows(scan, (fault,))[0]
+        return np.asarray(self._rows(scan, (fault,))[0])
 
     def weigh_all(self, scan: ScanMeasurement) -> Float[np.ndarray, "true hypotheses"]:
         """Returns the weights for a scan if each of ``HYPOTHESES`` were true of its header."""

@@ -24,6 +24,9 @@ RECOGNISED = 2.0
 scan (another part of the body, another kind of scanner, a fault that was not tried), and the header cannot be judged."""
 
 
+LEAST_LIMIT = float(np.log(1 / FALSE_ALARMS - 1))
+"""A hypothesis is ruled out by one that is 19 times as likely, at least: a few scans do not show how far gaps may reach."""
+
 MOST_POSSIBLE = 0.5
 """If more than this share of the faults that can usually be told is not ruled out, the header cannot be judged either."""
 
@@ -163,11 +166,11 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
     weights = np.stack([other.weigh_all(scan) for other, scan in zip(others, usable, strict=True)])
     limits, lowest = {}, {}
     scores = weights[:, 0].max(-1)
-    limits[SOUND] = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
+    limits[SOUND] = max(LEAST_LIMIT, upper_limit(scores))
     for fault in evidence.faults:
         number = NUMBER[fault]
         values = weights[:, number].max(-1)
-        limits[fault] = max(0.0, upper_limit(values - weights[:, number, number], FALSE_ALARMS))
+        limits[fault] = max(LEAST_LIMIT, upper_limit(values - weights[:, number, number], FALSE_ALARMS))
         lowest[fault] = float(np.mean(values)) - half_width(values, FALSE_ALARMS)
     indistinguishable = frozenset(fault for fault in evidence.faults if lowest[fault] <= limits[SOUND])
     fitted = [scan for scan in usable if scan.fits]
