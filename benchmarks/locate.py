@@ -72,6 +72,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="of processor time for each training")
     parser.add_argument("--pairs", type=int, help="ordered pairs, drawn by the seed; by default all")
     parser.add_argument("--rival-pairs", type=int, default=8, help="of these, pairs that registration is measured on")
+    parser.add_argument(
+        "--spline-pairs", type=int, default=4, help="pairs that registration by B-splines is measured on"
+    )
+    parser.add_argument("--scans", type=int, help="held-out scans to measure on; by default all")
     parser.add_argument("--cut-scans", type=int, default=4, help="scans of which parts are cut away")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -85,7 +89,9 @@ def main() -> None:
                 say(f"skipped: {chosen.data} is not there; name its folder with --folder")
                 return
             run = chosen.run[number] if chosen.run else _trained(scans, seed, chosen.minutes, work)
-            rows.append(measure(run, scans.heldout, work, seed, chosen.pairs, chosen.rival_pairs, chosen.cut_scans))
+            rivals = (chosen.rival_pairs, chosen.spline_pairs)
+            files = scans.heldout[: chosen.scans]
+            rows.append(measure(run, files, work, seed, chosen.pairs, rivals, chosen.cut_scans))
             say(f"{chosen.data}, seed {seed}: {json.dumps(rows[-1])}")
     values = {**averaged(rows), "by_seed": rows}
     print(json.dumps({chosen.data: values}, indent=2))
@@ -93,7 +99,13 @@ def main() -> None:
 
 
 def measure(
-    run: Path, files: Sequence[Path], work: Path, seed: int, pairs: int | None, rival_pairs: int, cut_scans: int
+    run: Path,
+    files: Sequence[Path],
+    work: Path,
+    seed: int,
+    pairs: int | None,
+    rival_pairs: tuple[int, int],
+    cut_scans: int,
 ) -> dict[str, Any]:
     """Returns the values of one run.
 
@@ -103,7 +115,7 @@ def measure(
         work: folder for the store.
         seed: draws pairs and templates.
         pairs: how many; None for all.
-        rival_pairs: how many of them are registered too.
+        rival_pairs: how many of them are registered too, by an affine map and by B-splines.
         cut_scans: scans of which parts are cut away.
     """
     pretrained, rng = load(run), np.random.default_rng(seed)
@@ -122,7 +134,7 @@ def measure(
     by_target = [float(np.mean(np.concatenate([each[0] for each, (_, b) in zip(single, drawn, strict=True) if b == target])))
                  for target in range(len(scans)) if any(b == target for _, b in drawn)]  # fmt: skip
     rivals = _rivals(scans, drawn, rival_pairs)
-    ours = np.concatenate([single[number][0] for number in range(min(rival_pairs, len(drawn)))] or [np.zeros(0)])
+    ours = np.concatenate([single[number][0] for number in range(min(rival_pairs[0], len(drawn)))] or [np.zeros(0)])
     affine = rivals.get("affine registration", {}).get("mean_mm")
     return {
         "seed": seed,
@@ -243,13 +255,18 @@ def _voted(
     return {**_summary(np.array(errors)), "coverage90": round(float(np.mean(np.array(errors) <= bars)), 3)}
 
 
-def _rivals(scans: Sequence[Measured], pairs: Sequence[tuple[int, int]], registrations: int) -> dict[str, Any]:
+def _rivals(
+    scans: Sequence[Measured], pairs: Sequence[tuple[int, int]], registrations: tuple[int, int]
+) -> dict[str, Any]:
     methods: dict[str, tuple[Locate, int]] = {
         "same coordinates": (same_coordinates, len(pairs)),
         "raw patch": (raw_patch, len(pairs)),
         "nearest feature": (nearest_feature, len(pairs)),
-        "affine registration": (lambda a, b, points: registered(a, b, points, bends=False), registrations),
-        "affine and B-spline registration": (lambda a, b, points: registered(a, b, points, bends=True), registrations),
+        "affine registration": (lambda a, b, points: registered(a, b, points, bends=False), registrations[0]),
+        "affine and B-spline registration": (
+            lambda a, b, points: registered(a, b, points, bends=True),
+            registrations[1],
+        ),
     }
     values = {}
     for name, (locate, count) in methods.items():

@@ -11,13 +11,11 @@ from scipy import ndimage
 
 from orienteer.encoders import build_encoder
 from orienteer.features.pretrained import Pretrained, load
-from orienteer.locating.fields import ScanField, scan_field
-from orienteer.locating.templates import Template
+from orienteer.locating.fields import ScanField
+from orienteer.locating.held import HeldScan
 from orienteer.phantoms.torso import phantom, write_phantoms
 from orienteer.runs.weights import save_encoder
 from orienteer.scans.body import body_map
-from orienteer.store.index import StoredScan
-from orienteer.store.store import Store
 
 SPACING = 8.0
 SHAPE = (40, 32, 48)
@@ -46,25 +44,6 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class HeldStore(Store):
-    """A store of one scan in memory."""
-
-    def __init__(self, voxels: Float32[np.ndarray, "_ _ _"], origin_mm: tuple[float, float, float]) -> None:
-        super().__init__(Path("nowhere"))
-        self.voxels, self.origin_mm = voxels, origin_mm
-
-    def scan(self, key: str) -> StoredScan:
-        shape0, shape1, shape2 = self.voxels.shape
-        return StoredScan(key, key, "CT", (shape0, shape1, shape2), (SPACING,) * 3, self.origin_mm, key, "NIfTI", 0)
-
-    def body(self, key: str):
-        return body_map(self.voxels > -0.95)
-
-    def read(self, key, start_vox, size_vox):
-        box = tuple(slice(at, at + size) for at, size in zip(start_vox, size_vox, strict=True))
-        return self.voxels[box]
-
-
 @pytest.fixture(scope="session")
 def torso_voxels() -> Float32[np.ndarray, "size0 size1 size2"]:
     """Voxels of one torso in [-1, 1], a little larger than what its field shows."""
@@ -77,7 +56,8 @@ def field_of(pretrained: Pretrained) -> Callable[..., ScanField]:
     """Returns a function from voxels in [-1, 1] and the centre of the first one to a field."""
 
     def make(voxels: np.ndarray, origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> ScanField:
-        return scan_field(pretrained, HeldStore(np.ascontiguousarray(voxels, np.float32), origin_mm), "held")
+        values = np.ascontiguousarray(voxels, np.float32)
+        return HeldScan(values, body_map(values > -0.95), (SPACING,) * 3, origin_mm, "CT").field(pretrained)
 
     return make
 
@@ -100,6 +80,3 @@ def write_scan(path: Path, voxels: np.ndarray, direction: np.ndarray, origin=(10
     image.SetDirection(np.asarray(direction, float).reshape(-1).tolist())
     sitk.WriteImage(image, str(path))
     return image
-
-
-__all__ = ["Template", "write_scan"]
