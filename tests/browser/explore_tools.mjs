@@ -70,7 +70,7 @@ async function undoing(page, out) {
   await page.keyboard.press("Control+z"); // the field's own
   out.after_undo_in_field = (await points(page)).length;
   await page.reload();
-  await page.locator("#show-3d").uncheck();
+  await page.evaluate(() => { document.getElementById("show-3d").checked = false; }); // before the scans are drawn
   await page.waitForFunction(() => document.body.dataset.ready && state.points.length === 2);
   out.reloaded = JSON.stringify(await points(page)) === JSON.stringify(before);
   await page.waitForFunction(() => document.body.dataset.features && state.heat.first && state.gaps);
@@ -245,6 +245,7 @@ async function looks(page, out, folder, check) {
   out.theme = [dark, await page.evaluate(() => getComputedStyle(document.body).backgroundColor)];
   out.light_findings = await check(page);
   await page.reload();
+  await page.evaluate(() => { document.getElementById("show-3d").checked = false; });
   await page.waitForFunction(() => document.body.dataset.features && state.viewers.first && state.gaps);
   out.theme.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
   await page.locator("#theme").click();
