@@ -2,7 +2,7 @@
 
 import glob
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ LEAST_SCANS = 8
 
 SETS = 1
 """View sets per scan: models that are trained here see whole scans coarsely, not view sets."""
+
+MOST_TRAINED = 200
+"""Scans that one model is trained on: in these few steps it would see no more."""
 
 TRAINING: dict[str, Any] = {
     **{
@@ -73,16 +76,8 @@ def judge_cross_fitted(
         for number, names in enumerate(deal(sorted(usable), groups, folds), 1):
             say(f"model {number} of {folds}: trained on {len(usable) - len(names)} scans, to judge {len(names)}")
             try:
-                run = _train(
-                    scans,
-                    selection,
-                    [*_others(screening, usable), *names],
-                    Path(temporary),
-                    number,
-                    steps,
-                    workers,
-                    seed,
-                )
+                trained_on = sorted(usable.keys() - set(names))
+                run = _train(scans, selection, trained_on, Path(temporary), number, steps, workers, seed)
                 verdicts |= _judge(run, [usable[name] for name in names], Path(temporary), selection, workers)
             except (InputError, TrainingStopped) as error:
                 notes.append(f"Model {number} could not be trained: {error}")
@@ -118,14 +113,10 @@ def _without_errors(screening: Screening) -> dict[str, ScanSource]:
     return {source.name: source for source in screening.readable if source.name not in wrong}
 
 
-def _others(screening: Screening, usable: Mapping[str, ScanSource]) -> list[str]:
-    return [source.name for source in screening.sources if source.name not in usable]
-
-
 def _train(
     scans: str | Path,
     selection: Selection,
-    left_out: Sequence[str],
+    names: Sequence[str],
     folder: Path,
     number: int,
     steps: int,
@@ -135,8 +126,7 @@ def _train(
     run = pretrain(
         scans,
         folder / f"model-{number}",
-        include=selection.include,
-        exclude=(*selection.exclude, *(glob.escape(name) for name in left_out)),
+        include=tuple(glob.escape(name) for name in names[:: -(-len(names) // MOST_TRAINED)]),
         frame=selection.frame,
         modality=selection.modality,
         store=str(folder / "store"),

@@ -97,7 +97,7 @@ def slice_facts(voxels: Volume, axis: int) -> SliceFacts:
 def _features(moved: Num[np.ndarray, "slices rows columns"]) -> Float64[np.ndarray, "slices blocks"]:
     """Returns the means over blocks of each slice."""
     sums = moved
-    count = 1.0
+    count: float | np.ndarray = 1.0
     for axis in (1, 2):
         size = moved.shape[axis]
         edges = np.unique(np.linspace(0, size, min(BLOCKS, size) + 1).astype(int)[:-1])

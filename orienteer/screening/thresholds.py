@@ -12,25 +12,25 @@ from dataclasses import dataclass
 class Thresholds:
     """Limits of the rules."""
 
-    shift_gain: float = 0.4
+    shift_gain: float = 0.3844
     """Share of voxels by which values look more like HU with an offset removed."""
     like_hu: float = 0.8
     """Share of voxels that look like HU with the offset removed."""
     peak: float = 0.2975
     """See `ValueFacts.peak`."""
-    baked_at_ends: float = 0.002
+    baked_at_ends: float = 0.001073
     """Share of voxels at the highest of 256 grey values of a CT that went through a display window."""
-    at_highest: float = 0.0005
+    at_highest: float = 0.001422
     """Share of voxels with the largest value."""
-    empty_slices: float = 0.25
+    empty_slices: float = 0.2978
     """Share of slices that are constant."""
-    disorder: float = 0.28
+    disorder: float = 0.1846
     """See `SliceFacts.disorder`."""
-    smoothness: float = 0.2
+    smoothness: float = 0.456
     """Correlation of neighbouring slices, below which a scan is noise."""
-    ripple: float = 0.24
+    ripple: float = 0.2244
     """See `SliceFacts.ripple`."""
-    burned: float = 8.0
+    burned: float = 11.66
     """Constant bright columns across slices."""
     far: float = 4.0
     """Robust standard deviations from the median of a collection, of logs of lengths."""

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from orienteer.auditing import anatomy
 from orienteer.auditing.anatomy import findings_of, judge_among_themselves, rows_of
 from orienteer.auditing.audit import audit
 from orienteer.auditing.corrections import corrected
 from orienteer.auditing.cross_fit import abilities, deal, judge_cross_fitted
+from orienteer.geometry.orientations import ORIENTATIONS, Orientation
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.report.faults import Fault, apply_fault
 from orienteer.report.header_check import Verdict
+from orienteer.report.measurement import MisreadEvidence, ScanMeasurement
 from orienteer.scans.source import Scan, Selection
 from orienteer.screening.screen import screen
 
@@ -46,7 +47,10 @@ def test_how_sure_a_finding_is_follows_from_how_far_it_is_ahead() -> None:
 
 def test_what_is_not_recognised_is_a_note_and_a_row() -> None:
     verdicts = {"a": verdict(None, recognised=False), "b": verdict(Fault(mirrored=(0,)))}
-    assert [(each.kind, each.level) for each in findings_of(verdicts)][0] == ("not_recognised", "note")
+    assert [(each.kind, each.level) for each in findings_of(verdicts)] == [
+        ("not_recognised", "note"),
+        ("orientation", "error"),
+    ]
     assert [row[:2] for row in rows_of(verdicts)] == [("a", "cannot be judged"), ("b", "looks mirrored left-right")]
 
 
@@ -90,35 +94,25 @@ def test_a_run_judges_a_collection(finished: "Run", torsos: Path, tmp_path: Path
     assert all(each.kind in ("not_comparable", "not_recognised", "outlier") for each in made.findings)
 
 
-def test_suspicious_scans_do_not_calibrate_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two wrong scans among eight: in the second round the checks are calibrated on the six others alone."""
+def measured(number: int, orientation: int) -> ScanMeasurement:
+    """What a good model sees in a scan whose header states the orientation of this number in the place of the right one."""
+    rng = np.random.default_rng(number)
+    likely = rng.normal(-6, 0.5, 48)
+    likely[orientation] = rng.normal(-0.3, 0.1)
+    given = rng.uniform(-0.5, 0.5, (96, 3))
+    seen = given + rng.normal(0, 0.05, (96, 3))
+    none = np.zeros((0, 3))
+    misread = MisreadEvidence(likely, given, seen)
+    return ScanMeasurement(f"key {number}", f"scan {number}", {}, none, {}, np.zeros(0), None, {}, misread)
 
-    class Measured:
-        def __init__(self, number: int) -> None:
-            self.key = self.name = f"scan {number}"
-            self.fits, self.misread = {"a": number}, None
-            self.score = 30.0 if number < 2 else -number / 10
 
-    class Check:
-        def __init__(self, scans: list[Measured]) -> None:
-            self.scans = scans
-
-        def judge(self, scan: Measured) -> Verdict:
-            return verdict(Fault(mirrored=(0,)) if scan.score > 0 else None, scan.score)
-
-    rounds: list[set[str]] = []
-
-    def calibrate(scans: list[Measured]) -> Check:
-        rounds.append({scan.key for scan in scans})
-        return Check(scans)
-
-    monkeypatch.setattr(anatomy, "calibrate", calibrate)
-    judged = (
-        anatomy.judge_among_themselves.__wrapped__
-        if hasattr(judge_among_themselves, "__wrapped__")
-        else judge_among_themselves
-    )
-    verdicts = judged([Measured(number) for number in range(8)])  # type: ignore[arg-type]
-    assert [name for name, each in verdicts.items() if each.flagged] == ["scan 0", "scan 1"]
-    assert all(not {"scan 0", "scan 1"} & keys for keys in rounds[8:])
-    assert all(len(keys) == 7 for keys in rounds[:8])
+def test_faulty_headers_among_sound_ones_do_not_hide_each_other() -> None:
+    """Three of fifteen scans are upside down. Each is judged by the others, the suspicious ones set aside."""
+    upside_down = ORIENTATIONS.index(Orientation((0, 1, 2), (1, 1, -1)))
+    scans = [measured(number, upside_down if number < 3 else 0) for number in range(15)]
+    verdicts = judge_among_themselves(scans)
+    flagged = {name: each.fault for name, each in verdicts.items() if each.flagged}
+    assert flagged == {f"scan {number}": Fault(mirrored=(2,)) for number in range(3)}
+    assert set(verdicts) == {scan.name for scan in scans}
+    alone = judge_among_themselves(scans[:1])
+    assert alone == {}
