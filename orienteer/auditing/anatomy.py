@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 
 from orienteer.errors import ScanError
 from orienteer.progress import tracked
+from orienteer.report.fault_evidence import FaultEvidence, gains_of
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.limits import LEAST_SOUND
 from orienteer.report.measure import measure_scan
@@ -16,8 +18,8 @@ from orienteer.runs.loaded import LoadedRun
 from orienteer.screening.findings import Correction, Finding, Level
 from orienteer.store.store import Store
 
-SUSPICIOUS = 3.0
-"""Scans whose score is so many robust standard deviations above the median do not calibrate the check of others."""
+SUSPICIOUS = 4.0
+"""Scans that are so many robust standard deviations from the median do not calibrate the check of others."""
 
 PARTS = 10
 """So many checks are calibrated: each judges the scans that it was not calibrated on."""
@@ -62,15 +64,30 @@ def judge_among_themselves(
         scans: measured with one model that was not trained on them.
         sound: further scans to calibrate on.
     """
-    first = _judged(scans, scans, sound)
-    if not first:
-        return {}
-    scores = np.array([verdict.score for verdict in first.values()])
-    middle = float(np.median(scores))
-    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
-    limit = max(0.0, middle + SUSPICIOUS * spread)
-    usual = [scan for scan in scans if scan.name in first and first[scan.name].score <= limit]
-    return _judged(scans, usual, sound) if len(usual) + len(sound) > LEAST_SOUND else first
+    odd = suspicious([*scans, *sound])
+    usual = [scan for scan in (*scans, *sound) if scan.key not in odd]
+    return _judged(scans, usual if len(usual) > LEAST_SOUND else [*scans, *sound])
+
+
+def suspicious(scans: Sequence[ScanMeasurement]) -> set[str]:
+    """Returns the keys of scans that look likelier under some fault than as they are, and are far from the others in that.
+
+    Medians and median deviations are taken, which a few faulty scans do not move.
+    """
+    able = [scan for scan in scans if scan.fits or scan.misread is not None]
+    if len(able) <= LEAST_SOUND:
+        return set()
+    accuracy_mm = FaultEvidence.fit(able).accuracy_mm
+    gains = [gains_of(scan, accuracy_mm) for scan in able]
+    odd = set[str]()
+    for sign, fault in {(sign, fault) for each in gains for sign, values in each.items() for fault in values}:
+        values = np.array([each.get(sign, {}).get(fault, np.nan) for each in gains])
+        odd |= {able[at].key for at in np.flatnonzero((_far(values) > SUSPICIOUS) & (values > 0))}
+    sized = [scan for scan in able if scan.misread is not None]
+    sizes = np.array([(scan.misread.seen - scan.misread.given).mean(0) for scan in sized if scan.misread is not None])
+    for axis in range(3 if len(sizes) else 0):
+        odd |= {sized[at].key for at in np.flatnonzero(np.abs(_far(sizes[:, axis])) > SUSPICIOUS)}
+    return odd
 
 
 def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
@@ -80,7 +97,7 @@ def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
 
 def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
     """Returns a row of the page for each scan, the most suspicious first."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, verdict in sorted(verdicts.items(), key=lambda item: -item[1].score):
         best = verdict.best_fault
         words = "consistent"
@@ -93,16 +110,22 @@ def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _judged(
-    scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement]
-) -> dict[str, Verdict]:
+def _far(values: Float[np.ndarray, " scans"]) -> Float[np.ndarray, " scans"]:
+    """Returns how many robust standard deviations values are above their median."""
+    middle = np.nanmedian(values)
+    spread = 1.4826 * np.nanmedian(np.abs(values - middle))
+    far: np.ndarray = np.nan_to_num((values - middle) / max(float(spread), 1e-9))
+    return far
+
+
+def _judged(scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement]) -> dict[str, Verdict]:
+    """Returns verdicts by checks that are calibrated on usual scans, never on those that they judge."""
     known = [scan for scan in scans if scan.fits or scan.misread is not None]
     verdicts: dict[str, Verdict] = {}
     for part in range(min(PARTS, len(known))):
         judged = known[part::PARTS]
         keys = {scan.key for scan in judged}
-        others = [scan for scan in (*usual, *sound) if scan.key not in keys]
-        check: HeaderCheck | None = calibrate(others)
+        check: HeaderCheck | None = calibrate([scan for scan in usual if scan.key not in keys])
         if check is not None:
             verdicts |= {scan.name: check.judge(scan) for scan in judged}
     return verdicts
