@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from orienteer.errors import ScanError
 from orienteer.progress import tracked
-from orienteer.report.fault_evidence import FaultEvidence, gains_of
+from orienteer.report.fault_evidence import FaultEvidence
+from orienteer.report.faults import FAULTS, SOUND
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.limits import LEAST_SOUND
 from orienteer.report.measure import measure_scan
@@ -74,20 +75,31 @@ def suspicious(scans: Sequence[ScanMeasurement]) -> set[str]:
 
     Medians and median deviations are taken, which a few faulty scans do not move.
     """
-    able = [scan for scan in scans if scan.fits or scan.misread is not None]
+    able = [scan for scan in scans if scan.fits or scan.header is not None]
     if len(able) <= LEAST_SOUND:
         return set()
-    accuracy_mm = FaultEvidence.fit(able).accuracy_mm
-    gains = [gains_of(scan, accuracy_mm) for scan in able]
+    evidence = FaultEvidence.fit(able)
     odd = set[str]()
-    for sign, fault in {(sign, fault) for each in gains for sign, values in each.items() for fault in values}:
-        values = np.array([each.get(sign, {}).get(fault, np.nan) for each in gains])
+    for values in _gains(able, evidence).T:
         odd |= {able[at].key for at in np.flatnonzero((_far(values) > SUSPICIOUS) & (values > 0))}
-    sized = [scan for scan in able if scan.misread is not None]
-    sizes = np.array([(scan.misread.seen - scan.misread.given).mean(0) for scan in sized if scan.misread is not None])
-    for axis in range(3 if len(sizes) else 0):
-        odd |= {sized[at].key for at in np.flatnonzero(np.abs(_far(sizes[:, axis])) > SUSPICIOUS)}
+    sized = [scan for scan in able if scan.header is not None]
+    sizes = np.array([scan.header.sizes[0, 0] for scan in sized if scan.header is not None]).reshape(-1, 3)
+    for values in sizes.T if len(sizes) else ():
+        odd |= {sized[at].key for at in np.flatnonzero(np.abs(_far(values)) > SUSPICIOUS)}
     return odd
+
+
+def _gains(scans: Sequence[ScanMeasurement], evidence: FaultEvidence) -> Float[np.ndarray, "scans signs"]:
+    """Returns how much likelier each scan looks with each fault undone, by both signs; NaN where that is not known."""
+    rows = []
+    for scan in scans:
+        logs = np.full(48, np.nan) if scan.header is None else scan.header.logs[0] - scan.header.logs[0, 0]
+        misfits = evidence.misfits(scan)
+        logs_of = [np.log(misfits[SOUND] / misfits[fault]) if fault in misfits else np.nan for fault in FAULTS]
+        rows.append(np.concatenate([logs, logs_of]))
+    table = np.array(rows)
+    gains: Float[np.ndarray, "scans signs"] = table[:, ~np.isnan(table).all(0)]
+    return gains
 
 
 def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
@@ -120,7 +132,7 @@ def _far(values: Float[np.ndarray, " scans"]) -> Float[np.ndarray, " scans"]:
 
 def _judged(scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement]) -> dict[str, Verdict]:
     """Returns verdicts by checks that are calibrated on usual scans, never on those that they judge."""
-    known = [scan for scan in scans if scan.fits or scan.misread is not None]
+    known = [scan for scan in scans if scan.fits or scan.header is not None]
     verdicts: dict[str, Verdict] = {}
     for part in range(min(PARTS, len(known))):
         judged = known[part::PARTS]

@@ -9,7 +9,7 @@ from orienteer.auditing.anatomy import Anatomy, findings_of, judge_among_themsel
 from orienteer.features.pretrained import load
 from orienteer.report.header_check import Verdict, calibrate
 from orienteer.report.new_scans import prepare_new
-from orienteer.report.own_scans import measure_own, open_own_store
+from orienteer.report.own_scans import measure_own, open_own_store, own_headers
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.source import Discovery, Selection
 from orienteer.screening.findings import Finding
@@ -55,12 +55,16 @@ def judge_by_run(run: str | Path, screening: Screening, selection: Selection, wo
             measured = list(measure_all(loaded, store, new.keys, SETS))
             odd = _odd(loaded, store, new.keys)
     own = measure_own(loaded, own_store, OWN_SCANS, SETS) if own_store is not None else ()
+    own = (*own, *own_headers(loaded, [scan.key for scan in own]))
     check = calibrate(own)
     verdicts: dict[str, Verdict] = {}
     if check is not None:
-        able = [scan for scan in measured if scan.fits or scan.misread is not None]
+        able = [scan for scan in measured if scan.fits or scan.header is not None]
         verdicts = {scan.name: check.judge(scan) for scan in able}
-        notes = (*notes, f"Headers were judged by {run}; its limits come from {len(own)} of its held-out scans.")
+        notes = (
+            *notes,
+            f"Headers were judged by {run}; its limits come from {len(own)} of its own scans that it was not trained on.",
+        )
     elif measured:
         verdicts = judge_among_themselves(measured)
         notes = (

@@ -87,7 +87,7 @@ def far_from(
         >>> far_from(np.array([6.0, 3.0, 3.0]), np.log([3.0, 3.0, 3.0]), np.full(3, 0.05)).round(1).tolist()
         [13.9, 0.0, 0.0]
     """
-    away: Float64[np.ndarray, "3"] = (np.log(values) - median) / spread
+    away: Float64[np.ndarray, 3] = (np.log(values) - median) / spread
     return away
 
 

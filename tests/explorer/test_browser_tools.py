@@ -92,7 +92,9 @@ def test_windows_have_presets_and_a_readout(value: dict[str, Any]) -> None:
     assert "enter a width above 0" in message
     dragged, words = value["windows"]["dragged"]
     assert dragged != [0, 100]
-    assert words.replace("−", "-") == f"window {dragged[1] - dragged[0]:.0f}, level {(dragged[0] + dragged[1]) / 2:.0f} HU"
+    assert (
+        words.replace("−", "-") == f"window {dragged[1] - dragged[0]:.0f}, level {(dragged[0] + dragged[1]) / 2:.0f} HU"
+    )
     assert value["windows"]["double_click"]
 
 
