@@ -64,7 +64,7 @@ def collection(data: str, seed: int, work: Path, folder: Path | None = None) -> 
             write_phantoms(scans, PHANTOMS, PHANTOM_SEED, labels=False, hard=data == "hard-phantoms")
         share = 0.25
     else:
-        scans = _real_folder(folder) / data / "imagesTr"
+        scans = real_folder(folder) / data / "imagesTr"
         share = HELDOUT_SHARE
     files = sorted(scans.glob("*.nii.gz"))
     if not files:
@@ -105,5 +105,5 @@ def write_lists(scans: Collection, folder: Path) -> None:
         write_text(folder / name, "".join(f"{file.name}\n" for file in files))
 
 
-def _real_folder(folder: Path | None) -> Path:
+def real_folder(folder: Path | None) -> Path:
     return folder or Path(os.environ.get(FOLDER_VARIABLE) or SHARED)

@@ -11,10 +11,11 @@ from benchmarks.space_intervals import RATIO, summary
 FOLDER = "space"
 
 LEAD = """\
-For each seed some people are held out, a tiny encoder is pretrained on the others with one thread and the same processor time
-for every method, loading included, and the held-out scans are measured as `orienteer observe` measures them. Error of the
-predicted gaps over that of predicting zero, with the 95 % interval by resampling seeds and scans; other columns are means over
-seeds, with the lowest and the highest seed. `earlier-default` is the default of 0.1.0, with today's window and voxel size."""
+For each seed some people are held out, a tiny encoder is pretrained on the others with one thread, and the held-out scans are
+measured as `orienteer observe` measures them. Error of the predicted gaps over that of predicting zero, with the 95 % interval
+by resampling seeds and scans; other columns are means over seeds, with the lowest and the highest seed. Processor minutes are
+those of the whole pretraining, loading included, on a busy machine: they vary by a third. `earlier-default` is the default of
+0.1.0, with today's window and voxel size."""
 
 COLUMNS = (
     ("gaps within 90 % bars", "coverage90"),
@@ -41,19 +42,20 @@ def space_section(tables: Path) -> str:
     return f"## Space on held-out scans\n\n{LEAD}\n\n{_table(head, rows)}\n<!-- not run -->\n```bash\n{command}\n```\n"
 
 
-def _together(folder: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Returns the values of all seeds by collection and method, which may lie in several files."""
-    seeds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _together(folder: Path) -> dict[tuple[str, str, int], list[dict[str, Any]]]:
+    """Returns the values of all seeds by collection, method and steps, which may lie in several files."""
+    seeds: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     kept = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     for data in (*SYNTHETIC, *REAL):
         for each in (each for each in kept if data in each and "settings" in each):
             changes = each["settings"]["set"]
             method = each["settings"]["method"] + (f" with `{json.dumps(changes)}`" if changes else "")
-            seeds.setdefault((data, method), []).extend(each[data]["by_seed"])
+            for row in each[data]["by_seed"]:
+                seeds.setdefault((data, method, row["steps"]), []).append(row)
     return {key: sorted(rows, key=lambda row: int(row["seed"])) for key, rows in seeds.items()}
 
 
-def _row(data: str, method: str, seeds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _row(data: str, method: str, steps: int, seeds: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     values = summary(seeds)
     ratio, interval = values[RATIO], (values["interval95"] or {}).get(RATIO)
     first = (
@@ -61,9 +63,8 @@ def _row(data: str, method: str, seeds: Sequence[Mapping[str, Any]]) -> tuple[st
     )
     cells = [_cell(values[key], values["ranges"][key]) for _, key in COLUMNS]
     minutes = sum(row["cpu_seconds"] for row in seeds) / len(seeds) / 60
-    steps = sum(row["steps"] for row in seeds) / len(seeds)
     numbers = ", ".join(str(row["seed"]) for row in seeds)
-    return (data, method, first, *cells, numbers, f"{steps:.0f}", f"{minutes:.1f}")
+    return (data, method, first, *cells, numbers, str(steps), f"{minutes:.1f}")
 
 
 def _cell(mean: float | None, ends: Sequence[float] | None) -> str:

@@ -73,8 +73,12 @@ def _open(
 
             open_session(session, run, paths, checkpoint, device)
     except Exception:
-        time.sleep(FAREWELL_S)
+        _let_page_ask()
         raise
+
+
+def _let_page_ask() -> None:
+    time.sleep(FAREWELL_S)
 
 
 def _wait() -> None:

@@ -85,7 +85,7 @@ class Kept:
                 about = json.loads(file.metadata()["about"])
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             return None
-        if about.pop("checksum", None) != _checksum(arrays):
+        if not isinstance(about, dict) or about.pop("checksum", None) != _checksum(arrays, about):
             return None
         return arrays, about
 
@@ -94,7 +94,7 @@ class Kept:
         if not key:
             return
         whole = {each: np.ascontiguousarray(array) for each, array in arrays.items()}
-        words = json.dumps({**about, "checksum": _checksum(whole)})
+        words = json.dumps({**about, "checksum": _checksum(whole, about)})
         try:
             write_bytes(self._path(key, name), save(whole, metadata={"about": words}))
         except (NotWritten, OSError) as error:
@@ -125,8 +125,8 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in path.parent.glob(f"{glob.escape(stem)}.*") if file.is_file())
 
 
-def _checksum(arrays: Arrays) -> int:
-    value = 0
+def _checksum(arrays: Arrays, about: Mapping[str, Any]) -> int:
+    value = zlib.crc32(json.dumps(dict(about)).encode())
     for name in sorted(arrays):
         value = zlib.crc32(np.ascontiguousarray(arrays[name]).data, zlib.crc32(name.encode(), value))
     return value

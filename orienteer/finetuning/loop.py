@@ -20,7 +20,8 @@ from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.schedules import Schedule
 from orienteer.interrupts import stop_requests
 from orienteer.progress import Progress, say
-from orienteer.runs.checkpoints import AtomicCheckpoints, read_checkpoint
+from orienteer.runs.atomic_checkpoints import AtomicCheckpoints
+from orienteer.runs.checkpoints import read_checkpoint
 from orienteer.runs.folder import SPLIT_FILE
 from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
 from orienteer.runs.records import run_fingerprint

@@ -32,12 +32,12 @@ class Term:
     Attributes:
         template: descriptors at the places of the template.
         scan: the same kind of descriptor all over the other scan.
-        weight: of this kind.
+        weights: of this kind at each of the places.
     """
 
     template: Descriptors
     scan: Volume
-    weight: float
+    weights: Float64[np.ndarray, " points"]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _normal_parts(
         residual = read.values - term.template
         size = np.square(residual).sum(1)
         typical = float(np.median(size[read.inside])) if read.inside.any() else 1.0
-        share = term.weight * read.inside / (1 + size / max(2 * typical, 1e-9)) ** 2
+        share = term.weights * read.inside / (1 + size / max(2 * typical, 1e-9)) ** 2
         curvature += share[:, None, None] * (read.slopes @ read.slopes.transpose(0, 2, 1))
         pull += share[:, None] * (read.slopes @ residual[:, :, None])[:, :, 0]
     return curvature, pull

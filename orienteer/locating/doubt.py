@@ -8,20 +8,19 @@ from jaxtyping import Float64
 
 from orienteer.locating.mapping import FoundMap
 
-LEAST_AGREEMENT = 0.15
-"""Below it a map is no better than chance."""
+LEAST_AGREEMENT = 0.3
+"""Below it a map is hardly better than chance, and nothing that it says is relied on."""
 
-PARTS = (1.0, 0.4, 0.6)
-"""Weights of the parts of a doubt: the step of the lattice, the bend of the map at the place, the miss of matches nearby."""
+MISS_POWER, BEND_SHARE, BAR = 2.5, 3.0, 0.3
+"""The error bar is ``BAR`` times the root of two squares: the step of the lattice times the miss of matches nearby, in steps,
+to this power; and this multiple of the bend of the map. On 8 pairs each of training scans of abdomen CT and of brain MR,
+whose errors differ fifteenfold, 90 % of the errors are within 0.29 and 0.30 times that root."""
 
-BAR = 1.6
-"""The error bar that covers 90 %, as a multiple of the doubt."""
+SPREAD_BAR = 1.5
+"""The radius that holds 90 % of what is spread like the templates' estimates, in root mean square distances."""
 
 SHARED = 0.5
-"""Share of the squared doubt that templates have in common: that many templates do not remove."""
-
-DISAGREEMENT = 3.0
-"""Spread of the templates, in multiples of their doubt, from which they contradict each other."""
+"""Share of the squared error bar that templates have in common: that many templates do not remove."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,14 @@ class Estimate:
 def estimate(found: FoundMap, points_mm: Float64[np.ndarray, "points 3"]) -> list[Estimate]:
     """Returns where a map takes places, with error bars."""
     mapped = found(points_mm)
-    bars = BAR * np.sqrt(np.square(signs_of_doubt(found, points_mm)) @ np.square(PARTS))
+    step, bend, nearby = signs_of_doubt(found, points_mm).T
+    bars = BAR * np.hypot(step * (nearby / step) ** MISS_POWER, BEND_SHARE * bend)
     trusted = found.agreement >= LEAST_AGREEMENT
     return [Estimate(point, float(bar), trusted) for point, bar in zip(mapped, bars, strict=True)]
 
 
 def signs_of_doubt(found: FoundMap, points_mm: Float64[np.ndarray, "points 3"]) -> Float64[np.ndarray, "points signs"]:
-    """Returns what makes places of a map doubtful, in mm: see ``PARTS``."""
+    """Returns what makes places of a map doubtful, in mm: step of the lattice, bend at the place, miss of matches nearby."""
     bend = np.linalg.norm(found(points_mm) - found.bent.affine(points_mm), axis=1)
     nearby = np.full(len(points_mm), found.step_mm)
     if len(found.matches_mm):
@@ -86,6 +86,6 @@ def fused(estimates: Sequence[Estimate]) -> Estimate:
     spread = float(np.sqrt(weights @ np.square(np.linalg.norm(points - point, axis=1)) / weights.sum()))
     typical = float(1 / np.sqrt(np.mean(1 / np.square(sigmas))))
     count = len(usable)
-    bar = np.sqrt(typical**2 * (SHARED + (1 - SHARED) / count) + (BAR * spread) ** 2 / count)
-    agree = spread <= DISAGREEMENT * typical / BAR
+    bar = np.sqrt(typical**2 * (SHARED + (1 - SHARED) / count) + (SPREAD_BAR * spread) ** 2 / count)
+    agree = spread <= typical
     return Estimate(point, float(bar), any(each.trusted for each in estimates) and agree, spread, len(estimates))

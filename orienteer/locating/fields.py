@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
+from scipy import ndimage
 
 from orienteer.features.pretrained import Pretrained
 from orienteer.locating.greys import grey_volumes
@@ -52,6 +53,15 @@ class Lattice:
         at = np.stack(np.unravel_index(np.flatnonzero(self.body), self.shape), axis=1)
         places: Float64[np.ndarray, "places 3"] = self.origin_mm + at * self.step_mm
         return places
+
+    @property
+    def depths_mm(self) -> Float64[np.ndarray, " places"]:
+        """How far each place lies below the skin; ends of the scan where the body goes on are no skin."""
+        body = np.pad(self.body.reshape(self.shape), 1, mode="edge")
+        body[0], body[-1], body[:, 0], body[:, -1] = False, False, False, False
+        depths = ndimage.distance_transform_edt(body, sampling=self.step_mm)[1:-1, 1:-1, 1:-1]
+        inside: Float64[np.ndarray, " places"] = depths.ravel()[self.body]
+        return inside
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,11 @@ from jaxtyping import Float64
 from orienteer.labelled.grids import Geometry
 from orienteer.locating.answers import FoundBox, FoundPlace
 from orienteer.locating.bending import Bent
-from orienteer.locating.doubt import Estimate, estimate, fused
+from orienteer.locating.doubt import LEAST_AGREEMENT, Estimate, estimate, fused
 from orienteer.locating.fields import ScanField
 from orienteer.locating.mapping import FoundMap, MapSettings, find_map
 from orienteer.locating.templates import Template, all_names
 from orienteer.locating.verdicts import outside_probability, verdict
-
-LEAST_AGREEMENT = 0.15
-"""Below it a map is no better than chance, and nothing that it says is relied on."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _factors(shape: tuple[int, ...], spacing_mm: Float64[np.ndarray, "3"]) -> np
     return factors
 
 
-def _averaged(voxels: Voxels, factors: np.ndarray) -> Voxels:
+def _averaged(voxels: Voxels, factors: np.ndarray) -> Float32[np.ndarray, "_ _ _"]:
     missing = [(0, int(-size % factor)) for size, factor in zip(voxels.shape, factors, strict=True)]
     whole = np.pad(voxels, missing, mode="edge")
     for axis, factor in enumerate(factors.tolist()):

@@ -15,6 +15,7 @@ from orienteer.locating.affine import Affine, robust_affine
 from orienteer.locating.bending import Bent, Term, aligned, bent
 from orienteer.locating.fields import ScanField
 from orienteer.locating.matching import Matches, matches_at_levels, principal, side_by_side
+from orienteer.locating.searching import searched
 from orienteer.locating.volumes import Volume, volume_of
 
 Points = Float64[np.ndarray, "points 3"]
@@ -43,6 +44,17 @@ class MapSettings:
     """Distance of the control points, first."""
     fine: float = 2.2
     """Distance of the control points, at last."""
+    searched: int = 900
+    """Places of the template that search around where the affine map takes them; 0 for none."""
+    search: float = 2.5
+    """How far they search."""
+    tried: int = 4
+    """Displacements that are tried on either side along each axis."""
+    search_stiffness: float = 0.3
+    """Weight of the penalty on roughness in this search."""
+    skin: float = 0.1
+    """Weight of a place at the skin; it grows to 1 at the depth that half of the places have. Organs lie deep, and a body's
+    fat says little of where they are."""
     stiffness: float = 0.1
     """Weight of the penalty on roughness."""
     fitted: int = 2500
@@ -55,7 +67,7 @@ class FoundMap:
 
     Attributes:
         bent: takes places of the template to the scan, body frame to body frame.
-        agreement: how well descriptors agree at the end, 0 for chance to 1.
+        agreement: correlation of the descriptors of the template with those where the map leads, 0 for chance to 1.
         matched: share of the matches that agree with the map.
         source: what the first map came from: ``matches`` or ``overlay``.
         matches_mm: matches of the features: a place of the template, and its match in the scan.
@@ -90,7 +102,19 @@ def find_map(template: ScanField, scan: ScanField, settings: MapSettings | None 
     places, others = template.lattice.places_mm, scan.lattice.places_mm
     levels = _terms(template, scan, principal(first, second, settings.components), settings)
     rough = [each.thinned(3) for each in levels[:2]]
-    starts = [("matches", _by_matches(places, others, matches, settings.reach * step_mm, seed))]
+    starts = [
+        (
+            "matches",
+            _by_matches(
+                places,
+                others,
+                matches,
+                _importance(template.lattice.depths_mm, settings.skin),
+                settings.reach * step_mm,
+                seed,
+            ),
+        )
+    ]
     starts += [("overlay", each) for each in _overlays(places, others, rough[0], settings.starts)]
     refined = []
     for source, start in starts:
@@ -98,10 +122,15 @@ def find_map(template: ScanField, scan: ScanField, settings: MapSettings | None 
         affine = aligned(rough[1].places_mm, rough[1].terms, affine, 0.1, 6)
         refined.append((agreement(affine, rough[1]), source, affine))
     _, source, affine = max(refined, key=lambda each: each[0])
+    smooth = Bent(affine)
+    if settings.searched:
+        few = levels[1].thinned(max(1, len(levels[1].places_mm) // settings.searched))
+        smooth = searched(few.places_mm, few.terms, smooth, settings.search * step_mm / settings.tried, settings.tried,
+                          settings.coarse * step_mm, settings.search_stiffness, template.box)  # fmt: skip
     smooth = bent(
         levels[1].places_mm,
         levels[1].terms,
-        Bent(affine),
+        smooth,
         settings.coarse * step_mm,
         settings.stiffness,
         6,
@@ -113,7 +142,7 @@ def find_map(template: ScanField, scan: ScanField, settings: MapSettings | None 
     away = np.linalg.norm(smooth(places[matches.first]) - others[matches.second], axis=1)
     matched = float((away < settings.reach * step_mm).mean()) if len(away) else 0.0
     pairs_mm = np.stack([places[matches.first], others[matches.second]], axis=1)
-    return FoundMap(smooth, agreement(smooth, levels[2]), matched, source, pairs_mm, step_mm)
+    return FoundMap(smooth, correlation(smooth, levels[2]), matched, source, pairs_mm, step_mm)
 
 
 @dataclass(frozen=True)
@@ -130,8 +159,24 @@ class Level:
 
     def thinned(self, step: int) -> "Level":
         """Returns the same with every so many places."""
-        terms = tuple(replace(term, template=term.template[::step]) for term in self.terms)
+        terms = tuple(
+            replace(term, template=term.template[::step], weights=term.weights[::step]) for term in self.terms
+        )
         return Level(self.places_mm[::step], terms)
+
+
+def correlation(mapped: Affine | Bent, level: Level) -> float:
+    """Returns the correlation of descriptors of the template with those of the scan under a map; 0 where none is inside."""
+    now = mapped(level.places_mm)
+    values, total = 0.0, 0.0
+    for term in level.terms:
+        read = term.scan.read(now)
+        if read.inside.sum() > 1:
+            one, other = (rows[read.inside] - rows[read.inside].mean(0) for rows in (term.template, read.values))
+            lengths = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+            values += float(term.weights.mean()) * float((one * other).sum()) / max(lengths, 1e-12)
+        total += float(term.weights.mean())
+    return values / total
 
 
 def agreement(mapped: Affine | Bent, level: Level) -> float:
@@ -141,8 +186,8 @@ def agreement(mapped: Affine | Bent, level: Level) -> float:
         read = term.scan.read(now)
         away = np.square(read.values - term.template).sum(1)
         chance = 2 * float(term.template.var(0).sum())  # mean squared distance of two places drawn at random
-        shares += term.weight * float((read.inside * np.maximum(0, 1 - away / max(chance, 1e-12))).mean())
-        total += term.weight
+        shares += float((term.weights * read.inside * np.maximum(0, 1 - away / max(chance, 1e-12))).mean())
+        total += float(term.weights.mean())
     return shares / total
 
 
@@ -157,15 +202,21 @@ def _matches(
     return Matches(every[found.first], found.second, found.cosine)
 
 
-def _by_matches(places: Points, others: Points, matches: Matches, reach_mm: float, seed: int) -> Affine:
+def _by_matches(
+    places: Points,
+    others: Float64[np.ndarray, "_others 3"],
+    matches: Matches,
+    weights: Float64[np.ndarray, " points"],
+    reach_mm: float,
+    seed: int,
+) -> Affine:
     if len(matches.first) < 4:  # nothing agrees: put one body over the other
         return Affine(np.eye(3), others.mean(0) - places.mean(0))
     rng = np.random.default_rng(seed)
-    weights = np.ones(len(matches.first))
-    return robust_affine(places[matches.first], others[matches.second], weights, reach_mm, rng).affine
+    return robust_affine(places[matches.first], others[matches.second], weights[matches.first], reach_mm, rng).affine
 
 
-def _overlays(places: Points, others: Points, level: Level, count: int) -> list[Affine]:
+def _overlays(places: Points, others: Float64[np.ndarray, "_others 3"], level: Level, count: int) -> list[Affine]:
     """Returns maps that put the bodies over each other at several heights, the best by their descriptors."""
     across = np.sqrt(others[:, :2].var(0).mean() / max(places[:, :2].var(0).mean(), 1e-12))
     size = np.diag([*np.clip([across, across], 0.75, 1.35), 1.0])
@@ -189,16 +240,19 @@ def _terms(
     every = np.linspace(0, len(places) - 1, min(settings.fitted, len(places))).round().astype(int)
     places = places[every]
     intensity = settings.intensity if template.modality == scan.modality else 0.0
+    weights = _importance(template.lattice.depths_mm, settings.skin)
     spread = float(components[0].var(0).sum()) ** 0.5
     network = Term(components[0][every] / max(spread, 1e-9), _spread_out(scan, components[1] / max(spread, 1e-9)),
-                   settings.network)  # fmt: skip
+                   settings.network * weights[every])  # fmt: skip
     levels = []
     for mine, other in zip(template.greys, scan.greys, strict=True):
         values = mine.values(places)
         scale = np.ones(values.shape[1], np.float32)
         scale[:-1] /= max(float(values[:, :-1].var(0).sum()) ** 0.5, 1e-9)
         scale[-1] = intensity**0.5 / max(float(values[:, -1].std()), 1e-9)
-        grey = Term(values * scale, Volume(other.rows * scale, other.shape, other.origin_mm, other.step_mm), 1.0)
+        grey = Term(
+            values * scale, Volume(other.rows * scale, other.shape, other.origin_mm, other.step_mm), weights[every]
+        )
         levels.append(Level(places, (grey, network) if settings.network > 0 else (grey,)))
     return levels
 
@@ -209,3 +263,10 @@ def _spread_out(scan: ScanField, values: Float32[np.ndarray, "places channels"])
     whole = np.zeros((values.shape[1], lattice.body.size), np.float32)
     whole[:, lattice.body] = values.T
     return volume_of(whole.reshape(-1, *lattice.shape), lattice.origin_mm, lattice.step_mm)
+
+
+def _importance(depths_mm: Float64[np.ndarray, " places"], skin: float) -> Float64[np.ndarray, " places"]:
+    """Returns how much places count, by their depth."""
+    typical = max(float(np.median(depths_mm)), 1e-9)
+    weights: Float64[np.ndarray, " places"] = skin + (1 - skin) * np.clip(depths_mm / typical, 0, 1) ** 2
+    return weights

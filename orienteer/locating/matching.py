@@ -5,9 +5,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 
 Features = Float32[np.ndarray, "_places channels"]  # the underscore: the two scans have different numbers of places
+Components = Float32[np.ndarray, "_places _components"]
 
 LEAST_DEVIATION = 1e-6
 """Share of the largest value below which a channel says nothing."""
@@ -90,18 +91,11 @@ def matches_at_levels(first: Features, second: Features, channels: Sequence[int]
     return Matches(*(np.concatenate(parts) for parts in zip(*every, strict=True)))
 
 
-def principal(first: Features, second: Features, count: int) -> tuple[Features, Features]:
+def principal(first: Features, second: Features, count: int) -> tuple[Components, Components]:
     """Returns the coordinates of both scans' features on the first principal components of the two together."""
     every = np.concatenate([first, second])
     every = every - every.mean(0)
     _, vectors = np.linalg.eigh(np.asarray(every.T @ every, np.float64))
     axes = vectors[:, ::-1][:, :count].astype(np.float32)
-    projected: Features = every @ axes
+    projected: Components = every @ axes
     return projected[: len(first)], projected[len(first) :]
-
-
-def importance(matches: Matches, most: int) -> tuple[Matches, Float64[np.ndarray, " matches"]]:
-    """Returns the matches with the largest cosines and how much each is to count."""
-    kept = np.argsort(-matches.cosine, kind="stable")[:most]
-    chosen = Matches(matches.first[kept], matches.second[kept], matches.cosine[kept])
-    return chosen, np.maximum(chosen.cosine.astype(np.float64), 0.05)

@@ -6,7 +6,7 @@ import warnings
 import pytorch_lightning as pl
 
 from orienteer.errors import InputError
-from orienteer.runs.checkpoints import AtomicCheckpoints
+from orienteer.runs.atomic_checkpoints import AtomicCheckpoints
 from orienteer.runs.run_config import RunConfig
 
 _PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}

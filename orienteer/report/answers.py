@@ -171,7 +171,7 @@ def _bars(findings: Findings) -> list[Answer]:
     question = "Can its error bars be trusted?"
     if not findings.predicts_gaps:
         return []
-    covered = [bar.coverage for bar in findings.bars.values() if bar.coverage is not None]
+    covered = [bar.best.coverage for bar in findings.bars.values() if bar.best.coverage is not None]
     if not covered:
         why = "This run has no error bars." if not findings.bars else "That needs two held-out scans or more."
         return [Answer(question, "not known", why, "none")]
@@ -181,7 +181,7 @@ def _bars(findings: Findings) -> list[Answer]:
         f"{100 * least:.0f}" if round(100 * least) == round(100 * most) else f"{100 * least:.0f} to {100 * most:.0f}"
     )
     words = f"They should cover 90 % of the errors, and cover {share} % on {scans} held-out scans."
-    ranks = [bar.rank_gaps for bar in findings.bars.values() if bar.rank_gaps is not None]
+    ranks = [bar.best.rank_gaps for bar in findings.bars.values() if bar.best.rank_gaps is not None]
     follows = bool(ranks) and min(ranks) >= FOLLOWS
     if ranks:
         wider = "are wider where errors are larger" if follows else "are hardly wider where errors are larger"
@@ -216,7 +216,7 @@ def _headers(findings: Findings) -> list[Answer]:
     if not findings.scans:
         return []
     if check is None or not judged:
-        why = "The run predicts neither gaps nor orientations, or has fewer than three held-out scans."
+        why = "The run predicts no gaps and has no header reader, or has fewer than three held-out scans."
         return [Answer(question, "not checked", why, "none")]
     if not check.distinguishable:
         why = "No fault can be distinguished reliably from a sound header by this model."
@@ -229,10 +229,11 @@ def _headers(findings: Findings) -> list[Answer]:
         which = "It is" if len(judged) == 1 else f"{unknown} {'is' if unknown == 1 else 'are'}"
         whose = "the header" if unknown == 1 else "their headers"
         words += f"{which} not recognised, perhaps another anatomy than the run's, so that {whose} cannot be judged."
-    return [Answer(question, *_header_grade(len(flagged), unknown, len(judged), words.strip()))]
+    clear = any(scan.certainty == "clearly" for scan in flagged)
+    return [Answer(question, *_header_grade(len(flagged), unknown, len(judged), clear, words.strip()))]
 
 
-def _header_grade(flagged: int, unknown: int, judged: int, words: str) -> tuple[str, str, Tone]:
+def _header_grade(flagged: int, unknown: int, judged: int, clear: bool, words: str) -> tuple[str, str, Tone]:
     if unknown > judged / 2:
         return "cannot be judged", words, "doubt"
     if not flagged:
@@ -241,9 +242,9 @@ def _header_grade(flagged: int, unknown: int, judged: int, words: str) -> tuple[
         words += " That so many are wrong is less likely than that the model does not fit these scans: check one by eye first."
         return "unlikely that all are wrong", words, "doubt"
     chance = float(binom.sf(flagged - 1, judged, PER_REMARK))
-    if chance >= SURPRISING:
-        return f"{flagged} to look at, perhaps by chance", words, "doubt"
-    return f"{flagged} probably not", words, "bad"
+    if chance >= SURPRISING and not clear:
+        return f"{flagged} to look at, perhaps flagged by chance", words, "doubt"
+    return (f"{flagged} of {judged} probably not" if judged > 1 else "probably not"), words, "bad"
 
 
 def _flag_words(flagged: Sequence[ObservedScan], judged: int) -> str:

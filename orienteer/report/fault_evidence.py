@@ -99,12 +99,18 @@ class MisfitSign:
         size = np.mean(np.abs(list(usual.values())))
         return MisfitSign(accuracy_mm, usual, float(np.sqrt(variance + (SMALLEST_SPREAD * size) ** 2) + 1e-9))
 
-    def weights(self, scan: ScanMeasurement, fault: Fault) -> Weights:
-        """Returns the weights if a scan had a fault: undoing it would then gain what making it loses; others are not known."""
+    def gains(self, scan: ScanMeasurement) -> dict[Fault, float]:
+        """Returns how much better a scan fits with each fault undone; nothing where that was not measured."""
+        return _gains(scan, self.accuracy_mm) if scan.fits else {}
+
+    def weights(self, gains: Mapping[Fault, float], fault: Fault) -> Weights:
+        """Returns the weights if a scan had a fault: undoing it would then gain what making it loses; others are not known.
+
+        Args:
+            gains: of the scan as it is.
+            fault: that it is taken to have.
+        """
         weights = np.zeros(len(HYPOTHESES))
-        if not scan.fits:
-            return weights
-        gains = _gains(scan, self.accuracy_mm)
         if fault != SOUND:
             back = min(gains, key=lambda each: _distance(each, fault.inverse), default=None)
             gains = {fault: -gains[back]} if back is not None and _distance(back, fault.inverse) < 0.1 else {}
@@ -204,11 +210,21 @@ class FaultEvidence:
 
     def weigh(self, scan: ScanMeasurement, fault: Fault = SOUND) -> Weights:
         """Returns the weights of all hypotheses for a scan, or for what it would be if its header had a fault."""
-        signs = [sign.weights(scan, fault) for sign in (self.misfit, self.reader) if sign is not None]
-        weights = np.sum(signs, axis=0) if signs else np.zeros(len(HYPOTHESES))
-        if self.reader is None:
-            weights[[number for fault, number in NUMBER.items() if fault not in (SOUND, *self.faults)]] = -np.inf
-        return np.asarray(weights)
+        return np.asarray(self._rows(scan, (fault,))[0])
+
+    def weigh_all(self, scan: ScanMeasurement) -> Float[np.ndarray, "true hypotheses"]:
+        """Returns the weights for a scan if each of ``HYPOTHESES`` were true of its header."""
+        return self._rows(scan, HYPOTHESES)
+
+    def _rows(self, scan: ScanMeasurement, faults: Sequence[Fault]) -> Float[np.ndarray, "true hypotheses"]:
+        rows = np.zeros((len(faults), len(HYPOTHESES)))
+        gains = self.misfit.gains(scan) if self.misfit is not None else {}
+        for row, fault in zip(rows, faults, strict=True):
+            if self.misfit is not None and gains:
+                row += self.misfit.weights(gains, fault)
+            if self.reader is not None:
+                row += self.reader.weights(scan, fault)
+        return rows
 
 
 def _gains(scan: ScanMeasurement, accuracy_mm: Mapping[str, Float[np.ndarray, " 3"]]) -> dict[Fault, float]:

@@ -24,6 +24,9 @@ RECOGNISED = 2.0
 scan (another part of the body, another kind of scanner, a fault that was not tried), and the header cannot be judged."""
 
 
+LEAST_LIMIT = float(np.log(1 / FALSE_ALARMS - 1))
+"""A hypothesis is ruled out by one that is 19 times as likely, at least: a few scans do not show how far gaps may reach."""
+
 MOST_POSSIBLE = 0.5
 """If more than this share of the faults that can usually be told is not ruled out, the header cannot be judged either."""
 
@@ -138,9 +141,9 @@ class HeaderCheck:
 
     def _recognised(self, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
         """Returns whether a reading fits, and whether most hypotheses are ruled out that can be."""
-        can_be = sum(fault in possible for fault in self.distinguishable)
+        others = sum(fault in possible for fault in self.distinguishable) - 1
         fits = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
-        return fits and can_be <= MOST_POSSIBLE * len(self.distinguishable)
+        return fits and others <= MOST_POSSIBLE * len(self.distinguishable)
 
     def _not_ruled_out(self, weights: Weights) -> list[Fault]:
         """Returns the hypotheses that are not ruled out, the one with the largest weight first."""
@@ -160,15 +163,14 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
         return None
     evidence = FaultEvidence.fit(usable)
     others = [FaultEvidence.fit(usable[:at] + usable[at + 1 :]) for at in range(len(usable))]
-    pairs = list(zip(others, usable, strict=True))
+    weights = np.stack([other.weigh_all(scan) for other, scan in zip(others, usable, strict=True)])
     limits, lowest = {}, {}
-    scores = np.array([other.weigh(scan).max() for other, scan in pairs])
-    limits[SOUND] = max(0.0, upper_limit(scores))  # at 0 nothing speaks for a fault
+    scores = weights[:, 0].max(-1)
+    limits[SOUND] = max(LEAST_LIMIT, upper_limit(scores))
     for fault in evidence.faults:
         number = NUMBER[fault]
-        weights = [other.weigh(scan, fault) for other, scan in pairs]
-        limits[fault] = max(0.0, upper_limit([each.max() - each[number] for each in weights], FALSE_ALARMS))
-        values = [float(each.max()) for each in weights]
+        values = weights[:, number].max(-1)
+        limits[fault] = max(LEAST_LIMIT, upper_limit(values - weights[:, number, number], FALSE_ALARMS))
         lowest[fault] = float(np.mean(values)) - half_width(values, FALSE_ALARMS)
     indistinguishable = frozenset(fault for fault in evidence.faults if lowest[fault] <= limits[SOUND])
     fitted = [scan for scan in usable if scan.fits]

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all and with their checksum, read without running code from the file."""
+"""Reading checkpoints without running code from the file, and checking that they are whole and fit."""
 
 import pickle
 from collections.abc import Mapping
@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import torch
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from orienteer.encoders.states import check_finite, compare_state
 from orienteer.errors import InputError
-from orienteer.files import replacing, room_for
 from orienteer.forms import misfit
-from orienteer.runs.seal import DamagedFile, check_seal, save_sealed
+from orienteer.runs.seal import DamagedFile, check_seal
 from orienteer.settings import require
 
 
@@ -25,29 +23,6 @@ class PretrainingState(TypedDict):
 
 
 _DO = "rename the other file in checkpoints/ to last.ckpt and resume, or start again in a new folder"
-
-
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Lightning's checkpoint files, replaced atomically and read with ``weights_only``."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Writes ``checkpoint`` to ``path``. If the process is killed or the disk is full, the older file is kept.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
-        with (
-            room_for("a checkpoint", path, "free disk space and continue with --resume"),
-            replacing(path) as temporary,
-            temporary.open("w+b") as file,
-        ):
-            save_sealed(checkpoint, file)
-
-    def load_checkpoint(
-        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Returns the content of a checkpoint file; see `read_checkpoint`."""
-        return read_checkpoint(path, map_location or "cpu")
 
 
 def read_checkpoint(path: str | Path, map_location: Any = "cpu", form: Any = dict[str, Any]) -> dict[str, Any]:

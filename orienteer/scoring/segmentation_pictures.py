@@ -140,7 +140,7 @@ def _name_classes(figure: Any, labels: CaseLabels) -> None:
     from matplotlib.patches import Patch
 
     colours, dice = class_colours(len(labels.names)), labels.scores.dice
-    order = range(len(labels.names))
+    order: Sequence[int] = range(len(labels.names))
     if len(order) > SHOWN_CLASSES:
         order = sorted(order, key=lambda number: math.inf if math.isnan(dice[number]) else dice[number])[:SHOWN_CLASSES]
     entries = [

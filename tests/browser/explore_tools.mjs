@@ -70,6 +70,7 @@ async function undoing(page, out) {
   await page.keyboard.press("Control+z"); // the field's own
   out.after_undo_in_field = (await points(page)).length;
   await page.reload();
+  await page.evaluate(() => { document.getElementById("show-3d").checked = false; }); // before the scans are drawn
   await page.waitForFunction(() => document.body.dataset.ready && state.points.length === 2);
   out.reloaded = JSON.stringify(await points(page)) === JSON.stringify(before);
   await page.waitForFunction(() => document.body.dataset.features && state.heat.first && state.gaps);
@@ -147,6 +148,7 @@ async function readout(page, out) {
 
 async function layouts(page, out) {
   out.layouts = {};
+  await page.locator("#show-3d").check();
   for (const name of ["axial", "coronal", "sagittal", "3d", "all", "grid"]) {
     await page.locator("#layout").selectOption(name);
     await settle(page);
@@ -156,6 +158,7 @@ async function layouts(page, out) {
   await page.keyboard.press("1");
   await settle(page);
   out.layout_by_key = await page.locator("#layout").inputValue();
+  await page.locator("#show-3d").uncheck();
   const before = (await points(page)).length;
   await click(page, await inSlice(page, 0, 0.5, 0.5));
   await page.waitForFunction((count) => state.points.length === count + 1, before);
@@ -231,14 +234,18 @@ async function looks(page, out, folder, check) {
   const none = await picture(page);
   out.overlays_differ = [similar !== features, features !== none, similar !== none];
   out.features_text = await page.evaluate(() => document.getElementById("features-text").textContent);
+  await page.locator("#layout").selectOption("3d");
+  await settle(page);
+  const skin = await picture(page);
   await page.locator("#surface").selectOption("bone");
   await settle(page);
-  out.bone_differs = (await picture(page)) !== none;
+  out.bone_differs = (await picture(page)) !== skin;
   const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.locator("#theme").click();
   out.theme = [dark, await page.evaluate(() => getComputedStyle(document.body).backgroundColor)];
   out.light_findings = await check(page);
   await page.reload();
+  await page.evaluate(() => { document.getElementById("show-3d").checked = false; });
   await page.waitForFunction(() => document.body.dataset.features && state.viewers.first && state.gaps);
   out.theme.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
   await page.locator("#theme").click();
@@ -248,10 +255,12 @@ async function looks(page, out, folder, check) {
 
 export default async function ({ page, args, check }) {
   const [address, folder] = args, out = {};
+  await page.setViewportSize({ width: 1000, height: 700 });
   await page.goto(address, { waitUntil: "load" });
   await page.waitForFunction(() => document.body.dataset.ready && document.body.dataset.features);
   await settle(page);
   await hits(page, out);
+  await page.locator("#show-3d").uncheck(); // without a graphics card, most of the time goes there
   await undoing(page, out);
   await savingAndLoading(page, out, folder);
   await windowing(page, out);

@@ -84,6 +84,32 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
         explore(str(tmp_path), "scan.nii.gz", open_browser=False)
 
 
+def test_a_missing_scan_is_named_before_anything_is_served(small_run: Path, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip("fastapi", reason="the extra explore is not installed")
+    with pytest.raises(InputError, match=r"got nothing\.nii\.gz, which does not exist\. Do this: check the path"):
+        explore(str(small_run), "nothing.nii.gz", open_browser=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_scan_that_cannot_be_read_ends_the_command_and_is_told_to_the_page(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fastapi", reason="the extra explore is not installed")
+    (tmp_path / "broken.nii.gz").write_bytes(b"no scan")
+    seen = {}
+
+    def last_chance() -> None:
+        address = re.search(r"(http://127\.0\.0\.1:\d+/)\?(token=[\w-]{32})", capsys.readouterr().out)
+        assert address is not None
+        with urllib.request.urlopen(f"{address[1]}api/status?{address[2]}", timeout=30) as status:
+            seen["status"] = status.read().decode()
+
+    monkeypatch.setattr(command, "_let_page_ask", last_chance)
+    with pytest.raises(InputError, match=r"broken\.nii\.gz"):
+        explore(str(small_run), str(tmp_path / "broken.nii.gz"), open_browser=False, device="cpu")
+    assert "broken.nii.gz" in seen["status"]
+
+
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     real = builtins.__import__

@@ -87,7 +87,7 @@ def test_a_file_that_was_just_written_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "explored").exists()
 
 
-@pytest.mark.parametrize("harm", ["cut", "changed", "text"])
+@pytest.mark.parametrize("harm", ["cut", "changed", "about", "text"])
 def test_a_damaged_file_is_not_used(tmp_path: Path, harm: str) -> None:
     kept = Kept(tmp_path)
     kept.write("ab", "scan", {"x": np.arange(1000)}, {"n": 1})
@@ -95,7 +95,11 @@ def test_a_damaged_file_is_not_used(tmp_path: Path, harm: str) -> None:
     content = bytearray(file.read_bytes())
     if harm == "changed":
         content[-100] ^= 1
-    file.write_bytes({"cut": bytes(content[:-8]), "changed": bytes(content), "text": b"no arrays"}[harm])
+    if harm == "about":
+        content[:] = content.replace(rb"{\"n\": 1", rb"{\"n\": 2")
+    file.write_bytes(
+        {"cut": bytes(content[:-8]), "changed": bytes(content), "about": bytes(content), "text": b"no arrays"}[harm]
+    )
     assert kept.read("ab", "scan") is None
 
 

@@ -21,14 +21,16 @@ SMALL: dict[str, Any] = {
     "batch": 2,
     "steps": 6,
     "validate_every": 3,
+    "validation_fraction": 0.1,
     "validation_sets": 2,
+    "header_steps": 0,
     "log_every": 2,
     "workers": 0,
     "prepare_workers": 0,
     "accelerator": "cpu",
     "pictures": False,
 }
-"""Settings of a run of a second. Pictures would take most of the time: only the shared run `finished` draws them."""
+"""Settings of a run of a second. Pictures and header readers would take most of the time: only `finished` draws pictures."""
 
 
 @pytest.fixture(scope="session")

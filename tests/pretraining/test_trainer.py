@@ -5,7 +5,7 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.pretraining import trainer
 from orienteer.pretraining.trainer import build_trainer
-from orienteer.runs.checkpoints import AtomicCheckpoints
+from orienteer.runs.atomic_checkpoints import AtomicCheckpoints
 from tests.helpers.run_settings import run_config
 
 

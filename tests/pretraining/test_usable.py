@@ -1,11 +1,12 @@
 """Which scans a run holds out: a fraction of them, decided by seed and key alone."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.pretraining.usable import split, usable_scans
+from orienteer.pretraining.usable import scans_to_hold_out, split, usable_scans
 from orienteer.runs.loaded import load_run
 from orienteer.runs.run import Run
 
@@ -73,3 +74,13 @@ def test_scans_of_one_patient_alone_cannot_be_split() -> None:
         InputError, match="wanted scans of at least 2 patients, one of them held out, got 40 scans of one"
     ):
         split(KEYS, 0.25, 0, dict.fromkeys(KEYS, "P"))
+
+
+@pytest.mark.parametrize("scans", [2, 3, 8, 9, 15, 29, 30, 57, 95, 190, 500])
+def test_small_collections_hold_out_more_and_never_more_than_a_third(scans: int) -> None:
+    number = scans_to_hold_out(scans, None)
+    assert 1 <= number <= max(1, scans // 3)
+    assert number >= min(3, scans // 3)
+    assert number >= scans / 10
+    assert number <= max(19, math.ceil(scans / 10))
+    assert len(split([str(each) for each in range(scans)], None, seed=0)[1]) == number

@@ -156,7 +156,7 @@ def test_voxel_sizes_that_look_alike_are_named_together():
     verdicts = [check.judge(looked_at(rng, halved, follows=0.25)) for _ in range(8)]
     named = [{verdict.fault, *verdict.alternatives} for verdict in verdicts]
     assert all(verdict.flagged for verdict in verdicts)
-    assert sum(halved in each for each in named) >= 7
+    assert sum(halved in each for each in named) >= 6
     assert sum({halved, nearly} <= each for each in named) >= 5
     assert not any(doubled in each for each in named)
 

@@ -48,7 +48,7 @@ def test_a_scan_that_was_trained_on_is_noted(bare, torsos, tmp_path):
 
 def test_headers_are_judged_by_held_out_scans_alone(torsos, tmp_path):
     """And the demonstration shows one scan with and without faults."""
-    run = pretrain(torsos, tmp_path / "run", **SMALL | {"validation_fraction": 0.5, "steps": 2})
+    run = pretrain(torsos, tmp_path / "run", **SMALL | {"validation_fraction": 0.5, "steps": 2, "header_steps": 2})
     loaded = load_run(run.folder, device="cpu")
     assert len(loaded.validation) == 3
     observation = observe(run.folder, torsos, drawn=0, out=tmp_path, **QUICKEST | {"own_scans": 24})
@@ -62,7 +62,10 @@ def test_headers_are_judged_by_held_out_scans_alone(torsos, tmp_path):
     names = [scan.measurement.name for scan in found.demonstration]
     assert names[0].endswith("sound.nii.gz")
     assert len(names) == 5
-    assert "All thresholds come from 3 held-out scans" in Page(observation.report.read_text()).text
+    assert (
+        "All thresholds come from 6 scans of the run, each seen by networks that were not trained on it"
+        in Page(observation.report.read_text()).text
+    )
 
 
 def test_with_one_held_out_scan_headers_are_not_judged(new):

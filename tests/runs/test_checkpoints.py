@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from orienteer.errors import InputError
-from orienteer.runs.checkpoints import AtomicCheckpoints, check_fits, read_checkpoint
+from orienteer.runs.atomic_checkpoints import AtomicCheckpoints
+from orienteer.runs.checkpoints import check_fits, read_checkpoint
 from tests.helpers.disguise import MakesAFile
 
 

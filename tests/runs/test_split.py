@@ -8,7 +8,7 @@ import pytest
 from orienteer.errors import InputError
 from orienteer.runs.run import Run
 from orienteer.runs.run_config import read_config
-from orienteer.runs.split import check_prepared, read_split, read_split_contents, write_split
+from orienteer.runs.split import check_prepared, read_patients, read_split, read_split_contents, write_split
 from orienteer.store.store import Store
 
 
@@ -51,3 +51,9 @@ def test_a_split_that_says_nothing_useful_is_refused(text: str, words: str, tmp_
     (tmp_path / "split.json").write_text(text)
     with pytest.raises(InputError, match=words):
         read_split(tmp_path)
+
+
+def test_patients_come_back_as_numbers(tmp_path: Path) -> None:
+    training, validation = {"k1": "a.nii.gz", "k2": "b.nii.gz"}, {"k3": "c.nii.gz"}
+    write_split(tmp_path, training, validation, patients={"k1": "P7", "k3": "P9"})
+    assert read_patients(tmp_path) == {"k1": 1, "k3": 2}

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from orienteer.comparison.measures.landmarks import landmarks
+from orienteer.comparison.measures.located import located_errors
 from orienteer.comparison.measures.matching import (
     ALL_LEVELS,
     Features,
@@ -66,7 +67,8 @@ def measure_retrieval(bench: Bench, frozen: Pretrained, settings: RetrievalSetti
     """Returns the mean error in mm for every case of a part as scan A, over its landmarks and partners.
 
     Features are standardised channel by channel by means over pretraining scans. Which level of the network is used, or all
-    side by side, is chosen by the error on the validation part.
+    side by side, is chosen by the error on the validation part. Beside the nearest feature stands what `orienteer locate` makes
+    of the same encoder, on the same pairs.
 
     Args:
         seed: draws the partners, the same for every method.
@@ -80,8 +82,12 @@ def measure_retrieval(bench: Bench, frozen: Pretrained, settings: RetrievalSetti
     means = {name: float(np.mean([value.value for value in values])) for name, values in by_level.items() if values}
     best = min(means, key=lambda name: means[name]) if means else ALL_LEVELS
     chosen = Matcher(extract, nearest_by_cosine, {best: levels[best]})
-    errors = _errors(bench, preparation, bench.part(preparation, part), chosen, settings, seed)
-    return Outcome(errors[best], facts={"level": best, "validation_error_mm": means})
+    scored = bench.part(preparation, part)
+    errors = _errors(bench, preparation, scored, chosen, settings, seed)
+    classes = range(1, len(bench.cases(preparation).classes))
+    with bench.open_store() as store:
+        located = located_errors(frozen, store, scored, settings, classes, seed)
+    return Outcome([*errors[best], *located], facts={"level": best, "validation_error_mm": means})
 
 
 def measure_retrieval_baseline(

@@ -43,6 +43,7 @@ MEASURES = (
     Measure("finetune", "hd95_mm_mean", "HD95 after fine-tuning", "mm", "less"),
     Measure("probe", "dice_mean", "Dice of the frozen probe", "", "more"),
     Measure("retrieval", "error_mm", "Error of finding the same place", "mm", "less"),
+    Measure("retrieval", "located_error_mm", "Error of places by orienteer locate", "mm", "less"),
     Measure("sides", "left_right_accuracy", "Left from right", "", "more"),
     Measure("sides", "head_foot_accuracy", "Head from foot", "", "more"),
 )

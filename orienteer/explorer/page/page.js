@@ -115,6 +115,7 @@ function describe() {
   const [low, high] = about.scans.first.bounds_mm;
   showEntry(low.map((value, axis) => (value + high[axis]) / 2));
   describeTasks(about.gap_tasks);
+  byId("work").hidden = false;
   setStatus(START);
 }
 
