@@ -32,7 +32,7 @@ from orienteer.screening.value_rules import MOST_LABELS
 
 SETS = ("phantoms", "hippocampus", "abdomen_ct", "brain_mr")
 
-COMPARED = 5
+COMPARED = 4
 """Scans of each collection whose pairs are registered, the first of them also with copies of itself."""
 
 PER_FAULT = 2

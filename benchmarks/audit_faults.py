@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import SimpleITK as sitk
 from scipy.ndimage import zoom
 
@@ -162,6 +163,10 @@ def write_series(folder: Path, scan: Scan, tags: dict[str, str]) -> Path:
             image.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{number:04d}.dcm"))
         writer.Execute(image)
+        if between := tags.get("0018|0088"):  # the writer leaves it out of CT
+            data = pydicom.dcmread(folder / f"{number:04d}.dcm")
+            data.SpacingBetweenSlices = between
+            data.save_as(folder / f"{number:04d}.dcm")
     return folder
 
 

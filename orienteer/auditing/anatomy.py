@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 
 from orienteer.errors import ScanError
 from orienteer.progress import tracked
+from orienteer.report.fault_evidence import FaultEvidence
+from orienteer.report.faults import FAULTS, SOUND
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.limits import LEAST_SOUND
 from orienteer.report.measure import measure_scan
@@ -16,11 +19,14 @@ from orienteer.runs.loaded import LoadedRun
 from orienteer.screening.findings import Correction, Finding, Level
 from orienteer.store.store import Store
 
-SUSPICIOUS = 3.0
-"""Scans whose score is so many robust standard deviations above the median do not calibrate the check of others."""
+SUSPICIOUS = 4.0
+"""Scans that are so many robust standard deviations from the median do not calibrate the check of others."""
 
 PARTS = 10
 """So many checks are calibrated: each judges the scans that it was not calibrated on."""
+
+MOST_NAMED = 3
+"""Other faults that a finding names, of those that cannot be distinguished."""
 
 CLEAR, LIKELY = 6.0, 2.0
 """A fault that outweighs the next by so much (log of a likelihood ratio) is clear, or likely."""
@@ -62,15 +68,41 @@ def judge_among_themselves(
         scans: measured with one model that was not trained on them.
         sound: further scans to calibrate on.
     """
-    first = _judged(scans, scans, sound)
-    if not first:
-        return {}
-    scores = np.array([verdict.score for verdict in first.values()])
-    middle = float(np.median(scores))
-    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
-    limit = max(0.0, middle + SUSPICIOUS * spread)
-    usual = [scan for scan in scans if scan.name in first and first[scan.name].score <= limit]
-    return _judged(scans, usual, sound) if len(usual) + len(sound) > LEAST_SOUND else first
+    odd = suspicious([*scans, *sound])
+    usual = [scan for scan in (*scans, *sound) if scan.key not in odd]
+    return _judged(scans, usual if len(usual) > LEAST_SOUND else [*scans, *sound])
+
+
+def suspicious(scans: Sequence[ScanMeasurement]) -> set[str]:
+    """Returns the keys of scans that look likelier under some fault than as they are, and are far from the others in that.
+
+    Medians and median deviations are taken, which a few faulty scans do not move.
+    """
+    able = [scan for scan in scans if scan.fits or scan.header is not None]
+    if len(able) <= LEAST_SOUND:
+        return set()
+    evidence = FaultEvidence.fit(able)
+    odd = set[str]()
+    for values in _gains(able, evidence).T:
+        odd |= {able[at].key for at in np.flatnonzero((_far(values) > SUSPICIOUS) & (values > 0))}
+    sized = [scan for scan in able if scan.header is not None]
+    sizes = np.array([scan.header.sizes[0, 0] for scan in sized if scan.header is not None]).reshape(-1, 3)
+    for values in sizes.T if len(sizes) else ():
+        odd |= {sized[at].key for at in np.flatnonzero(np.abs(_far(values)) > SUSPICIOUS)}
+    return odd
+
+
+def _gains(scans: Sequence[ScanMeasurement], evidence: FaultEvidence) -> Float[np.ndarray, "scans signs"]:
+    """Returns how much likelier each scan looks with each fault undone, by both signs; NaN where that is not known."""
+    rows = []
+    for scan in scans:
+        logs = np.full(48, np.nan) if scan.header is None else scan.header.logs[0] - scan.header.logs[0, 0]
+        misfits = evidence.misfits(scan)
+        logs_of = [np.log(misfits[SOUND] / misfits[fault]) if fault in misfits else np.nan for fault in FAULTS]
+        rows.append(np.concatenate([logs, logs_of]))
+    table = np.array(rows)
+    gains: Float[np.ndarray, "scans signs"] = table[:, ~np.isnan(table).all(0)]
+    return gains
 
 
 def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
@@ -80,7 +112,7 @@ def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
 
 def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
     """Returns a row of the page for each scan, the most suspicious first."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, verdict in sorted(verdicts.items(), key=lambda item: -item[1].score):
         best = verdict.best_fault
         words = "consistent"
@@ -93,16 +125,22 @@ def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _judged(
-    scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement]
-) -> dict[str, Verdict]:
+def _far(values: Float[np.ndarray, " scans"]) -> Float[np.ndarray, " scans"]:
+    """Returns how many robust standard deviations values are above their median."""
+    middle = np.nanmedian(values)
+    spread = 1.4826 * np.nanmedian(np.abs(values - middle))
+    far: np.ndarray = np.nan_to_num((values - middle) / max(float(spread), 1e-9))
+    return far
+
+
+def _judged(scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement]) -> dict[str, Verdict]:
+    """Returns verdicts by checks that are calibrated on usual scans, never on those that they judge."""
     known = [scan for scan in scans if scan.fits or scan.header is not None]
     verdicts: dict[str, Verdict] = {}
     for part in range(min(PARTS, len(known))):
         judged = known[part::PARTS]
         keys = {scan.key for scan in judged}
-        others = [scan for scan in (*usual, *sound) if scan.key not in keys]
-        check: HeaderCheck | None = calibrate(others)
+        check: HeaderCheck | None = calibrate([scan for scan in usual if scan.key not in keys])
         if check is not None:
             verdicts |= {scan.name: check.judge(scan) for scan in judged}
     return verdicts
@@ -120,10 +158,13 @@ def _finding(name: str, verdict: Verdict) -> Finding | None:
     fault, back = verdict.fault, verdict.fault.inverse
     correction = Correction(back.orientation.axes, back.orientation.signs, back.factors)
     kind = "orientation" if fault.spacing_factor == 1 else "anatomy_voxel_size"
-    level: Level = "error" if verdict.margin >= LIKELY else "warning"
-    sure = 0.97 if verdict.margin >= CLEAR else 0.85 if verdict.margin >= LIKELY else 0.6
-    others = "".join(f" (or {other.name}: cannot be distinguished)" for other in verdict.alternatives)
+    alone = not verdict.alternatives
+    level: Level = "error" if verdict.margin >= LIKELY and alone else "warning"
+    sure = 0.6 if not alone or verdict.margin < LIKELY else 0.97 if verdict.margin >= CLEAR else 0.85
+    named = "; ".join(other.name for other in verdict.alternatives[:MOST_NAMED])
+    more = len(verdict.alternatives) - MOST_NAMED
+    others = "" if alone else f" (or {named}{f'; or {more} others' if more > 0 else ''}: cannot be distinguished)"
     evidence = {"weight": verdict.weights[fault], "above_others": verdict.margin, "threshold": verdict.threshold}
     what = f"the anatomy looks {fault.name}{others}: the header does not fit"
-    do = "look at the slices; if it is so, write the proposed header (--write-fixed)"
-    return Finding(name, kind, level, what, evidence, sure, do, correction)
+    do = "look at the slices; if it is so, correct the header (--write-fixed, where one fault is left)"
+    return Finding(name, kind, level, what, evidence, sure, do, correction if alone else None)

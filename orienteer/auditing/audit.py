@@ -46,7 +46,6 @@ def audit(
     run: str | Path | None = None,
     rules_only: bool = False,
     anatomy: bool = True,
-    folds: int = 2,
     steps: int = 600,
     fail_on: Literal["never", "error", "warning"] = "never",
     write_fixed: str | Path | None = None,
@@ -64,9 +63,9 @@ def audit(
         out: folder to write into; an audit that is there is replaced.
         run: a run folder: its model judges headers by the anatomy and finds scans unlike its own.
         rules_only: only the rules about single files; scans are not compared with each other and no model is used.
-        anatomy: judge headers by the anatomy. Without a run this trains models, which takes minutes.
-        folds: without a run: models to train on the collection, each to judge the scans that it never saw.
-        steps: of each of these trainings.
+        anatomy: judge headers by the anatomy. Without a run this trains small networks, which takes minutes.
+        steps: without a run: steps of each of the three networks that are trained on the collection, each to judge the scans
+            that it never saw.
         fail_on: fail, with exit code 3, if there is an error (or a warning); for scripts.
         write_fixed: a new folder for corrected copies of the scans whose fault can be undone exactly.
         include: globs of scans to take.
@@ -92,11 +91,10 @@ def audit(
     folder, selection = _check_out(out), Selection(tuple(include), tuple(exclude), frame, modality)
     if scans is None:
         raise InputError("scans", wanted="a folder of scans", got="none", do="orienteer audit SCANS --out OUT")
-    require(folds >= 2, "folds", "at least 2: each scan is judged by a model that never saw it", folds)
     require(steps >= 1, "steps", "at least 1", steps)
     if write_fixed is not None:
         check_empty(Path(write_fixed))
-    results = _results(Path(scans), selection, run, rules_only, anatomy, folds, steps, workers)
+    results = _results(Path(scans), selection, run, rules_only, anatomy, steps, workers)
     write_results(folder, results, selection, pictures, workers)
     if write_fixed is not None:
         write_corrected_copies(write_fixed, results, selection)
@@ -114,7 +112,6 @@ def _results(
     run: str | Path | None,
     rules_only: bool,
     anatomy: bool,
-    folds: int,
     steps: int,
     workers: int | None,
 ) -> Results:
@@ -129,7 +126,7 @@ def _results(
     elif run is not None:
         judged = judge_by_run(run, screening, selection, workers)
     else:
-        judged = judge_cross_fitted(scans, screening, seen.groups, selection, folds, steps, workers)
+        judged = judge_cross_fitted(screening, seen.groups, selection, steps, workers)
     findings = once([*screening.findings, *seen.findings, *judged.findings])
     return Results(scans, screening, seen, judged, worst_first(findings))
 

@@ -55,13 +55,16 @@ def judge_by_run(run: str | Path, screening: Screening, selection: Selection, wo
             measured = list(measure_all(loaded, store, new.keys, SETS))
             odd = _odd(loaded, store, new.keys)
     own = measure_own(loaded, own_store, OWN_SCANS, SETS) if own_store is not None else ()
-    sound = (*own, *own_headers(loaded, [scan.key for scan in own]))
-    check = calibrate(sound)
+    own = (*own, *own_headers(loaded, [scan.key for scan in own]))
+    check = calibrate(own)
     verdicts: dict[str, Verdict] = {}
     if check is not None:
         able = [scan for scan in measured if scan.fits or scan.header is not None]
         verdicts = {scan.name: check.judge(scan) for scan in able}
-        notes = (*notes, f"Headers were judged by {run}; its limits come from {len(sound)} of its scans.")
+        notes = (
+            *notes,
+            f"Headers were judged by {run}; its limits come from {len(own)} of its own scans that it was not trained on.",
+        )
     elif measured:
         verdicts = judge_among_themselves(measured)
         notes = (

@@ -57,7 +57,7 @@ class DrawSlices:
         if not read or read[0][0] != job.sources[0].name:
             return None
         figure = new_figure(720, 260 * len(read))
-        parts = np.atleast_1d(figure.subfigures(len(read), 1))
+        parts = np.ravel(np.array(figure.subfigures(len(read), 1), dtype=object))
         for row, (part, (name, voxels, spacing_mm)) in enumerate(zip(parts, read, strict=True)):
             part.suptitle(plain_label(name), fontsize=8)
             at = job.at if row == 0 else (0.5, 0.5, 0.5)

@@ -87,7 +87,8 @@ def far_from(
         >>> far_from(np.array([6.0, 3.0, 3.0]), np.log([3.0, 3.0, 3.0]), np.full(3, 0.05)).round(1).tolist()
         [13.9, 0.0, 0.0]
     """
-    return (np.log(values) - median) / spread
+    away: Float64[np.ndarray, 3] = (np.log(values) - median) / spread
+    return away
 
 
 def is_rare(value: float, logs: Float64[np.ndarray, " scans"]) -> bool:
@@ -102,8 +103,8 @@ def is_rare(value: float, logs: Float64[np.ndarray, " scans"]) -> bool:
 
 
 def _usual(facts: Sequence[ScanFacts]) -> Usual:
-    spacing = np.log([each.spacing_mm for each in facts])
-    body = np.log([each.body_mm for each in facts])
+    spacing = np.log([each.spacing_mm for each in facts if each.spacing_mm is not None])
+    body = np.log([each.body_mm for each in facts if each.body_mm is not None])
     return Usual(len(facts), *_robust(spacing), *_robust(body), spacing, body)
 
 

@@ -31,6 +31,7 @@ class Likeness:
         overlap: share of the smaller one that lies in the other.
         moved_mm: length of the shift.
         turned_deg: angle of the rotation.
+        voxels: voxels of the overlap, at the step of the small copies.
     """
 
     detail: float
@@ -38,6 +39,7 @@ class Likeness:
     overlap: float
     moved_mm: float
     turned_deg: float
+    voxels: int = 1_000_000
 
 
 def confirm(first: Copy, second: Copy, shift: Shift) -> Likeness:
@@ -76,6 +78,7 @@ def _likeness(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Euler3DTran
         overlap=float(inside.sum() / smaller),
         moved_mm=float(np.linalg.norm(transform.GetTranslation())),
         turned_deg=float(np.linalg.norm(angles)),
+        voxels=int(inside.sum()),
     )
 
 

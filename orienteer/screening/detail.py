@@ -12,6 +12,10 @@ from orienteer.screening.low_resolution import LowResolution
 FINE_VOX, SLOW_VOX = 0.7, 2.5
 """Widths of the two Gaussians, in voxels, whose difference is the detail."""
 
+NEAR_VOX, FLAT = 4.0, 0.3
+"""Detail is divided by its usual strength within so many voxels, to which this share of that of the whole copy is added: noise
+in air is not made as strong as anatomy."""
+
 Copy = tuple[Path, LowResolution]
 """The file of a small copy, and its form."""
 
@@ -52,9 +56,13 @@ def blocks(voxels: np.ndarray, factor: int) -> Float32[np.ndarray, "size0 size1 
 
 
 def detail(voxels: Float32[np.ndarray, "size0 size1 size2"]) -> Float32[np.ndarray, "size0 size1 size2"]:
-    """Returns the detail of a copy, of equal strength in bright and dark images."""
-    fine = gaussian_filter(voxels, FINE_VOX, mode="nearest")
-    slow = fine - gaussian_filter(voxels, SLOW_VOX, mode="nearest")
-    scale = float(np.sqrt((slow**2).mean()))
-    scaled: Float32[np.ndarray, "size0 size1 size2"] = slow / np.float32(max(scale, 1e-6))
-    return np.clip(scaled, -4, 4)
+    """Returns the detail of a copy, nearly as strong where an image is flat as where it is full of contrast.
+
+    So two copies through different windows of intensity have nearly the same.
+    """
+    slow: Float32[np.ndarray, "size0 size1 size2"] = gaussian_filter(voxels, SLOW_VOX, mode="nearest")
+    fine = gaussian_filter(voxels, FINE_VOX, mode="nearest") - slow
+    usual = np.float32(np.sqrt((fine**2).mean()))
+    near = np.sqrt(gaussian_filter(fine**2, NEAR_VOX, mode="nearest"))
+    evened: Float32[np.ndarray, "size0 size1 size2"] = np.clip(fine / np.maximum(near + FLAT * usual, 1e-6), -4, 4)
+    return evened.astype(np.float32)

@@ -33,7 +33,11 @@ def units(facts: ScanFacts, collection: Collection) -> Finding | None:
             np.abs(off).max() < max(SAME_FACTOR, 3 * usual.body_spread.max())
             and np.abs(np.log(factor)) > 8 * usual.body_spread.max()
         ):
-            evidence = {"body_mm": _by(facts.body_mm), "usual_mm": _by(np.exp(usual.body)), "factor": 1 / factor}
+            evidence: dict[str, float | str] = {
+                "body_mm": _by(facts.body_mm),
+                "usual_mm": _by(np.exp(usual.body)),
+                "factor": 1 / factor,
+            }
             what = (
                 f"a body of {_by(facts.body_mm)} mm where {_by(np.exp(usual.body))} mm is usual: lengths are in {unit}"
             )

@@ -23,7 +23,7 @@ def description(copy: Copy) -> Float32[np.ndarray, " numbers"]:
         return np.zeros(CELLS**3 + 8 + 3, np.float32)
     box = tuple(slice(int(at.min()), int(at.max()) + 1) for at in np.nonzero(mask))
     body = voxels[box].astype(np.float32)
-    cells = body
+    cells: np.ndarray = body
     for axis in range(3):
         edges = np.unique(np.linspace(0, body.shape[axis], CELLS + 1).astype(int)[:-1])
         counts = np.diff(np.append(edges, body.shape[axis]))

@@ -27,6 +27,9 @@ TILE = 30
 FINELY = 4
 """Scans that each scan is registered with."""
 
+FEW_VOXELS = 50_000
+"""Overlaps of fewer voxels need to be more alike: crops of one organ are alike among people."""
+
 Pair = tuple[str, str]
 
 JobT = TypeVar("JobT")
@@ -47,7 +50,11 @@ class Compared:
 
     def alike(self) -> dict[Pair, Likeness]:
         """Returns the pairs of one anatomy, of the same image or of the same person."""
-        return {pair: like for pair, like in self.likeness.items() if like.detail >= THRESHOLDS.same_anatomy}
+        return {pair: like for pair, like in self.likeness.items() if like.detail >= _limit(like)}
+
+
+def _limit(like: Likeness) -> float:
+    return THRESHOLDS.same_small if like.voxels < FEW_VOXELS else THRESHOLDS.same_anatomy
 
 
 def compare_scans(copies: SmallCopies, workers: int | None = None, progress: bool = True) -> Compared:

@@ -37,8 +37,10 @@ class Thresholds:
 
     promising: float = 0.15
     """Agreement of the detail of two scans at a coarse step, from which on they are registered."""
-    same_anatomy: float = 0.75
+    same_anatomy: float = 0.68
     """Correlation of the detail of two registered scans of one person, or of one image."""
+    same_small: float = 0.93
+    """The same for scans of few voxels, such as crops of one organ, which are alike among people."""
     turned_deg: float = 0.3
     """Copies of one image are not turned against each other; a person who is scanned again lies otherwise."""
     outlier: float = 4.0

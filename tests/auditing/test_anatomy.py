@@ -1,5 +1,6 @@
 """Verdicts on headers become findings with corrections, odd scans do not calibrate the check, folds keep people together."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,13 @@ import pytest
 from orienteer.auditing.anatomy import findings_of, judge_among_themselves, rows_of
 from orienteer.auditing.audit import audit
 from orienteer.auditing.corrections import corrected
-from orienteer.auditing.cross_fit import abilities, deal, judge_cross_fitted
+from orienteer.auditing.cross_fit import judge_cross_fitted
 from orienteer.geometry.orientations import ORIENTATIONS, Orientation
+from orienteer.headers.evidence import WRONG_SIZES, HeaderEvidence, HeaderLook
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.report.faults import Fault, apply_fault
 from orienteer.report.header_check import Verdict
-from orienteer.report.measurement import MisreadEvidence, ScanMeasurement
+from orienteer.report.measurement import ScanMeasurement
 from orienteer.scans.source import Scan, Selection
 from orienteer.screening.screen import screen
 
@@ -54,36 +56,24 @@ def test_what_is_not_recognised_is_a_note_and_a_row() -> None:
     assert [row[:2] for row in rows_of(verdicts)] == [("a", "cannot be judged"), ("b", "looks mirrored left-right")]
 
 
-def test_people_are_in_one_fold_and_every_scan_is_judged_once() -> None:
-    names = [f"scan {number}" for number in range(11)]
-    folds = deal(names, [("scan 0", "scan 5", "scan 9")], 3)
-    assert sorted(name for fold in folds for name in fold) == sorted(names)
-    assert max(map(len, folds)) - min(map(len, folds)) <= 1
-    assert len([fold for fold in folds if {"scan 0", "scan 5", "scan 9"} & set(fold)]) == 1
-
-
-def test_the_tasks_of_the_trainings_judge_headers() -> None:
-    assert abilities()
-
-
 def test_nothing_is_judged_where_nothing_can_be() -> None:
     assert judge_among_themselves([]) == {}
 
 
 def test_too_few_scans_train_no_model_and_this_is_said(torsos: Path) -> None:
     screening = screen(torsos, workers=0, progress=False)
-    made = judge_cross_fitted(torsos, screening, [], Selection(), 2, 1, 0)
+    made = judge_cross_fitted(screening, [], Selection(), 1, 0)
     assert made.findings == ()
-    assert "too few to train a model" in made.notes[0]
+    assert "too few to train networks" in made.notes[0]
 
 
 @pytest.mark.slow
-def test_a_collection_is_judged_by_models_that_never_saw_each_scan(tmp_path: Path) -> None:
+def test_a_collection_is_judged_by_networks_that_never_saw_each_scan(tmp_path: Path) -> None:
     write_phantoms(tmp_path / "scans", 8, shape_vox=(40, 32, 48), spacing_mm=8.0, labels=False, progress=False)
     screening = screen(tmp_path / "scans", workers=0, progress=False)
-    made = judge_cross_fitted(tmp_path / "scans", screening, [], Selection(), 2, 2, 0)
+    made = judge_cross_fitted(screening, [], Selection(), 2, 0)
     assert len(made.rows) == 8
-    assert "8 scans were judged by 2 models" in made.notes[-1]
+    assert "8 scans were judged by 3 networks" in made.notes[-1]
 
 
 @pytest.mark.slow
@@ -95,15 +85,16 @@ def test_a_run_judges_a_collection(finished: "Run", torsos: Path, tmp_path: Path
 
 
 def measured(number: int, orientation: int) -> ScanMeasurement:
-    """What a good model sees in a scan whose header states the orientation of this number in the place of the right one."""
+    """What a good reader sees in a scan whose header states the orientation of this number in the place of the right one."""
     rng = np.random.default_rng(number)
-    likely = rng.normal(-6, 0.5, 48)
-    likely[orientation] = rng.normal(-0.3, 0.1)
-    given = rng.uniform(-0.5, 0.5, (96, 3))
-    seen = given + rng.normal(0, 0.05, (96, 3))
-    none = np.zeros((0, 3))
-    misread = MisreadEvidence(likely, given, seen)
-    return ScanMeasurement(f"key {number}", f"scan {number}", {}, none, {}, np.zeros(0), None, {}, misread)
+    logs = rng.normal(-8, 0.5, (17, 48))
+    logs[:, 0] = rng.normal(-0.3, 0.1)
+    sizes = np.zeros((17, 48, 3))
+    sizes[1:] = np.log(WRONG_SIZES)[:, None]
+    sound = HeaderEvidence(logs, sizes + rng.normal(0, 0.05, (17, 1, 3)))
+    looks = [HeaderLook(*row).turned(ORIENTATIONS[orientation]) for row in zip(sound.logs, sound.sizes, strict=True)]
+    seen = HeaderEvidence(np.stack([each.logs for each in looks]), np.stack([each.sizes for each in looks]))
+    return replace(ScanMeasurement.of_header(f"key {number}", seen), name=f"scan {number}")
 
 
 def test_faulty_headers_among_sound_ones_do_not_hide_each_other() -> None:

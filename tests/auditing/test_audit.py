@@ -167,7 +167,7 @@ def test_pretraining_says_in_one_line_what_the_rules_find(spoiled: Path, tmp_pat
     [
         ({"scans": None}, "wanted a folder of scans"),
         ({"out": None}, "wanted a folder for the page"),
-        ({"folds": 1}, "at least 2"),
+        ({"steps": 0}, "at least 1"),
         ({"scans": "EMPTY"}, "an empty folder"),
         ({"out": "FULL"}, "which holds something else"),
         ({"write_fixed": "FULL"}, "which holds something"),
