@@ -49,6 +49,12 @@ Factors = Float[np.ndarray, " 3"]
 SMALLEST_SPREAD = 0.1
 """A share of the scale that is added to the spread: two predictions may agree by chance."""
 
+LEAST_VARIATION = 0.05
+"""Standard deviation of the logarithms of scales or spreads below which they count as constant: they say nothing of errors."""
+
+LARGEST_POWER = 4.0
+"""Of scale and spread. Errors grow about as they do; what asks for more is noise of few gaps."""
+
 RIDGE = 0.01
 """Weight of the penalty on the powers, per value."""
 
@@ -293,9 +299,10 @@ def _powers(scans: Sequence[ScanErrors]) -> tuple[float, float]:
         logs.append(np.log(errors + SMALLEST_SPREAD * scales))
     x, y = np.concatenate(columns), np.concatenate(logs)
     x, y = x - x.mean(0), y - y.mean()
-    spread = x.std(0) + 1e-9
+    spread = np.maximum(x.std(0), LEAST_VARIATION)
     weights = np.linalg.solve((x / spread).T @ (x / spread) + RIDGE * len(x) * np.eye(2), (x / spread).T @ y) / spread
-    return float(weights[0]), max(0.0, float(weights[1]))
+    scale, moved = np.clip(weights, (-LARGEST_POWER, 0.0), LARGEST_POWER)
+    return float(scale), float(moved)
 
 
 def _combined(scan: ScanErrors, powers: tuple[float, float]) -> ScanErrors:
