@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +23,9 @@ def kept_features(kept: Kept, scan: OpenScan, loaded: LoadedRun) -> ScanFeatures
         return None
     arrays, about = whole
     stride0, stride1, stride2 = about["stride"]
-    tensors = {name: torch.from_numpy(arrays[name]).to(loaded.device) for name in _TENSORS}
-    rest = {name: arrays[name] for name in _ARRAYS}
-    return ScanFeatures(**tensors, **rest, stride=(stride0, stride1, stride2), source=about["source"])
+    values: dict[str, Any] = {name: torch.from_numpy(arrays[name]).to(loaded.device) for name in _TENSORS}
+    values |= {name: arrays[name] for name in _ARRAYS}
+    return ScanFeatures(**values, stride=(stride0, stride1, stride2), source=about["source"])
 
 
 def keep_features(kept: Kept, scan: OpenScan, loaded: LoadedRun, features: ScanFeatures) -> None:

@@ -109,7 +109,8 @@ def bent(
         steps: Gauss-Newton steps.
         box: low and high corner of what the control points are to cover; by default the places.
     """
-    grid = control_grid(*(box or (places_mm.min(0), places_mm.max(0))), step_mm)
+    low_mm, high_mm = box or (places_mm.min(0), places_mm.max(0))
+    grid = control_grid(low_mm, high_mm, step_mm)
     weights = grid.weights(places_mm)
     back = weights.T.tocsr()
     roughness = grid.roughness()

@@ -104,7 +104,7 @@ def unpacked(content: bytes) -> ScanField:
             for number in range(int(arrays["greys"]))
         ]
         return ScanField(
-            lattice=Lattice(shape, *arrays["lattice_mm"], body),
+            lattice=Lattice(shape, arrays["lattice_mm"][0], arrays["lattice_mm"][1], body),
             features=arrays["features"].astype(np.float32),
             channels=tuple(arrays["channels"].tolist()),
             greys=tuple(greys),

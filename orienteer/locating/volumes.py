@@ -65,7 +65,8 @@ class Volume:
         step = np.minimum(1, np.array(self.shape) - 1)  # a volume of one cell along an axis has no neighbour there
         cells = first[:, None] + CORNERS * step  # points 8 3
         numbers = (cells[..., 0] * self.shape[1] + cells[..., 1]) * self.shape[2] + cells[..., 2]
-        return self.rows[numbers]
+        rows: Float32[np.ndarray, "points 8 channels"] = self.rows[numbers]
+        return rows
 
 
 def volume_of(

@@ -91,7 +91,7 @@ def draw_case(
     extent = np.array(image.shape) * np.array(grid.spacing_mm)
     heights = [float(extent[in_plane(axis)[1]] / extent[in_plane(axis)[0]]) for _, axis, _ in rows]
     figure = new_figure(1150, 130 + round(420 * min(sum(heights), 4.0)))
-    scans, legend = figure.subfigures(1, 2, width_ratios=(4, 1))
+    scans, legend = figure.subfigures(1, 2, squeeze=False, width_ratios=(4, 1))[0]
     panels = scans.subplots(3, 2, squeeze=False, height_ratios=heights)
     for (words, axis, at), (left, right) in zip(rows, panels, strict=True):
         for axes, classes, name in ((left, labels.truth, "truth"), (right, labels.predicted, "prediction")):

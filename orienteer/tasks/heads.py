@@ -43,7 +43,7 @@ class Pointwise(nn.Conv3d):
         weights = self.weight.flatten(1).expand(len(maps), -1, -1)
         assert self.bias is not None
         mixed: Tensor = torch.bmm(weights, maps.flatten(2)) + self.bias[:, None]
-        return mixed.unflatten(2, maps.shape[2:])
+        return mixed.reshape(*mixed.shape[:2], *maps.shape[2:])
 
 
 class Gather(nn.Conv3d):

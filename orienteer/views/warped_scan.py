@@ -140,8 +140,8 @@ def _interpolated(
     (step0, step1, step2), share, flat = steps, shares, torch.from_numpy(box).reshape(-1)
 
     def line(offset: int) -> torch.Tensor:
-        ends = (flat.index_select(0, start + at) for at in (offset, offset + step2))
-        return torch.lerp(*ends, share[2])
+        first, second = (flat.index_select(0, start + at) for at in (offset, offset + step2))
+        return first.lerp(second, share[2])
 
     def plane(offset: int) -> torch.Tensor:
         return line(offset).lerp(line(offset + step1), share[1])

@@ -255,6 +255,7 @@ async function looks(page, out, folder, check) {
 
 export default async function ({ page, args, check }) {
   const [address, folder] = args, out = {};
+  page.setDefaultTimeout(180_000);
   await page.setViewportSize({ width: 1000, height: 700 });
   await page.goto(address, { waitUntil: "load" });
   await page.waitForFunction(() => document.body.dataset.ready && document.body.dataset.features);

@@ -64,8 +64,10 @@ async function byKeyboard(page, out) {
 
 export default async function ({ page, context, args, check }) {
   const [address, folder] = args, out = {};
+  page.setDefaultTimeout(180_000);
   const phone = await context.browser().newContext({ viewport: { width: 412, height: 915 }, hasTouch: true, isMobile: true, deviceScaleFactor: 1 });
   const small = await phone.newPage();
+  small.setDefaultTimeout(180_000);
   await small.goto(address, { waitUntil: "load" });
   await small.waitForFunction(() => document.body.dataset.ready && document.body.dataset.features);
   await settle(small);

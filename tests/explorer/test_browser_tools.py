@@ -28,7 +28,7 @@ def seen(explorer: Explorer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("tools")
     with running(make_app(Session(explorer), "token")) as port:
         address = f"http://{HOST}:{port}/?token=token"
-        yield run_in_chromium("explore_tools.mjs", address, folder, timeout_s=400)
+        yield run_in_chromium("explore_tools.mjs", address, folder, timeout_s=600)
 
 
 @pytest.fixture(scope="module")

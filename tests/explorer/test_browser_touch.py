@@ -22,7 +22,7 @@ def value(explorer: Explorer, tmp_path_factory: pytest.TempPathFactory) -> dict[
     alone = Explorer(explorer.loaded, explorer.first)
     alone._features = {"first": explorer._features["first"]}
     with running(make_app(Session(alone), "token")) as port:
-        seen = run_in_chromium("explore_touch.mjs", f"http://{HOST}:{port}/?token=token", folder, timeout_s=300)
+        seen = run_in_chromium("explore_touch.mjs", f"http://{HOST}:{port}/?token=token", folder, timeout_s=600)
     assert Path(folder, "phone.png").stat().st_size > 20_000
     return seen["value"]
 

@@ -47,7 +47,7 @@ def read_slicer_json(path: Path) -> Marks:
         raise _malformed(path, "a list `markups`", f"keys {', '.join(sorted(content)[:5]) or 'none'}")
     names: list[str] = []
     points: list[Float64[np.ndarray, 3]] = []
-    regions = []
+    regions: list[Region] = []
     for markup in markups:
         frame = _frame(path, markup)
         if markup.get("type") == "ROI":

@@ -91,6 +91,7 @@ def test_a_finished_comparison(story: PageStory) -> None:
         "no pretraining",
         "a is ahead 0.55, next scratch with 0.46; better by +0.09, interval +0.06 to +0.13 (Dice after fine-tuning",
         "too few seeds to know how much these vary",
+        "references are grey; right: the paired difference to scratch.",
         "a variant of “default”: views: 4 → 6",
         "pretraining steps 2000 9",
         "Settings that are not the same for all",
