@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from orienteer.errors import InputError
 from orienteer.files import replacing
+from orienteer.labelled.datasets import ending_of
 from orienteer.output_names import output_paths
 from orienteer.progress import tracked
 from orienteer.scans.apart import apart, preparing_bounds
@@ -80,7 +81,10 @@ def write_corrected(
     check_empty(root)
     wanted = corrections_of(findings)
     wanted = {name: each for name, each in wanted.items() if name in sources}
-    paths = output_paths(root, list(wanted), ".nii.gz")
+    stems = {name: name.removesuffix(ending_of(name)) for name in wanted}
+    alone = {name: stem if list(stems.values()).count(stem) == 1 else name for name, stem in stems.items()}
+    of_stem = output_paths(root, list(alone.values()), ".nii.gz")
+    paths = {name: of_stem[stem] for name, stem in alone.items()}
     for name in tracked(list(wanted), "writing corrected copies", "scans"):
         source = sources[name]
         read = replace(selection, modality="MR") if any(each.value_shift for each in wanted[name]) else selection

@@ -37,7 +37,7 @@ class Thresholds:
 
     promising: float = 0.15
     """Agreement of the detail of two scans at a coarse step, from which on they are registered."""
-    same_anatomy: float = 0.68
+    same_anatomy: float = 0.7345
     """Correlation of the detail of two registered scans of one person, or of one image."""
     same_small: float = 0.93
     """The same for scans of few voxels, such as crops of one organ, which are alike among people."""
