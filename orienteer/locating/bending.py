@@ -2,8 +2,8 @@
 
 At each step the descriptors of the other scan are read, with their slopes, where the map now leads; the displacement that
 would make them agree is solved for together with the penalty on roughness. Descriptors that disagree whatever the map does
-(a tumour, a missing organ) lose their weight (Geman and McClure). No descriptor, no pull: outside the other scan's field of
-view the field is carried on smoothly.
+(a tumour, a missing organ) lose their weight (Geman and McClure). Where the map leads out of the other scan there is nothing to
+compare, and the field goes back to the affine map: carried on smoothly alone, it bent places that had been cut away into view.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,9 @@ from orienteer.locating.volumes import Volume
 
 Points = Float64[np.ndarray, "points 3"]
 Descriptors = Float32[np.ndarray, "points channels"]
+
+HOLD = 0.2
+"""Pull of the affine map on places outside the other scan, relative to that of the descriptors on a place inside."""
 
 SOLVER_STEPS = 15
 """Of the conjugate gradients in a Gauss-Newton step; the next step goes on from where they end."""
@@ -117,7 +120,7 @@ def bent(
     controls = _controls_of(start, grid)
     base = start.affine(places_mm)
     for _ in range(steps):
-        curvature, pull = _normal_parts(base + weights @ controls, terms)
+        curvature, pull = _held(*_normal_parts(base + weights @ controls, terms), weights @ controls)
         typical = float(np.trace(curvature, axis1=1, axis2=2).mean()) / 3 * len(places_mm) / grid.count
         rough = roughness * (stiffness * typical * step_mm**2)
         damping = 0.05 * typical
@@ -134,6 +137,18 @@ def bent(
         step, _ = cg(LinearOperator((size, size), matvec=normal), force, maxiter=SOLVER_STEPS, rtol=1e-2)
         controls = controls + step.reshape(-1, 3)
     return Bent(start.affine, grid, controls)
+
+
+def _held(
+    curvature: Float64[np.ndarray, "points 3 3"], pull: Float64[np.ndarray, "points 3"], moved_mm: Points
+) -> tuple[Float64[np.ndarray, "points 3 3"], Float64[np.ndarray, "points 3"]]:
+    """Returns curvature and slope with a pull back to the affine map at places where nothing could be compared."""
+    strength = np.trace(curvature, axis1=1, axis2=2) / 3
+    nothing = strength == 0
+    if nothing.all():
+        return curvature, pull
+    hold = HOLD * float(strength[~nothing].mean()) * nothing
+    return curvature + hold[:, None, None] * np.eye(3), pull + hold[:, None] * moved_mm
 
 
 def _normal_parts(

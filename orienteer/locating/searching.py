@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse.linalg import factorized
 from scipy.spatial import cKDTree
 
-from orienteer.locating.bending import Bent, Term
+from orienteer.locating.bending import HOLD, Bent, Term
 from orienteer.locating.splines import control_grid
 
 Points = Float64[np.ndarray, "points 3"]
@@ -57,7 +57,8 @@ def searched(
     costs = costs - costs.min(1, keepdims=True)
     spread = costs.std(1, keepdims=True)
     typical = max(float(np.median(spread)), 1e-9)
-    confidence = terms[0].weights * (spread[:, 0] / typical).clip(0.05, 3)
+    outside = ~terms[0].scan.read(now).inside  # nothing there to compare with: the map stays as it is
+    confidence = terms[0].weights * np.where(outside, HOLD, (spread[:, 0] / typical).clip(0.05, 3))
     grid = control_grid(*box, control_mm)
     weights, roughness = grid.weights(places_mm), grid.roughness()
     base = now - start.affine(places_mm)
@@ -68,6 +69,7 @@ def searched(
         pull = coupling * typical / step_mm**2
         # |offset - smooth|^2 without |smooth|^2, which is the same for all offsets of a place
         best = (costs + pull * (lengths - 2 * (smooth @ offsets.T).astype(np.float32))).argmin(1)
+        best[outside] = len(offsets) // 2
         controls = _fitted(weights, roughness * control_mm**2 * stiffness, base + offsets[best], confidence)
         smooth = np.clip(weights @ controls - base, -reach * step_mm, reach * step_mm)
     return Bent(start.affine, grid, controls)
