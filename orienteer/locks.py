@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orienteer.errors import InputError
-from orienteer.files import NotWritten, write_text
+from orienteer.files import FULL, NotWritten, write_text
 from orienteer.progress import say
 
 
@@ -69,9 +69,10 @@ class Lock:
                 raise NotWritten(self._path, error) from error
         try:
             write_text(self._holder_file, process_words(os.getpid()))
-        except OSError:
-            self.release()
-            raise
+        except OSError as error:
+            if error.errno not in FULL:  # a full disk does not matter to the lock, only to messages about it
+                self.release()
+                raise
 
     def release(self) -> None:
         """Releases the lock and removes its files."""

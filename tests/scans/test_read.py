@@ -369,4 +369,4 @@ def test_reasons_name_no_folder_of_the_machine(tmp_path):
     content = bytearray(source.files[0].read_bytes())
     content[-6] ^= 1  # the checksum of the gzip stream
     source.files[0].write_bytes(content)
-    assert str(tmp_path) not in str(refused(source, "a whole"))
+    assert str(tmp_path) not in str(refused(source, "a broken stream"))
