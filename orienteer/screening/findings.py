@@ -38,7 +38,7 @@ class Correction:
         Example:
             >>> Correction(signs=(-1, 1, 1)).words
             'reverse left-right'
-            >>> Correction(spacing_factor=(0.5, 0.5, 0.5), value_shift=-1024).words
+            >>> Correction(spacing_factor=(0.5, 0.5, 0.5), value_shift=-1024.0).words
             'multiply the voxel size by 0.5, add -1024 to the values'
         """
         names = ("left-right", "back-front", "foot-head")

@@ -27,7 +27,7 @@ TILE = 30
 FINELY = 4
 """Scans that each scan is registered with."""
 
-FEW_VOXELS = 50_000
+FEW_VOXELS = 100_000
 """Overlaps of fewer voxels need to be more alike: crops of one organ are alike among people."""
 
 Pair = tuple[str, str]

@@ -56,7 +56,7 @@ def test_the_proposed_affine_places_voxels_as_the_corrected_copy_does(
 
 
 def test_values_and_geometry_are_corrected_together_and_the_surest_counts() -> None:
-    shift, flip, other = Correction(value_shift=-1024), Correction(signs=(1, 1, -1)), Correction(signs=(-1, 1, 1))
+    shift, flip, other = Correction(value_shift=-1024.0), Correction(signs=(1, 1, -1)), Correction(signs=(-1, 1, 1))
     findings = [
         Finding("a", "orientation", "error", "", sure=0.6, correction=other),
         Finding("a", "hu_offset", "error", "", sure=0.9, correction=shift),

@@ -91,7 +91,7 @@ def test_a_flagged_header_is_explained(findings):
     assert "s0 consistent" in text
     assert "1 of 2 copies were flagged" in text
     assert "All thresholds come from 3 held-out scans" in text
-    assert "So few scans cannot guarantee a false-alarm rate of 5 %" in text
+    assert "That is too few to guarantee a false-alarm rate of 5 %" in text
     assert "possible faults would be found in 19 of 20 scans" in text
     assert "1 not used scan reason small.nii smaller than a view" in text
     assert "a note" in text
