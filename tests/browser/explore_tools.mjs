@@ -151,6 +151,13 @@ async function layouts(page, out) {
   await page.locator("#show-3d").check();
   for (const name of ["axial", "coronal", "sagittal", "3d", "all", "grid"]) {
     await page.locator("#layout").selectOption(name);
+    await page.waitForFunction(
+      (kinds) => ["first", "second"].every((which) => {
+        const slices = state.viewers[which].nv.screenSlices;
+        return slices.length === kinds.length && slices.every((slice) => kinds.includes(slice.axCorSag));
+      }),
+      { axial: [0], coronal: [1], sagittal: [2], "3d": [4] }[name] ?? [0, 1, 2, 4],
+    );
     await settle(page);
     out.layouts[name] = await page.evaluate(() => ["first", "second"].map((which) => state.viewers[which].nv.screenSlices.map((slice) => slice.axCorSag)));
   }

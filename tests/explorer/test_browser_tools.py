@@ -102,8 +102,8 @@ def test_under_the_pointer_are_position_sides_and_hu(value: dict[str, Any], expl
     shown, place = explorer.first.shown, np.array(value["under"]["place"])
     at = np.rint((place - shown.origin_mm) / shown.spacing_mm).astype(int)
     hu = shown.voxels[tuple(at)] * shown.slope + shown.intercept
-    sides = [("LR"[x >= 0], abs(x)) for x in place[:1]] + [("PA"[y >= 0], abs(y)) for y in place[1:2]]
-    sides += [("IS"[z >= 0], abs(z)) for z in place[2:]]
+    sides = [("LR"[int(x >= 0)], abs(x)) for x in place[:1]] + [("PA"[int(y >= 0)], abs(y)) for y in place[1:2]]
+    sides += [("IS"[int(z >= 0)], abs(z)) for z in place[2:]]
     words = ", ".join(f"{letter} {round(length)}" for letter, length in sides)
     assert value["under"]["text"].startswith(f"pointer {words} mm · {hu:.0f} HU · most similar ".replace("-", "−"))
     assert value["under"]["beside"] == ""
@@ -122,7 +122,7 @@ def test_the_scale_bar_has_its_length(value: dict[str, Any]) -> None:
     bar = value["bar"]
     number, unit = bar["text"].split()
     length_mm = float(number) * (10 if unit == "cm" else 1)
-    assert bar["width"] == pytest.approx(length_mm * value["px_per_mm"], rel=1e-6)
+    assert bar["width"] == pytest.approx(length_mm * abs(value["px_per_mm"]), rel=1e-6)
     assert bar["page_width"] == pytest.approx(bar["width"], abs=1)
     assert bar["shown"] == bar["text"]
     assert bar["off"]

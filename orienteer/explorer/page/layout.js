@@ -30,6 +30,15 @@ function toggleRuler() {
   setStatus(on ? "Ruler: drag in a slice to measure. Press Ruler again to add points." : "");
 }
 
+// A click without a drag measures nothing: NiiVue keeps it as a length of 0.
+function dropClicks(viewer) {
+  const all = viewer.nv.document.completedMeasurements, kept = all.filter((each) => each.distance >= 0.5);
+  if (kept.length < all.length) {
+    all.splice(0, all.length, ...kept);
+    viewer.nv.drawScene();
+  }
+}
+
 // A bar of a round length at the lower left of the first slice: { left, top, width, text }, in pixels of the page, or null.
 function scaleBar(viewer) {
   const slice = viewer.nv.screenSlices.find(({ axCorSag }) => axCorSag <= 2);
@@ -54,5 +63,6 @@ function listenLayout() {
   byId("scale-bar").addEventListener("input", () => eachViewer((viewer) => viewer.nv.drawScene()));
   byId("ruler").addEventListener("click", toggleRuler);
   byId("clear-ruler").addEventListener("click", () => eachViewer((viewer) => viewer.nv.clearMeasurements()));
+  for (const end of ["mouseup", "touchend"]) window.addEventListener(end, () => measuring() && eachViewer(dropClicks));
   window.addEventListener("resize", () => eachViewer(applyLayout));
 }
