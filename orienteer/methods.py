@@ -211,7 +211,7 @@ def listed_tasks(method: Method) -> dict[str, dict[str, Any]]:
 
     Example:
         >>> listed_tasks(resolve_method("dense-gap"))
-        {'dense_gap': {'weight': 1.0, 'pull': 1.0, 'channels': 64, 'level': -1, 'scale': True}}
+        {'dense_gap': {'weight': 1.0, 'pull': 1.0, 'channels': 64, 'level': -1, 'scale': True, 'miss': 'square'}}
     """
     uses = method.tasks.items()
     listed: dict[str, dict[str, Any]] = {

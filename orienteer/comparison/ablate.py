@@ -102,8 +102,8 @@ def other_choices(method: Method, plan: PretrainConfig) -> Changes:
 
     Example:
         >>> from orienteer.methods import resolve_method
-        >>> sorted(other_choices(resolve_method("spatial"), PretrainConfig()))
-        ['gap scale False', 'route edges position', 'route scale False', 'similarity form sign']
+        >>> sorted(other_choices(resolve_method("dense-gap"), PretrainConfig()))
+        ['dense_gap miss length', 'dense_gap scale False']
     """
     variants = {}
     for name, use in method.tasks.items():

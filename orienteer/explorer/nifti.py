@@ -19,6 +19,7 @@ def scan_nifti(shown: Shown, modality: str) -> bytes:
     """Returns a scan as a NIfTI file, in the scan's own values (HU for CT).
 
     Example:
+        >>> import numpy as np
         >>> voxels = np.arange(8, dtype=np.int16).reshape(2, 2, 2)
         >>> shown = Shown(voxels, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), 1.0, 0.0, (2.0, 2.0, 2.0), (0.0, 7.0))
         >>> len(scan_nifti(shown, "CT")) == HEADER_BYTES + 16

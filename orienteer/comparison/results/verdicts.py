@@ -56,7 +56,7 @@ def verdicts(rows: Sequence[Row]) -> dict[str, Verdict]:
         ...     return Row("d", "probe", method, 1.0, seed, f"c{seed}", "dice_mean", "", value, "", None, None, None, "1")
         >>> rows = [row(m, s, v + s / 100) for m, v in (("a", 0.5), ("scratch", 0.2)) for s in range(3)]
         >>> verdict = verdicts(rows)["probe"]
-        >>> verdict.best, verdict.grade, verdict.lead
+        >>> verdict.best, verdict.grade, verdict.lead[:5]
         (('a', '0.51'), 'ahead', '+0.30')
     """
     made: dict[str, Verdict] = {}
