@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.audit_data import DATA, PEOPLE, TRUE_OF, collection
 from benchmarks.audit_faults import CT_FAULTS, FAULTS, cropped, noised, resliced, rewindowed, write_scan, write_series
 from benchmarks.command import parser_of, save
+from orienteer.files import write_bytes
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.progress import tracked
 from orienteer.scans.discover import discover
@@ -97,7 +98,7 @@ def _faulty(scan: Scan, look: Look, folder: Path, seed: int) -> Iterator[tuple[s
             (source,) = discover(series, progress=False).sources
             yield words, kind, replace(look(source).facts, name=scan.name)
     path = folder / "0.nii.gz"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    write_bytes(path, path.read_bytes()[: path.stat().st_size // 2])
     yield "file cut short", "unreadable", look(ScanSource(scan.name, "NIfTI", (path,))).facts
     constant = replace(scan, voxels=np.full_like(scan.voxels, 7))
     path = write_scan(folder / "constant.nii.gz", constant)

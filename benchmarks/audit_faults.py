@@ -1,5 +1,6 @@
 """Faults as they occur in collections, planted in sound scans: for `benchmarks.audit` and its calibration."""
 
+import locale
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,7 @@ def write_series(folder: Path, scan: Scan, tags: dict[str, str]) -> Path:
     values = np.rint(np.clip(scan.voxels, -30_000, 30_000)).astype(np.int16)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
+    before = locale.setlocale(locale.LC_ALL)  # GDCM leaves the process in "C", where Python takes files for ASCII
     for number in range(values.shape[2]):
         image = sitk.GetImageFromArray(np.ascontiguousarray(values[:, :, number].T[None]))
         image.SetSpacing(scan.spacing_mm)
@@ -167,6 +169,7 @@ def write_series(folder: Path, scan: Scan, tags: dict[str, str]) -> Path:
             data = pydicom.dcmread(folder / f"{number:04d}.dcm")
             data.SpacingBetweenSlices = between
             data.save_as(folder / f"{number:04d}.dcm")
+    locale.setlocale(locale.LC_ALL, before)
     return folder
 
 
