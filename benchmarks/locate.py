@@ -5,7 +5,7 @@ border of the scan cuts. Every held-out scan is a template for every other one. 
 pretrained for each of ``--seeds``, as in `benchmarks.space`. Means over the seeds, by the keys
 
 - ``median_mm``, ``mean_mm``, ``p90_mm``: error with one template; ``interval_mm``: 95 % interval of the mean over target scans;
-- ``over_affine``: mean error over that of SimpleITK's affine registration on the same pairs (``--rival-pairs`` of them);
+- ``over_affine``: mean error over that of SimpleITK's affine registration on the same pairs (``--baseline-pairs`` of them);
 - ``coverage90``: share of the places within their error bar;
 - ``outside_recall``, ``outside_false``: of places cut away from a scan (above, below, to one side) and of places that are
   left, the share told as outside the field of view;
@@ -26,7 +26,7 @@ import SimpleITK as sitk
 import torch
 
 from benchmarks.command import parser_of, save
-from benchmarks.locate_rivals import Measured, nearest_feature, raw_patch, registered, same_coordinates
+from benchmarks.locate_baselines import Measured, nearest_feature, raw_patch, registered, same_coordinates
 from benchmarks.space import SETTINGS, steps_within
 from benchmarks.space_data import PHANTOM_SEED, REAL, Collection, collection, link_scans
 from orienteer.features.pretrained import Pretrained, load
@@ -71,7 +71,9 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0, help="the seed that divided the scans of the first run")
     parser.add_argument("--minutes", type=float, default=5.0, help="of processor time for each training")
     parser.add_argument("--pairs", type=int, help="ordered pairs, drawn by the seed; by default all")
-    parser.add_argument("--rival-pairs", type=int, default=8, help="of these, pairs that registration is measured on")
+    parser.add_argument(
+        "--baseline-pairs", type=int, default=8, help="of these, pairs that registration is measured on"
+    )
     parser.add_argument(
         "--spline-pairs", type=int, default=4, help="pairs that registration by B-splines is measured on"
     )
@@ -89,9 +91,9 @@ def main() -> None:
                 say(f"skipped: {chosen.data} is not there; name its folder with --folder")
                 return
             run = chosen.run[number] if chosen.run else _trained(scans, seed, chosen.minutes, work)
-            rivals = (chosen.rival_pairs, chosen.spline_pairs)
+            baselines = (chosen.baseline_pairs, chosen.spline_pairs)
             files = scans.heldout[: chosen.scans]
-            rows.append(measure(run, files, work, seed, chosen.pairs, rivals, chosen.cut_scans))
+            rows.append(measure(run, files, work, seed, chosen.pairs, baselines, chosen.cut_scans))
             say(f"{chosen.data}, seed {seed}: {json.dumps(rows[-1])}")
     values = {**averaged(rows), "by_seed": rows}
     print(json.dumps({chosen.data: values}, indent=2))
@@ -104,7 +106,7 @@ def measure(
     work: Path,
     seed: int,
     pairs: int | None,
-    rival_pairs: tuple[int, int],
+    baseline_pairs: tuple[int, int],
     cut_scans: int,
 ) -> dict[str, Any]:
     """Returns the values of one run.
@@ -115,7 +117,7 @@ def measure(
         work: folder for the store.
         seed: draws pairs and templates.
         pairs: how many; None for all.
-        rival_pairs: how many of them are registered too, by an affine map and by B-splines.
+        baseline_pairs: how many of them are registered too, by an affine map and by B-splines.
         cut_scans: scans of which parts are cut away.
     """
     pretrained, rng = load(run), np.random.default_rng(seed)
@@ -133,9 +135,9 @@ def measure(
     within = np.concatenate([each[0] <= each[1] for each in single])
     by_target = [float(np.mean(np.concatenate([each[0] for each, (_, b) in zip(single, drawn, strict=True) if b == target])))
                  for target in range(len(scans)) if any(b == target for _, b in drawn)]  # fmt: skip
-    rivals = _rivals(scans, drawn, rival_pairs)
-    ours = np.concatenate([single[number][0] for number in range(min(rival_pairs[0], len(drawn)))] or [np.zeros(0)])
-    affine = rivals.get("affine registration", {}).get("mean_mm")
+    baselines = _baselines(scans, drawn, baseline_pairs)
+    ours = np.concatenate([single[number][0] for number in range(min(baseline_pairs[0], len(drawn)))] or [np.zeros(0)])
+    affine = baselines.get("affine registration", {}).get("mean_mm")
     return {
         "seed": seed,
         "places": len(errors),
@@ -147,7 +149,7 @@ def measure(
         "seconds_per_scan": round(float(np.mean(seconds)), 2),
         "feature_seconds": round(float(np.mean([scan.feature_seconds for scan in scans])), 2),
         "three_templates": _voted(scans, maps, rng),
-        "baselines": rivals,
+        "baselines": baselines,
     }
 
 
@@ -255,7 +257,7 @@ def _voted(
     return {**_summary(np.array(errors)), "coverage90": round(float(np.mean(np.array(errors) <= bars)), 3)}
 
 
-def _rivals(
+def _baselines(
     scans: Sequence[Measured], pairs: Sequence[tuple[int, int]], registrations: tuple[int, int]
 ) -> dict[str, Any]:
     methods: dict[str, tuple[Locate, int]] = {

@@ -20,7 +20,7 @@ from orienteer.explorer.session import MOST_POINTS, NotReady, Which
 from orienteer.explorer.view_cache import Levels, ViewCache
 from orienteer.explorer.view_geometry import view_size
 from orienteer.progress import Progress
-from orienteer.runs.error_bars import read_error_bars
+from orienteer.runs.error_bars_file import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.tasks.base import Features
 from orienteer.types import Triple, TripleMm

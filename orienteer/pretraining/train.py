@@ -28,7 +28,7 @@ from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
-from orienteer.runs.error_bars import lost_error_bars, write_error_bars
+from orienteer.runs.error_bars_file import lost_error_bars, write_error_bars
 from orienteer.runs.model_card import MODEL_CARD_FILE, write_model_card
 from orienteer.runs.network import Network, task_weights
 from orienteer.runs.plateau import plateau

@@ -14,7 +14,7 @@ from orienteer.report.own_scans import own_headers
 from orienteer.report.pictures import draw_scan
 from orienteer.report.trust import bars_of
 from orienteer.report.whole_scan import read_whole
-from orienteer.runs.error_bars import read_error_bars
+from orienteer.runs.error_bars_file import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.store.store import Store
 

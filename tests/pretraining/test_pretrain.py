@@ -17,7 +17,7 @@ from orienteer.geometry.pairs import gap_matrix, pair_index
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining import reporter
 from orienteer.pretraining.pretrain import pretrain
-from orienteer.runs.error_bars import read_error_bars
+from orienteer.runs.error_bars_file import read_error_bars
 from orienteer.runs.folder import locked
 from orienteer.runs.loaded import load_run
 from orienteer.runs.run import Run

@@ -11,7 +11,7 @@ import yaml
 
 from orienteer.errors import InputError
 from orienteer.pretraining.pretrain import pretrain
-from orienteer.runs.error_bars import ERROR_BARS_FILE
+from orienteer.runs.error_bars_file import ERROR_BARS_FILE
 from orienteer.runs.loaded import load_run
 from orienteer.runs.run import Run
 from orienteer.store.store import array_path

@@ -7,16 +7,8 @@ import numpy as np
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.runs.error_bars import (
-    ERROR_BARS_FILE,
-    LAPLACE_REACH,
-    ScanErrors,
-    calibrate_bars,
-    rank_correlation,
-    read_error_bars,
-    run_of,
-    write_error_bars,
-)
+from orienteer.runs.error_bars import LAPLACE_REACH, ScanErrors, calibrate_bars, rank_correlation
+from orienteer.runs.error_bars_file import ERROR_BARS_FILE, read_error_bars, run_of, write_error_bars
 from orienteer.runs.folder import write_config
 from orienteer.runs.split import write_split
 
