@@ -117,7 +117,9 @@ class Cell:
         """What it is, for a person: kind, method, share of the labels and seed.
 
         Example:
-            >>> Cell("probe", 0, 0.1, {}, None, method="default").words
+            >>> from orienteer.comparison.plan.measurements import ProbeSettings
+            >>> work = Measurement("hash of a pretraining", ProbeSettings(), part="test", fraction=0.1)
+            >>> Cell("probe", 0, 0.1, {}, work, method="default").words
             'probe of default, 10 % of the labels, seed 0'
         """
         share = "" if self.fraction is None else f", {100 * self.fraction:.3g} % of the labels"
