@@ -8,7 +8,10 @@ them. Each of them is judged by a check of headers that the others calibrated. M
 - ``coverage90``: share of the gaps' components within their 90 % error bars, each scan with bars calibrated on the others;
 - ``error_bar_rank_places``, ``error_bar_rank_scans``: Spearman correlation of error bar and error, over gaps and over scans;
 - ``cosine_rank``: Spearman correlation of the cosine of two places and their distance in mm, within scans;
-- ``faults_named``: share of the spoiled copies (``--faults`` per scan) whose fault is found and rightly named;
+- ``faults_named``: share of the spoiled copies (``--faults`` per scan) that are flagged with their fault named first;
+  ``faults_in_set``: with their fault among those that are not ruled out; ``faults_flagged``: at all;
+- ``faults_distinguishable``: share of them whose fault the check can tell, by its calibration; ``distinguishable_named``: of
+  these, with their fault named first;
 - ``sound_flagged``: share of the sound scans that are flagged.
 
 A value is null where the model lacks the ability. ``interval95`` is that of the first by resampling seeds and scans, ``ranges``
@@ -89,7 +92,8 @@ def measure_seed(
     with Store.open(new.store) as store:
         measured = [measure_scan(loaded, read_whole(store, key), sets) for key in new.keys]
     values = {**space_values(measured), "sound_flagged": sound_flagged(loaded, measured)}
-    values["faults_named"] = faults_named(loaded, measured, new, faults, sets, seed) if faults else None
+    if faults:
+        values |= faults_named(loaded, measured, new, faults, sets, seed)
     return {
         **values,
         "seed": seed,

@@ -22,7 +22,10 @@ COLUMNS = (
     ("rank of bars, places", "error_bar_rank_places"),
     ("rank of bars, scans", "error_bar_rank_scans"),
     ("rank of cosine and mm", "cosine_rank"),
-    ("faults named", "faults_named"),
+    ("faults named first", "faults_named"),
+    ("faults in the set", "faults_in_set"),
+    ("faults distinguishable", "faults_distinguishable"),
+    ("of these named first", "distinguishable_named"),
     ("sound scans flagged", "sound_flagged"),
 )
 """Heading and key of the columns after the ratio."""

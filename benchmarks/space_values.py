@@ -1,14 +1,14 @@
 """The values of `benchmarks.space`, from the measurements of scans that were never trained on."""
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from orienteer.pretraining.usable import usable_scans
-from orienteer.report.faults import FAULTS, write_faulty_copies
-from orienteer.report.header_check import HeaderCheck, calibrate
+from orienteer.report.faults import FAULTS, Fault, write_faulty_copies
+from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
@@ -23,7 +23,8 @@ from orienteer.store.store import Store
 
 KEYS = (
     *("gap_over_trivial", "coverage90", "error_bar_rank_places", "error_bar_rank_scans"),
-    *("cosine_rank", "faults_named", "sound_flagged"),
+    *("cosine_rank", "faults_named", "faults_in_set", "faults_flagged"),
+    *("faults_distinguishable", "distinguishable_named", "sound_flagged"),
 )
 
 
@@ -64,8 +65,11 @@ def sound_flagged(loaded: LoadedRun, scans: Sequence[ScanMeasurement]) -> float 
 
 def faults_named(
     loaded: LoadedRun, sound: Sequence[ScanMeasurement], new: NewScans, each: int, sets: int, seed: int
-) -> float | None:
-    """Returns the share of spoiled copies whose fault is found and rightly named; None where headers cannot be judged.
+) -> dict[str, float | None]:
+    """Returns shares of the spoiled copies by key; None where headers cannot be judged, or where there is no such copy.
+
+    Flagged; with the right fault named first; with it in the set that is not ruled out; with a fault that is
+    distinguishable; and, of these, with the right one named first.
 
     Args:
         loaded: the model.
@@ -75,7 +79,7 @@ def faults_named(
         sets: view sets per copy.
         seed: of the draw.
     """
-    named = []
+    rows: list[dict[str, float]] = []
     for place, scan in enumerate(sound):
         check = check_without(loaded, sound, scan.key)
         if check is None or scan.key not in new.sources:
@@ -90,8 +94,17 @@ def faults_named(
                 for key in usable_scans(store, report.keys, loaded.config, shown=False).keys:
                     copy = read_whole(store, key)
                     verdict = check.judge(measure_scan(loaded, copy, sets))
-                    named.append(faults[copy.name] in (verdict.fault, *verdict.alternatives))
-    return float(np.mean(named)) if named else None
+                    rows.append(_judged(verdict, faults[copy.name], check.distinguishable))
+    keys = ("faults_named", "faults_in_set", "faults_flagged", "faults_distinguishable", "distinguishable_named")
+    shares = {key: [row[key] for row in rows if key in row] for key in keys}
+    return {key: float(np.mean(values)) if values else None for key, values in shares.items()}
+
+
+def _judged(verdict: Verdict, fault: Fault, distinguishable: Collection[Fault]) -> dict[str, float]:
+    named, can_be_told = verdict.flagged and verdict.fault == fault, fault in distinguishable
+    row = {"faults_named": named, "faults_flagged": verdict.flagged, "faults_distinguishable": can_be_told}
+    row["faults_in_set"] = verdict.flagged and fault in (verdict.fault, *verdict.alternatives)
+    return row | ({"distinguishable_named": named} if can_be_told else {})
 
 
 def check_without(loaded: LoadedRun, scans: Sequence[ScanMeasurement], key: str) -> HeaderCheck | None:
