@@ -24,7 +24,7 @@ def test_seeds_of_one_method_are_one_row_whatever_their_files(tmp_path: Path) ->
     keep(tmp_path / "space", "demo-earlier.json", 1, 0.9, method="earlier-default")
     text = space_section(tmp_path)
     first = "| demo | default | **0.500** [0.400, 0.600] | 0.55 (0.50 to 0.60) |"
-    assert f"{first} 0.50 | 0.50 | 0.50 |  | 0.50 | 1, 2 | 400 | 2.0 |" in text
+    assert f"{first} 0.50 | 0.50 | 0.50 |  | 0.50 | 0.50 | 0.50 | 0.50 | 1, 2 | 400 | 2.0 |" in text
     assert "| demo | earlier-default | **0.900** [0.900, 0.900] |" in text
 
 
