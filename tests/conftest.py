@@ -1,4 +1,4 @@
-"""Checks the shapes in every signature while tests run, and keeps each test on few threads.
+"""Checks the shapes in signatures while tests run (`tests/helpers/shape_checks.py`), and keeps each test on few threads.
 
 What is imported here and by the fixtures' files is imported once more by the process that only hands tests to the workers,
 before they start: torch and the package would take half a minute there, so the fixtures import them when they are asked for.
@@ -7,9 +7,10 @@ before they start: torch and the package would take half a minute there, so the 
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
 
-_hook = install_import_hook("orienteer", "beartype.beartype")
+from tests.helpers.shape_checks import check_shapes
+
+check_shapes("orienteer")
 
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
 from tests.helpers.small_demo import copied_demo as copied_demo  # noqa: E402
