@@ -231,5 +231,5 @@ class Explorer:
 @torch.no_grad()
 def _gap_tasks(loaded: LoadedRun) -> tuple[str, ...]:
     features = loaded.features(torch.zeros(1, 2, 1, *view_size(loaded)))
-    predictions = {name: task(features) for name, task in loaded.network.view_tasks.items()}
+    predictions = {name: task(features) for name, task in loaded.network.tasks_by_name.items()}
     return tuple(loaded.gaps_mm(predictions))
