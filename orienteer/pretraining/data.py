@@ -19,12 +19,6 @@ from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import GlobalBatches, collate
 from orienteer.views.loading import Loaded
 
-BYTES_PER_VOXEL = 9
-"""Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
-
-BASELINE_BATCHES = 32
-"""Batches of training views that baselines are fitted to."""
-
 
 @dataclass(frozen=True)
 class RunScans:
@@ -53,6 +47,10 @@ def open_scans(folder: Path, config: RunConfig) -> RunScans:
     store, names = Store.open(config.store_folder(folder)), {**training, **heldout}
     check_prepared(store, names.items(), config.preparation)
     return RunScans(store, list(training), list(heldout), names)
+
+
+BYTES_PER_VOXEL = 9
+"""Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
 
 
 class ViewData(pl.LightningDataModule):
@@ -114,6 +112,10 @@ def shown_views(store: Store, keys: Sequence[str], config: RunConfig, scans: int
     policy, distortion = config.view_policy, config.view_distortion
     views = ValidationViews(store, keys[:scans], policy, 1, distortion)
     return [collate([views[number]]) for number in range(len(views))]
+
+
+BASELINE_BATCHES = 32
+"""Batches of training views that baselines are fitted to."""
 
 
 def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> list[ViewBatch]:

@@ -148,13 +148,10 @@ def load_run(
 
     Example:
         >>> import tempfile
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.pretraining.pretrain import pretrain
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
-        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", method="spatial", **small)
-        ...     loaded = load_run(f"{folder}/run", device="cpu")
+        ...     run, _ = example_run(folder)
+        ...     loaded = load_run(run, device="cpu")
         >>> loaded.step, sorted(loaded.network.tasks)
         (2, ['gap', 'route', 'similarity'])
     """
