@@ -53,7 +53,7 @@ def bar_values(scans: list[ScanMeasurement]) -> dict[str, Any]:
 
 def _kinds(bars: ErrorBars) -> dict[str, Any]:
     kinds: dict[str, Quality | None] = {
-        "scale": Quality(bars.coverage, bars.rank_gaps, bars.rank_scans),
+        "scale": bars,
         "scale_and_spread": bars.with_spread,
     }
     return {

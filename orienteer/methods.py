@@ -7,7 +7,7 @@ from typing import Any, Literal
 from orienteer.errors import InputError
 from orienteer.forms import misfit
 from orienteer.settings import make_settings, plain, require
-from orienteer.tasks import TASKS
+from orienteer.tasks import REMOVED_TASKS, TASKS
 from orienteer.views.distort import NOTHING, Distortion
 from orienteer.views.layout import BLOCK_VIEWS
 
@@ -221,7 +221,9 @@ def listed_tasks(method: Method) -> dict[str, dict[str, Any]]:
 
 
 def _changed(task: str, use: TaskUse, changes: Mapping[str, Any]) -> TaskUse:
-    require(task in TASKS, "tasks", f"one of {', '.join(TASKS)}", repr(task), "use one of these")
+    require(
+        task in TASKS, "tasks", f"one of {', '.join(TASKS)}", repr(task), REMOVED_TASKS.get(task, "use one of these")
+    )
     known = [*_USE, *(item.name for item in fields(TASKS[task].Config))]
     for key in changes:
         require(key in known, f"tasks.{task}", f"one of the options {', '.join(known)}", key, "use one of these")

@@ -3,7 +3,7 @@ import pytest
 from orienteer.encoders import ENCODERS
 from orienteer.errors import InputError
 from orienteer.methods import METHODS, resolve_method, task_config
-from orienteer.tasks import TASKS
+from orienteer.tasks import REMOVED_TASKS, TASKS
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -40,6 +40,13 @@ def test_unknown_names_are_errors() -> None:
         resolve_method("paperr")
     with pytest.raises(InputError, match="tasks: wanted one of .*got 'gapp'"):
         resolve_method("default", {"gapp": {}})
+
+
+@pytest.mark.parametrize("task", REMOVED_TASKS)
+def test_a_task_of_earlier_versions_is_refused_with_what_to_do_instead(task: str) -> None:
+    assert task not in TASKS
+    with pytest.raises(InputError, match=f"tasks: wanted one of .*got '{task}'.*leave it out"):
+        resolve_method("default", {task: {}})
 
 
 def test_paper_has_the_authors_form() -> None:

@@ -28,8 +28,8 @@ PARTS = 10
 MOST_NAMED = 3
 """Other faults that a finding names, of those that cannot be distinguished."""
 
-CLEAR, LIKELY = 6.0, 2.0
-"""A fault that outweighs the next by so much (log of a likelihood ratio) is clear, or likely."""
+SURE = {"possibly": 0.6, "probably": 0.85, "clearly": 0.97}
+"""How sure a finding is of a fault that is distinguished from all others with this certainty."""
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,12 @@ def _finding(name: str, verdict: Verdict) -> Finding | None:
     correction = Correction(back.orientation.axes, back.orientation.signs, back.factors)
     kind = "orientation" if fault.spacing_factor == 1 else "anatomy_voxel_size"
     alone = not verdict.alternatives
-    level: Level = "error" if verdict.margin >= LIKELY and alone else "warning"
-    sure = 0.6 if not alone or verdict.margin < LIKELY else 0.97 if verdict.margin >= CLEAR else 0.85
+    certainty = verdict.certainty if alone else "possibly"
+    level: Level = "warning" if certainty == "possibly" else "error"
     named = "; ".join(other.name for other in verdict.alternatives[:MOST_NAMED])
     more = len(verdict.alternatives) - MOST_NAMED
     others = "" if alone else f" (or {named}{f'; or {more} others' if more > 0 else ''}: cannot be distinguished)"
     evidence = {"weight": verdict.weights[fault], "above_others": verdict.margin, "threshold": verdict.threshold}
     what = f"the anatomy looks {fault.name}{others}: the header does not fit"
     do = "look at the slices; if it is so, correct the header (--write-fixed, where one fault is left)"
-    return Finding(name, kind, level, what, evidence, sure, do, correction if alone else None)
+    return Finding(name, kind, level, what, evidence, SURE[certainty], do, correction if alone else None)

@@ -39,21 +39,16 @@ class Explorer:
         >>> import tempfile
         >>> from orienteer.explorer.open_scan import open_scan
         >>> from orienteer.runs.loaded import load_run
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.pretraining.pretrain import pretrain
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     small = {"shape_vox": (40, 32, 48), "spacing_mm": 8.0, "progress": False}
-        ...     scans = write_phantoms(f"{folder}/scans", count=3, **small)
-        ...     settings = {"view_size": (16, 16, 16), "encoder": "tiny", "encoder_arguments": {"stem_stride": 1}}
-        ...     settings |= {"workers": 0, "prepare_workers": 0, "pictures": False}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", steps=2, batch=2, **settings)
-        ...     run = load_run(f"{folder}/run", device="cpu")
-        ...     explorer = Explorer(run, open_scan(scans[0], run))
+        ...     run, scans = example_run(folder)
+        ...     loaded = load_run(run, device="cpu")
+        ...     explorer = Explorer(loaded, open_scan(scans[0], loaded))
         >>> low, high = explorer.first.bounds_mm
         >>> centre = [(a + b) / 2 for a, b in zip(low, high)]
         >>> answer = explorer.gaps([low, centre, high])
         >>> answer.true_mm.shape, sorted(answer.predicted_mm)
-        ((3, 3, 3), ['dense_gap', 'gap', 'route'])
+        ((3, 3, 3), ['gap', 'route'])
     """
 
     def __init__(
@@ -231,5 +226,5 @@ class Explorer:
 @torch.no_grad()
 def _gap_tasks(loaded: LoadedRun) -> tuple[str, ...]:
     features = loaded.features(torch.zeros(1, 2, 1, *view_size(loaded)))
-    predictions = {name: task(features) for name, task in loaded.network.view_tasks.items()}
+    predictions = {name: task(features) for name, task in loaded.network.tasks_by_name.items()}
     return tuple(loaded.gaps_mm(predictions))

@@ -48,17 +48,8 @@ def open_scan(path: str | Path, loaded: LoadedRun, kept: Kept | None = None) -> 
 
 
 def _opened(name: str, arrays: PreparedArrays, shown: Shown, key: str) -> OpenScan:
-    return OpenScan(
-        name=name,
-        stored=arrays.voxels,
-        body=arrays.body,
-        spacing_mm=arrays.spacing_mm,
-        origin_mm=arrays.origin_mm,
-        modality=arrays.modality,
-        value_range=arrays.value_range,
-        shown=shown,
-        key=key,
-    )
+    facts = {fact: getattr(arrays, fact) for fact in _FACTS}
+    return OpenScan(name=name, stored=arrays.voxels, body=arrays.body, shown=shown, key=key, **facts)
 
 
 def _check_size(scan: OpenScan, loaded: LoadedRun) -> None:
@@ -77,7 +68,7 @@ def _check_size(scan: OpenScan, loaded: LoadedRun) -> None:
 def _keep_scan(kept: Kept, scan: OpenScan) -> None:
     shown = scan.shown
     arrays = {"stored": scan.stored, "body": scan.body.body, "inside": scan.body.inside, "shown": shown.voxels.T}
-    about = {name: getattr(scan, name) for name in ("name", "spacing_mm", "origin_mm", "modality", "value_range")}
+    about = {fact: getattr(scan, fact) for fact in ("name", *_FACTS)}
     about |= {"cell_vox": scan.body.cell_vox}
     about |= {"shown": {name: getattr(shown, name) for name in _SHOWN}}
     kept.write(scan.key, "scan", arrays, about)
@@ -90,11 +81,15 @@ def _kept_scan(kept: Kept, key: str) -> OpenScan | None:
     arrays, about = whole
     shown = Shown(arrays["shown"].T, **{name: _tuple(about["shown"][name]) for name in _SHOWN})
     body = BodyMap(arrays["body"], arrays["inside"], about["cell_vox"])
-    rest = {name: _tuple(about[name]) for name in ("name", "spacing_mm", "origin_mm", "modality", "value_range")}
-    return OpenScan(stored=arrays["stored"], body=body, shown=shown, key=key, **rest)
+    facts = {fact: _tuple(about[fact]) for fact in ("name", *_FACTS)}
+    return OpenScan(stored=arrays["stored"], body=body, shown=shown, key=key, **facts)
 
+
+_FACTS = ("spacing_mm", "origin_mm", "modality", "value_range")
+"""What a scan takes over from its preparation as it is."""
 
 _SHOWN = ("spacing_mm", "origin_mm", "slope", "intercept", "native_mm", "window")
+"""What is kept of a scan as the page shows it, beside its voxels."""
 
 
 def _tuple(value: Any) -> Any:

@@ -71,7 +71,7 @@ def tasks_on_last_level(loaded: LoadedRun) -> tuple[str, ...]:
     """Returns the tasks that predict gaps from the encoder's last level alone, the only one kept for whole scans."""
     features = loaded.features(torch.zeros(1, 2, 1, *view_size(loaded)))
     usable = []
-    for name, task in loaded.network.view_tasks.items():
+    for name, task in loaded.network.tasks_by_name.items():
         try:
             with torch.no_grad():
                 gaps = loaded.gaps_mm({name: task(_last_level_only(loaded, features.levels[-1]))})

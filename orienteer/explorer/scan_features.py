@@ -90,7 +90,7 @@ def embedding_source(loaded: LoadedRun) -> EmbeddingSource:
     """Returns the first task whose prediction embeds every place of a view, else the encoder's last level."""
     blank = torch.zeros(1, loaded.config.views or 2, 1, *view_size(loaded))
     features = loaded.features(blank)
-    for name, task in loaded.network.view_tasks.items():
+    for name, task in loaded.network.tasks_by_name.items():
         prediction = task(features)
         if hasattr(prediction, "embedding") and hasattr(prediction, "stride"):
             return EmbeddingSource(name, prediction.stride)

@@ -87,18 +87,12 @@ def embed(
 
     Example:
         >>> import contextlib, io, tempfile
-        >>> from orienteer.encoders import build_encoder
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.runs.weights import save_encoder
-        >>> rules = {"CT": {"window_hu": [-1000.0, 1000.0]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
-        >>> facts = {"view_size": [32, 32, 32], "spacing_mm": [10.0] * 3, "axes": "RAS", "intensity": rules}
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        ...     _ = write_phantoms(f"{folder}/scans", count=2, seed=0, progress=False)
-        ...     Path(f"{folder}/run").mkdir()
-        ...     save_encoder(Path(f"{folder}/run"), build_encoder("tiny", (32, 32, 32)), facts)
-        ...     result = embed(f"{folder}/run", f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
+        ...     run, _ = example_run(folder)
+        ...     result = embed(run, f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
         >>> result.vectors.shape
-        (2, 128)
+        (3, 128)
     """
     if run is None or scans is None or out is None:
         raise _missing(run, scans, out)

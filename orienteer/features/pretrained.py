@@ -181,15 +181,11 @@ def load(run: str | Path, accelerator: Accelerator = "cpu", spacing_mm: TripleMm
 
     Example:
         >>> import tempfile
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.runs.weights import save_encoder
-        >>> rules = {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
-        >>> facts = {"view_size": [32, 32, 32], "spacing_mm": [5.0, 5.0, 5.0], "axes": "RAS", "intensity": rules}
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save_encoder(Path(folder), build_encoder("tiny", (32, 32, 32)), facts)  # as a run does
-        ...     (file,) = write_phantoms(f"{folder}/scans", count=1, seed=0, progress=False)
-        ...     pretrained = load(folder)
-        ...     scan = pretrained.preprocess(file)
+        ...     run, scans = example_run(folder)
+        ...     pretrained = load(run)
+        ...     scan = pretrained.preprocess(scans[0])
         >>> [tuple(level.shape) for level in pretrained(scan.views()[:2])]
         [(2, 16, 16, 16, 16), (2, 32, 8, 8, 8), (2, 64, 4, 4, 4), (2, 128, 2, 2, 2)]
     """

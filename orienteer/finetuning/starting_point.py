@@ -14,6 +14,7 @@ from orienteer.finetuning.config import FinetuneConfig
 from orienteer.runs.card import read_card
 from orienteer.runs.recipe import Card, ct_window_of, mr_percentiles_of, spacing_of
 from orienteer.runs.weights import SCRATCH, load_encoder
+from orienteer.settings import require
 from orienteer.types import Triple
 
 ONE_SIZE = ("vit",)
@@ -162,13 +163,10 @@ def _check_network(config: FinetuneConfig, card: Card, source: str) -> None:
 
 def _check_weights(card: Card, weights_card: Card, start: str) -> None:
     """Raises an error where the weights belong to another network than the run's."""
-    if any(weights_card[key] != card[key] for key in ("encoder", "arguments")):
-        raise InputError(
-            "start",
-            wanted=f"weights of encoder '{card['encoder']}' with arguments {card['arguments']}",
-            got=f"{start}, weights of '{weights_card['encoder']}' with arguments {weights_card['arguments']}",
-            do="start from weights of the same architecture, or give only one of run and start",
-        )
+    wanted = f"weights of encoder '{card['encoder']}' with arguments {card['arguments']}"
+    got = f"{start}, weights of '{weights_card['encoder']}' with arguments {weights_card['arguments']}"
+    do = "start from weights of the same architecture, or give only one of run and start"
+    require(all(weights_card[key] == card[key] for key in ("encoder", "arguments")), "start", wanted, got, do)
 
 
 def _folder(source: str) -> Path:

@@ -14,6 +14,7 @@ from orienteer.geometry.frames import multiply_axes, voxel_to_cell
 from orienteer.types import Triple, TripleMm
 
 Points = Float[Tensor, "*boxes 3"]
+Corners = Float[Tensor, "items boxes 3"]
 
 
 def view_centre_vox(size_vox: Triple) -> tuple[float, float, float]:
@@ -65,10 +66,7 @@ def coverage_weights(
 
 
 def box_averages(
-    maps: Float[Tensor, "items channels cells0 cells1 cells2"],
-    low_vox: Float[Tensor, "items boxes 3"],
-    high_vox: Float[Tensor, "items boxes 3"],
-    stride: Triple,
+    maps: Float[Tensor, "items channels cells0 cells1 cells2"], low_vox: Corners, high_vox: Corners, stride: Triple
 ) -> Float[Tensor, "items boxes channels"]:
     """Returns the average of each map inside each of its boxes; all items and boxes in one product.
 
@@ -91,10 +89,7 @@ def box_averages(
 
 
 def box_grids(
-    maps: Float[Tensor, "items size0 size1 size2"],
-    low_vox: Float[Tensor, "items boxes 3"],
-    high_vox: Float[Tensor, "items boxes 3"],
-    grid: int,
+    maps: Float[Tensor, "items size0 size1 size2"], low_vox: Corners, high_vox: Corners, grid: int
 ) -> Float[Tensor, "items boxes grid grid grid"]:
     """Returns the content of each box resampled to ``grid`` cells per axis, by exact averages.
 

@@ -75,11 +75,6 @@ class Orientation:
         turned = images.permute(*range(leading), *(leading + axis for axis in self.axes))
         return turned.flip([leading + axis for axis in self._backwards])
 
-    def of_vectors(self, vectors: Float[np.ndarray, "*vectors 3"]) -> Float[np.ndarray, "*vectors 3"]:
-        """Returns vectors (gaps in mm, say) as they are in this orientation."""
-        turned: np.ndarray = vectors[..., list(self.axes)] * np.array(self.signs)
-        return turned
-
     def of_lengths(self, lengths: tuple[NumberT, NumberT, NumberT]) -> tuple[NumberT, NumberT, NumberT]:
         """Returns one length per axis (a spacing or a size, say) in the order of the result.
 
@@ -104,9 +99,6 @@ ORIENTATIONS: tuple[Orientation, ...] = tuple(
     for signs in product((1, -1), repeat=3)
 )
 """All 48 orientations; number 0 is the identity."""
-
-MIRRORINGS = 8
-"""The first orientations only mirror axes, and do not swap any."""
 
 ORIENTATION_NUMBER = {orientation: number for number, orientation in enumerate(ORIENTATIONS)}
 """The number of each orientation in ``ORIENTATIONS``."""

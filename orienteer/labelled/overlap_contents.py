@@ -2,11 +2,22 @@
 
 import os
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
-from orienteer.runs.folder import read_settings
+from orienteer.errors import InputError
+from orienteer.files import read_yaml
+from orienteer.runs.folder import CONFIG_FILE
 from orienteer.runs.split import read_split_contents
 from orienteer.runs.weights import SCRATCH
 from orienteer.store.store import Store
+
+DAMAGED = (OSError, InputError)
+"""What a run folder or a store raises that is missing, or damaged in any way."""
+
+
+class _RunSettings(TypedDict):
+    store: NotRequired[str | None]
+    group_by: NotRequired[str | None]
 
 
 def run_folder(start: str | None) -> Path:
@@ -19,14 +30,23 @@ def run_folder(start: str | None) -> Path:
     return path if path.is_dir() else path.parent
 
 
+def run_settings(start: str | None) -> _RunSettings:
+    """Returns the settings of a run that say which scans it saw, and of which patients.
+
+    Raises:
+        InputError: the run folder has no config.yaml, or a damaged one.
+    """
+    settings: _RunSettings = read_yaml(run_folder(start) / CONFIG_FILE, _RunSettings)
+    return settings
+
+
 def pretraining_store(start: str | None) -> Store:
     """Returns the store of a pretraining: the one that it names, or the one beside its folder where it was moved.
 
     Raises:
         InputError: neither is there, or the run folder is damaged.
     """
-    folder = run_folder(start)
-    named, beside = read_settings(folder).get("store"), folder.resolve().parent / "store"
+    named, beside = run_settings(start).get("store"), run_folder(start).resolve().parent / "store"
     return Store.open(named if named is not None and (os.path.isdir(named) or not beside.is_dir()) else beside)
 
 
@@ -51,5 +71,5 @@ def pretraining_contents(start: str | None) -> set[str] | None:
             with pretraining_store(start) as store:
                 known |= {store.scan(key).content for key in unknown}
         return known
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # missing, or damaged in any way
+    except DAMAGED:
         return None

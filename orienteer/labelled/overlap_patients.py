@@ -6,15 +6,17 @@ and compared with the hashes in it; the labels are in the names of scans, which 
 
 from collections.abc import Mapping
 
-from orienteer.labelled.overlap_contents import pretraining_contents, pretraining_store, run_folder
-from orienteer.runs.folder import read_settings
+from orienteer.labelled.overlap_contents import (
+    DAMAGED,
+    pretraining_contents,
+    pretraining_store,
+    run_folder,
+    run_settings,
+)
 from orienteer.runs.split import read_split
 from orienteer.scans.patient_ids import dicom_patients
 from orienteer.scans.patients import Evidence, groups_of
 from orienteer.scans.source import ScanSource
-
-DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError)
-"""What a run folder or a store raises that is missing, or damaged in any way."""
 
 
 def patients_seen(
@@ -64,7 +66,7 @@ def same_labels(
     if not contents:
         return {}
     try:
-        evidence = Evidence(pattern=read_settings(run_folder(start)).get("group_by"))
+        evidence = Evidence(pattern=run_settings(start).get("group_by"))
         trained = {name for part in read_split(run_folder(start)) for name in part.values()}
         seen = set(groups_of(trained, evidence).values())
         labels = groups_of([name for name, content in test.items() if content not in contents], evidence)

@@ -21,7 +21,7 @@ def ability_warning(card: dict[str, Any], run: Path) -> tuple[str, ...]:
     folder = run if run.is_dir() else run.parent
     if not (folder / CONFIG_FILE).is_file():
         return ()
-    tasks = [name for name in read_config(folder).run_method.tasks if name in TASKS]
+    tasks = read_config(folder).run_method.tasks
     if any(knows_places(TASKS[name]) for name in tasks):
         return ()
     learned = ", ".join(tasks) or "nothing"

@@ -14,17 +14,6 @@ from jaxtyping import Float64, Int64
 Points = Float64[np.ndarray, "matches 3"]
 Weights = Float64[np.ndarray, " matches"]
 
-HYPOTHESES = 1500
-SIZES = (0.6, 1.7)
-"""Sizes of one body as a multiple of another's: from a child to a tall adult."""
-
-UPRIGHT = 0.8
-"""Least cosine between the line of two places in one scan and in the other."""
-
-REFINEMENTS = 12
-STIFFNESS = 0.02
-"""Weight of the penalty on departures from one size, relative to that of the matches."""
-
 
 @dataclass(frozen=True)
 class Affine:
@@ -89,6 +78,9 @@ def robust_affine(
     return refined_affine(from_mm, to_mm, importance, first, reach_mm)
 
 
+REFINEMENTS = 12
+
+
 def refined_affine(from_mm: Points, to_mm: Points, importance: Weights, start: Affine, reach_mm: float) -> FittedAffine:
     """Returns the affine map by reweighted least squares from a first one."""
     affine, scale = start, reach_mm
@@ -121,6 +113,14 @@ def _best_hypothesis(
     return Affine(np.eye(3) * sizes[best], shifts[best])
 
 
+HYPOTHESES = 1500
+SIZES = (0.6, 1.7)
+"""Sizes of one body as a multiple of another's: from a child to a tall adult."""
+
+UPRIGHT = 0.8
+"""Least cosine between the line of two places in one scan and in the other."""
+
+
 def _hypotheses(
     from_mm: Points, to_mm: Points, importance: Weights, reach_mm: float, rng: np.random.Generator
 ) -> tuple[Float64[np.ndarray, " hypotheses"], Float64[np.ndarray, "hypotheses 3"]]:
@@ -136,6 +136,10 @@ def _hypotheses(
     shifts = to_mm[pairs].mean(1) - sizes[:, None] * from_mm[pairs].mean(1)
     median = np.median(to_mm - from_mm, axis=0)
     return np.append(sizes, 1.0), np.concatenate([shifts, median[None]])
+
+
+STIFFNESS = 0.02
+"""Weight of the penalty on departures from one size, relative to that of the matches."""
 
 
 def _weighted_affine(from_mm: Points, to_mm: Points, weights: Weights) -> Affine:

@@ -21,12 +21,6 @@ from orienteer.locating.volumes import Volume
 Points = Float64[np.ndarray, "points 3"]
 Descriptors = Float32[np.ndarray, "points channels"]
 
-HOLD = 0.2
-"""Pull of the affine map on places outside the other scan, relative to that of the descriptors on a place inside."""
-
-SOLVER_STEPS = 15
-"""Of the conjugate gradients in a Gauss-Newton step; the next step goes on from where they end."""
-
 
 @dataclass(frozen=True)
 class Term:
@@ -92,6 +86,10 @@ def aligned(places_mm: Points, terms: Sequence[Term], start: Affine, stiffness: 
     return Affine(matrix, start(centre) + change[:, 3] - matrix @ centre)
 
 
+SOLVER_STEPS = 15
+"""Of the conjugate gradients in a Gauss-Newton step; the next step goes on from where they end."""
+
+
 def bent(
     places_mm: Points,
     terms: Sequence[Term],
@@ -137,6 +135,10 @@ def bent(
         step, _ = cg(LinearOperator((size, size), matvec=normal), force, maxiter=SOLVER_STEPS, rtol=1e-2)
         controls = controls + step.reshape(-1, 3)
     return Bent(start.affine, grid, controls)
+
+
+HOLD = 0.2
+"""Pull of the affine map on places outside the other scan, relative to that of the descriptors on a place inside."""
 
 
 def _held(

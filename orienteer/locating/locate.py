@@ -61,18 +61,11 @@ def locate(
 
     Example:
         >>> import contextlib, io, tempfile
-        >>> from orienteer.encoders import build_encoder
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.runs.weights import save_encoder
-        >>> rules = {"CT": {"window_hu": [-1000.0, 1000.0]}, "MR": {"percentiles_of_body": [0.5, 99.5]}}
-        >>> facts = {"view_size": [32, 32, 32], "spacing_mm": [10.0] * 3, "axes": "RAS", "intensity": rules}
-        >>> small = {"shape_vox": (40, 32, 48), "spacing_mm": 8.0, "progress": False}
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-        ...     first, second = write_phantoms(f"{folder}/scans", count=2, seed=0, **small)
-        ...     Path(f"{folder}/run").mkdir()
-        ...     save_encoder(Path(f"{folder}/run"), build_encoder("tiny", (32, 32, 32)), facts)
+        ...     run, (first, second, _) = example_run(folder)
         ...     marks = {"template": [str(first)], "labels": [f"{folder}/scans/labels/{first.name}"]}
-        ...     located = locate(f"{folder}/run", second, f"{folder}/out", workers=0, pictures=False, **marks)
+        ...     located = locate(run, second, f"{folder}/out", workers=0, pictures=False, **marks)
         >>> [scan.name for scan in located.scans], located.scans[0].places[0].name
         (['SYNTHETIC_torso_001.nii.gz'], 'label 1')
     """

@@ -1,7 +1,6 @@
 """The error bars of a finished run, calibrated on its held-out scans."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from orienteer.runs.error_bars import ErrorBars, ScanErrors, calibrate_bars
 from orienteer.runs.network import Network
 from orienteer.runs.run_config import RunConfig
 from orienteer.store.store import Store
-from orienteer.tasks.base import Task
 from orienteer.tasks.scales import ScaleHead
 from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import ValidationViews
@@ -31,8 +29,7 @@ def heldout_views(store: Store, keys: Sequence[str], config: RunConfig) -> Count
 
 def has_error_bars(network: Network) -> bool:
     """Returns whether a task predicts the scales of its gaps between views as they are."""
-    tasks = cast(Mapping[str, Task[Any, Any]], network.tasks).values()
-    return any(isinstance(part, ScaleHead) for task in tasks if task.sees == "views" for part in task.modules())
+    return any(isinstance(part, ScaleHead) for part in network.tasks.modules())
 
 
 @torch.no_grad()
@@ -61,9 +58,7 @@ def _errors(network: Network, views: ViewBatch, unit_mm: float) -> dict[str, lis
     truth_mm = gap_matrix(views.centres_mm.float())
     i, j = pair_index(views.views, truth_mm.device)
     errors = {}
-    for name, task in cast(Mapping[str, Task[Any, Any]], network.tasks).items():
-        if task.sees != "views":
-            continue
+    for name, task in network.tasks_by_name.items():
         gaps = task.predicted_gaps(task(features))
         if gaps is not None and gaps.scales is not None:
             missed_mm = (gaps.gaps.float() * unit_mm - truth_mm)[:, i, j].double().cpu().numpy()

@@ -11,7 +11,6 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from orienteer.pretraining.pace import TimedLoader
-from orienteer.runs.network import misread_policy
 from orienteer.runs.run_config import RunConfig
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.store.store import Store
@@ -19,13 +18,6 @@ from orienteer.views.batch import ViewBatch
 from orienteer.views.dataset import TrainingViews, ValidationViews
 from orienteer.views.loader import GlobalBatches, collate
 from orienteer.views.loading import Loaded
-from orienteer.views.misread import MisreadPolicy
-
-BYTES_PER_VOXEL = 9
-"""Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
-
-BASELINE_BATCHES = 32
-"""Batches of training views that baselines are fitted to."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +49,10 @@ def open_scans(folder: Path, config: RunConfig) -> RunScans:
     return RunScans(store, list(training), list(heldout), names)
 
 
+BYTES_PER_VOXEL = 9
+"""Of a batch: the view as it is and as the network sees it, 4 bytes each, and whether a voxel is hidden."""
+
+
 class ViewData(pl.LightningDataModule):
     """Gives every process its share of the training batches, starting after the steps that are already done.
 
@@ -84,9 +80,7 @@ class ViewData(pl.LightningDataModule):
         batches = GlobalBatches(
             config.steps, config.batch, self._start, config.accumulate, trainer.global_rank, trainer.world_size
         )
-        misread = misread_policy(config)
-        misread = misread and misread.shared_by(batches.share)
-        views = _training_views(self._store, self._keys, config, config.steps, misread)
+        views = _training_views(self._store, self._keys, config, config.steps)
         loader = Loaded(
             views,
             batches,
@@ -108,7 +102,7 @@ class ViewData(pl.LightningDataModule):
 def heldout_loader(store: Store, keys: Sequence[str], config: RunConfig, rank: int, world: int) -> Iterable[ViewBatch]:
     """Returns the held-out view sets of one process: every ``world``-th one, starting with number ``rank``."""
     policy, distortion = config.view_policy, config.view_distortion
-    views = ValidationViews(store, keys, policy, config.validation_sets, distortion, misread_policy(config))
+    views = ValidationViews(store, keys, policy, config.validation_sets, distortion)
     share = Subset(views, range(rank, len(views), world))
     return DataLoader(share, batch_size=max(1, config.batch // world), collate_fn=collate)
 
@@ -116,8 +110,12 @@ def heldout_loader(store: Store, keys: Sequence[str], config: RunConfig, rank: i
 def shown_views(store: Store, keys: Sequence[str], config: RunConfig, scans: int) -> list[ViewBatch]:
     """Returns the first held-out view set of each of the first ``scans`` scans, as a batch each."""
     policy, distortion = config.view_policy, config.view_distortion
-    views = ValidationViews(store, keys[:scans], policy, 1, distortion, misread_policy(config))
+    views = ValidationViews(store, keys[:scans], policy, 1, distortion)
     return [collate([views[number]]) for number in range(len(views))]
+
+
+BASELINE_BATCHES = 32
+"""Batches of training views that baselines are fitted to."""
 
 
 def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> list[ViewBatch]:
@@ -127,9 +125,7 @@ def baseline_batches(store: Store, keys: Sequence[str], config: RunConfig) -> li
     return list(DataLoader(views, batch_sampler=GlobalBatches(batches, config.batch), collate_fn=collate))
 
 
-def _training_views(
-    store: Store, keys: Sequence[str], config: RunConfig, steps: int, misread: MisreadPolicy | None = None
-) -> TrainingViews:
+def _training_views(store: Store, keys: Sequence[str], config: RunConfig, steps: int) -> TrainingViews:
     samples, distortion = steps * config.batch, config.view_distortion
     return TrainingViews(
         store,
@@ -140,5 +136,4 @@ def _training_views(
         samples,
         distortion,
         warp=config.warp,
-        misread=misread,
     )

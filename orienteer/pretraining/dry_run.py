@@ -9,11 +9,10 @@ import torch
 from orienteer.pretraining.memory import peak_memory_mb
 from orienteer.pretraining.module import Pretraining, named_losses, total_loss
 from orienteer.pretraining.resolve import on_gpu
-from orienteer.runs.network import Network, misread_policy, task_weights
+from orienteer.runs.network import Network, task_weights
 from orienteer.runs.run_config import RunConfig
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted, distort
-from orienteer.views.misread import Misreading, MisreadPolicy
 
 STEPS = 3
 
@@ -57,20 +56,9 @@ def _random_views(config: RunConfig) -> ViewBatch:
     images = torch.rand(sets, config.views, 1, *config.view_size, generator=generator) * 2 - 1
     centres = torch.rand(sets, config.views, 3, generator=generator) * config.unit_mm
     views = ViewBatch(images, centres, ("random",) * sets, config.spacing_mm)
-    policy, distortion = misread_policy(config), config.view_distortion
-    if policy is not None:
-        views = replace(views, misread=random_misread(policy.shared_by(sets), sets, generator))
+    distortion = config.view_distortion
     if not distortion.active:
         return views
     distorted = [distort(np.random.default_rng(0), each, distortion) for each in images]
     seen, done = zip(*distorted, strict=True)
     return replace(views, images=torch.stack(seen), distorted=Distorted.stacked(done))
-
-
-def random_misread(policy: MisreadPolicy, sets: int, generator: torch.Generator) -> ViewBatch:
-    """Returns random misread views, as many as a step with ``sets`` view sets has."""
-    shape = (-(-sets // policy.every), policy.views)
-    images = torch.rand(*shape, 1, *policy.size_vox, generator=generator) * 2 - 1
-    sound = Misreading(torch.zeros(shape, dtype=torch.int64), torch.zeros(*shape, 3))
-    scans = ("random",) * shape[0]
-    return ViewBatch(images, torch.zeros(*shape, 3), scans, policy.spacing_mm, misreading=sound)

@@ -1,7 +1,6 @@
 """Metrics on held-out view sets: their means, next to those of the baselines."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -9,7 +8,6 @@ from torch import Tensor
 from orienteer.pretraining.collapse import PREDICTIONS, Embeddings, prediction_spread
 from orienteer.pretraining.module import named_losses, named_metrics, total_loss
 from orienteer.runs.network import Network
-from orienteer.tasks.base import Task
 from orienteer.views.batch import ViewBatch
 
 
@@ -59,10 +57,10 @@ def heldout_metrics(
     if embeddings is not None:
         embeddings.add(features.levels[-1], views.scans)
     metrics = named_metrics(answers)
-    for name in network.view_tasks:
+    for name in network.tasks_by_name:
         metrics[f"{PREDICTIONS}{name}"] = prediction_spread(answers[name].prediction)
     for answer in answers.values() if baselines else ():
-        for baseline, values in answer.task.baselines(answer.views, answer.targets).items():
+        for baseline, values in answer.task.baselines(views, answer.targets).items():
             metrics.update({f"{key}_{baseline}": value for key, value in values.items()})
     return {"loss": total_loss(weights, named_losses(answers)), **metrics}
 
@@ -70,5 +68,5 @@ def heldout_metrics(
 def fit_baselines(network: Network, batches: Iterable[ViewBatch]) -> None:
     """Fits the baselines of every task to training views."""
     batches = list(batches)
-    for task in network.tasks.values():
-        cast(Task[Any, Any], task).fit_baselines(batches)
+    for task in network.tasks_by_name.values():
+        task.fit_baselines(batches)

@@ -56,7 +56,7 @@ class Gallery:
     def _draw(self, network: Network, views: ViewBatch, step: int, scan: str) -> None:
         began = time.monotonic()
         for name, answer in network.answers(views).items():
-            png = to_png(answer.task.picture(answer.views, answer.prediction, answer.targets))
+            png = to_png(answer.task.picture(views, answer.prediction, answer.targets))
             write_bytes(self._folder / f"step_{step:06d}_{name}{scan}.png", png)
             self._show(f"{name}{scan}", png, step)
         self.seconds += time.monotonic() - began

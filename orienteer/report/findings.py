@@ -13,15 +13,6 @@ from orienteer.report.pictures import Picture
 from orienteer.runs.error_bars import ErrorBars
 from orienteer.runs.loaded import LoadedRun
 
-ENOUGH_SCANS = 10
-"""With fewer scans to compare with, no percentiles are given."""
-
-CLEARLY, PROBABLY = 6.0, 2.0
-"""Margins of a fault over all others, as log of a ratio, that are called clear and probable."""
-
-SMALLEST_MM = 0.1
-"""Errors below this are all alike: none of them is large."""
-
 
 @dataclass(frozen=True)
 class ObservedScan:
@@ -62,10 +53,7 @@ class ObservedScan:
     @property
     def certainty(self) -> str:
         """How certain it is that its header has the fault that it seems to have, in a word; empty if it is not flagged."""
-        if self.verdict is None or not self.flagged:
-            return ""
-        margin = self.verdict.margin
-        return "clearly" if margin > CLEARLY else "probably" if margin > PROBABLY else "possibly"
+        return self.verdict.certainty if self.verdict is not None and self.flagged else ""
 
     @property
     def route(self) -> RoutePicture | None:
@@ -137,6 +125,10 @@ def worth_drawing(scans: Sequence[ObservedScan], most: int) -> tuple[ObservedSca
     return (*ordered[: most - 1], ordered[max(most - 1, len(ordered) // 2)])
 
 
+ENOUGH_SCANS = 10
+"""With fewer scans to compare with, no percentiles are given."""
+
+
 def percentiles_among(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, float]:
     """Returns the percentiles of a scan's error and closure among the run's scans, leaving out the scan itself."""
     known = _known(scan, own)
@@ -165,6 +157,10 @@ def _known(scan: ScanMeasurement, own: Sequence[ScanMeasurement]) -> dict[str, t
         if value is not None:
             known[name] = (value, [number for number in values if number is not None])
     return known
+
+
+SMALLEST_MM = 0.1
+"""Errors below this are all alike: none of them is large."""
 
 
 def _log(value_mm: float) -> float:

@@ -9,6 +9,7 @@ brain) is never named alone. All thresholds come from scans that the models were
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +27,9 @@ scan (another part of the body, another kind of scanner, a fault that was not tr
 
 LEAST_LIMIT = float(np.log(1 / FALSE_ALARMS - 1))
 """A hypothesis is ruled out by one that is 19 times as likely, at least: a few scans do not show how far gaps may reach."""
+
+CLEARLY, PROBABLY = 6.0, 2.0
+"""Margins of a fault over all others, as log of a ratio, that are called clear and probable."""
 
 MOST_POSSIBLE = 0.5
 """If more than this share of the faults that can usually be told is not ruled out, the header cannot be judged either."""
@@ -78,6 +82,11 @@ class Verdict:
             return 0.0
         others = [weight for fault, weight in self.weights.items() if fault not in (self.fault, *self.alternatives)]
         return max(0.0, self.weights[self.fault] - max([0.0, *others]))
+
+    @property
+    def certainty(self) -> Literal["clearly", "probably", "possibly"]:
+        """How certain it is that the header has the fault, by its margin."""
+        return "clearly" if self.margin >= CLEARLY else "probably" if self.margin >= PROBABLY else "possibly"
 
 
 @dataclass(frozen=True)

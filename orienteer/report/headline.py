@@ -6,12 +6,6 @@ from dataclasses import dataclass
 from orienteer.report.compared import Compared, compare, compare_metrics
 from orienteer.report.findings import ObservedScan
 
-HEADLINES = 3
-"""Numbers on the first page."""
-
-GAP = "gap_error_mm"
-"""The key of the error of gaps, which is a mean over all tasks that predict them."""
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -29,6 +23,9 @@ class Subject:
     learned: str
     baselines: Mapping[str, str]
 
+
+GAP = "gap_error_mm"
+"""The key of the error of gaps, which is a mean over all tasks that predict them."""
 
 SUBJECTS: Mapping[str, Subject] = {
     GAP: Subject(
@@ -70,6 +67,10 @@ class Headline:
         """What the strongest baseline does."""
         name = self.compared.strongest or ""
         return self.subject.baselines.get(name, f"the baseline “{name}”")
+
+
+HEADLINES = 3
+"""Numbers on the first page."""
 
 
 def headlines(scans: Sequence[ObservedScan]) -> tuple[Headline, ...]:

@@ -78,7 +78,7 @@ def _by_task() -> dict[str, list[np.ndarray]]:
 def _add_metrics(metrics: MetricSums, loaded: LoadedRun, views: ViewBatch, predictions: Mapping[str, object]) -> None:
     values: dict[str, Tensor] = {}
     on_device = views.to(loaded.device)
-    for name, task in loaded.network.view_tasks.items():
+    for name, task in loaded.network.tasks_by_name.items():
         targets = task.targets(on_device)
         values.update(task.metrics(predictions[name], targets))
         for baseline, metrics_of in task.baselines(on_device, targets).items():

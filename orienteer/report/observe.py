@@ -80,15 +80,10 @@ def observe(
         InputError: not a run folder, no scans in the folder, or neither new scans nor the run's own store.
 
     Example:
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.pretraining.pretrain import pretrain
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     small = {"shape_vox": (40, 32, 48), "spacing_mm": 8.0, "progress": False}
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, **small)
-        ...     settings = {"view_size": (16, 16, 16), "encoder": "tiny", "encoder_arguments": {"stem_stride": 1}}
-        ...     settings |= {"workers": 0, "prepare_workers": 0, "pictures": False}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", steps=2, batch=2, **settings)
-        ...     observation = observe(f"{folder}/run", sets=1, own_scans=1, drawn=0, demonstration=False, device="cpu")
+        ...     run, _ = example_run(folder)
+        ...     observation = observe(run, sets=1, own_scans=1, drawn=0, demonstration=False, device="cpu")
         ...     observation.report.name, len(observation.findings.scans)
         ('report.html', 1)
     """

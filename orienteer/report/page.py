@@ -18,18 +18,6 @@ from orienteer.report.training_data import ScanGroup, failed_scans, scan_groups,
 from orienteer.report.trust import Sign, best_sign, closure_excess, draw_sign, set_radii_mm, signs_of_trust
 from orienteer.types import AXIS_NAMES
 
-ENOUGH_FOR_PLOT = 5
-"""With fewer held-out scans, no sign of trust is plotted against the error."""
-
-MOST_FAILURES = 50
-"""Failed scans listed on the page; failures.csv has them all."""
-
-FIRST_PAGE_SCANS = 3
-"""Scans with a picture on the first page."""
-
-SHOWN_ROWS = 12
-"""A table of more scans is folded."""
-
 
 @dataclass(frozen=True)
 class Story:
@@ -89,7 +77,7 @@ class Story:
     settings: list[tuple[str, str]]
     axes: tuple[str, ...] = AXIS_NAMES
     false_alarms: float = FALSE_ALARMS
-    shown_rows: int = SHOWN_ROWS
+    shown_rows: int = 12
 
 
 def make_report(findings: Findings, numbers: Mapping[str, str] | None = None) -> str:
@@ -112,6 +100,16 @@ def first_numbers(findings: Findings) -> tuple[Headline, ...]:
     """Returns the numbers of the first page; none of tasks that restore hidden parts, since here nothing is hidden."""
     numbers = headlines(averaged(findings.scans))
     return tuple(each for each in numbers if not (hides_parts(findings.loaded) and RESTORED in each.compared.baselines))
+
+
+ENOUGH_FOR_PLOT = 5
+"""With fewer held-out scans, no sign of trust is plotted against the error."""
+
+MOST_FAILURES = 50
+"""Failed scans listed on the page; failures.csv has them all."""
+
+FIRST_PAGE_SCANS = 3
+"""Scans with a picture on the first page."""
 
 
 def make_story(findings: Findings, numbers: Mapping[str, str] | None = None) -> Story:

@@ -34,21 +34,6 @@ Lengths = Float[np.ndarray, " pairs"]
 Factors = Float[np.ndarray, " 3"]
 """One factor per axis."""
 
-SMALLEST_SPREAD = 0.1
-"""A share of the scale that is added to the spread: two predictions may agree by chance."""
-
-LEAST_VARIATION = 0.05
-"""Standard deviation of the logarithms of scales or spreads below which they count as constant: they say nothing of errors."""
-
-LARGEST_POWER = 4.0
-"""Of scale and spread. Errors grow about as they do; what asks for more is noise of few gaps."""
-
-RIDGE = 0.01
-"""Weight of the penalty on the powers, per value."""
-
-MOST_CORRECTED = 24
-"""With more scans the factors of all are as wide as those of all but one, and are not corrected."""
-
 
 @dataclass(frozen=True)
 class ScanErrors:
@@ -96,31 +81,25 @@ class SpreadBars(Quality):
 
 
 @dataclass(frozen=True)
-class ErrorBars:
+class ErrorBars(Quality):
     """How the predicted scales of one task become error bars, and how good these are on scans that were held out.
 
     Attributes:
         axis_factors: for each axis, the factor on a scale that makes its bar cover 90 % of the errors.
         length_factor: factor on the length of the vector of scales that makes 90 % of the errors shorter than it.
         scans: number of held-out scans that they were calibrated on.
-        coverage: see `Quality`.
-        rank_gaps: the same.
-        rank_scans: the same.
         with_spread: what to use where the spread over overlapping views was measured; None if it was not on these scans.
     """
 
     axis_factors: tuple[float, float, float]
     length_factor: float
     scans: int
-    coverage: float | None
-    rank_gaps: float | None
-    rank_scans: float | None
     with_spread: SpreadBars | None = None
 
     @property
     def best(self) -> Quality:
         """How good the bars are that the report shows: those with the spread, if there are any."""
-        return self.with_spread or Quality(self.coverage, self.rank_gaps, self.rank_scans)
+        return self.with_spread or self
 
     def half_widths_mm(
         self, scales_mm: Float[np.ndarray, "*gaps 3"], spreads_mm: Float[np.ndarray, " *gaps"] | None = None
@@ -210,6 +189,19 @@ def _spread_bars(scans: Sequence[ScanErrors]) -> SpreadBars | None:
     )
 
 
+SMALLEST_SPREAD = 0.1
+"""A share of the scale that is added to the spread: two predictions may agree by chance."""
+
+LEAST_VARIATION = 0.05
+"""Standard deviation of the logarithms of scales or spreads below which they count as constant: they say nothing of errors."""
+
+LARGEST_POWER = 4.0
+"""Of scale and spread. Errors grow about as they do; what asks for more is noise of few gaps."""
+
+RIDGE = 0.01
+"""Weight of the penalty on the powers, per value."""
+
+
 def _powers(scans: Sequence[ScanErrors]) -> tuple[float, float]:
     """Returns the powers of scale and spread that fit the logarithms of the lengths of errors best (ridge regression)."""
     columns, logs = [], []
@@ -273,6 +265,10 @@ def _quality(scans: Sequence[ScanErrors], bars: Sequence[tuple[Vectors, Lengths]
         rank_gaps=rank_correlation(np.concatenate(lengths), np.concatenate(errors)),
         rank_scans=rank_correlation([each.mean() for each in lengths], [each.mean() for each in errors]),
     )
+
+
+MOST_CORRECTED = 24
+"""With more scans the factors of all are as wide as those of all but one, and are not corrected."""
 
 
 def _corrected_factors(scans: Sequence[ScanErrors]) -> Factors:

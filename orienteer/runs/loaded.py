@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from orienteer.runs.run_config import RunConfig, read_config
 from orienteer.runs.split import check_prepared, read_split
 from orienteer.scans.preparation import Preparation
 from orienteer.store.store import Store
-from orienteer.tasks.base import Features, PredictedGaps, Task
+from orienteer.tasks.base import Features, PredictedGaps
 from orienteer.tensors import GapsMm, Images
 from orienteer.views.batch import ViewBatch
 from orienteer.views.policy import ViewPolicy
@@ -88,14 +88,14 @@ class LoadedRun:
 
     @torch.no_grad()
     def predict(self, views: ViewBatch) -> dict[str, Any]:
-        """Returns the prediction of each task that sees views, by the task's name, without gradients.
+        """Returns the prediction of each task, by its name, without gradients.
 
         Raises:
             InputError: views of another size or spacing than those of the run.
         """
         self._check(views)
         features = self.features(views.images)
-        return {name: task(features) for name, task in self.network.view_tasks.items()}
+        return {name: task(features) for name, task in self.network.tasks_by_name.items()}
 
     def gaps_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
         """Returns the predicted gaps from view i to view j in mm, for each task that predicts gaps."""
@@ -110,7 +110,7 @@ class LoadedRun:
         return {name: each.scales.float() * self.unit_mm for name, each in gaps if each.scales is not None}
 
     def _gaps(self, predictions: Mapping[str, Any]) -> list[tuple[str, PredictedGaps]]:
-        tasks = cast(Mapping[str, Task[Any, Any]], self.network.tasks)
+        tasks = self.network.tasks_by_name
         gaps = [(name, tasks[name].predicted_gaps(prediction)) for name, prediction in predictions.items()]
         return [(name, each) for name, each in gaps if each is not None]
 
@@ -148,13 +148,10 @@ def load_run(
 
     Example:
         >>> import tempfile
-        >>> from orienteer.phantoms.torso import write_phantoms
-        >>> from orienteer.pretraining.pretrain import pretrain
+        >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = write_phantoms(f"{folder}/scans", count=3, progress=False)
-        ...     small = {"encoder": "tiny", "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
-        ...     _ = pretrain(f"{folder}/scans", f"{folder}/run", method="spatial", **small)
-        ...     loaded = load_run(f"{folder}/run", device="cpu")
+        ...     run, _ = example_run(folder)
+        ...     loaded = load_run(run, device="cpu")
         >>> loaded.step, sorted(loaded.network.tasks)
         (2, ['gap', 'route', 'similarity'])
     """

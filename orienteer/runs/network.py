@@ -1,6 +1,6 @@
 """The network that is trained: an encoder, and the tasks that work on its feature maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from orienteer.encoders import build_encoder
 from orienteer.encoders.base import Encoder
-from orienteer.methods import TaskUse, task_config
+from orienteer.methods import task_config
 from orienteer.runs.run_config import RunConfig
 from orienteer.tasks import TASKS
 from orienteer.tasks.base import Features, FeatureSpec, Task, ViewShape
 from orienteer.tensors import Images
 from orienteer.views.batch import ViewBatch
-from orienteer.views.misread import MisreadPolicy
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,11 @@ class Answer:
 
     Attributes:
         task: the task.
-        views: what it was asked about: the batch, or its misread views.
         targets: the truth, as the task computes it from the views.
         prediction: the output of the task's heads.
     """
 
     task: Task[Any, Any]
-    views: ViewBatch
     targets: Any
     prediction: Any
 
@@ -72,32 +69,16 @@ class Network(nn.Module):
         return self.answers_to(views, self.features(views.images, teacher))
 
     def answers_to(self, views: ViewBatch, features: Features) -> dict[str, Answer]:
-        """Returns truth and prediction of every task, given the feature maps of the batch.
-
-        Tasks that see misread views get their voxels as the only level; without such views they are left out.
-        """
-        answers = {}
-        for name, task in self.view_tasks.items():
-            answers[name] = Answer(task, views, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))
-        for name, task in self.misread_tasks.items():
-            if views.misread is not None:
-                prediction = task(Features((views.misread.images,)))
-                answers[name] = Answer(task, views.misread, task.targets(views.misread), prediction)
-        return answers
+        """Returns truth and prediction of every task, given the feature maps of the batch."""
+        return {
+            name: Answer(task, task.targets(views), task(pulled(features, self.pulls.get(name, 1.0))))
+            for name, task in self.tasks_by_name.items()
+        }
 
     @property
-    def view_tasks(self) -> dict[str, Task[Any, Any]]:
-        """The tasks that work on the feature maps of the views."""
-        return self._tasks_that_see("views")
-
-    @property
-    def misread_tasks(self) -> dict[str, Task[Any, Any]]:
-        """The tasks that work on misread views, without the encoder."""
-        return self._tasks_that_see("misread")
-
-    def _tasks_that_see(self, kind: str) -> dict[str, Task[Any, Any]]:
-        tasks = cast(dict[str, Task[Any, Any]], dict(self.tasks.items()))
-        return {name: task for name, task in tasks.items() if task.sees == kind}
+    def tasks_by_name(self) -> dict[str, Task[Any, Any]]:
+        """The tasks, with their type."""
+        return cast(dict[str, Task[Any, Any]], dict(self.tasks.items()))
 
 
 def build_network(config: RunConfig) -> Network:
@@ -114,7 +95,7 @@ def build_network(config: RunConfig) -> Network:
         specs = [FeatureSpec(*level) for level in zip(encoder.channels, encoder.strides, strict=True)]
         shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
         method = config.run_method
-        tasks = {name: _build_task(name, use, specs, shape) for name, use in method.tasks.items()}
+        tasks = {name: TASKS[name](task_config(name, use), specs, shape) for name, use in method.tasks.items()}
     return Network(encoder, tasks, {name: use.pull for name, use in method.tasks.items()})
 
 
@@ -127,14 +108,6 @@ def network_numbers(config: RunConfig) -> dict[str, Any]:
 def task_weights(config: RunConfig) -> dict[str, float]:
     """Returns the weight of each task's losses in the total loss."""
     return {name: use.weight for name, use in config.run_method.tasks.items()}
-
-
-def misread_policy(config: RunConfig) -> MisreadPolicy | None:
-    """Returns how views are misread for the task of a run that needs such views; None if none does."""
-    uses = config.run_method.tasks
-    shape = ViewShape(config.view_size, config.spacing_mm, config.views, config.unit_mm)
-    policies = [_misread(name, use, shape) for name, use in uses.items() if TASKS[name].sees == "misread"]
-    return policies[0] if policies else None
 
 
 def pulled(features: Features, share: float) -> Features:
@@ -151,19 +124,6 @@ def pulled(features: Features, share: float) -> Features:
     if share == 0:
         return Features(tuple(maps.detach() for maps in features.levels))
     return Features(tuple(maps.detach() + share * (maps - maps.detach()) for maps in features.levels))
-
-
-def _build_task(name: str, use: TaskUse, specs: Sequence[FeatureSpec], shape: ViewShape) -> Task[Any, Any]:
-    if TASKS[name].sees == "misread":
-        policy = _misread(name, use, shape)
-        specs = [FeatureSpec(channels=1, stride=(1, 1, 1))]
-        shape = ViewShape(policy.size_vox, policy.spacing_mm, policy.views, shape.unit_mm)
-    return TASKS[name](task_config(name, use), specs, shape)
-
-
-def _misread(name: str, use: TaskUse, shape: ViewShape) -> MisreadPolicy:
-    policy: MisreadPolicy = task_config(name, use).misread(shape)
-    return policy
 
 
 def _encode(encoder: nn.Module, images: Images) -> tuple[Float[Tensor, "batch views channels c0 c1 c2"], ...]:

@@ -43,9 +43,10 @@ _PATIENTS = (
 0.2 have neither, and get them when scans are next prepared."""
 
 _OUTCOMES = ("failures", "duplicates")
-
-
 _CHECKSUM = "checksum"
+
+_DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises for a damaged file; the second where its message quotes bytes of it."""
 
 
 class DamagedRow(InputError):
@@ -170,7 +171,7 @@ class Index(AbstractContextManager["Index"]):
         except sqlite3.OperationalError:
             connection.close()
             raise  # a full disk, say; see `prepare`
-        except sqlite3.DatabaseError as error:
+        except _DAMAGED as error:
             connection.close()
             raise _not_an_index(folder, error) from error
         index = cls(_checked(connection, folder))
@@ -196,7 +197,7 @@ class Index(AbstractContextManager["Index"]):
         """
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _DAMAGED as error:
             do = f"delete {FILE_NAME} and prepare again, which makes it anew from the arrays"
             raise InputError(FILE_NAME, wanted="an index that can be read", got=str(error), do=do) from error
 
@@ -244,12 +245,12 @@ class Index(AbstractContextManager["Index"]):
     def content(self, path: Path, state: FileState) -> str | None:
         """Returns the recorded hash of a file; None if it is not known or the file has changed since."""
         query = "SELECT content FROM hashes WHERE path = ? AND state = ?"
-        row = self._looked_up(query, readable(path), json.dumps(state))
+        row = self._looked_up("hashes", query, readable(path), json.dumps(state))
         return row[0] if row else None
 
     def secret(self) -> bytes:
         """Returns the key with which patients are hashed; a new one where a store that may only be read has none."""
-        row = self._looked_up("SELECT value FROM secret")
+        row = self._looked_up("secret", "SELECT value FROM secret")
         return bytes(row[0]) if row else new_secret()
 
     def patient(self, content: str) -> str | None:
@@ -258,7 +259,7 @@ class Index(AbstractContextManager["Index"]):
         Args:
             content: hash of the scan's files.
         """
-        row = self._looked_up("SELECT patient FROM patients WHERE content = ?", content)
+        row = self._looked_up("patients", "SELECT patient FROM patients WHERE content = ?", content)
         return row[0] if row else None
 
     def add_patients(self, patients: Mapping[str, str]) -> None:
@@ -307,13 +308,11 @@ class Index(AbstractContextManager["Index"]):
             self._connection.executemany(f"DELETE FROM {table} WHERE path = ?", missing)
         self._connection.commit()
 
-    def _looked_up(self, query: str, *values: str) -> tuple[Any, ...] | None:
+    def _looked_up(self, table: str, query: str, *values: str) -> tuple[Any, ...] | None:
         """Returns a row of a table that stores of older versions, opened for reading, may lack; None without one."""
-        try:
-            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
-        except sqlite3.OperationalError:
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)):
             return None
-        return row
+        return next(iter(self._rows(query, values)), None)
 
 
 def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
@@ -324,7 +323,7 @@ def _checked(connection: sqlite3.Connection, folder: Path) -> sqlite3.Connection
         connection.close()
         got, do = str(error), "prepare again, which repairs what a killed process left; or check the permissions"
         raise InputError(f"store {folder}", wanted="an index that can be read", got=got, do=do) from error
-    except sqlite3.DatabaseError as error:
+    except _DAMAGED as error:
         connection.close()
         raise _not_an_index(folder, error) from error
     if version != SCHEMA_VERSION:

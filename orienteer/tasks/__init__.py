@@ -1,4 +1,4 @@
-"""TASKS: every pretext task by its name."""
+"""TASKS: every pretext task by its name, and what to do instead of those that are gone."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from orienteer.tasks.dense_gap import DenseGap
 from orienteer.tasks.gap import Gap
 from orienteer.tasks.instance_contrast import InstanceContrast
 from orienteer.tasks.jigsaw import Jigsaw
-from orienteer.tasks.orientation import OrientationTask
 from orienteer.tasks.place_contrast import PlaceContrast
 from orienteer.tasks.reconstruction import Reconstruction
 from orienteer.tasks.rotation import Rotation
@@ -28,7 +27,12 @@ TASKS: dict[str, type[Task[Any, Any]]] = {
         VolumeContrast,
         Rotation,
         Jigsaw,
-        OrientationTask,
     )
 }
 """Every task, by name."""
+
+REMOVED_TASKS: dict[str, str] = {
+    "orientation": "leave it out: the header reader, which every run trains, took its place. Of a run that has it, `finetune`, "
+    "`embed`, `probe` and `export` use the encoder; open the rest with the version that made it",
+}
+"""What to do instead of a task that earlier versions had, by its name."""

@@ -6,7 +6,7 @@ and never see the encoder: they receive `Features` and, when built, the `Feature
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -87,9 +87,6 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
 
     Class attributes:
         name: its name for users; its key in ``TASKS``.
-        sees: what it works on: the feature maps of the views, or the voxels of extra, coarse views that are misread
-            (`orienteer.views.misread`), as the only level and without the encoder. Its Config then has a method
-            ``misread`` that returns their policy for a shape of views.
         spatial: whether it is equivariant to renumbering the views and invariant to a common shift (see tests/contracts).
         pairs: whether it compares views, so that a set needs at least two of them.
         Config: a frozen dataclass with the task's settings.
@@ -97,7 +94,6 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
     """
 
     name: ClassVar[str]
-    sees: ClassVar[Literal["views", "misread"]] = "views"
     spatial: ClassVar[bool] = True
     pairs: ClassVar[bool] = False
     Config: ClassVar[type]

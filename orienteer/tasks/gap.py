@@ -84,8 +84,9 @@ class Gap(Task[GapTargets, GapPrediction]):
     Example:
         >>> shape = ViewShape(size_vox=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0), views=3, unit_mm=100.0)
         >>> task = Gap(GapConfig(), [FeatureSpec(channels=64, stride=(8, 8, 8))], shape)
-        >>> task(Features(levels=(torch.randn(2, 3, 64, 4, 4, 4),))).gaps.shape
-        torch.Size([2, 3, 3, 3])
+        >>> gaps = task(Features(levels=(torch.randn(2, 3, 64, 4, 4, 4),))).gaps
+        >>> torch.allclose(gaps[:, 0, 1] + gaps[:, 1, 2], gaps[:, 0, 2], atol=1e-5)  # by its form
+        True
     """
 
     name = "gap"

@@ -104,8 +104,8 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
     Example:
         >>> shape = ViewShape(size_vox=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0), views=2, unit_mm=100.0)
         >>> task = PlaceContrast(PlaceContrastConfig(), [FeatureSpec(8, (2, 2, 2))], shape)
-        >>> task(Features((torch.zeros(1, 2, 8, 8, 8, 8),))).embedding.shape
-        torch.Size([1, 2, 32, 8, 8, 8])
+        >>> task(Features((torch.zeros(1, 2, 8, 8, 8, 8),))).embedding.shape, task.apart_mm
+        (torch.Size([1, 2, 32, 8, 8, 8]), 6.0)
     """
 
     name = "place_contrast"

@@ -97,8 +97,9 @@ class Route(Task[RouteTargets, RoutePrediction]):
     Example:
         >>> shape = ViewShape(size_vox=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0), views=3, unit_mm=100.0)
         >>> task = Route(RouteConfig(), [FeatureSpec(channels=64, stride=(8, 8, 8))], shape)
-        >>> task(Features(levels=(torch.randn(2, 3, 64, 4, 4, 4),))).edges.shape
-        torch.Size([2, 3, 3, 3])
+        >>> edges = task(Features(levels=(torch.randn(2, 3, 64, 4, 4, 4),))).edges
+        >>> edges.shape, edges.diagonal(dim1=1, dim2=2).abs().max().item()
+        (torch.Size([2, 3, 3, 3]), 0.0)
     """
 
     name = "route"

@@ -10,7 +10,6 @@ from torch import Tensor
 from orienteer.tensors import CentresMm, Images
 from orienteer.types import Triple, TripleMm
 from orienteer.views.distort import Distorted
-from orienteer.views.misread import Misreading
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,6 @@ class ViewBatch:
         draw: number of the draw (the training step). Tasks that sample (routes of many views) use it as their seed,
             so that a step depends on the run's seed and its number alone.
         distorted: what was hidden or rearranged in ``images``; None if nothing was.
-        misread: extra, coarse views of some of these scans as wrong headers would show them; None if there are none.
-        misreading: in such a batch, how its views were misread; else None.
     """
 
     images: Images
@@ -35,8 +32,6 @@ class ViewBatch:
     spacing_mm: TripleMm
     draw: int = 0
     distorted: Distorted | None = None
-    misread: "ViewBatch | None" = None
-    misreading: Misreading | None = None
 
     @property
     def batch(self) -> int:
@@ -61,13 +56,11 @@ class ViewBatch:
 
     def to(self, device: torch.device | str) -> "ViewBatch":
         """Returns the same batch on another device."""
-        moved = self._each(lambda tensor: tensor.to(device, non_blocking=True))
-        return replace(moved, misread=None if self.misread is None else self.misread.to(device))
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "ViewBatch":
         """Returns the batch in page-locked memory, for fast copies to a GPU."""
-        pinned = self._each(lambda tensor: tensor.pin_memory())
-        return replace(pinned, misread=None if self.misread is None else self.misread.pin_memory())
+        return self._each(lambda tensor: tensor.pin_memory())
 
     def renumbered(self, order: Int[Tensor, " views"]) -> "ViewBatch":
         """Returns the batch with its views in another order: new view k is old view ``order[k]``."""
@@ -83,5 +76,4 @@ class ViewBatch:
             images=function(self.images),
             centres_mm=function(self.centres_mm),
             distorted=None if self.distorted is None else self.distorted.each(function),
-            misreading=None if self.misreading is None else self.misreading.each(function),
         )

@@ -16,8 +16,6 @@ from torch.utils.data import Dataset
 from orienteer.settings import require
 from orienteer.views.augment import Augmentation, apply, draw_parameters
 from orienteer.views.distort import NOTHING, Distortion, distort
-from orienteer.views.misread import MisreadPolicy
-from orienteer.views.misread_cut import CoarseReader, draw_misread
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.reader import ScanReader, ViewReader, ViewSample
 
@@ -34,7 +32,6 @@ class TrainingViews(Dataset[ViewSample]):
         total_samples: length of the whole training, steps times batch.
         distortion: what is hidden or rearranged in views after augmentation.
         warp: strength of the warps of the scans that views are drawn from, 0 (none) to 1; see `orienteer.views.warp`.
-        misread: which sets get misread views, and how; none by default.
 
     Raises:
         ScanError: when a sample cannot be read or drawn; the message names the scan. (From a worker process torch
@@ -51,7 +48,6 @@ class TrainingViews(Dataset[ViewSample]):
         total_samples: int,
         distortion: Distortion = NOTHING,
         warp: float = 0.0,
-        misread: MisreadPolicy | None = None,
     ) -> None:
         _check_keys(keys)
         require(0 <= warp <= 1, "warp", "a strength from 0 to 1", warp, "use 1 for the usual warps, 0 for none")
@@ -60,7 +56,6 @@ class TrainingViews(Dataset[ViewSample]):
         self.policy, self.augmentation, self.seed, self.total_samples = policy, augmentation, seed, total_samples
         self.distortion = distortion
         self._reader = ViewReader(store, policy, warp)
-        self._coarse = CoarseReader(store, misread) if misread is not None else None
         self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def __len__(self) -> int:
@@ -73,14 +68,7 @@ class TrainingViews(Dataset[ViewSample]):
         sample = self._reader.draw(self.scan_of(number), rng, number)
         parameters = draw_parameters(rng, self.policy.views, self.augmentation)
         sample = replace(sample, images=apply(sample.images, parameters))
-        return self._with_misread(_distorted(rng, sample, self.distortion))
-
-    def _with_misread(self, sample: ViewSample) -> ViewSample:
-        if self._coarse is None or sample.number % self._coarse.policy.every:
-            return sample
-        rng = np.random.default_rng([self.seed, _MISREAD_STREAM, sample.number])
-        coarse = self._coarse.read(sample.scan)
-        return replace(sample, misread=draw_misread(rng, coarse, self._coarse.policy, self.augmentation))
+        return _distorted(rng, sample, self.distortion)
 
     def scan_of(self, number: int) -> str:
         """Returns the key of the scan that sample ``number`` is cut from."""
@@ -102,7 +90,6 @@ class ValidationViews(Dataset[ViewSample]):
         policy: how views are drawn; its ``view_size`` must be set.
         sets_per_scan: how many sets are drawn from each scan.
         distortion: what is hidden or rearranged in views.
-        misread: how views are misread; every set gets some, if any does.
     """
 
     def __init__(
@@ -112,14 +99,12 @@ class ValidationViews(Dataset[ViewSample]):
         policy: ViewPolicy,
         sets_per_scan: int = 1,
         distortion: Distortion = NOTHING,
-        misread: MisreadPolicy | None = None,
     ) -> None:
         _check_keys(keys)
         require(sets_per_scan >= 1, "sets_per_scan", "at least 1", sets_per_scan, "use 1")
         self.keys, self.policy, self.sets_per_scan = tuple(keys), policy, sets_per_scan
         self.distortion = distortion
         self._reader = ViewReader(store, policy)
-        self._coarse = CoarseReader(store, misread) if misread is not None else None
 
     def __len__(self) -> int:
         return len(self.keys) * self.sets_per_scan
@@ -130,14 +115,11 @@ class ValidationViews(Dataset[ViewSample]):
         scan, view_set = divmod(number, self.sets_per_scan)
         digest = hashlib.sha256(f"{self.keys[scan]}/{view_set}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-        sample = _distorted(rng, self._reader.draw(self.keys[scan], rng, number), self.distortion)
-        if self._coarse is None:
-            return sample
-        return replace(sample, misread=draw_misread(rng, self._coarse.read(sample.scan), self._coarse.policy))
+        return _distorted(rng, self._reader.draw(self.keys[scan], rng, number), self.distortion)
 
 
-_ORDER_STREAM, _VIEWS_STREAM, _MISREAD_STREAM = 1, 2, 3
-"""Keep the random numbers for the order of scans, the views and the misread views apart."""
+_ORDER_STREAM, _VIEWS_STREAM = 1, 2
+"""Keep the random numbers for the order of scans and for the views apart."""
 
 
 def _distorted(rng: np.random.Generator, sample: ViewSample, distortion: Distortion) -> ViewSample:

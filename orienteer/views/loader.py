@@ -11,7 +11,6 @@ from torch.utils.data import Sampler
 from orienteer.settings import require
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted
-from orienteer.views.misread import MisreadViews
 from orienteer.views.reader import ViewSample
 
 
@@ -75,25 +74,11 @@ def collate(samples: Sequence[ViewSample], batch: int | None = None) -> ViewBatc
     draws = {0 if batch is None else sample.number // batch for sample in samples}
     require(len(draws) == 1, "batch", "samples of one step", f"steps {sorted(draws)}", "use GlobalBatches")
     distorted = [sample.distorted for sample in samples if sample.distorted is not None]
-    draw = draws.pop()
     return ViewBatch(
         images=torch.stack([sample.images for sample in samples]),
         centres_mm=torch.stack([sample.centres_mm for sample in samples]),
         scans=tuple(sample.scan for sample in samples),
         spacing_mm=samples[0].spacing_mm,
-        draw=draw,
+        draw=draws.pop(),
         distorted=Distorted.stacked(distorted) if distorted else None,
-        misread=_misread(samples, draw),
-    )
-
-
-def _misread(samples: Sequence[ViewSample], draw: int) -> ViewBatch | None:
-    """Returns the misread views of the sets that have some."""
-    sets = [(sample.scan, sample.misread) for sample in samples if sample.misread is not None]
-    if not sets:
-        return None
-    images, misreading = MisreadViews.stacked([views for _, views in sets])
-    centres_mm = torch.zeros(*images.shape[:2], 3)  # a place in a body whose axes are confused has no meaning
-    return ViewBatch(
-        images, centres_mm, tuple(scan for scan, _ in sets), sets[0][1].spacing_mm, draw, misreading=misreading
     )

@@ -18,7 +18,6 @@ from orienteer.views.augment import ViewSet
 from orienteer.views.body import Body, ViewSpace
 from orienteer.views.distort import Distorted
 from orienteer.views.layout import draw_layout
-from orienteer.views.misread import MisreadViews
 from orienteer.views.policy import ViewPolicy
 from orienteer.views.warp import Warp, draw_warp
 from orienteer.views.warped_scan import Lattice, WarpedScan, warped_scan
@@ -71,7 +70,6 @@ class ViewSample:
         number: number of the sample in its dataset.
         distorted: what was hidden or rearranged in ``images``; None where nothing was.
         warp: the map from the body that the views show to the scan; None where it is the scan as it is.
-        misread: extra views as wrong headers would show the scan; None where the set has none.
     """
 
     images: ViewSet
@@ -81,7 +79,6 @@ class ViewSample:
     number: int
     distorted: Distorted | None = None
     warp: Warp | None = None
-    misread: MisreadViews | None = None
 
 
 def centre_mm(

@@ -1,6 +1,6 @@
 """Small test scans: images of any geometry through SimpleITK, DICOM series of invented patients with pydicom."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +109,11 @@ def write_dicom(
     """
     folder.mkdir(parents=True, exist_ok=True)
     direction = np.eye(3) if direction is None else direction
-    heights = [index * spacing[2] for index in range(values.shape[2])] if heights_mm is None else heights_mm
     names = np.random.default_rng(3).permutation(values.shape[2])
     paths = []
-    for index, height in enumerate(heights):
+    for index, place in enumerate(_places(values.shape[2], spacing, origin, direction, heights_mm)):
         data = _slice(values[:, :, index], spacing, direction, series, modality, index)
-        data.ImagePositionPatient = [f"{place:.8g}" for place in np.asarray(origin) + direction[:, 2] * height]
-        for tag, value in extra.items():
-            setattr(data, tag, value)
+        _set_all(data, {"ImagePositionPatient": place, **extra})
         paths.append(folder / f"{series}_{names[index]:03d}")
         data.save_as(paths[-1], enforce_file_format=True)
     return paths
@@ -147,7 +144,7 @@ def write_enhanced(
     path.parent.mkdir(parents=True, exist_ok=True)
     direction = np.eye(3) if direction is None else direction
     slices = values.shape[2]
-    heights = [index * spacing[2] for index in range(slices)] if heights_mm is None else list(heights_mm)
+    places = _places(slices, spacing, origin, direction, heights_mm)
     order = list(np.random.default_rng(4).permutation(slices)) if order is None else list(order)
     data = _slice(values[:, :, 0], spacing, direction, series, modality, 0)
     for tag in ("ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope", "RescaleIntercept"):
@@ -156,18 +153,19 @@ def write_enhanced(
     data.SOPInstanceUID = f"{series}.{int.from_bytes(path.name.encode()) % 10**20}"
     data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
     data.NumberOfFrames = len(order)
-    for tag, value in extra.items():
-        setattr(data, tag, value)
+    _set_all(data, extra)
     measures = {"PixelSpacing": [spacing[1], spacing[0]], "SliceThickness": spacing[2]}
     turn = {"ImageOrientationPatient": [f"{part:.10g}" for part in direction[:, :2].T.ravel()]}
     common = {"PixelMeasuresSequence": measures, "PlaneOrientationSequence": turn}
     data.SharedFunctionalGroupsSequence = [_groups(common if shared else {})]
     frames = []
     for index in order:
-        place = [f"{part:.8g}" for part in np.asarray(origin) + direction[:, 2] * heights[index]]
         slope, intercept = (1, -1024) if rescales is None else rescales[index]
         value = {"RescaleSlope": slope, "RescaleIntercept": intercept, "RescaleType": "HU"}
-        of_frame = {"PlanePositionSequence": {"ImagePositionPatient": place}, "PixelValueTransformationSequence": value}
+        of_frame = {
+            "PlanePositionSequence": {"ImagePositionPatient": places[index]},
+            "PixelValueTransformationSequence": value,
+        }
         frames.append(_groups(of_frame if shared else common | of_frame))
     data.PerFrameFunctionalGroupsSequence = frames
     stored = values[:, :, order].transpose(2, 1, 0).astype(np.int32) + 1024
@@ -176,13 +174,25 @@ def write_enhanced(
     return path
 
 
+def _places(
+    slices: int, spacing: TripleMm, origin: TripleMm, direction: np.ndarray, heights_mm: Sequence[float] | None
+) -> list[list[str]]:
+    """Returns where each slice begins, as DICOM writes it."""
+    heights = [index * spacing[2] for index in range(slices)] if heights_mm is None else heights_mm
+    return [[f"{part:.8g}" for part in np.asarray(origin) + direction[:, 2] * height] for height in heights]
+
+
+def _set_all(data: Dataset, values: Mapping[str, Any]) -> None:
+    for tag, value in values.items():
+        setattr(data, tag, value)
+
+
 def _groups(groups: dict[str, dict[str, Any]]) -> Dataset:
     """Returns an item of functional groups, each a sequence of one item."""
     item = Dataset()
     for name, fields in groups.items():
         group = Dataset()
-        for tag, value in fields.items():
-            setattr(group, tag, value)
+        _set_all(group, fields)
         setattr(item, name, [group])
     return item
 

@@ -14,7 +14,6 @@ from orienteer.tasks.classes import ClassPrediction
 from orienteer.tasks.dense_gap import DenseGapPrediction
 from orienteer.tasks.gap import GapPrediction
 from orienteer.tasks.instance_contrast import InstanceContrastPrediction
-from orienteer.tasks.orientation import SMALLEST_SCALE, OrientationPrediction
 from orienteer.tasks.place_contrast import PlaceContrastPrediction
 from orienteer.tasks.reconstruction import ReconstructionPrediction
 from orienteer.tasks.route import RoutePrediction
@@ -23,7 +22,6 @@ from orienteer.tasks.similarity import SimilarityPrediction
 from orienteer.tasks.volume_contrast import VolumeContrastPrediction
 from orienteer.views.batch import ViewBatch
 from orienteer.views.distort import Distorted
-from orienteer.views.misread import Misreading
 from orienteer.views.rearrange import ORDERS, fitting_turns
 
 SPACING = (1.5, 2.0, 3.0)
@@ -77,12 +75,8 @@ def make_views(batch: int = 2, views: int = 3, seed: int = 0, size=SIZE, draw: i
         order=torch.randint(ORDERS, (batch, views), generator=generator),
     )
     scans = tuple(f"scan {item}" for item in range(batch))
-    misreading = Misreading(
-        orientation=torch.randint(48, (batch, views), generator=generator),
-        log_factor=torch.rand(batch, views, 3, generator=generator) - 0.5,
-    )
     images = images.masked_fill(hidden, 0.0)
-    return ViewBatch(images, centres, scans, SPACING, draw, distorted, misreading=misreading)
+    return ViewBatch(images, centres, scans, SPACING, draw, distorted)
 
 
 def make_features(
@@ -144,7 +138,6 @@ def truth(task: Task, views: ViewBatch) -> Any:
         "volume_contrast": _true_overlap,
         "rotation": _true_classes,
         "jigsaw": _true_classes,
-        "orientation": _true_orientation,
     }
     return builders[task.name](task, views)
 
@@ -159,13 +152,6 @@ TRUTH_SETTINGS: dict[str, dict[str, Any]] = {
 def _true_classes(task: Task, views: ViewBatch) -> ClassPrediction:
     classes = task.targets(views).classes
     return ClassPrediction(torch.nn.functional.one_hot(classes, len(task.changes)).float() * 100)
-
-
-def _true_orientation(task: Task, views: ViewBatch) -> OrientationPrediction:
-    targets = task.targets(views)
-    scores = torch.nn.functional.one_hot(targets.orientation, 48).float() * 100
-    scale = torch.full_like(targets.log_factor, SMALLEST_SCALE)
-    return OrientationPrediction(scores, targets.log_factor, scale)
 
 
 def _true_places(task: Task, views: ViewBatch) -> DenseGapPrediction:

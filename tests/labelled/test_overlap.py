@@ -149,3 +149,27 @@ def test_the_pattern_of_the_run_says_what_a_label_is(tmp_path: Path) -> None:
     assert same_labels(str(run), {"P1_b": "c7", "P2_b": "c8"}) == {"P1_b": "P1"}
     write_config(run, {"group_by": "none"})
     assert same_labels(str(run), {"P1_b": "c7", "sub-01_b": "c8"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("run/config.yaml", b"store: 3\ngroup_by: 3"),
+        ("run/config.yaml", b"group_by: (P\\d_"),
+        ("run/config.yaml", b"- a list"),
+        ("run/config.yaml", b"\xff\xfe{"),
+        ("run/config.yaml", None),
+        ("run/split.json", b'{"training": [{"key": 3}], "validation": []}'),
+        ("run/split.json", None),
+    ],
+)
+def test_of_a_damaged_run_folder_nothing_is_known(tmp_path: Path, file: str, content: bytes | None) -> None:
+    run = pretrained_on(tmp_path, ("P1",))
+    (tmp_path / "store" / "index.sqlite").write_bytes(b"no index")
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    test = {"sub-1": "c7"}
+    assert patients_seen(str(run), test) == []
+    assert same_labels(str(run), test) == {}
+    assert (pretraining_contents(str(run)) is None) == (file == "run/split.json")

@@ -15,7 +15,7 @@ from orienteer.report.page import in_short
 from orienteer.runs.error_bars import ErrorBars
 from tests.helpers.oracle import coded_scan, with_fault
 
-BARS = ErrorBars((1.0, 1.0, 1.0), 1.0, 12, 0.91, 0.45, 0.6)
+BARS = ErrorBars(0.91, 0.45, 0.6, axis_factors=(1.0, 1.0, 1.0), length_factor=1.0, scans=12)
 
 
 @pytest.fixture(scope="module")

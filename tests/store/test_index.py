@@ -141,3 +141,13 @@ def test_a_failure_is_what_its_error_says():
     assert Failure.of(error) == Failure("a.nii", "crop", "wanted a body, got air", "look at it")
     assert Failure.of(error, "case 1").name == "case 1"
     assert str(Failure.of(error)) == "a.nii (crop): wanted a body, got air. Do this: look at it."
+
+
+@pytest.mark.parametrize("damage", [b"CREATE \xffABLE scans", b"CREATE TABLE \xff\xff\xff\xff\xff"])
+def test_damage_that_the_message_of_sqlite_quotes_is_an_input_error_too(tmp_path, damage):
+    Index.for_writing(tmp_path).close()
+    file = tmp_path / FILE_NAME
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE scans", damage))
+    for opened in (Index.for_reading, Index.for_writing):
+        with pytest.raises(InputError, match=r"an index of scans in index.sqlite, got"):
+            opened(tmp_path)

@@ -4,6 +4,15 @@
 const START = "Add two points to see gaps, one to see its similarity to other places.";
 const POLL_MS = 250;
 
+// Returns the answer to the newest question of its kind, and notes in an element how long it took; null where a newer
+// question has overtaken it.
+async function timed(kind, element, ask) {
+  const began = performance.now();
+  const answer = await latest(kind, ask);
+  if (answer) byId(element).dataset.ms = performance.now() - began;
+  return answer;
+}
+
 async function answerGaps() {
   const points = state.points.slice();
   if (points.length < 2 || state.about.gap_tasks.length === 0) {
@@ -11,11 +20,9 @@ async function answerGaps() {
     state.gaps = null;
     setStatus(points.length ? "Add another point to see the gap between the two." : START);
   } else {
-    const began = performance.now();
-    const answer = await latest("gaps", () => askJson("api/gaps", { points_mm: points }));
+    const answer = await timed("gaps", "gaps", () => askJson("api/gaps", { points_mm: points }));
     if (!answer) return;
     state.gaps = answer;
-    byId("gaps").dataset.ms = performance.now() - began;
     setStatus(`Gaps between ${points.length} points.`);
   }
   showPoints();
@@ -31,11 +38,9 @@ async function answerHeat() {
       state.asked[`heat-${which}`]++;
       delete state.heat[which];
     } else {
-      const began = performance.now();
-      const volume = await latest(`heat-${which}`, () => askVolume("api/heat", { point_mm: point, which }));
+      const volume = await timed(`heat-${which}`, "similarity", () => askVolume("api/heat", { point_mm: point, which }));
       if (!volume) return;
       state.heat[which] = volume;
-      byId("similarity").dataset.ms = performance.now() - began;
     }
     if (state.viewers[which] && overlayMode() === "similar") await showOverlay(state.viewers[which]);
   }));
@@ -49,11 +54,9 @@ async function answerSame() {
     state.asked.same++;
     state.same = null;
   } else {
-    const began = performance.now();
-    const answer = await latest("same", () => askJson("api/same", { point_mm: point }));
+    const answer = await timed("same", "same", () => askJson("api/same", { point_mm: point }));
     if (!answer) return;
     state.same = answer;
-    byId("same").dataset.ms = performance.now() - began;
     state.viewers.second?.lookAt(answer.place_mm);
   }
   showSame();
