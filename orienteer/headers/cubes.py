@@ -34,12 +34,13 @@ class CubePolicy:
     """Number of cubes, each twice as long as the one before."""
 
     edge_vox: int = 12
-    """Edge of each cube in voxels."""
+    """Edge of each cube in voxels; even, so that a cube has halves that mirroring exchanges."""
 
     def __post_init__(self) -> None:
         require(0 < self.extent_mm < np.inf, "extent_mm", "a length above 0 mm", self.extent_mm, "use 300.0")
         for name in ("levels", "edge_vox"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name), "use a larger number")
+        require(self.edge_vox % 2 == 0, "edge_vox", "an even number", self.edge_vox, "use 12")
 
     @property
     def voxels_mm(self) -> tuple[float, ...]:
@@ -153,7 +154,10 @@ def _resampled(
     size = values.shape[axis]
     width = np.maximum(1.0, np.gradient(at) if len(at) > 1 else 1.0)[:, None]
     weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(size)) / width)
-    full = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(-2 * size, 3 * size)) / width).sum(1, keepdims=True)
-    weights /= np.maximum(full, 1e-9)  # what reaches out of the scan counts as 0
+    reach = int(np.ceil(width.max()))
+    apart = (at - np.floor(at))[:, None] - np.arange(-reach, reach + 2)
+    weights /= np.maximum(0, 1 - np.abs(apart) / width).sum(
+        1, keepdims=True
+    )  # what reaches out of the scan counts as 0
     between: np.ndarray = np.moveaxis(np.tensordot(weights.astype(np.float32), values, axes=(1, axis)), 0, axis)
     return between

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from orienteer.geometry.orientations import ORIENTATIONS, Orientation, orientation_products
 from orienteer.headers.cubes import CoarseScan, CubePolicy, cut_cubes
@@ -98,12 +99,14 @@ def header_evidence(
     digest = hashlib.sha256(f"{key}/header".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
     centres = [draw_centre_mm(rng, scan) for _ in range(LOOKS)]
-    logs, sizes = [], []
-    for factors in (RIGHT_SIZE, *(WRONG_SIZES if wrong_sizes else ())):
-        cubes = torch.from_numpy(
-            np.stack([cut_cubes(scan, policy, np.array(factors), centre_mm) for centre_mm in centres])
-        )
-        seen = [network.with_each_undone(cubes.to(network.device)) for network in networks]
-        logs.append(np.mean([each.logs.double().mean(0).cpu().numpy() for each in seen], axis=0))
-        sizes.append(np.mean([each.log_factors.double().mean(0).cpu().numpy() for each in seen], axis=0))
-    return HeaderEvidence(np.stack(logs), np.stack(sizes))
+    stated = (RIGHT_SIZE, *(WRONG_SIZES if wrong_sizes else ()))
+    cubes = np.stack([cut_cubes(scan, policy, np.array(factors), at_mm) for factors in stated for at_mm in centres])
+    images = torch.from_numpy(cubes)
+    seen = [network.with_each_undone(images.to(network.device)) for network in networks]
+
+    def mean(answers: Sequence[Tensor]) -> Float[np.ndarray, "stated 48 *numbers"]:
+        """Returns the mean over the networks and over the looks."""
+        every = torch.stack([each.double() for each in answers]).mean(0)
+        return np.asarray(every.unflatten(0, (len(stated), LOOKS)).mean(1).cpu())
+
+    return HeaderEvidence(mean([each.logs for each in seen]), mean([each.log_factors for each in seen]))

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from orienteer.geometry.orientations import ORIENTATIONS
+from orienteer.headers.each_undone import linear_of_each_undone
 
 SMALLEST_SCALE = 0.02
 """The scale of the error of a log factor is at least this, 2 %, so that the loss has a lower bound."""
@@ -72,8 +72,8 @@ class HeaderNetwork(nn.Module):
 
     def with_each_undone(self, cubes: Float[Tensor, "scans levels edge edge edge"]) -> HeaderPrediction:
         """Returns what is seen in scans with each of the 48 orientations undone."""
-        turned = torch.stack([turn.inverse.of_tensor(cubes) for turn in ORIENTATIONS], 1)
-        vectors = self.body(turned.flatten(2))
+        voxels = self.body[0]
+        vectors = self.body[1:](linear_of_each_undone(cubes, voxels.weight, voxels.bias))
         numbers = self.voxel_size(vectors)
         return HeaderPrediction(
             logs=self.soundness(vectors).squeeze(-1).log_softmax(-1),

@@ -64,7 +64,9 @@ def train_header_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = HeaderNetwork(policy.levels, policy.edge_vox).train()
-        optimiser = torch.optim.AdamW(network.parameters(), length.learning_rate, weight_decay=length.weight_decay)
+        optimiser = torch.optim.AdamW(
+            network.parameters(), length.learning_rate, weight_decay=length.weight_decay, fused=True
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, length.learning_rate, total_steps=length.steps, pct_start=0.1
         )

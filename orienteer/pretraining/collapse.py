@@ -119,7 +119,9 @@ def prediction_spread(prediction: Any) -> Float64[Tensor, ""]:
         if isinstance(value, Tensor) and value.is_floating_point() and value.ndim >= 2:
             each = value.detach().double().flatten(2) if value.ndim > 2 else value.detach().double()[..., None]
             mean_square = each.square().mean(dim=(1, 2))  # batch
-            variance = each.var(1, correction=0).mean(1)
+            variance = (
+                (each - each.mean(1, keepdim=True)).square().mean(dim=(1, 2))
+            )  # torch's var takes four times as long
             spreads.append((variance / mean_square).nan_to_num(0.0).mean())
     return torch.stack(spreads).mean() if spreads else torch.ones((), dtype=torch.float64)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from orienteer.geometry.pairs import gap_matrix, pair_index
 from orienteer.geometry.routes import all_routes, closed, route_sums, sample_routes
+from orienteer.headers.evidence import HeaderEvidence
 from orienteer.pretraining.evaluation import MetricSums
 from orienteer.report.faults import Fault
 from orienteer.report.measurement import ScanMeasurement
@@ -24,7 +25,11 @@ SMALLEST_CLOSURE_MM = 1e-3
 
 
 def measure_scan(
-    loaded: LoadedRun, scan: WholeScan, sets: int = 16, readings: Sequence[Fault] = READINGS
+    loaded: LoadedRun,
+    scan: WholeScan,
+    sets: int = 16,
+    readings: Sequence[Fault] = READINGS,
+    header: HeaderEvidence | None = None,
 ) -> ScanMeasurement:
     """Returns what a model predicts on a scan and how far that is right; no labels are needed, only the scan's geometry.
 
@@ -33,6 +38,8 @@ def measure_scan(
         scan: prepared with the run's own settings.
         sets: view sets to draw; they depend only on the scan's key.
         readings: readings of the header to try besides the header as it is.
+        header: what the run's header reader sees in the scan, if that is known; else the scan is read, as it is and with every
+            wrong voxel size.
 
     Raises:
         ScanError: with step ``fit``, the scan cannot hold the run's views.
@@ -53,6 +60,8 @@ def measure_scan(
         if gaps_mm:
             errors.append(_set_errors(truth_mm, gaps_mm))
             closures.append(_set_closures(gaps_mm))
+    if header is None and loaded.reader is not None:
+        header = loaded.reader.read(scan.key, scan.voxels, scan.spacing_mm)
     true_mm = np.concatenate(true)
     predicted_mm = {name: np.concatenate(parts) for name, parts in predicted.items()}
     closure_mm = np.concatenate(closures) if closures else np.zeros(0)
@@ -67,7 +76,7 @@ def measure_scan(
         fits=fit_readings(loaded, scan, starts, readings, true_mm, predicted_mm) if predicted_mm else {},
         scales_mm={name: np.concatenate(parts) for name, parts in scales.items()},
         spreads_mm=measure_spread(loaded, scan, starts, predicted_mm) if predicted_mm else {},
-        header=None if loaded.reader is None else loaded.reader.read(scan.key, scan.voxels, scan.spacing_mm),
+        header=header,
     )
 
 

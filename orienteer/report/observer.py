@@ -13,7 +13,7 @@ from orienteer.report.new_scans import NewScans
 from orienteer.report.own_scans import own_headers
 from orienteer.report.pictures import draw_scan
 from orienteer.report.trust import bars_of
-from orienteer.report.whole_scan import read_whole
+from orienteer.report.whole_scan import WholeScan, read_whole
 from orienteer.runs.error_bars_file import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.store.store import Store
@@ -86,7 +86,7 @@ class Observer:
 
     def _observe_one(self, store: Store, key: str, notes: tuple[str, ...]) -> ObservedScan:
         scan = read_whole(store, key)
-        measurement = self._measured.get(key) or measure_scan(self.loaded, scan, self.sets)
+        measurement = self._measured.get(key) or self._measure(scan)
         return ObservedScan(
             measurement=measurement,
             verdict=self._verdict(measurement),
@@ -94,6 +94,12 @@ class Observer:
             percentiles=percentiles_among(measurement, self.own),
             large=larger_than_usual(measurement, self.own),
         )
+
+    def _measure(self, scan: WholeScan) -> ScanMeasurement:
+        """Returns what is measured on a scan by which no limits are set: its header is read as it is."""
+        reader = self.loaded.reader
+        seen = reader and reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
+        return measure_scan(self.loaded, scan, self.sets, header=seen)
 
     def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
         check = self._check_without(scan.key)

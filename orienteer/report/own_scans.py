@@ -21,10 +21,11 @@ def measure_own(loaded: LoadedRun, store: Store, most: int, sets: int) -> tuple[
     beside them.
     """
     keys = sorted(loaded.validation)[:most]
+    headers = loaded.reader.own if loaded.reader is not None else {}
     measured = []
     with Progress("measuring the run's held-out scans", len(keys), unit="scans") as progress:
         for key in keys:
-            measured.append(measure_scan(loaded, read_whole(store, key), sets))
+            measured.append(measure_scan(loaded, read_whole(store, key), sets, header=headers.get(key)))
             progress.advance()
     return tuple(measured)
 

@@ -49,14 +49,17 @@ def fit_readings(
         true_mm: gaps by the header as it is, set after set.
         predicted_mm: the same gaps as predicted.
     """
-    pairs = len(true_mm) // len(starts) * FIRST_SETS  # the gaps of one set are consecutive
+    pairs, tasks = len(true_mm) // len(starts) * FIRST_SETS, tuple(predicted_mm)  # the gaps of one set are consecutive
     first = {SOUND: fit_of(true_mm[:pairs], {name: gaps[:pairs] for name, gaps in predicted_mm.items()})}
-    first |= _fits(loaded, scan, starts[:FIRST_SETS], [reading for reading in readings if reading != SOUND])
+    first |= _fits(loaded, scan, starts[:FIRST_SETS], [reading for reading in readings if reading != SOUND], tasks)
     lowest = min(_plain_misfit(fit) for fit in first.values())
     possible = [r for r, fit in first.items() if _plain_misfit(fit) <= CONTENDER * lowest and r != SOUND]
     if len(starts) <= FIRST_SETS or not possible:
         return first
-    return first | {SOUND: fit_of(true_mm, predicted_mm)} | _fits(loaded, scan, starts, possible)
+    others = _fits(loaded, scan, starts, possible, tasks, known=FIRST_SETS)
+    share = FIRST_SETS / len(starts)
+    all_sets = {reading: _joined(first[reading], others[reading], share) for reading in others}
+    return first | {SOUND: fit_of(true_mm, predicted_mm)} | all_sets
 
 
 def fit_of(true_mm: Pairs, predicted_mm: Mapping[str, Pairs]) -> Fit:
@@ -88,32 +91,49 @@ def pair_gaps(gaps_mm: GapsMm) -> Pairs:
     return both.reshape(-1, 3)
 
 
-def _fits(loaded: LoadedRun, scan: WholeScan, starts: Starts, readings: Sequence[Fault]) -> dict[Fault, Fit]:
+def _fits(
+    loaded: LoadedRun,
+    scan: WholeScan,
+    starts: Starts,
+    readings: Sequence[Fault],
+    tasks: Sequence[str],
+    known: int = 0,
+) -> dict[Fault, Fit]:
+    """Returns how well readings fit on all view sets but the first ``known``."""
     fits = {}
     for reading in readings:
         try:
-            fits[reading] = _fit(loaded, _views_as_read(loaded, scan, starts, reading))
+            fits[reading] = _fit(loaded, _views_as_read(loaded, scan, starts, reading, known), tasks)
         except ScanError:
             continue  # read so, the scan is smaller than a view: there is no evidence for or against this reading
     return fits
 
 
-def _fit(loaded: LoadedRun, views: ViewBatch) -> Fit:
+def _fit(loaded: LoadedRun, views: ViewBatch, tasks: Sequence[str]) -> Fit:
     true, predicted = [], dict[str, list[np.ndarray]]()
     for part in in_chunks(views):
         true.append(pair_gaps(gap_matrix(part.centres_mm)))
-        for name, gaps_mm in loaded.gaps_mm(loaded.predict(part)).items():
+        for name, gaps_mm in loaded.gaps_mm(loaded.predict(part, tasks)).items():
             predicted.setdefault(name, []).append(pair_gaps(gaps_mm.cpu()))
     return fit_of(np.concatenate(true), {name: np.concatenate(parts) for name, parts in predicted.items()})
 
 
-def _views_as_read(loaded: LoadedRun, scan: WholeScan, starts: Starts, reading: Fault) -> ViewBatch:
+def _views_as_read(loaded: LoadedRun, scan: WholeScan, starts: Starts, reading: Fault, known: int) -> ViewBatch:
     corrected = undo_fault(scan, reading)
     size_vox = view_size(loaded)
     moved = moved_starts(starts, scan, reading, size_vox)
     if moved is None:
         moved = draw_sets(corrected, loaded.policy, len(starts))
-    return cut(corrected, moved, size_vox)
+    return cut(corrected, moved[known:], size_vox)
+
+
+def _joined(first: Fit, others: Fit, share: float) -> Fit:
+    """Returns the fit on all view sets from those on the first ones, which are a share of them, and on the others."""
+
+    def mean(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: share * squares + (1 - share) * other[name] for name, squares in one.items()}
+
+    return Fit(mean(first.missed, others.missed), mean(first.stated, others.stated))
 
 
 def _plain_misfit(fit: Fit) -> float:

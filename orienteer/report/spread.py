@@ -44,7 +44,7 @@ def measure_spread(
     )
     moved: dict[str, list[np.ndarray]] = {}
     for part in in_chunks(views):
-        for name, gaps in loaded.gaps_mm(loaded.predict(part)).items():
+        for name, gaps in loaded.gaps_mm(loaded.predict(part, predicted_mm)).items():
             moved.setdefault(name, []).append(pair_gaps(gaps.cpu()))
     return {
         name: np.asarray(np.linalg.norm(np.concatenate(parts) - predicted_mm[name] - known_mm, axis=1))

@@ -68,11 +68,11 @@ def draw_sets(scan: WholeScan, policy: ViewPolicy, sets: int) -> Starts:
     Raises:
         ScanError: with step ``fit``, the scan cannot hold such views.
     """
-    drawn = []
+    drawn, space = [], ViewSpace(scan.shape_vox, scan.body, scan.spacing_mm, scan.name)
     for number in range(sets):
         digest = hashlib.sha256(f"{scan.key}/observe/{number}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-        drawn.append(draw_starts(rng, ViewSpace(scan.shape_vox, scan.body, scan.spacing_mm, scan.name), policy))
+        drawn.append(draw_starts(rng, space, policy))
     return np.stack(drawn)
 
 

@@ -87,15 +87,20 @@ class LoadedRun:
         return Features(tuple(torch.cat(maps) for maps in zip(*(part.levels for part in parts), strict=True)))
 
     @torch.no_grad()
-    def predict(self, views: ViewBatch) -> dict[str, Any]:
+    def predict(self, views: ViewBatch, tasks: Collection[str] | None = None) -> dict[str, Any]:
         """Returns the prediction of each task, by its name, without gradients.
+
+        Args:
+            views: view sets.
+            tasks: names of the tasks that are asked; all of them by default.
 
         Raises:
             InputError: views of another size or spacing than those of the run.
         """
         self._check(views)
         features = self.features(views.images)
-        return {name: task(features) for name, task in self.network.tasks_by_name.items()}
+        asked = {name: task for name, task in self.network.tasks_by_name.items() if tasks is None or name in tasks}
+        return {name: task(features) for name, task in asked.items()}
 
     def gaps_mm(self, predictions: Mapping[str, Any]) -> dict[str, GapsMm]:
         """Returns the predicted gaps from view i to view j in mm, for each task that predicts gaps."""

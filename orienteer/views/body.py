@@ -4,8 +4,10 @@ A sum counts 255 for a voxel of body. Within a block that is partly body all vox
 rounding decides whether a view is allowed.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -50,13 +52,23 @@ class ViewSpace:
     spacing_mm: TripleMm
     name: str = "scan"
 
+    @cached_property
+    def body_sums(self) -> "BlockSums":
+        """Sums of how much of views is body."""
+        return BlockSums(self.body.body, self.body.cell_vox)
 
-def enough_body(starts: Starts, body: Body, size_vox: Triple, min_sum: float) -> Bool[np.ndarray, " starts"]:
+    @cached_property
+    def outside_sums(self) -> "BlockSums | None":
+        """Sums of how much of views lies outside the scanned field; None if no block does."""
+        return None if self.body.inside.all() else BlockSums(~self.body.inside, self.body.cell_vox)
+
+
+def enough_body(starts: Starts, space: ViewSpace, size_vox: Triple, min_sum: float) -> Bool[np.ndarray, " starts"]:
     """Returns which views have a body sum of at least ``min_sum`` and touch no block outside the scanned field.
 
     Args:
         starts: first voxels of the views; each view lies inside the scan.
-        body: the scan's blocks.
+        space: the scan.
         size_vox: size of a view in voxels.
         min_sum: as `ViewPolicy.min_body_sum`.
 
@@ -64,14 +76,59 @@ def enough_body(starts: Starts, body: Body, size_vox: Triple, min_sum: float) ->
         >>> from types import SimpleNamespace
         >>> share = np.array([255, 0], np.uint8).reshape(2, 1, 1)
         >>> half = SimpleNamespace(body=share, inside=share >= 0, cell_vox=4)
-        >>> enough_body(np.array([[0, 0, 0], [2, 0, 0], [3, 0, 0]]), half, (4, 4, 4), 0.5 * 64 * 255).tolist()
+        >>> space = ViewSpace((8, 4, 4), half, (1.0, 1.0, 1.0))
+        >>> enough_body(np.array([[0, 0, 0], [2, 0, 0], [3, 0, 0]]), space, (4, 4, 4), 0.5 * 64 * 255).tolist()
         [True, True, False]
     """
-    covered = [_covered(starts[:, axis], size_vox[axis], body.cell_vox, body.body.shape[axis]) for axis in range(3)]
-    enough = _window_sums(body.body, covered) >= min_sum
-    if not body.inside.all():
-        enough &= _window_sums(~body.inside, covered) == 0
+    enough = space.body_sums.of_views(starts, size_vox) >= min_sum
+    if space.outside_sums is not None:
+        enough[enough] = space.outside_sums.of_views(starts[enough], size_vox) == 0
     return enough
+
+
+TABLE_COST = 4
+"""Blocks that are read for single views, per block of the scan, before a table of running sums is cheaper."""
+
+
+class BlockSums:
+    """Sums of the values of blocks over the voxels of views. Exact.
+
+    They are summed block by block for the first few views; for many, a table of running sums is made once, in which every view
+    takes 64 numbers.
+
+    Args:
+        values: of the blocks; whole numbers of 0 to 255.
+        cell_vox: edge of a block in voxels.
+    """
+
+    def __init__(self, values: np.ndarray, cell_vox: int) -> None:
+        self._values, self._cell, self._read = values, cell_vox, 0
+
+    def of_views(self, starts: Starts, size_vox: Triple) -> Float64[np.ndarray, " starts"]:
+        """Returns the sum for each view.
+
+        Args:
+            starts: first voxels of the views.
+            size_vox: their size in voxels.
+        """
+        windows = [(size + self._cell - 2) // self._cell + 1 for size in size_vox]
+        self._read += len(starts) * math.prod(windows)
+        if self._read > TABLE_COST * self._values.size:
+            return _table_sums(self._table, starts, size_vox, self._cell)
+        shape = self._values.shape
+        return _window_sums(
+            self._values,
+            [_covered(starts[:, axis], size_vox[axis], self._cell, shape[axis]) for axis in range(3)],
+        )
+
+    @cached_property
+    def _table(self) -> Float64[np.ndarray, "corners0 corners1 corners2"]:
+        """Sums over all blocks before each corner of a block."""
+        table = np.zeros([size + 1 for size in self._values.shape])
+        table[1:, 1:, 1:] = self._values
+        for axis in range(3):
+            np.cumsum(table, axis=axis, out=table)
+        return table
 
 
 _SLAB = 16
@@ -123,6 +180,36 @@ def _window_sums(values: np.ndarray, covered: list[tuple[np.ndarray, np.ndarray]
     planes = lines.reshape(starts, k0, k1).astype(np.float64) @ w1[:, :, None]
     sums: np.ndarray = (planes[:, :, 0] * w0).sum(1)
     return sums
+
+
+def _table_sums(
+    table: Float64[np.ndarray, "corners0 corners1 corners2"], starts: Starts, size_vox: Triple, cell: int
+) -> Float64[np.ndarray, " starts"]:
+    """Returns what `_window_sums` returns, from running sums.
+
+    Between two corners of blocks running sums are linear along each axis. They are multiplied by the edge of a block, so that
+    all numbers are whole, below 2**53.
+    """
+    (i0, w0), (i1, w1), (i2, w2) = (
+        _ends(starts[:, axis], size_vox[axis], cell, table.shape[axis] - 1) for axis in range(3)
+    )
+    corners = table[i0[:, :, None, None], i1[:, None, :, None], i2[:, None, None, :]]  # (starts, 4, 4, 4)
+    lines = corners.reshape(len(starts), 16, 4) @ w2[:, :, None]
+    planes = lines.reshape(len(starts), 4, 4) @ w1[:, :, None]
+    sums: np.ndarray = (planes[:, :, 0] * w0).sum(1)
+    return sums
+
+
+def _ends(
+    starts: Int64[np.ndarray, " starts"], size: int, cell: int, blocks: int
+) -> tuple[Int64[np.ndarray, "starts 4"], Float64[np.ndarray, "starts 4"]]:
+    """Returns the corners of blocks around both ends of views along one axis, and the weights of the running sums there."""
+    ends = np.stack([starts, starts + size], 1)
+    index = ends // cell
+    beyond = ends - index * cell
+    index = np.stack([index, index + 1], 2).reshape(-1, 4)
+    weights = np.stack([cell - beyond, beyond], 2) * np.array([-1.0, 1.0])[:, None]
+    return np.minimum(index, blocks), weights.reshape(-1, 4)
 
 
 def _running_sums(values: np.ndarray, axis: int, shape_vox: Triple, size_vox: Triple, cell: int) -> np.ndarray:

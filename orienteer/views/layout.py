@@ -95,7 +95,7 @@ def _with_partners(
         low, high = np.maximum(first - reach, 0), np.minimum(first + reach, room)
         partners = rng.integers(low, high, (_PARTNERS, 3), dtype=np.int64, endpoint=True)
         for part in np.split(partners, [_FIRST_PARTNERS]):  # one of the first few nearly always fits
-            fitting = np.flatnonzero(enough_body(part, space.body, policy.size_vox, policy.min_body_sum))
+            fitting = np.flatnonzero(enough_body(part, space, policy.size_vox, policy.min_body_sum))
             if len(fitting):
                 starts[2 * number + 1] = part[fitting[0]]
                 break

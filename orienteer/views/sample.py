@@ -120,7 +120,7 @@ def _by_rejection(
     tried, batch = 0, max(_FIRST_CANDIDATES, policy.views)
     while tried < _CANDIDATES:
         candidates = rng.integers(0, room, (batch, 3), dtype=np.int64, endpoint=True)
-        pool = np.concatenate([pool, candidates[enough_body(candidates, space.body, size_vox, policy.min_body_sum)]])
+        pool = np.concatenate([pool, candidates[enough_body(candidates, space, size_vox, policy.min_body_sum)]])
         whole = len(pool) - len(pool) % policy.views
         sets, pool = pool[:whole].reshape(-1, policy.views, 3), pool[whole:]
         good = _distances_kept(sets, policy, space.spacing_mm)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orienteer.report import demo as module
-from orienteer.report.demo import can_open, demo
+from orienteer.report.demo import DEMO_VALIDATIONS, can_open, demo
+from orienteer.runs.plateau import LEAST_VALIDATIONS
 
 SMALL = {"subjects": 4, "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
 
@@ -37,6 +38,17 @@ def test_it_ends_with_a_report(tmp_path: Path, opened: list[str], monkeypatch, c
     monkeypatch.setattr(module, "can_open", lambda: True)
     demo(tmp_path / "demo")
     assert opened == [report.resolve().as_uri()]
+
+
+def test_its_own_settings_are_in_the_config_unless_others_are_named(monkeypatch, tmp_path: Path) -> None:
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr(module, "write_phantoms", lambda *_, **__: [])
+    monkeypatch.setattr(module, "pretrain", lambda *_, **settings: given.append(settings))
+    demo(tmp_path / "demo", steps=500, report=False)
+    demo(tmp_path / "other", steps=500, warp=0.5, validate_every=100, encoder="dynunet", report=False)
+    names = ("encoder", "warp", "validate_every")
+    assert [tuple(each[name] for name in names) for each in given] == [("tiny", 0.0, 84), ("dynunet", 0.5, 100)]
+    assert -(-500 // 84) == DEMO_VALIDATIONS == LEAST_VALIDATIONS
 
 
 class Terminal(io.StringIO):
