@@ -100,6 +100,9 @@ ORIENTATIONS: tuple[Orientation, ...] = tuple(
 )
 """All 48 orientations; number 0 is the identity."""
 
+MIRRORINGS = 8
+"""The first orientations only mirror axes, and do not swap any."""
+
 ORIENTATION_NUMBER = {orientation: number for number, orientation in enumerate(ORIENTATIONS)}
 """The number of each orientation in ``ORIENTATIONS``."""
 
