@@ -87,14 +87,11 @@ class SamePlace:
     Attributes:
         asked: the view in the first scan.
         place_mm: the same place in the second scan.
-        outside: the predicted place is outside the second scan; ``place_mm`` is the nearest one inside.
-        expect_mm: the distance within which the place lies with a probability of 90 %, by the run's error bars, which were
-            calibrated within scans; None for a run without error bars, or for a place outside.
-        spread_mm: root mean square distance of the single estimates from their median.
-        cosine: similarity of the two places by the embedding of the heat map.
-        way_back_mm: the same place in the first scan, predicted from ``place_mm``.
-        way_back_miss_mm: its distance from where the search began.
-        source: what was used: the tasks that predict gaps, or the embedding if there are none.
+        outside: it is probably outside the second scan; ``place_mm`` is the nearest place inside.
+        expect_mm: the distance within which the place lies with a probability of 90 %; None for a place outside.
+        agreement: correlation of the features and grey values of the two scans under the map between them.
+        way_back_mm: the same place in the first scan, by the map back from ``place_mm``.
+        way_back_miss_mm: its distance from the point that was asked for.
         unsure: reasons to doubt the place, in words; empty if there are none.
     """
 
@@ -102,9 +99,7 @@ class SamePlace:
     place_mm: TripleMm
     outside: bool
     expect_mm: float | None
-    spread_mm: float
-    cosine: float
+    agreement: float
     way_back_mm: TripleMm
     way_back_miss_mm: float
-    source: str
     unsure: tuple[str, ...]

@@ -1,6 +1,7 @@
 """Explorer: answers questions about places of one or two open scans. The page shows what it answers, nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -12,18 +13,20 @@ from orienteer.explorer.colours import FeatureColours, feature_colours
 from orienteer.explorer.heat import heat_map
 from orienteer.explorer.kept import Kept
 from orienteer.explorer.kept_features import keep_features, kept_features
+from orienteer.explorer.kept_maps import keep_maps, kept_maps
 from orienteer.explorer.routes import predicted_route
-from orienteer.explorer.same_place import PlaceEstimate, Query, doubts, find_place, tasks_on_last_level
+from orienteer.explorer.same_place import PlaceMaps, doubts, place_maps
 from orienteer.explorer.scan import OpenScan, Place
 from orienteer.explorer.scan_features import ScanFeatures, compute_features, embedding_source, grid_starts
 from orienteer.explorer.session import MOST_POINTS, NotReady, Which
 from orienteer.explorer.view_cache import Levels, ViewCache
 from orienteer.explorer.view_geometry import view_size
+from orienteer.locating.answers import OUTSIDE
 from orienteer.progress import Progress
 from orienteer.runs.error_bars_file import read_error_bars
 from orienteer.runs.loaded import LoadedRun
 from orienteer.tasks.base import Features
-from orienteer.types import Triple, TripleMm
+from orienteer.types import Triple
 
 
 class Explorer:
@@ -56,11 +59,12 @@ class Explorer:
     ) -> None:
         self.loaded, self.first, self.second = loaded, first, second
         self.size_vox: Triple = view_size(loaded)
-        self.gap_tasks, self.place_tasks = _gap_tasks(loaded), tasks_on_last_level(loaded)
+        self.gap_tasks = _gap_tasks(loaded)
         self.bars = read_error_bars(loaded.folder)
         self.failure: str | None = None
         self._source = embedding_source(loaded)
         self._features: dict[str, ScanFeatures] = {}
+        self._maps: PlaceMaps | None = None
         self._done: dict[str, tuple[int, int]] = {which: (0, 1) for which in self.scans}
         self._cache, self._kept = ViewCache(), kept
 
@@ -71,11 +75,13 @@ class Explorer:
 
     @property
     def progress(self) -> dict[str, float]:
-        """The share of each scan's features that is computed, 0 to 1."""
-        return {which: 1.0 if which in self._features else done / total for which, (done, total) in self._done.items()}
+        """The share of each scan's features that is computed, 0 to 1, and with two scans of the maps between them: 0 or 1."""
+        maps = {} if self.second is None else {"maps": 0.0 if self._maps is None else 1.0}
+        features = {key: 1.0 if key in self._features else done / total for key, (done, total) in self._done.items()}
+        return features | maps
 
     def prepare(self, shown: bool = True) -> None:
-        """Computes the features of all places of the scans, which `heat` and `same_place` need; `gaps` does not.
+        """Computes the features of all places of the scans, which `heat` needs, and the maps between them for `same_place`.
 
         Args:
             shown: whether to draw a progress bar in the terminal.
@@ -83,6 +89,8 @@ class Explorer:
         for which, scan in self.scans.items():
             if which not in self._features:
                 self._features[which] = self._compute(which, scan, shown)
+        if self.second is not None and self._maps is None:
+            self._maps = self._find_maps(self.second)
 
     def gaps(self, points_mm: Sequence[Sequence[float]]) -> Gaps:
         """Returns true and predicted gaps between the views around two or more points, and the route through them.
@@ -138,31 +146,51 @@ class Explorer:
         return feature_colours(self.scans[which], features, first)
 
     def same_place(self, point_mm: Sequence[float]) -> SamePlace:
-        """Returns the corresponding place of the second scan, and where the search back from there ends.
+        """Returns the corresponding place of the second scan, and where the way back from there ends.
 
         Raises:
-            NotReady: the features are still being computed.
+            NotReady: the maps between the scans are still being computed.
             InputError: the point is outside the first scan, or there is no second scan.
         """
-        second, first = self._ready("second"), self._ready("first")
+        second = self._scan("second")
+        if self._maps is None:
+            raise NotReady("the maps between the scans are still being computed; wait")
         asked = self.first.place(point_mm, self.size_vox)
-        there = self._find(asked.centre_mm, "first", "second")
-        back = self._find(there.place_mm, "second", "first")
-        around = first.around(asked.centre_mm, self.first, self.size_vox)
-        cosine = float(around @ second.around(there.place_mm, self.scans["second"], self.size_vox))
-        miss_mm = float(np.linalg.norm(np.subtract(back.place_mm, asked.centre_mm)))
+        (there,) = self._maps.there.places(np.array([point_mm], np.float64))
+        place = np.clip(there.point_mm, *second.bounds_mm)
+        (back,) = self._maps.back.places(place[None])
+        miss_mm = float(np.linalg.norm(np.subtract(back.point_mm, point_mm)))
+        outside = there.verdict == OUTSIDE
         return SamePlace(
             asked=asked,
-            place_mm=there.place_mm,
-            outside=there.outside,
-            expect_mm=None if there.outside else there.expect_mm,
-            spread_mm=there.spread_mm,
-            cosine=cosine,
-            way_back_mm=back.place_mm,
+            place_mm=(float(place[0]), float(place[1]), float(place[2])),
+            outside=outside,
+            expect_mm=None if outside else there.error_bar_mm,
+            agreement=self._maps.there.found.agreement,
+            way_back_mm=back.point_mm,
             way_back_miss_mm=miss_mm,
-            source=" and ".join(self.place_tasks) or second.source,
-            unsure=doubts(there, back, miss_mm, self.loaded),
+            unsure=doubts(there, back, miss_mm),
         )
+
+    def _find_maps(self, second: OpenScan) -> PlaceMaps:
+        """Returns the maps between the scans: those that were kept, or new ones, which are kept."""
+        known = None if self._kept is None else kept_maps(self._kept, self.first, second, self.loaded)
+        if known is not None:
+            return known
+        with self._reporting(f"the maps between {self.first.name} and {second.name}"):
+            maps = place_maps(self.first, second, self.loaded)
+        if self._kept is not None:
+            keep_maps(self._kept, self.first, second, self.loaded, maps)
+        return maps
+
+    @contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        """Keeps what went wrong in the block for the page."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = f"{what} could not be computed ({type(error).__name__}: {error})"
+            raise
 
     def _compute(self, which: str, scan: OpenScan, shown: bool) -> ScanFeatures:
         """Returns the features of a scan: those that were kept, or new ones, which are kept."""
@@ -182,25 +210,19 @@ class Explorer:
                 bar.advance(count)
                 self._done[which] = (self._done[which][0] + count, len(starts))
 
-            try:
+            with self._reporting(f"the features of {scan.name}"):
                 return compute_features(self.loaded, scan, self._source, starts, advance)
-            except Exception as error:
-                self.failure = f"the features of {scan.name} could not be computed ({type(error).__name__}: {error})"
-                raise
 
-    def _ready(self, which: Which) -> ScanFeatures:
+    def _scan(self, which: Which) -> OpenScan:
         if which not in self.scans:
             raise InputError("second scan", wanted="one to compare with", got="none", do="give --scan twice")
+        return self.scans[which]
+
+    def _ready(self, which: Which) -> ScanFeatures:
+        self._scan(which)
         if which not in self._features:
             raise NotReady(f"the features of the {which} scan are {100 * self.progress[which]:.0f} % computed; wait")
         return self._features[which]
-
-    def _find(self, point_mm: TripleMm, of: Which, target: Which) -> PlaceEstimate:
-        scan = self.scans[of]
-        place = scan.place(point_mm, self.size_vox)
-        around = self._features[of].around(point_mm, scan, self.size_vox)
-        query = Query(point_mm, place.centre_mm, self._levels(of, place)[-1], around)
-        return find_place(query, self.scans[target], self._features[target], self.loaded, self.place_tasks, self.bars)
 
     def _levels(self, which: str, place: Place) -> Levels:
         """Returns the feature maps of one view; those of recent views are kept."""

@@ -12,8 +12,7 @@ from orienteer.explorer.scan import OpenScan
 from orienteer.explorer.scan_features import ScanFeatures
 from orienteer.runs.loaded import LoadedRun
 
-_TENSORS = ("coarsest", "embedding", "parts")
-_ARRAYS = ("centres_mm", "covered")
+_TENSORS = ("embedding", "parts")
 
 
 def kept_features(kept: Kept, scan: OpenScan, loaded: LoadedRun) -> ScanFeatures | None:
@@ -24,14 +23,13 @@ def kept_features(kept: Kept, scan: OpenScan, loaded: LoadedRun) -> ScanFeatures
     arrays, about = whole
     stride0, stride1, stride2 = about["stride"]
     values: dict[str, Any] = {name: torch.from_numpy(arrays[name]).to(loaded.device) for name in _TENSORS}
-    values |= {name: arrays[name] for name in _ARRAYS}
-    return ScanFeatures(**values, stride=(stride0, stride1, stride2), source=about["source"])
+    return ScanFeatures(**values, covered=arrays["covered"], stride=(stride0, stride1, stride2), source=about["source"])
 
 
 def keep_features(kept: Kept, scan: OpenScan, loaded: LoadedRun, features: ScanFeatures) -> None:
     """Keeps the features of a scan for the next start."""
     arrays: dict[str, np.ndarray] = {name: getattr(features, name).float().cpu().numpy() for name in _TENSORS}
-    arrays |= {name: getattr(features, name) for name in _ARRAYS}
+    arrays |= {"covered": features.covered}
     kept.write(scan.key, _name(loaded), arrays, {"stride": list(features.stride), "source": features.source})
 
 

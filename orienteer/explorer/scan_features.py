@@ -1,4 +1,4 @@
-"""Features of a whole scan, computed once from overlapping views: last-level maps, and an embedding of every place."""
+"""Features of a whole scan, computed once from overlapping views: an embedding of every place."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,8 +39,6 @@ class ScanFeatures:
     """Features of a scan.
 
     Attributes:
-        centres_mm: centres of the views of the grid, mm.
-        coarsest: the encoder's last feature map of each of them.
         embedding: for each cell of the scan, the weighted mean embedding of the views around it; 0 where there was none.
         parts: for each cell, the unit vector of the average embedding in a part (half a view) around it.
         covered: cells that show body and are in a view.
@@ -48,8 +46,6 @@ class ScanFeatures:
         source: the task whose embedding it is; ``encoder`` if no task embeds places and the last features are used.
     """
 
-    centres_mm: Float[np.ndarray, "views 3"]
-    coarsest: Float[Tensor, "views channels cells0 cells1 cells2"]
     embedding: Float[Tensor, "width grid0 grid1 grid2"]
     parts: Float[Tensor, "width grid0 grid1 grid2"]
     covered: Bool[np.ndarray, "grid0 grid1 grid2"]
@@ -116,21 +112,18 @@ def compute_features(
     """
     size_vox, task, stride = view_size(loaded), source.task, source.stride
     field = _Field(scan.shape_vox, size_vox, stride)
-    coarsest = []
     for first in range(0, len(starts), VIEWS_AT_ONCE):
         batch = starts[first : first + VIEWS_AT_ONCE]
         features = loaded.features(scan.images(batch, size_vox))
         maps = features.levels[-1] if task is None else loaded.network.tasks[task](features).embedding
-        coarsest.append(features.levels[-1][0])
         for start, embedding in zip(batch, maps[0].float(), strict=True):
             field.add(start, embedding)
         advance(len(batch))
     embedding, covered = field.mean()
     covered &= _shows_body(scan, stride, covered.shape)
-    centres = np.array([scan.view_at(start, size_vox).centre_mm for start in starts])
     half0, half1, half2 = (size / cells for size, cells in zip(half_size_vox(size_vox), stride, strict=True))
     parts = torch.nn.functional.normalize(_box_filter(embedding, (half0, half1, half2)), dim=0)
-    return ScanFeatures(centres, torch.cat(coarsest), embedding, parts, covered, stride, task or "encoder")
+    return ScanFeatures(embedding, parts, covered, stride, task or "encoder")
 
 
 def grid_starts(scan: OpenScan, loaded: LoadedRun, stride: Triple) -> list[Triple]:

@@ -1,7 +1,5 @@
 """The size of a run's views and voxels."""
 
-import numpy as np
-
 from orienteer.runs.loaded import LoadedRun
 from orienteer.types import Triple, TripleMm
 
@@ -14,8 +12,3 @@ def view_size(loaded: LoadedRun) -> Triple:
 def spacing_mm(loaded: LoadedRun) -> TripleMm:
     """Returns the size of the run's voxels."""
     return loaded.config.spacing_mm
-
-
-def half_view_mm(loaded: LoadedRun) -> float:
-    """Returns half the shortest edge of a view, mm."""
-    return float(np.min(np.array(view_size(loaded)) * spacing_mm(loaded))) / 2

@@ -9,7 +9,7 @@ from orienteer.features.pretrained import Pretrained
 from orienteer.labelled.grids import grid_geometry
 from orienteer.locating.answers import FoundPlace
 from orienteer.locating.doubt import estimate
-from orienteer.locating.fields import ScanField, scan_field
+from orienteer.locating.fields import Box, ScanField, scan_field
 from orienteer.locating.mapping import FoundMap, find_map
 from orienteer.locating.verdicts import outside_probability, verdict
 from orienteer.scans.body import BodyMap
@@ -62,20 +62,30 @@ class HeldScan(Store):
 
 
 class PairMap:
-    """The map from one scan to another, computed once; then each place takes milliseconds.
+    """The map from one scan to another, found once; then each place takes milliseconds.
 
     Args:
-        first: the field of the scan that places are given in.
-        second: the field of the other one.
+        found: the map.
+        box: field of view of the scan that it leads to.
     """
 
-    def __init__(self, first: ScanField, second: ScanField) -> None:
-        self.found: FoundMap = find_map(first, second)
-        low, high = second.box
+    def __init__(self, found: FoundMap, box: Box) -> None:
+        self.found, self.box = found, box
+        low, high = box
         size = tuple(float(value) for value in high - low)
         centre = tuple(float(value) for value in (low + high) / 2)
         # the field of view as a grid of one voxel
         self._view = grid_geometry((1, 1, 1), (size[0], size[1], size[2]), (centre[0], centre[1], centre[2]))
+
+    @classmethod
+    def between(cls, first: ScanField, second: ScanField) -> "PairMap":
+        """Returns the map from one scan to another.
+
+        Args:
+            first: the field of the scan that places are given in.
+            second: the field of the other one.
+        """
+        return cls(find_map(first, second), second.box)
 
     def places(self, points_mm: Float64[np.ndarray, "points 3"]) -> list[FoundPlace]:
         """Returns where points of the first scan lie in the second, with error bars and verdicts."""

@@ -6,8 +6,9 @@ import torch
 
 from orienteer.errors import InputError
 from orienteer.explorer.explorer import Explorer
-from orienteer.explorer.same_place import PlaceEstimate
+from orienteer.explorer.same_place import PlaceMaps
 from orienteer.explorer.session import NotReady
+from orienteer.locating.answers import OUTSIDE, FoundPlace
 from orienteer.runs.loaded import LoadedRun
 from orienteer.views.batch import ViewBatch
 
@@ -83,12 +84,13 @@ def test_the_way_back_starts_where_the_way_there_ended(explorer: Explorer, point
     assert (np.array(answer.place_mm) >= low).all()
     assert (np.array(answer.place_mm) <= high).all()
     swapped = Explorer(explorer.loaded, explorer.scans["second"], explorer.first)
-    swapped._features = {"first": explorer._features["second"], "second": explorer._features["first"]}
-    np.testing.assert_allclose(swapped.same_place(answer.place_mm).place_mm, answer.way_back_mm, atol=30)
-    missed = np.linalg.norm(np.subtract(answer.way_back_mm, answer.asked.centre_mm))
+    assert explorer._maps is not None
+    swapped._maps = PlaceMaps(there=explorer._maps.back, back=explorer._maps.there)
+    assert swapped.same_place(answer.place_mm).place_mm == pytest.approx(answer.way_back_mm)
+    missed = np.linalg.norm(np.subtract(answer.way_back_mm, points_mm[0]))
     assert answer.way_back_miss_mm == pytest.approx(missed)
-    assert answer.source == "gap and route"
     assert (answer.expect_mm is None) == answer.outside
+    assert 0 < answer.agreement < 1
 
 
 def test_error_bars_are_those_of_the_run(explorer: Explorer, points_mm: Points) -> None:
@@ -105,17 +107,19 @@ def test_without_calibration_nothing_is_expected(explorer: Explorer, points_mm: 
     plain = Explorer(explorer.loaded, explorer.first, explorer.second)
     plain.bars, plain._features = {}, explorer._features
     assert plain.gaps(points_mm).bars_mm == {}
-    assert plain.same_place(points_mm[0]).expect_mm is None
 
 
 def test_of_a_place_outside_nothing_is_expected(
     explorer: Explorer, points_mm: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outside = PlaceEstimate(place_mm=explorer.scans["second"].origin_mm, outside=True, spread_mm=1.0, expect_mm=9.0)
-    monkeypatch.setattr("orienteer.explorer.explorer.find_place", lambda *_: outside)
+    second = explorer.scans["second"]
+    above = FoundPlace("place 1", (0.0, 0.0, 1e4), 9.0, OUTSIDE, 1.0, None, 1)
+    monkeypatch.setattr(explorer._maps.there, "places", lambda *_: [above])
     answer = explorer.same_place(points_mm[0])
     assert answer.outside
     assert answer.expect_mm is None
+    assert answer.place_mm[2] == pytest.approx(second.bounds_mm[1][2])
+    assert answer.unsure == ("the place is probably outside this scan",)
 
 
 def test_before_the_features_are_there(loaded: LoadedRun, explorer: Explorer, points_mm: Points) -> None:
@@ -126,6 +130,10 @@ def test_before_the_features_are_there(loaded: LoadedRun, explorer: Explorer, po
         new.heat(points_mm[0])
     with pytest.raises(InputError, match="second scan: wanted one to compare with"):
         new.same_place(points_mm[0])
+    both = Explorer(loaded, explorer.first, explorer.second)
+    assert both.progress == {"first": 0.0, "second": 0.0, "maps": 0.0}
+    with pytest.raises(NotReady, match="maps between the scans are still being computed"):
+        both.same_place(points_mm[0])
 
 
 def test_progress_rises_to_one(loaded: LoadedRun, explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:

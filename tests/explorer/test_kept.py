@@ -34,14 +34,15 @@ def test_the_second_start_reads_and_computes_nothing(
     first.prepare(shown=False)
     for name in ("prepare_and_show", "discover"):
         monkeypatch.setattr(f"orienteer.explorer.open_scan.{name}", lambda *_: pytest.fail("read again"))
-    monkeypatch.setattr(explorer_module, "compute_features", lambda *_: pytest.fail("computed again"))
+    for name in ("compute_features", "place_maps"):
+        monkeypatch.setattr(explorer_module, name, lambda *_: pytest.fail("computed again"))
     again = Explorer(loaded, *(open_scan(path, loaded, Kept(tmp_path)) for path in new_scans), kept=Kept(tmp_path))
     again.prepare(shown=False)
     assert again.first.warnings == first.first.warnings
     np.testing.assert_array_equal(again.first.shown.voxels, first.first.shown.voxels)
     np.testing.assert_array_equal(again.heat(points_mm[0], "second").codes, first.heat(points_mm[0], "second").codes)
     assert again.same_place(points_mm[0]) == first.same_place(points_mm[0])
-    assert again.progress == {"first": 1.0, "second": 1.0}
+    assert again.progress == {"first": 1.0, "second": 1.0, "maps": 1.0}
 
 
 @pytest.mark.usefixtures("at_once")

@@ -5,7 +5,7 @@ import torch
 
 from orienteer.explorer.explorer import Explorer
 from orienteer.explorer.scan_features import _box_filter, embedding_source, grid_starts
-from orienteer.explorer.view_geometry import half_view_mm, spacing_mm, view_size
+from orienteer.explorer.view_geometry import spacing_mm, view_size
 
 
 def test_the_embedding_is_that_of_the_view_where_only_one_view_is(explorer: Explorer) -> None:
@@ -49,4 +49,3 @@ def test_the_box_filter_is_an_average_with_partial_cells() -> None:
 def test_the_sizes_of_the_run(explorer: Explorer) -> None:
     assert view_size(explorer.loaded) == (16, 16, 16)
     assert spacing_mm(explorer.loaded) == (8.0, 8.0, 8.0)
-    assert half_view_mm(explorer.loaded) == 64.0

@@ -100,7 +100,7 @@ def test_it_describes_the_open_scans(port: int, explorer: Explorer) -> None:
     assert json.loads(ask(port, "/api/status")[1]) == {
         "open": True,
         "stage": "starting",
-        "progress": {"first": 1.0, "second": 1.0},
+        "progress": {"first": 1.0, "second": 1.0, "maps": 1.0},
         "failure": None,
     }
 

@@ -26,7 +26,7 @@ def test_an_error_is_kept_for_the_page() -> None:
 def test_it_has_the_progress_of_the_explorer(explorer: Explorer) -> None:
     session = Session(explorer)
     assert session.opened() is explorer
-    assert session.status()["progress"] == {"first": 1.0, "second": 1.0}
+    assert session.status()["progress"] == {"first": 1.0, "second": 1.0, "maps": 1.0}
 
 
 def test_the_server_needs_nothing_that_takes_seconds_to_import() -> None:

@@ -14,7 +14,7 @@ def test_points_of_a_scan_lie_where_they_lay_in_its_upper_part(field_of, torso_v
     deep = first.lattice.depths_mm > np.median(first.lattice.depths_mm)
     points = first.lattice.places_mm[deep]
     high, low = points[points[:, 2] > (cut + 8) * SPACING][:20], points[points[:, 2] < (cut - 8) * SPACING][:20]
-    pair = PairMap(first, second)
+    pair = PairMap.between(first, second)
     above, below = pair.places(high), pair.places(low)
     assert np.array([place.point_mm for place in above]) == pytest.approx(high, abs=2 * SPACING)
     assert [place.verdict for place in above].count(FOUND) >= 18

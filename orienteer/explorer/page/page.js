@@ -49,7 +49,7 @@ async function answerHeat() {
 
 async function answerSame() {
   const point = state.points[state.chosen];
-  if (!state.about.scans.second || !state.ready.second) return;
+  if (!state.about.scans.second || !state.ready.maps) return;
   if (!point) {
     state.asked.same++;
     state.same = null;
@@ -68,7 +68,9 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, POLL_MS));
 function showProgress(status) {
   const shares = Object.values(status.progress), done = shares.length && shares.every((share) => share === 1);
   const share = shares.length ? (100 * shares.reduce((sum, each) => sum + each, 0)) / shares.length : null;
-  byId("progress-label").textContent = share === null ? `${status.stage}…` : `computing the features of the scan: ${share.toFixed(0)} %`;
+  const { maps, ...features } = status.progress;
+  const what = maps === 0 && Object.values(features).every((each) => each === 1) ? "maps between the scans" : "features of the scan";
+  byId("progress-label").textContent = share === null ? `${status.stage}…` : `computing the ${what}: ${share.toFixed(0)} %`;
   if (share === null) byId("progress").removeAttribute("value");
   else byId("progress").value = share;
   byId("ready").hidden = Boolean(done || status.failure);

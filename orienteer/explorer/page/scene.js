@@ -7,7 +7,7 @@ function drawScene() {
   const size = Math.max(...state.about.view_mm), node = size / 26, line = size / 130;
   const meshes = [...viewBoxes(line), ...pointMarkers(node, line), ...routeMarkers(node, line)];
   if (state.same) {
-    meshes.push({ colour: "missed", points: [state.same.asked.centre_mm, state.same.way_back_mm], edges: [[0, 1]], size: node * 0.5, width: line });
+    meshes.push({ colour: "missed", points: [state.same.asked.asked_mm, state.same.way_back_mm], edges: [[0, 1]], size: node * 0.5, width: line });
   }
   state.viewers.second?.draw(state.same ? sameMarkers(state.same, node, line) : []);
   first.draw(meshes);

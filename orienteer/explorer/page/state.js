@@ -17,7 +17,7 @@ const state = {
   colours: {}, // which -> { answer, cells }
   same: null,
   viewers: {}, // which -> Viewer
-  ready: { first: false, second: false },
+  ready: { first: false, second: false, maps: false },
   asked: { gaps: 0, "heat-first": 0, "heat-second": 0, "colours-first": 0, "colours-second": 0, same: 0 }, // number of the latest question of each kind: answers to older ones are dropped
 };
 
