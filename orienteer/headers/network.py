@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from orienteer.headers.each_undone import linear_of_each_undone
+from orienteer.headers.each_undone import EachUndone
 
 SMALLEST_SCALE = 0.02
 """The scale of the error of a log factor is at least this, 2 %, so that the loss has a lower bound."""
@@ -54,7 +54,7 @@ class HeaderNetwork(nn.Module):
     def __init__(self, levels: int, edge_vox: int, width: int = 128, dropout: float = 0.2) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(levels * edge_vox**3, width),
+            EachUndone(levels, edge_vox, width),
             nn.LayerNorm(width),
             nn.GELU(),
             nn.Dropout(dropout),
@@ -72,8 +72,7 @@ class HeaderNetwork(nn.Module):
 
     def with_each_undone(self, cubes: Float[Tensor, "scans levels edge edge edge"]) -> HeaderPrediction:
         """Returns what is seen in scans with each of the 48 orientations undone."""
-        voxels = self.body[0]
-        vectors = self.body[1:](linear_of_each_undone(cubes, voxels.weight, voxels.bias))
+        vectors = self.body(cubes)
         numbers = self.voxel_size(vectors)
         return HeaderPrediction(
             logs=self.soundness(vectors).squeeze(-1).log_softmax(-1),

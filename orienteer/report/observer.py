@@ -98,7 +98,9 @@ class Observer:
     def _measure(self, scan: WholeScan) -> ScanMeasurement:
         """Returns what is measured on a scan by which no limits are set: its header is read as it is."""
         reader = self.loaded.reader
-        seen = reader and reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
+        seen = None
+        if reader is not None:
+            seen = reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
         return measure_scan(self.loaded, scan, self.sets, header=seen)
 
     def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
