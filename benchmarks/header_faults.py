@@ -3,8 +3,8 @@
 ``python -m benchmarks.header_faults RUN SCANS --json FILE``: scans that the run never saw are judged as they are, and again
 with faults: all 47 wrong orientations, and voxel sizes wrong by 0.5, 0.6, 1.67 and 2 on one axis or all. Thresholds are
 those of `orienteer observe`: from held-out scans, and from what the header reader sees in scans that it was not trained on.
-The signs are compared: the header reader alone, the misfit of gaps alone, and both; or, with ``--reader-alone``, only the first
-is measured, which takes a hundredth of the time.
+The signs are compared: the header reader, and the misfit of gaps, which counts where a run has no reader; or, with
+``--reader-alone``, only the first is measured, which takes a hundredth of the time.
 
 A fault is *named* if it is the one that is reported, and *among* if it is one of those that are reported as not distinguishable
 from each other. Intervals are 95 %, by Clopper and Pearson for sound scans, and by bootstrap over scans for faults, since
@@ -42,7 +42,6 @@ from orienteer.store.store import Store
 RESAMPLES = 1000
 
 SIGNS: Mapping[str, Callable[[ScanMeasurement], ScanMeasurement]] = {
-    "both": lambda scan: scan,
     "reader": lambda scan: replace(scan, fits={}),
     "misfit": lambda scan: replace(scan, header=None),
 }

@@ -149,9 +149,10 @@ class HeaderCheck:
         )
 
     def _recognised(self, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
-        """Returns whether a reading fits, and whether most hypotheses are ruled out that can be."""
+        """Returns whether most hypotheses are ruled out that can be and, where the misfit counts, whether a reading fits."""
         others = sum(fault in possible for fault in self.distinguishable) - 1
-        fits = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
+        counts = misfits and self.evidence.reader is None
+        fits = not counts or min(misfits.values()) <= RECOGNISED * self.usual_misfit
         return fits and others <= MOST_POSSIBLE * len(self.distinguishable)
 
     def _not_ruled_out(self, weights: Weights) -> list[Fault]:

@@ -16,7 +16,7 @@ from orienteer.screening.groups import copy_findings, grouped, write_groups
 from orienteer.screening.low_resolution import low_resolution, shrunk
 from orienteer.screening.nearest import nearest_pairs
 from orienteer.screening.outliers import descriptions, how_odd, outlier_findings
-from orienteer.screening.pairs import compare_scans
+from orienteer.screening.pairs import Compared, compare_scans
 from orienteer.screening.remembered import remember, remembered_facts
 from orienteer.screening.shifts import best_shifts
 from orienteer.screening.small_copies import SmallCopies
@@ -49,14 +49,17 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> SmallCopies:
     return made
 
 
-def test_copies_are_found_and_different_people_are_not(copies: SmallCopies) -> None:
-    compared = compare_scans(copies, workers=0, progress=False)
+@pytest.fixture(scope="module")
+def compared(copies: SmallCopies) -> Compared:
+    return compare_scans(copies, workers=0, progress=False)
+
+
+def test_copies_are_found_and_different_people_are_not(compared: Compared) -> None:
     assert grouped(list(compared.alike())) == [("cropped", "noised", "torso 0")]
     assert len(compared.shifts) == 15
 
 
-def test_the_shift_of_a_crop_is_where_it_was_cut(copies: SmallCopies) -> None:
-    compared = compare_scans(copies, workers=0, progress=False)
+def test_the_shift_of_a_crop_is_where_it_was_cut(copies: SmallCopies, compared: Compared) -> None:
     extents = extents_of(copies, compared.shifts)
     begin = np.subtract(extents["cropped"].begin_mm, extents["torso 0"].begin_mm)
     assert extents["cropped"].frame == extents["torso 0"].frame
