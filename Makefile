@@ -32,6 +32,7 @@ bench: $(BENCH_READY)
 	$(BIN)/python -m benchmarks.store --json runs/benchmarks/store.json
 	$(BIN)/python -m benchmarks.export --json runs/benchmarks/export.json
 	$(BIN)/python -m benchmarks.finetune --json runs/benchmarks/finetune.json
+	$(BIN)/python -m benchmarks.explore --json runs/benchmarks/explore.json
 	$(BIN)/python -m benchmarks.trust --json runs/benchmarks/trust.json
 
 docs: $(READY)

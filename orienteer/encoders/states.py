@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from orienteer.errors import InputError
 from orienteer.settings import require
@@ -132,7 +133,7 @@ def check_before_building(
     require(large is None, what, wanted, f"{large} among its arguments, more than any size of the weights", do)
     require(len(numbers) <= MOST_NUMBERS, what, wanted, f"{len(numbers)} numbers among its arguments", do)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NothingDrawn():
             network = build()
     except InputError as error:
         if "meta" not in error.got:
@@ -141,6 +142,18 @@ def check_before_building(
     report = compare_state(state, network)
     wrong = report.unexpected or report.reshaped
     require(not wrong, what, wanted, StateReport(report.fitting, (), report.unexpected, report.reshaped), do)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves the weights of networks without memory undrawn: to draw them, torch imports its compiler, which takes seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__name__", "").endswith(
+            "normal_"
+        ):  # Tensor.normal_, and the functions of nn.init that call it
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -13,12 +13,16 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
 from orienteer.errors import InputError
+from orienteer.explorer.nifti import scan_nifti
 from orienteer.explorer.session import MOST_POINTS, Session, Which
 
 if TYPE_CHECKING:
     from orienteer.explorer.explorer import Explorer
 
 BYTES = "application/octet-stream"
+
+DRAWN = ("name", "modality", "bounds_mm")
+"""What the page knows of a scan before the model is loaded."""
 
 ANSWER_HEADER = "X-Answer"
 """Holds the JSON that belongs to a volume in the body."""
@@ -65,13 +69,16 @@ def add_routes(app: FastAPI, session: Session) -> None:
 
 
 def _add_scans(app: FastAPI, session: Session) -> None:
-    def volume(which: str) -> Response:
-        from orienteer.explorer.nifti import scan_nifti
-
-        scans = session.opened().scans
-        if which not in scans:
+    def volume(which: Which) -> Response:
+        scan = session.drawn().get(which)
+        if scan is None:
             raise InputError("second scan", wanted="one to compare with", got="none", do="give --scan twice")
-        return Response(scan_nifti(scans[which].shown, scans[which].modality), media_type=BYTES)
+        return Response(scan_nifti(scan.shown, scan.modality), media_type=BYTES)
+
+    @app.get("/api/scans")
+    def scans() -> dict[str, Any]:
+        drawn = {which: {name: getattr(scan, name) for name in DRAWN} for which, scan in session.drawn().items()}
+        return plain_json({"most_points": MOST_POINTS, "scans": drawn})
 
     @app.get("/api/first.nii")
     def first() -> Response:
@@ -106,12 +113,7 @@ def _about(explorer: "Explorer") -> dict[str, Any]:
     loaded = explorer.loaded
     scans = {
         which: {
-            "name": scan.name,
-            "modality": scan.modality,
-            "shape_vox": scan.shape_vox,
             "spacing_mm": scan.spacing_mm,
-            "shown_mm": scan.shown.spacing_mm,
-            "bounds_mm": scan.bounds_mm,
             "warnings": scan.warnings,
         }
         for which, scan in explorer.scans.items()
@@ -130,7 +132,6 @@ def _about(explorer: "Explorer") -> dict[str, Any]:
             "view_mm": view_mm,
             "gap_tasks": explorer.gap_tasks,
             "bars": bars,
-            "most_points": MOST_POINTS,
             "scans": scans,
         }
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orienteer.errors import InputError
 from orienteer.explorer.open_page import open_page, redirect_page
+from orienteer.explorer.shown import kept_scans
 
 if TYPE_CHECKING:
     from orienteer.explorer.session import Session
@@ -68,6 +69,7 @@ def _open(
 ) -> None:
     try:
         with session.reporting():
+            session.draw(kept_scans(run, paths))
             session.stage = "loading the model"
             from orienteer.explorer.opening import open_session  # imports torch
 

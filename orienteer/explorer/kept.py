@@ -25,7 +25,7 @@ from orienteer.scans.source import Selection
 FOLDER = "explored"
 """In the store: a folder for each scan that was explored."""
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same scan or features would be written otherwise."""
 
 MOST_BYTES = 4 * 2**30

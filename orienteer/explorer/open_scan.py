@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from orienteer.errors import InputError, ScanError
 from orienteer.explorer.kept import Kept
 from orienteer.explorer.scan import OpenScan, in_words
-from orienteer.explorer.shown import Shown, prepare_and_show
+from orienteer.explorer.showing import prepare_and_show
+from orienteer.explorer.shown import Shown, keep_shown, kept_shown
 from orienteer.explorer.view_geometry import spacing_mm, view_size
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.apart import apart, preparing_bounds
@@ -48,7 +48,7 @@ def open_scan(path: str | Path, loaded: LoadedRun, kept: Kept | None = None) -> 
 
 
 def _opened(name: str, arrays: PreparedArrays, shown: Shown, key: str) -> OpenScan:
-    facts = {fact: getattr(arrays, fact) for fact in _FACTS}
+    facts = {fact: getattr(arrays, fact) for fact in ("modality", *_GEOMETRY)}
     return OpenScan(name=name, stored=arrays.voxels, body=arrays.body, shown=shown, key=key, **facts)
 
 
@@ -66,34 +66,24 @@ def _check_size(scan: OpenScan, loaded: LoadedRun) -> None:
 
 
 def _keep_scan(kept: Kept, scan: OpenScan) -> None:
-    shown = scan.shown
-    arrays = {"stored": scan.stored, "body": scan.body.body, "inside": scan.body.inside, "shown": shown.voxels.T}
-    about = {fact: getattr(scan, fact) for fact in ("name", *_FACTS)}
-    about |= {"cell_vox": scan.body.cell_vox}
-    about |= {"shown": {name: getattr(shown, name) for name in _SHOWN}}
+    arrays = {"stored": scan.stored, "body": scan.body.body, "inside": scan.body.inside}
+    about = {name: getattr(scan, name) for name in _GEOMETRY} | {"cell_vox": scan.body.cell_vox}
     kept.write(scan.key, "scan", arrays, about)
+    keep_shown(kept, scan.key, scan.for_page)
 
 
 def _kept_scan(kept: Kept, key: str) -> OpenScan | None:
-    whole = kept.read(key, "scan")
-    if whole is None:
+    whole, page = kept.read(key, "scan"), kept_shown(kept, key)
+    if whole is None or page is None:
         return None
     arrays, about = whole
-    shown = Shown(arrays["shown"].T, **{name: _tuple(about["shown"][name]) for name in _SHOWN})
     body = BodyMap(arrays["body"], arrays["inside"], about["cell_vox"])
-    facts = {fact: _tuple(about[fact]) for fact in ("name", *_FACTS)}
-    return OpenScan(stored=arrays["stored"], body=body, shown=shown, key=key, **facts)
+    geometry = {name: tuple(about[name]) for name in _GEOMETRY}
+    scan = {"name": page.name, "modality": page.modality, "shown": page.shown, "key": key}
+    return OpenScan(stored=arrays["stored"], body=body, **geometry, **scan)
 
 
-_FACTS = ("spacing_mm", "origin_mm", "modality", "value_range")
-"""What a scan takes over from its preparation as it is."""
-
-_SHOWN = ("spacing_mm", "origin_mm", "slope", "intercept", "native_mm", "window")
-"""What is kept of a scan as the page shows it, beside its voxels."""
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+_GEOMETRY = ("spacing_mm", "origin_mm", "value_range")
 
 
 def _only_source(path: str | Path, selection: Selection) -> ScanSource:

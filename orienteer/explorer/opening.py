@@ -44,9 +44,10 @@ def open_session(
         for warning in scan.warnings:
             print(f"{scan.name}: {warning}", file=sys.stderr)
     session.stage = "preparing the answers"
-    session.explorer = Explorer(loaded, scans[0], scans[1] if len(scans) > 1 else None, kept)
+    explorer = Explorer(loaded, scans[0], scans[1] if len(scans) > 1 else None, kept)
+    session.open(explorer)
     session.stage = "computing features"
-    session.explorer.prepare(shown)
+    explorer.prepare(shown)
     if kept.note is not None:
         print(kept.note, file=sys.stderr)
     session.stage = "ready"

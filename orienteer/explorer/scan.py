@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float32, Int16
 from torch import Tensor
 
 from orienteer.errors import InputError
-from orienteer.explorer.shown import Shown
+from orienteer.explorer.shown import Shown, ShownScan
 from orienteer.scans.body import BodyMap, body_mask
 from orienteer.scans.normalise import to_values
 from orienteer.types import Triple, TripleMm
@@ -81,6 +81,11 @@ class OpenScan:
         """The centres of the first and of the last voxel, mm."""
         last = np.array(self.origin_mm) + (np.array(self.shape_vox) - 1) * self.spacing_mm
         return self.origin_mm, _triple_mm(last)
+
+    @property
+    def for_page(self) -> ShownScan:
+        """The scan as the page draws it."""
+        return ShownScan(self.name, self.modality, self.bounds_mm, self.shown)
 
     @cached_property
     def body_voxels(self) -> Bool[np.ndarray, "size0 size1 size2"]:

@@ -3,9 +3,11 @@
 It imports nothing that takes long, so that the address is there at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
+
+from orienteer.explorer.shown import ShownScan
 
 if TYPE_CHECKING:
     from orienteer.explorer.explorer import Explorer
@@ -26,17 +28,43 @@ class Session:
     Args:
         explorer: answers questions; None until run and scans are open.
 
+    Attributes:
+        scans: what can be drawn; empty until the scans are read. Scans that are kept are there before the model is loaded.
+
     Example:
         >>> session = Session()
         >>> session.stage = "loading the model"
         >>> session.status()
-        {'open': False, 'stage': 'loading the model', 'progress': {}, 'failure': None}
+        {'drawable': False, 'open': False, 'stage': 'loading the model', 'progress': {}, 'failure': None}
     """
 
     def __init__(self, explorer: "Explorer | None" = None) -> None:
-        self.explorer = explorer
+        self.explorer: Explorer | None = None
+        self.scans: dict[Which, ShownScan] = {}
         self.stage = "starting"
         self.failure: str | None = None
+        if explorer is not None:
+            self.open(explorer)
+
+    def draw(self, scans: Sequence[ShownScan]) -> None:
+        """Lets the page draw one scan or two, before there are answers about them."""
+        names: tuple[Which, Which] = ("first", "second")
+        self.scans = dict(zip(names, scans, strict=False))
+
+    def open(self, explorer: "Explorer") -> None:
+        """Lets the page ask about the scans of an explorer."""
+        self.draw([scan.for_page for scan in explorer.scans.values()])
+        self.explorer = explorer
+
+    def drawn(self) -> dict[Which, ShownScan]:
+        """Returns the scans that can be drawn.
+
+        Raises:
+            NotReady: they are not read yet.
+        """
+        if not self.scans:
+            raise NotReady(f"{self.stage}; wait")
+        return self.scans
 
     def opened(self) -> "Explorer":
         """Returns the explorer.
@@ -53,7 +81,8 @@ class Session:
         explorer = self.explorer
         progress = {} if explorer is None else explorer.progress
         failure = self.failure or (None if explorer is None else explorer.failure)
-        return {"open": explorer is not None, "stage": self.stage, "progress": progress, "failure": failure}
+        ready = {"drawable": bool(self.scans), "open": explorer is not None}
+        return {**ready, "stage": self.stage, "progress": progress, "failure": failure}
 
     @contextmanager
     def reporting(self) -> Iterator[None]:

@@ -92,8 +92,8 @@ def cell_offsets_mm(size_vox: Triple, stride: Triple, spacing_mm: TripleMm) -> F
         >>> cell_offsets_mm((8, 4, 4), (4, 4, 4), (1.5, 2.0, 2.0)).flatten(1).tolist()
         [[-3.0, 3.0], [0.0, 0.0], [0.0, 0.0]]
     """
-    along = [
-        ((torch.arange(size // step) + 0.5) * step - size / 2) * spacing
+    along = [  # a table of numbers, also where a network is built without memory
+        ((torch.arange(size // step, device="cpu") + 0.5) * step - size / 2) * spacing
         for size, step, spacing in zip(size_vox, stride, spacing_mm, strict=True)
     ]
     return torch.stack(torch.meshgrid(*along, indexing="ij"))

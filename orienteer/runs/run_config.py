@@ -1,6 +1,5 @@
 """RunConfig: the settings of a run with everything chosen, as config.yaml holds them."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from orienteer.errors import InputError
 from orienteer.methods import Method, resolve_method
 from orienteer.runs.config import PretrainConfig, Training, make_config
 from orienteer.runs.folder import CONFIG_FILE, read_settings
+from orienteer.runs.reading import store_folder
 from orienteer.scans.preparation import Preparation
 from orienteer.types import Triple, TripleMm
 from orienteer.views.distort import NOTHING, Distortion
@@ -69,14 +69,8 @@ class RunConfig(PretrainConfig):
         return resolve_method(self.method, self.tasks, only=self.only_tasks, earlier=True)
 
     def store_folder(self, folder: Path) -> str:
-        """Returns the folder of the prepared scans: the one that was named, or ``store`` next to the run folder.
-
-        The latter too where the one that was named is gone: run and store may have been moved together.
-        """
-        beside = folder.resolve().parent / "store"
-        if self.store is not None and (os.path.isdir(self.store) or not beside.is_dir()):
-            return self.store
-        return str(beside)
+        """Returns the folder of the prepared scans; see `orienteer.runs.reading.store_folder`."""
+        return store_folder(self.store, folder)
 
 
 def make_run_config(settings: Mapping[str, Any], source: str = CONFIG_FILE) -> RunConfig:

@@ -43,7 +43,7 @@ export default async function ({ page, context, args, check }) {
   await press(page, 1, 0.45, 0.65);
   await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 1);
   const middle = await page.evaluate(() => [0, 1, 2].map((axis) => {
-    const [low, high] = state.about.scans.first.bounds_mm;
+    const [low, high] = state.scans.first.bounds_mm;
     return (low[axis] + high[axis]) / 2;
   }));
   for (const axis of [0, 1, 2]) await page.locator(`#mm${axis}`).fill(middle[axis].toFixed(1));
@@ -104,7 +104,7 @@ export default async function ({ page, context, args, check }) {
   await blind.waitForFunction(() => document.body.dataset.ready);
   out.blind = await blind.locator("#notes").innerText();
   for (const share of [0.4, 0.6]) {
-    const point = await blind.evaluate((at) => { const [a, b] = state.about.scans.first.bounds_mm; return a.map((v, i) => v + at * (b[i] - v)); }, share);
+    const point = await blind.evaluate((at) => { const [a, b] = state.scans.first.bounds_mm; return a.map((v, i) => v + at * (b[i] - v)); }, share);
     for (const axis of [0, 1, 2]) await blind.locator(`#mm${axis}`).fill(point[axis].toFixed(1));
     await blind.getByRole("button", { name: "Add", exact: true }).click();
   }

@@ -1,5 +1,8 @@
 """Comparing and loading state dicts: what differs is named, and an error leaves the network unchanged."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -60,3 +63,15 @@ def test_a_state_that_does_not_fit_leaves_the_network_unchanged(changes) -> None
     with pytest.raises(InputError, match=r"weights.pt: wanted the weights of a layer, got 1 .*Do this: use other"):
         load_state(untouched, state_with(**changes), "weights.pt", "the weights of a layer", "use other weights")
     assert all(torch.equal(tensor, before[name]) for name, tensor in untouched.state_dict().items())
+
+
+def test_weights_are_compared_without_torchs_compiler() -> None:
+    """It takes seconds to import, and the explorer compares weights at each start."""
+    code = (
+        "import sys, torch\nfrom torch import nn\nfrom orienteer.encoders.states import check_before_building\n"
+        "def build():\n    layers = nn.Sequential(nn.Linear(2, 3), nn.Embedding(4, 5), nn.Conv3d(1, 2, 3))\n"
+        "    nn.init.kaiming_normal_(layers[0].weight)\n    nn.init.normal_(layers[0].bias)\n"
+        "    nn.init.trunc_normal_(layers[2].weight)\n    return layers\n"
+        "check_before_building(build, {}, build().state_dict(), 'a', 'b')\nprint('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

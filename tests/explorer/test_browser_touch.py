@@ -47,18 +47,29 @@ def test_everything_can_be_done_with_the_keyboard(value: dict[str, Any]) -> None
     assert value["not_trapped"]
 
 
+OPEN_AT = 40
+"""The page asks four times a second; drawing the scan takes a few seconds without a graphics card."""
+
+
 class Opening(Session):
-    """A session that opens when the page has asked for its status a few times."""
+    """A session that can be drawn when the page has asked for its status a few times, and opens some requests later."""
 
     def __init__(self, later: Explorer) -> None:
         super().__init__()
         self.later, self.asked = later, 0
 
+    @property
+    def early(self) -> bool:
+        """Whether the page has been drawn for a while."""
+        return self.asked > OPEN_AT
+
     def status(self) -> dict[str, Any]:
         self.asked += 1
         self.stage = "loading the model" if self.asked < 3 else "reading a.nii"
-        if self.asked > 8:
-            self.explorer = self.later
+        if self.asked == 5:
+            self.draw([self.later.first.for_page])
+        if self.early:
+            self.open(self.later)
         return super().status()
 
 
@@ -71,6 +82,10 @@ def test_the_page_is_there_before_run_and_scans_are_open(explorer: Explorer) -> 
     assert value["first"]["label"]
     assert value["stage"] == "reading a.nii…"
     assert value["busy"]
+    assert not value["model_at_ready"]  # the scan is drawn, and points can be added, before the model is loaded
+    assert "mm" in value["crosshair"]
+    assert (value["early"]["points"], value["early"]["gaps"]) == (2, None)
+    assert value["early"]["status"].startswith("The model is being loaded")
     assert value["hidden"]
     assert "method spatial" in value["about"]
     assert "wanted a file that can be read" in value["failure"]

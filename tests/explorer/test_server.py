@@ -45,7 +45,9 @@ def ask(
         return error.code, error.read(), error.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/api/about", "/api/status", "/api/first.nii", "/api/second.nii", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/about", "/api/scans", "/api/status", "/api/first.nii", "/api/second.nii", "/nothing"]
+)
 @pytest.mark.parametrize("token", [None, "", "a-toke", "a-token2", "ä"])
 def test_without_the_token_nothing_is_served(port: int, path: str, token: str | None) -> None:
     if token == "ä":  # not a header value: in the address
@@ -92,12 +94,15 @@ def test_a_foreign_host_name_is_refused(port: int) -> None:
 
 def test_it_describes_the_open_scans(port: int, explorer: Explorer) -> None:
     about = json.loads(ask(port, "/api/about")[1])
-    assert about["scans"]["first"]["name"] == explorer.first.name
-    assert about["scans"]["second"]["bounds_mm"] == [list(corner) for corner in explorer.scans["second"].bounds_mm]
+    assert about["scans"]["first"]["spacing_mm"] == list(explorer.first.spacing_mm)
+    drawn = json.loads(ask(port, "/api/scans")[1])["scans"]
+    assert drawn["first"]["name"] == explorer.first.name
+    assert drawn["second"]["bounds_mm"] == [list(corner) for corner in explorer.scans["second"].bounds_mm]
     assert about["gap_tasks"] == ["gap", "route"]
     assert about["view_mm"] == [128.0] * 3
     assert str(explorer.loaded.folder.parent) not in json.dumps(about)
     assert json.loads(ask(port, "/api/status")[1]) == {
+        "drawable": True,
         "open": True,
         "stage": "starting",
         "progress": {"first": 1.0, "second": 1.0, "maps": 1.0},
@@ -142,12 +147,25 @@ def test_before_run_and_scans_are_open_the_page_is_served() -> None:
     with running(make_app(session, TOKEN)) as taken:
         assert ask(taken, "/")[0] == 200
         status = json.loads(ask(taken, "/api/status")[1])
-        assert (status["open"], status["stage"], status["progress"]) == (False, "loading the model", {})
-        for path in ("/api/about", "/api/first.nii", "/api/colours"):
+        assert (status["drawable"], status["open"]) == (False, False)
+        assert (status["stage"], status["progress"]) == ("loading the model", {})
+        for path in ("/api/about", "/api/scans", "/api/first.nii", "/api/colours"):
             code, body, _ = ask(taken, path)
             assert (code, b"loading the model; wait" in body) == (503, True)
         session.failure = "a.nii: wanted a file that can be read"
         assert json.loads(ask(taken, "/api/status")[1])["failure"].startswith("a.nii")
+
+
+def test_a_scan_can_be_drawn_before_the_model_is_loaded(explorer: Explorer) -> None:
+    session = Session()
+    session.draw([explorer.first.for_page])
+    with running(make_app(session, TOKEN)) as taken:
+        status = json.loads(ask(taken, "/api/status")[1])
+        assert (status["drawable"], status["open"]) == (True, False)
+        assert ask(taken, "/api/first.nii")[1] == scan_nifti(explorer.first.shown, "CT")
+        assert list(json.loads(ask(taken, "/api/scans")[1])["scans"]) == ["first"]
+        assert ask(taken, "/api/second.nii")[0] == 400
+        assert ask(taken, "/api/about")[0] == 503
 
 
 def test_the_page_loads_its_scripts_in_their_order(port: int) -> None:

@@ -30,13 +30,13 @@ function download(name, content, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-const baseName = () => state.about.scans.first.name.split("/").at(-1).replace(/\.(nii|nrrd|mha|mhd|nii\.gz|gz)*$/i, "").replace(/\.nii$/i, "");
+const baseName = () => state.scans.first.name.split("/").at(-1).replace(/\.(nii|nrrd|mha|mhd|nii\.gz|gz)*$/i, "").replace(/\.nii$/i, "");
 
 // Returns { points, labels } of a file, or throws an error that says what is wrong and what to do.
 function parsePoints(text, name) {
   const read = name.toLowerCase().endsWith(".csv") ? parseCsv(text) : parseMarkups(text);
   if (read.points.length === 0) throw new Error("wanted at least one point, got none. Do this: choose a file with points");
-  const most = state.about.most_points, [low, high] = state.about.scans.first.bounds_mm;
+  const most = state.most_points, [low, high] = state.scans.first.bounds_mm;
   if (read.points.length > most) throw new Error(`wanted at most ${most} points, got ${read.points.length}. Do this: remove some`);
   read.points.forEach((point, at) => {
     if (point.length !== 3 || !point.every(Number.isFinite)) throw new Error(`point ${at + 1}: wanted three numbers, got ${point}. Do this: correct the file`);

@@ -29,7 +29,7 @@ function showHistory() {
   byId("redo").disabled = future.length === 0;
 }
 
-const storageName = () => `points of ${state.about.run}, ${state.about.scans.first.name}`;
+const storageName = () => `points of ${state.scans.first.name}`;
 
 function keepPoints() {
   try { sessionStorage.setItem(storageName(), JSON.stringify(snapshot())); } catch { /* no storage: a reload forgets */ }
@@ -39,9 +39,9 @@ function keepPoints() {
 function restorePoints() {
   let kept;
   try { kept = JSON.parse(sessionStorage.getItem(storageName())); } catch { return; }
-  const [low, high] = state.about.scans.first.bounds_mm;
+  const [low, high] = state.scans.first.bounds_mm;
   const inside = (point) => Array.isArray(point) && point.length === 3 && point.every((value, axis) => value >= low[axis] && value <= high[axis]);
-  if (!kept?.points?.length || !kept.points.every(inside) || kept.points.length > state.about.most_points) return;
+  if (!kept?.points?.length || !kept.points.every(inside) || kept.points.length > state.most_points) return;
   replacePoints(kept.points, kept.points.map((_, at) => String(kept.labels?.[at] ?? "")), kept.chosen);
 }
 

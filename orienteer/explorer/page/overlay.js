@@ -83,7 +83,7 @@ function rankAt(which, point) {
 }
 
 async function askColours() {
-  await Promise.all(Object.keys(state.about.scans).map(async (which) => {
+  await Promise.all(Object.keys(state.scans).map(async (which) => {
     if (state.colours[which] || !state.ready[which] || !state.ready.first) return;
     const volume = await latest(`colours-${which}`, () => askVolume(`api/colours?which=${which}`));
     if (volume) state.colours[which] = volume;

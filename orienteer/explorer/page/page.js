@@ -2,6 +2,7 @@
 "use strict";
 
 const START = "Add two points to see gaps, one to see its similarity to other places.";
+const LOADING = "The model is being loaded. Points that you add meanwhile are answered as soon as it is.";
 const POLL_MS = 250;
 
 // Returns the answer to the newest question of its kind, and notes in an element how long it took; null where a newer
@@ -15,7 +16,9 @@ async function timed(kind, element, ask) {
 
 async function answerGaps() {
   const points = state.points.slice();
-  if (points.length < 2 || state.about.gap_tasks.length === 0) {
+  if (!state.about) {
+    setStatus(LOADING);
+  } else if (points.length < 2 || state.about.gap_tasks.length === 0) {
     state.asked.gaps++;
     state.gaps = null;
     setStatus(points.length ? "Add another point to see the gap between the two." : START);
@@ -32,7 +35,7 @@ async function answerGaps() {
 
 async function answerHeat() {
   const point = state.points[state.chosen];
-  await Promise.all(Object.keys(state.about.scans).map(async (which) => {
+  await Promise.all(Object.keys(state.scans).map(async (which) => {
     if (!state.ready[which] || !state.ready.first) return;
     if (!point) {
       state.asked[`heat-${which}`]++;
@@ -49,7 +52,7 @@ async function answerHeat() {
 
 async function answerSame() {
   const point = state.points[state.chosen];
-  if (!state.about.scans.second || !state.ready.maps) return;
+  if (!state.scans.second || !state.ready.maps) return;
   if (!point) {
     state.asked.same++;
     state.same = null;
@@ -76,13 +79,13 @@ function showProgress(status) {
   byId("ready").hidden = Boolean(done || status.failure);
 }
 
-// Waits until run and scans are open. The page is there before the model is.
-async function waitUntilOpen() {
+// Waits until the scans can be drawn ("drawable") or the model can answer ("open"). The page is there before both.
+async function waitUntil(what) {
   for (;;) {
     const status = await askJson("api/status");
     showProgress(status);
     if (status.failure) throw new Error(status.failure);
-    if (status.open) return;
+    if (status[what]) return;
     await pause();
   }
 }
@@ -107,21 +110,26 @@ async function followFeatures() {
   }
 }
 
-function describe() {
-  const { about } = state;
-  byId("about").textContent = `${about.run}: method ${about.method}, encoder ${about.encoder}, ${about.step} steps; a view is ${mm(about.view_mm)} mm`;
-  const size = Object.keys(about.scans).length;
-  for (const [which, scan] of Object.entries(about.scans)) {
+function describeScans() {
+  for (const [which, scan] of Object.entries(state.scans)) {
     byId(`${which}-figure`).hidden = false;
     byId(`${which}-name`).textContent = `${scan.name} (${scan.modality})`;
-    for (const warning of scan.warnings) addNotice(size > 1 ? `${scan.name}: ${warning}` : warning);
   }
-  byId("link-label").hidden = size < 2;
-  const [low, high] = about.scans.first.bounds_mm;
+  byId("link-label").hidden = !state.scans.second;
+  if (state.scans.second) byId("layout").value = "all"; // one above the other, scans are wide and low: views in a row are larger
+  const [low, high] = state.scans.first.bounds_mm;
   showEntry(low.map((value, axis) => (value + high[axis]) / 2));
-  describeTasks(about.gap_tasks);
   byId("work").hidden = false;
-  setStatus(START);
+  setStatus(LOADING);
+}
+
+function describeRun() {
+  const { about } = state;
+  byId("about").textContent = `${about.run}: method ${about.method}, encoder ${about.encoder}, ${about.step} steps; a view is ${mm(about.view_mm)} mm`;
+  for (const [which, { warnings }] of Object.entries(about.scans)) {
+    for (const warning of warnings) addNotice(state.scans.second ? `${state.scans[which].name}: ${warning}` : warning);
+  }
+  describeTasks(about.gap_tasks);
 }
 
 function describeTasks(tasks) {
@@ -156,7 +164,7 @@ async function openViewers() {
     }
     return;
   }
-  await Promise.all(Object.keys(state.about.scans).map(async (which) => {
+  await Promise.all(Object.keys(state.scans).map(async (which) => {
     const buffer = await (await ask(`api/${which}.nii`)).arrayBuffer();
     const viewer = new Viewer(which);
     await viewer.open(buffer, `${which}.nii`);
@@ -164,20 +172,25 @@ async function openViewers() {
     state.viewers[which] = viewer;
   }));
   byId("tools").hidden = false;
-  offerWindows(state.about);
+  offerWindows();
   drawScene();
 }
 
 async function start() {
   startTheme();
   try {
-    await waitUntilOpen();
-    state.about = await askJson("api/about");
-    describe();
+    await waitUntil("drawable");
+    Object.assign(state, await askJson("api/scans"));
+    describeScans();
     listenPage();
     await openViewers();
-    document.body.dataset.ready = performance.now();
     restorePoints();
+    document.body.dataset.ready = performance.now();
+    await waitUntil("open");
+    state.about = await askJson("api/about");
+    describeRun();
+    document.body.dataset.open = performance.now();
+    answerGaps();
     await followFeatures();
   } catch (error) {
     addNotice(error.message, true);

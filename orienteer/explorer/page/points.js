@@ -2,11 +2,11 @@
 "use strict";
 
 function addPoint(point) {
-  if (state.points.length >= state.about.most_points) {
-    setStatus(`No more than ${state.about.most_points} points; remove one first.`, true);
+  if (state.points.length >= state.most_points) {
+    setStatus(`No more than ${state.most_points} points; remove one first.`, true);
     return;
   }
-  const [low, high] = state.about.scans.first.bounds_mm;
+  const [low, high] = state.scans.first.bounds_mm;
   if (point.some((value, axis) => value < low[axis] - 1 || value > high[axis] + 1)) {
     setStatus("This place is outside the part of the scan that the model sees.", true);
     return;
@@ -54,7 +54,7 @@ function enter(event) {
   event.preventDefault();
   const inputs = [0, 1, 2].map((axis) => byId(`mm${axis}`));
   const values = inputs.map((input) => Number(input.value.trim().replace(",", ".").replace("−", "-")));
-  const [low, high] = state.about.scans.first.bounds_mm;
+  const [low, high] = state.scans.first.bounds_mm;
   const bad = values.map((value, axis) => !inputs[axis].value.trim() || !(value >= low[axis] && value <= high[axis]));
   inputs.forEach((input, axis) => input.setAttribute("aria-invalid", bad[axis]));
   const axis = bad.indexOf(true);

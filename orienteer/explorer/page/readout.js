@@ -8,7 +8,7 @@ function describePlace(viewer, point) {
   return parts.length ? ` · ${parts.join(" · ")}` : "";
 }
 
-const unit = (viewer) => (state.about.scans[viewer.which].modality === "CT" ? " HU" : "");
+const unit = (viewer) => (state.scans[viewer.which].modality === "CT" ? " HU" : "");
 
 function showUnder(viewer, event) {
   const place = event && viewer.placeAt(event), line = byId(`${viewer.which}-under`);

@@ -93,7 +93,7 @@ function showSimilarity(answer, second) {
 function showColours(answer) {
   const shares = answer.shares.map((share) => (100 * share).toFixed(0));
   const total = 100 * answer.shares.reduce((sum, share) => sum + share, 0);
-  byId("features-text").textContent = `Red, green and blue are the first three principal components of the features (${answer.source === "encoder" ? "the encoder's last level" : `embedding of the task ${answer.source}`}) over the first scan: ${shares.join(", ")} % of their variance, together ${total.toFixed(0)} %. The same colour means the same features${state.about.scans.second ? ", in both scans" : ""}.`;
+  byId("features-text").textContent = `Red, green and blue are the first three principal components of the features (${answer.source === "encoder" ? "the encoder's last level" : `embedding of the task ${answer.source}`}) over the first scan: ${shares.join(", ")} % of their variance, together ${total.toFixed(0)} %. The same colour means the same features${state.scans.second ? ", in both scans" : ""}.`;
 }
 
 function showSame() {

@@ -4,7 +4,7 @@
 function drawScene() {
   const first = state.viewers.first;
   if (!first) return;
-  const size = Math.max(...state.about.view_mm), node = size / 26, line = size / 130;
+  const [low, high] = state.scans.first.bounds_mm, size = Math.min(...minus(high, low)) / 2, node = size / 22, line = size / 130;
   const meshes = [...viewBoxes(line), ...pointMarkers(node, line), ...routeMarkers(node, line)];
   if (state.same) {
     meshes.push({ colour: "missed", points: [state.same.asked.asked_mm, state.same.way_back_mm], edges: [[0, 1]], size: node * 0.5, width: line });

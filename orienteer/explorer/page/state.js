@@ -7,7 +7,9 @@ const POINT_COLOURS = ["#00B386", "#F0E442", "#9D7BFF", "#FFFFFF", "#3D9BE0", "#
 
 const byId = (id) => document.getElementById(id);
 const state = {
-  about: null,
+  scans: null, // which -> { name, modality, bounds_mm }, there before the model is
+  most_points: 0,
+  about: null, // the run, once it is loaded
   points: [], // [[right, front, head], ...]
   labels: [], // their names, where a file gave them some; else ""
   chosen: -1, // the point whose similarity is shown

@@ -7,8 +7,8 @@ const CT_WINDOWS = {
 };
 const BONE_HU = 180; // above most contrast in vessels, below cortical bone
 
-function offerWindows(about) {
-  const ct = Object.values(about.scans).every((scan) => scan.modality === "CT");
+function offerWindows() {
+  const ct = Object.values(state.scans).every((scan) => scan.modality === "CT");
   const names = [...(ct ? Object.keys(CT_WINDOWS) : []), "automatic", "whole range"];
   byId("window").append(...names.map((name) => made("option", { value: name, textContent: name })), made("option", { value: "custom", textContent: "custom" }));
   byId("window").value = ct ? "soft tissue" : "automatic";
