@@ -11,6 +11,7 @@ import pytest
 from orienteer.report import demo as module
 from orienteer.report.demo import DEMO_VALIDATIONS, can_open, demo
 from orienteer.runs.plateau import LEAST_VALIDATIONS
+from orienteer.runs.run import Run
 
 SMALL = {"subjects": 4, "steps": 2, "batch": 2, "workers": 0, "prepare_workers": 0, "pictures": False}
 
@@ -43,7 +44,7 @@ def test_it_ends_with_a_report(tmp_path: Path, opened: list[str], monkeypatch, c
 def test_its_own_settings_are_in_the_config_unless_others_are_named(monkeypatch, tmp_path: Path) -> None:
     given: list[dict[str, object]] = []
     monkeypatch.setattr(module, "write_phantoms", lambda *_, **__: [])
-    monkeypatch.setattr(module, "pretrain", lambda *_, **settings: given.append(settings))
+    monkeypatch.setattr(module, "pretrain", lambda *_, **settings: given.append(settings) or Run(tmp_path, {}))
     demo(tmp_path / "demo", steps=500, report=False)
     demo(tmp_path / "other", steps=500, warp=0.5, validate_every=100, encoder="dynunet", report=False)
     names = ("encoder", "warp", "validate_every")
