@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from orienteer.errors import InputError, ScanError
 from orienteer.explorer.kept import Kept
@@ -78,12 +79,13 @@ def _kept_scan(kept: Kept, key: str) -> OpenScan | None:
         return None
     arrays, about = whole
     body = BodyMap(arrays["body"], arrays["inside"], about["cell_vox"])
-    geometry = {name: tuple(about[name]) for name in _GEOMETRY}
-    scan = {"name": page.name, "modality": page.modality, "shown": page.shown, "key": key}
-    return OpenScan(stored=arrays["stored"], body=body, **geometry, **scan)
+    facts: dict[str, Any] = {name: tuple(about[name]) for name in _GEOMETRY}
+    facts |= {"name": page.name, "modality": page.modality, "shown": page.shown}
+    return OpenScan(stored=arrays["stored"], body=body, key=key, **facts)
 
 
 _GEOMETRY = ("spacing_mm", "origin_mm", "value_range")
+"""What is kept of a prepared scan beside its arrays."""
 
 
 def _only_source(path: str | Path, selection: Selection) -> ScanSource:
