@@ -14,17 +14,18 @@ from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
 from orienteer.report.own_scans import own_headers
 from orienteer.report.trust import bars_of
-from orienteer.report.whole_scan import read_whole
+from orienteer.report.whole_scan import WholeScan, read_whole
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Selection
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.store import Store
 
+FAULT_KEYS = ("faults_named", "faults_in_set", "faults_flagged", "faults_distinguishable", "distinguishable_named")
+
 KEYS = (
-    *("gap_over_trivial", "coverage90", "error_bar_rank_places", "error_bar_rank_scans"),
-    *("cosine_rank", "faults_named", "faults_in_set", "faults_flagged"),
-    *("faults_distinguishable", "distinguishable_named", "sound_flagged"),
+    *("gap_over_trivial", "coverage90", "error_bar_rank_places", "error_bar_rank_scans", "cosine_rank"),
+    *(*FAULT_KEYS, "sound_flagged"),
 )
 
 
@@ -83,7 +84,7 @@ def faults_named(
     for place, scan in enumerate(sound):
         check = check_without(loaded, sound, scan.key)
         if check is None or scan.key not in new.sources:
-            return None
+            return dict.fromkeys(FAULT_KEYS)
         drawn = np.random.default_rng([seed, place]).choice(len(FAULTS), min(each, len(FAULTS)), replace=False)
         with tempfile.TemporaryDirectory() as folder:
             faults = write_faulty_copies(new.sources[scan.key], [FAULTS[int(at)] for at in drawn], f"{folder}/scans")
@@ -93,11 +94,18 @@ def faults_named(
             with Store.open(f"{folder}/store") as store:
                 for key in usable_scans(store, report.keys, loaded.config, shown=False).keys:
                     copy = read_whole(store, key)
-                    verdict = check.judge(measure_scan(loaded, copy, sets))
+                    verdict = check.judge(_as_judged(loaded, copy, sets))
                     rows.append(_judged(verdict, faults[copy.name], check.distinguishable))
-    keys = ("faults_named", "faults_in_set", "faults_flagged", "faults_distinguishable", "distinguishable_named")
-    shares = {key: [row[key] for row in rows if key in row] for key in keys}
+    shares = {key: [row[key] for row in rows if key in row] for key in FAULT_KEYS}
     return {key: float(np.mean(values)) if values else None for key, values in shares.items()}
+
+
+def _as_judged(loaded: LoadedRun, scan: WholeScan, sets: int) -> ScanMeasurement:
+    """Returns what a header is judged by: with a header reader, what it sees; its gaps do not count then."""
+    if loaded.reader is None:
+        return measure_scan(loaded, scan, sets)
+    seen = loaded.reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
+    return ScanMeasurement.of_header(scan.key, seen)
 
 
 def _judged(verdict: Verdict, fault: Fault, distinguishable: Collection[Fault]) -> dict[str, float]:
