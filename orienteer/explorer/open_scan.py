@@ -87,9 +87,18 @@ def _kept_scan(kept: Kept, key: str) -> OpenScan | None:
         return None
     arrays, about = whole
     body = BodyMap(arrays["body"], arrays["inside"], about["cell_vox"])
-    geometry = {name: tuple(about[name]) for name in _GEOMETRY}
-    scan = {"name": page.name, "modality": page.modality, "shown": page.shown, "key": key}
-    return OpenScan(stored=arrays["stored"], body=body, **geometry, **scan)
+    spacing_mm, origin_mm, value_range = (tuple(about[name]) for name in _GEOMETRY)
+    return OpenScan(
+        name=page.name,
+        stored=arrays["stored"],
+        body=body,
+        spacing_mm=spacing_mm,
+        origin_mm=origin_mm,
+        modality=page.modality,
+        value_range=value_range,
+        shown=page.shown,
+        key=key,
+    )
 
 
 _GEOMETRY = ("spacing_mm", "origin_mm", "value_range")
