@@ -29,7 +29,10 @@ from orienteer.pretraining.pretrain import pretrain
 
 EDGE_VOX, SPACING_MM = 256, 1.5
 MILESTONES = ("address", "scan", "gaps", "similarity")
-WAIT_S, PAUSE_S = 600.0, 0.05
+WAIT_S = 600.0
+
+PAUSE_S = 0.25
+"""Between questions while the explorer is not ready, as on the page: each takes the server a few ms."""
 
 
 def main() -> None:

@@ -94,7 +94,14 @@ def _short(result: Result) -> str:
     head = ("method", *(column[0] for column in IN_SHORT), "pretraining, processor s")
     table = markdown_table([head[at] for at in shown], [[row[at] for at in shown] for row in rows])
     text = f"Means over the shares of the labels, scored on the {result.about['evaluate']} part."
-    return f"## In short: {result.name}\n\n{_wrapped(text)}\n{table}"
+    return f"## In short: {result.name}\n\n{_chart(result)}{_wrapped(text)}\n{table}"
+
+
+def _chart(result: Result) -> str:
+    """Returns the picture of its curves, where fine-tuning was measured."""
+    if not any((line.downstream, line.metric) == ("finetune", "dice_mean") for line in result.lines):
+        return ""
+    return f"![Dice after fine-tuning over the share of the labels, with intervals](img/{picture_name(result)})\n\n"
 
 
 def _overall(result: Result, method: str, downstream: str, metric: str, against: str, digits: int) -> str:
@@ -132,9 +139,6 @@ def _measured(result: Result, measure: Measure) -> list[str]:
         return []
     unit = f", {measure.unit}" if measure.unit else ""
     parts = [f"### {measure.words}{unit}\n"]
-    if (measure.downstream, measure.metric) == ("finetune", "dice_mean"):
-        text = "Dice after fine-tuning over the share of the labels, with intervals"
-        parts.append(f"![{text}](img/{picture_name(result)})\n")
     parts.append(_table(measure, [line for line in lines if not line.against], False))
     for other in dict.fromkeys(line.against for line in lines if line.against):
         better = "above" if measure.better == "more" else "below"

@@ -68,7 +68,7 @@ _RECORD = ("spacing_mm", "origin_mm", "slope", "intercept", "native_mm", "window
 
 def keep_shown(kept: Kept, key: str, scan: ShownScan) -> None:
     """Keeps a scan as the page shows it for the next start."""
-    about = {"name": scan.name, "modality": scan.modality, "bounds_mm": scan.bounds_mm}
+    about: dict[str, Any] = {"name": scan.name, "modality": scan.modality, "bounds_mm": scan.bounds_mm}
     about |= {"shown": {name: getattr(scan.shown, name) for name in _RECORD}}
     kept.write(key, "shown", {"voxels": scan.shown.voxels.T}, about)
 

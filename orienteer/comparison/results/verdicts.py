@@ -12,8 +12,12 @@ from orienteer.comparison.results.table import Row
 from orienteer.runs.weights import SCRATCH
 from orienteer.scoring.bootstrap import Estimate, estimate
 
-Grade = Literal["ahead", "level", "none", "alone"]
-"""``ahead`` of all others; ``level`` with some; ``none``, since one seed allows no verdict; ``alone``, one method only."""
+Grade = Literal["ahead", "perhaps", "level", "none", "alone"]
+"""``ahead`` of all others; ``perhaps``, by the interval of too few seeds; ``level`` with some; ``none``, since one seed allows
+no verdict; ``alone``, one method only."""
+
+LEAST_SEEDS = 3
+"""Seeds for a verdict without a perhaps. Two that happen to agree give an interval of almost no length."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,6 @@ def _verdict(measure: Measure, rows: Sequence[Row]) -> Verdict | None:
     leads = {other: _lead(measure, methods, best, other) for other in others}
     level = tuple(other for other, lead in leads.items() if not lead.low > 0)
     seeds = means[best].seeds
-    grade: Grade = "alone" if not others else "none" if seeds < 2 else "level" if level else "ahead"
     return Verdict(
         measure=measure,
         share=share,
@@ -94,8 +97,18 @@ def _verdict(measure: Measure, rows: Sequence[Row]) -> Verdict | None:
         lead=_difference(measure, leads[others[0]]) if others else "",
         scratch=_difference(measure, leads[SCRATCH]) if SCRATCH in leads else None,
         level=level,
-        grade=grade,
+        grade=_grade(seeds, others, level),
     )
+
+
+def _grade(seeds: int, others: Sequence[str], level: Sequence[str]) -> Grade:
+    if not others:
+        return "alone"
+    if seeds < 2:
+        return "none"
+    if level:
+        return "level"
+    return "ahead" if seeds >= LEAST_SEEDS else "perhaps"
 
 
 def _lead(measure: Measure, methods: Mapping[str, np.ndarray], best: str, other: str) -> Estimate:

@@ -121,6 +121,8 @@ def test_one_seed_gives_no_verdict_and_a_tie_no_winner(story: PageStory) -> None
         "one seed: no verdict So far a has the best mean, 0.55; next is scratch with 0.46 (Dice after fine-tuning, mean"
     )
     assert words in text_of(replace(story, verdicts={"finetune": replace(VERDICT, grade="none", seeds=1)}))
+    perhaps = text_of(replace(story, verdicts={"finetune": replace(VERDICT, grade="perhaps", seeds=2)}))
+    assert "a is perhaps ahead 0.55, next scratch with 0.46;" in perhaps
     level = replace(VERDICT, grade="level", level=("scratch",), lead="+0.01, interval -0.01 to +0.02")
     words = "no clear winner a has the best mean, 0.55, but cannot be distinguished from scratch (to scratch: +0.01, interval"
     assert words in text_of(replace(story, verdicts={"finetune": level}))

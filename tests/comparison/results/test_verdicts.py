@@ -38,6 +38,11 @@ def test_one_seed_allows_no_verdict_however_large_the_difference():
     assert verdict_on({"scratch": 0.1, "a": 0.9}, seeds=1).grade == "none"
 
 
+@pytest.mark.parametrize(("seeds", "grade"), [(2, "perhaps"), (3, "ahead")])
+def test_two_seeds_allow_a_perhaps_only(seeds, grade):
+    assert verdict_on({"scratch": 0.1, "a": 0.9}, seeds=seeds).grade == grade
+
+
 def test_methods_that_cannot_be_distinguished_are_named():
     verdict = verdict_on({"scratch": 0.3, "a": 0.5, "b": 0.499}, seeds=3)
     assert verdict.grade == "level"
