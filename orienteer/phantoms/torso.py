@@ -31,6 +31,9 @@ HARD_NOISE_HU = (20.0, 50.0)
 HARD_SHARE_OF_HEIGHT = (0.55, 0.9)
 """Range of the share of the trunk's height that a hard phantom shows."""
 
+DESCRIPTION = 79
+"""Letters of a description that a NIfTI header has room for."""
+
 
 class Phantom(NamedTuple):
     """A synthetic torso CT in the body frame (RAS), with its label map.
@@ -124,8 +127,7 @@ def write_phantoms(
     (root / "labels" if labels else root).mkdir(parents=True, exist_ok=True)
     paths = [root / f"{PREFIX}_{index:03d}.nii.gz" for index in range(count)]
     for index, path in enumerate(tracked(paths, "making synthetic scans", "scans", progress)):
-        made_of = f"synthetic torso CT, no patient; seed {seed}, subject {index}"
-        made_of += f", hard, cut from {'x'.join(str(size) for size in shape_vox)}" if hard else ""
+        made_of = _made_of(seed, index, shape_vox if hard else None)
         wanted = [path, root / "labels" / path.name] if labels else [path]
         if all(_exists_already(file, made_of, None if hard else shape_vox, _spacing(spacing_mm)) for file in wanted):
             continue
@@ -133,6 +135,19 @@ def write_phantoms(
         for file, values in zip(wanted, (torso.voxels, torso.labels), strict=False):
             _write(file, values, torso, made_of)
     return paths
+
+
+def _made_of(seed: int, index: int, cut_from: Triple | None) -> str:
+    """Returns what a file says of itself, in at most the 79 letters that a NIfTI header has room for.
+
+    Example:
+        >>> _made_of(40_000, 10, (96, 80, 120))
+        'synthetic CT, no patient; seed 40000, subject 10, hard, cut from 96x80x120'
+    """
+    what = f"no patient; seed {seed}, subject {index}"
+    what += f", hard, cut from {'x'.join(str(size) for size in cut_from)}" if cut_from is not None else ""
+    long = f"synthetic torso CT, {what}"
+    return long if len(long) <= DESCRIPTION else f"synthetic CT, {what}"
 
 
 def _spacing(spacing_mm: float | TripleMm) -> TripleMm:

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from orienteer.errors import InputError
 from orienteer.phantoms.anatomy import LABEL_NAMES, SOFT
-from orienteer.phantoms.torso import PREFIX, Phantom, phantom, write_phantoms
+from orienteer.phantoms.torso import PREFIX, Phantom, _made_of, phantom, write_phantoms
 from orienteer.scans.discover import discover
 from orienteer.scans.read import read_scan
 
@@ -233,3 +233,11 @@ def test_hard_and_easy_phantoms_are_never_mixed_up(tmp_path):
     assert [path.read_bytes() for path in write_phantoms(tmp_path, 2, progress=False, hard=True, **SMALL)] == before
     with pytest.raises(InputError, match="use another folder"):
         write_phantoms(tmp_path, 2, progress=False, **SMALL)
+
+
+@pytest.mark.parametrize("index", [0, 10, 159])
+def test_a_hard_phantom_of_any_seed_can_be_written(index: int) -> None:
+    """What the file says of itself fits into a NIfTI header, and subjects differ in it."""
+    said = {_made_of(40_000, number, (96, 80, 120)) for number in (index, index + 1)}
+    assert len(said) == 2
+    assert max(map(len, said)) <= 79
