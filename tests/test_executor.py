@@ -205,8 +205,9 @@ def test_a_job_that_cannot_be_pickled_is_refused_where_it_is_submitted():
 def test_ctrl_c_lets_the_jobs_in_hand_finish(tmp_path):
     """A real Ctrl-C goes to all processes of the terminal."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom orienteer.executor import Executor\n"
+        "import signal, sys\nfrom pathlib import Path\nfrom orienteer.executor import Executor\n"
         "from tests.test_executor import start_and_finish\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it for what runs in the background
         "with Executor(start_and_finish, 1) as executor:\n"
         "    executor.submit(Path(sys.argv[1]))\n    list(executor.finished(everything=True))\n"
     )

@@ -3,7 +3,17 @@
 // Two scans are open. Saved files and pictures go to FOLDER.
 import { readFileSync } from "node:fs";
 
-const settle = (page) => page.waitForTimeout(250);
+// Waits until what was done has been drawn and nothing moves any more, however slow the machine is.
+const settle = async (page) => {
+  await page.waitForTimeout(250);
+  await page.evaluate(async () => {
+    const places = () => JSON.stringify(Object.values(state.viewers).filter(Boolean).map(({ canvas, nv }) => [canvas.getBoundingClientRect(), nv.screenSlices.map((slice) => slice.leftTopWidthHeight)]));
+    for (let before = null; before !== places(); ) {
+      before = places();
+      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    }
+  });
+};
 const crosshair = (page, which) => page.evaluate((name) => state.viewers[name].crosshair(), which);
 
 // Places on the page: in a slice (shares of the tile), beside all slices, and in 3D.
@@ -180,14 +190,15 @@ async function layouts(page, out) {
     return (slice.leftTopWidthHeight[2] / slice.fovMM[0]) * (canvas.clientWidth / canvas.width);
   });
   await page.locator("#scale-bar").uncheck();
-  await settle(page);
-  out.bar.off = await page.locator("#first-bar").isHidden();
+  await page.locator("#first-bar").waitFor({ state: "hidden" });
+  out.bar.off = true;
   await page.locator("#scale-bar").check();
 }
 
 async function ruler(page, out) {
   const before = (await points(page)).length;
   await page.locator("#ruler").click();
+  await settle(page);
   const [from, to] = [await inSlice(page, 1, 0.3, 0.5), await inSlice(page, 1, 0.7, 0.5)];
   const truth = await page.evaluate(([a, b]) => {
     const [p, q] = [a, b].map(({ x, y }) => state.viewers.first.placeAt({ clientX: x, clientY: y }));
