@@ -99,9 +99,13 @@ async function savingAndLoading(page, out, folder) {
   }
   const load = async (name, content) => {
     await page.locator("#load").setInputFiles({ name, mimeType: "text/plain", buffer: Buffer.from(content) });
-    await page.waitForFunction((file) => document.getElementById("status").textContent.startsWith(file) || document.getElementById("status").textContent.endsWith(`${file}.`), name);
-    return page.locator("#status").innerText();
+    const words = await page.waitForFunction((file) => {
+      const text = document.getElementById("status").innerText;
+      return (text.startsWith(file) || text.endsWith(`${file}.`)) && text;
+    }, name);
+    return words.jsonValue();
   };
+  await page.waitForFunction(() => document.getElementById("status").textContent.startsWith("Gaps between")); // the last answer
   out.refused = [
     await load("notes.json", "{}"), await load("far.csv", "label,right_mm,front_mm,head_mm\na,1e5,0,0\n"),
     await load("cm.mrk.json", JSON.stringify({ markups: [{ coordinateUnits: "cm", controlPoints: [] }] })),
