@@ -149,9 +149,10 @@ class _NothingDrawn(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
-        if getattr(func, "__name__", "").endswith(
+        drawing = getattr(func, "__name__", "").endswith(
             "normal_"
-        ):  # Tensor.normal_, and the functions of nn.init that call it
+        )  # Tensor.normal_, and the functions of nn.init that call it
+        if drawing:
             return args[0] if args else named["tensor"]
         return func(*args, **named)
 

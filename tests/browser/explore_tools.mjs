@@ -195,7 +195,7 @@ async function layouts(page, out) {
   });
   await page.locator("#scale-bar").uncheck();
   await page.locator("#first-bar").waitFor({ state: "hidden" });
-  out.bar.off = true;
+  out.bar.off = await page.locator("#first-bar").isHidden();
   await page.locator("#scale-bar").check();
 }
 
