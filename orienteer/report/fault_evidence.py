@@ -176,6 +176,12 @@ class ReaderSign:
         logs = self.log_likelihoods(scan.header.if_faulty(fault.orientation, fault.factors))
         return np.asarray(logs - logs[0])
 
+    def likeness(self, scan: ScanMeasurement, fault: Fault) -> float:
+        """Returns the log-likelihood of the best hypothesis if a scan had a fault: low for a scan unlike those of the run."""
+        if scan.header is None:
+            return np.nan
+        return float(self.log_likelihoods(scan.header.if_faulty(fault.orientation, fault.factors)).max())
+
 
 @dataclass(frozen=True)
 class FaultEvidence:

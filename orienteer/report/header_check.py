@@ -15,14 +15,15 @@ import numpy as np
 from jaxtyping import Float
 
 from orienteer.report.fault_evidence import HYPOTHESES, NUMBER, FaultEvidence, Weights
-from orienteer.report.faults import SOUND, Fault
+from orienteer.report.faults import SOUND, SPACING_FAULTS, Fault
 from orienteer.report.limits import ENOUGH_SOUND, FALSE_ALARMS, LEAST_SOUND, half_width, upper_limit
 from orienteer.report.linear_map import Map, linear_map_of, nearest_ideal
 from orienteer.report.measurement import ScanMeasurement
 
 RECOGNISED = 2.0
-"""If even the best reading fits worse than this times the 95th percentile of sound scans, the model does not recognise the
-scan (another part of the body, another kind of scanner, a fault that was not tried), and the header cannot be judged."""
+"""In a run without a header reader: if even the best reading fits worse than this times the 95th percentile of sound scans, the
+model does not recognise the scan (another part of the body, another kind of scanner, a fault that was not tried), and the
+header cannot be judged."""
 
 
 LEAST_LIMIT = float(np.log(1 / FALSE_ALARMS - 1))
@@ -97,6 +98,7 @@ class HeaderCheck:
         evidence: what each sign is worth.
         limits: for each hypothesis, by how much another one may outweigh it before it is ruled out.
         indistinguishable: faults that are not found in 19 of 20 scans that have them.
+        least_likeness: below it a scan is unlike those of the run under every hypothesis; -inf without a header reader.
         usual_misfit: the 95th percentile of the relative misfit of sound scans, their headers as they are.
         usual_map: the linear map of sound scans; None if the run predicts no gaps.
         scores: the scores of the sound scans, each judged by the others.
@@ -105,6 +107,7 @@ class HeaderCheck:
     evidence: FaultEvidence
     limits: Mapping[Fault, float]
     indistinguishable: frozenset[Fault]
+    least_likeness: float
     usual_misfit: float
     usual_map: Map | None
     scores: Float[np.ndarray, " scans"]
@@ -129,7 +132,7 @@ class HeaderCheck:
         weights = self.evidence.weigh(scan)
         misfits = self.evidence.misfits(scan)
         possible, score = self._not_ruled_out(weights), float(weights.max())
-        recognised = self._recognised(misfits, possible)
+        recognised = self._recognised(scan, misfits, possible)
         flagged = recognised and SOUND not in possible
         possible = [fault for fault in possible if flagged]
         fitted = linear_map_of(scan) if scan.fits else None
@@ -148,11 +151,15 @@ class HeaderCheck:
             map_reading=nearest_ideal(fitted, self.usual_map) if mapped else None,  # type: ignore[arg-type]
         )
 
-    def _recognised(self, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
-        """Returns whether most hypotheses are ruled out that can be and, where the misfit counts, whether a reading fits."""
+    def _recognised(
+        self, scan: ScanMeasurement, misfits: Mapping[Fault, float], possible: Sequence[Fault]
+    ) -> bool:
+        """Returns whether some hypothesis fits, and most are ruled out that can be."""
         others = sum(fault in possible for fault in self.distinguishable) - 1
-        counts = misfits and self.evidence.reader is None
-        fits = not counts or min(misfits.values()) <= RECOGNISED * self.usual_misfit
+        if self.evidence.reader is not None:
+            fits = not self.evidence.reader.likeness(scan, SOUND) < self.least_likeness
+        else:
+            fits = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
         return fits and others <= MOST_POSSIBLE * len(self.distinguishable)
 
     def _not_ruled_out(self, weights: Weights) -> list[Fault]:
@@ -187,4 +194,22 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
     misfits = [evidence.misfits(scan)[SOUND] for scan in fitted if evidence.misfit is not None]
     usual_misfit = float(np.quantile(misfits, 1 - FALSE_ALARMS)) if misfits else np.inf
     usual_map = np.mean([linear_map_of(scan) for scan in fitted], axis=0) if fitted else None
-    return HeaderCheck(evidence, limits, indistinguishable, usual_misfit, usual_map, scores)
+    least_likeness = _least_likeness(others, usable)
+    return HeaderCheck(evidence, limits, indistinguishable, least_likeness, usual_misfit, usual_map, scores)
+
+
+def _least_likeness(others: Sequence[FaultEvidence], scans: Sequence[ScanMeasurement]) -> float:
+    """Returns the likeness that sound scans and those with any one fault keep to; -inf without a header reader.
+
+    It is the lowest over the faults of the voxel size: of a wrong orientation the likeness is the same as of none.
+
+    Args:
+        others: for each scan, the evidence of the others.
+        scans: that were taken to be sound.
+    """
+    readers = [(other.reader, scan) for other, scan in zip(others, scans, strict=True) if scan.header is not None]
+    lowest = -np.inf
+    for fault in (SOUND, *SPACING_FAULTS):
+        values = [-reader.likeness(scan, fault) for reader, scan in readers if reader is not None]
+        lowest = max(lowest, upper_limit(values))
+    return float(-lowest)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ def measure_scan(
     loaded: LoadedRun,
     scan: WholeScan,
     sets: int = 16,
-    readings: Sequence[Fault] = READINGS,
+    readings: Sequence[Fault] | None = None,
     header: HeaderEvidence | None = None,
 ) -> ScanMeasurement:
     """Returns what a model predicts on a scan and how far that is right; no labels are needed, only the scan's geometry.
@@ -37,13 +38,16 @@ def measure_scan(
         loaded: the model.
         scan: prepared with the run's own settings.
         sets: view sets to draw; they depend only on the scan's key.
-        readings: readings of the header to try besides the header as it is.
+        readings: readings of the header to try besides the header as it is. By default all that a header may have; none for
+            a run with a header reader, which judges headers without them.
         header: what the run's header reader sees in the scan, if that is known; else the scan is read, as it is and with every
             wrong voxel size.
 
     Raises:
         ScanError: with step ``fit``, the scan cannot hold the run's views.
     """
+    if readings is None:
+        readings = READINGS if loaded.reader is None else ()
     starts = draw_sets(scan, loaded.policy, sets)
     metrics = MetricSums()
     true, predicted, scales, errors, closures = [], _by_task(), _by_task(), [], []
@@ -78,6 +82,22 @@ def measure_scan(
         spreads_mm=measure_spread(loaded, scan, starts, predicted_mm) if predicted_mm else {},
         header=header,
     )
+
+
+def with_reading(loaded: LoadedRun, scan: WholeScan, measured: ScanMeasurement, reading: Fault) -> ScanMeasurement:
+    """Returns a measurement with the fit of one more reading, on the same view sets.
+
+    Args:
+        loaded: the model.
+        scan: that was measured.
+        measured: what was measured on it.
+        reading: the fault to undo.
+    """
+    if not measured.fits or reading in measured.fits:
+        return measured
+    starts = draw_sets(scan, loaded.policy, len(measured.set_errors_mm))
+    fits = fit_readings(loaded, scan, starts, (reading,), measured.true_mm, measured.predicted_mm)
+    return replace(measured, fits={**fits, **measured.fits})
 
 
 def _by_task() -> dict[str, list[np.ndarray]]:

@@ -7,7 +7,7 @@ from orienteer.errors import ScanError
 from orienteer.progress import Progress
 from orienteer.report.findings import ObservedScan, larger_than_usual, percentiles_among, worth_drawing
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
-from orienteer.report.measure import measure_scan
+from orienteer.report.measure import measure_scan, with_reading
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
 from orienteer.report.own_scans import own_headers
@@ -87,9 +87,13 @@ class Observer:
     def _observe_one(self, store: Store, key: str, notes: tuple[str, ...]) -> ObservedScan:
         scan = read_whole(store, key)
         measurement = self._measured.get(key) or self._measure(scan)
+        verdict = self._verdict(measurement)
+        if verdict is not None and verdict.fault is not None:  # to show how well the scan fits with it undone
+            measurement = with_reading(self.loaded, scan, measurement, verdict.fault)
+            verdict = self._verdict(measurement)
         return ObservedScan(
             measurement=measurement,
-            verdict=self._verdict(measurement),
+            verdict=verdict,
             notes=(*self._notes(key, scan.modality), *notes),
             percentiles=percentiles_among(measurement, self.own),
             large=larger_than_usual(measurement, self.own),

@@ -49,6 +49,8 @@ def fit_readings(
         true_mm: gaps by the header as it is, set after set.
         predicted_mm: the same gaps as predicted.
     """
+    if not readings:
+        return {SOUND: fit_of(true_mm, predicted_mm)}
     pairs, tasks = len(true_mm) // len(starts) * FIRST_SETS, tuple(predicted_mm)  # the gaps of one set are consecutive
     first = {SOUND: fit_of(true_mm[:pairs], {name: gaps[:pairs] for name, gaps in predicted_mm.items()})}
     first |= _fits(loaded, scan, starts[:FIRST_SETS], [reading for reading in readings if reading != SOUND], tasks)

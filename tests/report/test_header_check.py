@@ -190,6 +190,21 @@ def test_a_scan_unlike_those_of_the_run_is_not_recognised_by_the_reader():
     assert check.judge(odd).recognised
 
 
+def test_a_scan_that_no_hypothesis_fits_is_not_recognised_by_the_reader():
+    """Sure of one orientation, but of a size along one axis that no fault explains: another part of the body."""
+    rng = np.random.default_rng(0)
+    check = calibrate([looked_at(rng) for _ in range(8)])
+    odd = looked_at(rng, Fault(swapped=(0, 2)))
+    sizes = odd.header.sizes + 2.5
+    stranger = replace(odd, header=HeaderEvidence(odd.header.logs, sizes))
+    assert replace(check, least_likeness=-np.inf).judge(stranger).flagged
+    verdict = check.judge(stranger)
+    assert not verdict.recognised
+    assert not verdict.flagged
+    for fault in (SOUND, Fault(swapped=(0, 2)), Fault(spacing_factor=2.0), Fault(spacing_factor=(1.0, 1.0, 0.5))):
+        assert check.judge(looked_at(rng, fault)).recognised
+
+
 def test_a_scan_that_is_not_recognised_is_not_flagged():
     rng = np.random.default_rng(0)
     check = calibrate([made_up(f"{n}", gain) for n, gain in enumerate(rng.normal(-1.0, 0.1, 6))])

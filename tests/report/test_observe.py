@@ -7,6 +7,7 @@ import pytest
 
 from orienteer.errors import InputError
 from orienteer.pretraining.pretrain import pretrain
+from orienteer.report.faults import SOUND
 from orienteer.report.observe import observe
 from orienteer.runs.loaded import load_run
 from tests.helpers.html import Page
@@ -59,6 +60,8 @@ def test_headers_are_judged_by_held_out_scans_alone(torsos, tmp_path):
     assert all(scan.header is not None for scan in found.own)
     assert found.header_check.evidence.misfit is not None
     assert found.header_check.evidence.reader is not None
+    for scan in (*found.scans, *found.demonstration):  # beside a reader only the reading that is shown is tried
+        assert set(scan.measurement.fits) <= {SOUND, scan.verdict.fault}
     names = [scan.measurement.name for scan in found.demonstration]
     assert names[0].endswith("sound.nii.gz")
     assert len(names) == 5
