@@ -103,9 +103,7 @@ def main() -> None:
             for labels in chosen.labels:
                 row: dict[str, Any] = {"seed": seed, "labels": labels}
                 for key, start in STARTS.items():
-                    row[key] = dice_by_scan(
-                        run, data, scans, start, labels, chosen.finetune_steps, seed, Path(name)
-                    )
+                    row[key] = dice_by_scan(run, data, scans, start, labels, chosen.finetune_steps, seed, Path(name))
                 rows.append(row)
                 means = {str(number): compared(rows, number) for number in sorted({each["labels"] for each in rows})}
                 say(json.dumps({key: means[str(labels)][key] for key in means[str(labels)]}))

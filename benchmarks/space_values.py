@@ -9,6 +9,7 @@ import numpy as np
 from orienteer.pretraining.usable import usable_scans
 from orienteer.report.faults import FAULTS, Fault, write_faulty_copies
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
+from orienteer.report.judging import judge_header
 from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
@@ -94,18 +95,21 @@ def faults_named(
             with Store.open(f"{folder}/store") as store:
                 for key in usable_scans(store, report.keys, loaded.config, shown=False).keys:
                     copy = read_whole(store, key)
-                    verdict = check.judge(_as_judged(loaded, copy, sets))
+                    verdict = _verdict(loaded, check, copy, sets)
                     rows.append(_judged(verdict, faults[copy.name], check.distinguishable))
     shares = {key: [row[key] for row in rows if key in row] for key in FAULT_KEYS}
     return {key: float(np.mean(values)) if values else None for key, values in shares.items()}
 
 
-def _as_judged(loaded: LoadedRun, scan: WholeScan, sets: int) -> ScanMeasurement:
-    """Returns what a header is judged by: with a header reader, what it sees; its gaps do not count then."""
-    if loaded.reader is None:
-        return measure_scan(loaded, scan, sets)
-    seen = loaded.reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
-    return ScanMeasurement.of_header(scan.key, seen)
+def _verdict(loaded: LoadedRun, check: HeaderCheck, scan: WholeScan, sets: int) -> Verdict:
+    """Returns the verdict of `orienteer observe`; with a header reader, gaps are measured where it flags the scan."""
+    seen = None
+    if loaded.reader is not None:
+        seen = loaded.reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
+        verdict = check.judge(ScanMeasurement.of_header(scan.key, seen))
+        if not verdict.flagged:
+            return verdict
+    return judge_header(loaded, check, scan, measure_scan(loaded, scan, sets, header=seen))[1]
 
 
 def _judged(verdict: Verdict, fault: Fault, distinguishable: Collection[Fault]) -> dict[str, float]:

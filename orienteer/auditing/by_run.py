@@ -1,15 +1,19 @@
 """The anatomy of a collection read by a run that is there."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from orienteer.auditing.anatomy import Anatomy, findings_of, judge_among_themselves, measure_all, rows_of
 from orienteer.features.pretrained import load
-from orienteer.report.header_check import Verdict, calibrate
+from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
+from orienteer.report.judging import judge_header
+from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import prepare_new
-from orienteer.report.own_scans import measure_own, open_own_store, own_headers
+from orienteer.report.own_scans import measure_own, open_own_store, own_headers, training_modalities
+from orienteer.report.whole_scan import read_whole
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.scans.source import Discovery, Selection
 from orienteer.screening.findings import Finding
@@ -54,19 +58,17 @@ def judge_by_run(run: str | Path, screening: Screening, selection: Selection, wo
         with Store.open(folder) as store:
             measured = list(measure_all(loaded, store, new.keys, SETS))
             odd = _odd(loaded, store, new.keys)
-    own = measure_own(loaded, own_store, OWN_SCANS, SETS) if own_store is not None else ()
-    own = (*own, *own_headers(loaded, [scan.key for scan in own]))
-    check = calibrate(own)
-    verdicts: dict[str, Verdict] = {}
+            own = measure_own(loaded, own_store, OWN_SCANS, SETS) if own_store is not None else ()
+            modalities = training_modalities(loaded, own_store, own)
+            own = (*own, *own_headers(loaded, [scan.key for scan in own]))
+            check = calibrate(own)
+            verdicts = _verdicts(loaded, store, check, measured, modalities)
     if check is not None:
-        able = [scan for scan in measured if scan.fits or scan.header is not None]
-        verdicts = {scan.name: check.judge(scan) for scan in able}
         notes = (
             *notes,
             f"Headers were judged by {run}; its limits come from {len(own)} of its own scans that it was not trained on.",
         )
     elif measured:
-        verdicts = judge_among_themselves(measured)
         notes = (
             *notes,
             f"Headers were judged by {run}; its limits come from the collection itself, each scan by the others.",
@@ -78,6 +80,20 @@ def judge_by_run(run: str | Path, screening: Screening, selection: Selection, wo
             f"The run was trained on {len(seen)} of these scans, first {seen[0]}: it may not see their faults.",
         )
     return Anatomy([*findings_of(verdicts), *odd], rows_of(verdicts), notes)
+
+
+def _verdicts(
+    loaded: LoadedRun,
+    store: Store,
+    check: HeaderCheck | None,
+    measured: Sequence[ScanMeasurement],
+    modalities: frozenset[str],
+) -> dict[str, Verdict]:
+    """Returns the verdict on each scan by its name; without limits of the run, each is judged by the others."""
+    if check is None:
+        return judge_among_themselves(measured)
+    able = [scan for scan in measured if scan.fits or scan.header is not None]
+    return {scan.name: judge_header(loaded, check, read_whole(store, scan.key), scan, modalities)[1] for scan in able}
 
 
 def _odd(loaded: LoadedRun, store: Store, keys: tuple[str, ...]) -> list[Finding]:

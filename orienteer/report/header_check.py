@@ -21,9 +21,8 @@ from orienteer.report.linear_map import Map, linear_map_of, nearest_ideal
 from orienteer.report.measurement import ScanMeasurement
 
 RECOGNISED = 2.0
-"""In a run without a header reader: if even the best reading fits worse than this times the 95th percentile of sound scans, the
-model does not recognise the scan (another part of the body, another kind of scanner, a fault that was not tried), and the
-header cannot be judged."""
+"""If even the best reading fits worse than this times the 95th percentile of sound scans, the model does not recognise the
+scan (another part of the body, another kind of scanner, a fault that was not tried), and the header cannot be judged."""
 
 
 LEAST_LIMIT = float(np.log(1 / FALSE_ALARMS - 1))
@@ -151,16 +150,18 @@ class HeaderCheck:
             map_reading=nearest_ideal(fitted, self.usual_map) if mapped else None,  # type: ignore[arg-type]
         )
 
-    def _recognised(
-        self, scan: ScanMeasurement, misfits: Mapping[Fault, float], possible: Sequence[Fault]
-    ) -> bool:
-        """Returns whether some hypothesis fits, and most are ruled out that can be."""
+    def _recognised(self, scan: ScanMeasurement, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
+        """Returns whether some hypothesis fits, and most are ruled out that can be.
+
+        Beside a reader, gaps count for a scan that it flags: they must fit with one of the possible faults undone.
+        """
         others = sum(fault in possible for fault in self.distinguishable) - 1
+        tried, like = list(misfits.values()), True
         if self.evidence.reader is not None:
-            fits = not self.evidence.reader.likeness(scan, SOUND) < self.least_likeness
-        else:
-            fits = not misfits or min(misfits.values()) <= RECOGNISED * self.usual_misfit
-        return fits and others <= MOST_POSSIBLE * len(self.distinguishable)
+            like = not self.evidence.reader.likeness(scan, SOUND) < self.least_likeness
+            tried = [] if SOUND in possible else [misfits[fault] for fault in possible if fault in misfits]
+        fits = not tried or min(tried) <= RECOGNISED * self.usual_misfit
+        return like and fits and others <= MOST_POSSIBLE * len(self.distinguishable)
 
     def _not_ruled_out(self, weights: Weights) -> list[Fault]:
         """Returns the hypotheses that are not ruled out, the one with the largest weight first."""

@@ -84,19 +84,22 @@ def measure_scan(
     )
 
 
-def with_reading(loaded: LoadedRun, scan: WholeScan, measured: ScanMeasurement, reading: Fault) -> ScanMeasurement:
-    """Returns a measurement with the fit of one more reading, on the same view sets.
+def with_readings(
+    loaded: LoadedRun, scan: WholeScan, measured: ScanMeasurement, readings: Sequence[Fault]
+) -> ScanMeasurement:
+    """Returns a measurement with the fits of more readings, on the same view sets.
 
     Args:
         loaded: the model.
         scan: that was measured.
         measured: what was measured on it.
-        reading: the fault to undo.
+        readings: the faults to undo.
     """
-    if not measured.fits or reading in measured.fits:
+    missing = tuple(reading for reading in readings if reading not in measured.fits)
+    if not measured.fits or not missing:
         return measured
     starts = draw_sets(scan, loaded.policy, len(measured.set_errors_mm))
-    fits = fit_readings(loaded, scan, starts, (reading,), measured.true_mm, measured.predicted_mm)
+    fits = fit_readings(loaded, scan, starts, missing, measured.true_mm, measured.predicted_mm)
     return replace(measured, fits={**fits, **measured.fits})
 
 

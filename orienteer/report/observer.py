@@ -7,7 +7,8 @@ from orienteer.errors import ScanError
 from orienteer.progress import Progress
 from orienteer.report.findings import ObservedScan, larger_than_usual, percentiles_among, worth_drawing
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
-from orienteer.report.measure import measure_scan, with_reading
+from orienteer.report.judging import judge_header
+from orienteer.report.measure import measure_scan
 from orienteer.report.measurement import ScanMeasurement
 from orienteer.report.new_scans import NewScans
 from orienteer.report.own_scans import own_headers
@@ -87,10 +88,7 @@ class Observer:
     def _observe_one(self, store: Store, key: str, notes: tuple[str, ...]) -> ObservedScan:
         scan = read_whole(store, key)
         measurement = self._measured.get(key) or self._measure(scan)
-        verdict = self._verdict(measurement)
-        if verdict is not None and verdict.fault is not None:  # to show how well the scan fits with it undone
-            measurement = with_reading(self.loaded, scan, measurement, verdict.fault)
-            verdict = self._verdict(measurement)
+        measurement, verdict = self._judged(scan, measurement)
         return ObservedScan(
             measurement=measurement,
             verdict=verdict,
@@ -107,10 +105,11 @@ class Observer:
             seen = reader.read(scan.key, scan.voxels, scan.spacing_mm, wrong_sizes=False)
         return measure_scan(self.loaded, scan, self.sets, header=seen)
 
-    def _verdict(self, scan: ScanMeasurement) -> Verdict | None:
+    def _judged(self, scan: WholeScan, measured: ScanMeasurement) -> tuple[ScanMeasurement, Verdict | None]:
         check = self._check_without(scan.key)
-        known = bool(scan.fits) or scan.header is not None
-        return check.judge(scan) if check is not None and known else None
+        if check is None or not (measured.fits or measured.header is not None):
+            return measured, None
+        return judge_header(self.loaded, check, scan, measured, self.modalities)
 
     def _check_without(self, key: str) -> HeaderCheck | None:
         """Returns the check of headers, calibrated without the scan that it will judge."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from orienteer.report.faults import FAULTS, SOUND, Fault
-from orienteer.report.measure import measure_scan, with_reading
+from orienteer.report.measure import measure_scan, with_readings
 from orienteer.report.readings import FIRST_SETS, fit_of
 from orienteer.report.undo_fault import undo_fault
 from tests.helpers.oracle import with_fault
@@ -36,9 +36,9 @@ def test_a_reading_can_be_added_to_a_measurement(oracle, coded):
     faulty = with_fault(coded, fault)
     plain = measure_scan(oracle, faulty, sets=FIRST_SETS + 2, readings=())
     assert set(plain.fits) == {SOUND}
-    more = with_reading(oracle, faulty, plain, fault)
+    more = with_readings(oracle, faulty, plain, (fault,))
     both = measure_scan(oracle, faulty, sets=FIRST_SETS + 2, readings=(fault,))
     for reading in (SOUND, fault):
         np.testing.assert_allclose(more.fits[reading].missed["oracle"], both.fits[reading].missed["oracle"], atol=1e-6)
     assert more.fits[fault].missed["oracle"].max() < 1.0 < more.fits[SOUND].missed["oracle"].max()
-    assert with_reading(oracle, faulty, more, fault) is more
+    assert with_readings(oracle, faulty, more, (fault,)) is more
