@@ -4,6 +4,8 @@ What is imported here and by the fixtures' files is imported once more by the pr
 before they start: torch and the package would take half a minute there, so the fixtures import them when they are asked for.
 """
 
+import gc
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,15 @@ def hippocampus() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starts slow tests first, so that no worker is left with one of them while the others have finished."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps the garbage collector from what lives until the end: torch, the package and all tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
