@@ -14,7 +14,10 @@ demo: $(READY)
 	$(BIN)/orienteer demo --out runs/demo
 
 test: $(READY)
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules --cov=orienteer --cov-report=term:skip-covered orienteer tests
+	$(BIN)/coverage erase
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --doctest-modules --record-lines orienteer tests
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,16 +1,18 @@
-"""Checks the shapes in signatures while tests run (`tests/helpers/shape_checks.py`), and keeps each test on few threads.
+"""Checks the shapes in signatures while tests run, records lines with --record-lines, and keeps each test on few threads.
 
 What is imported here and by the fixtures' files is imported once more by the process that only hands tests to the workers,
 before they start: torch and the package would take half a minute there, so the fixtures import them when they are asked for.
 """
 
+import gc
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.shape_checks import check_shapes
 
-check_shapes("orienteer")
+finder = check_shapes("orienteer")
 
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
 from tests.helpers.small_demo import copied_demo as copied_demo  # noqa: E402
@@ -29,6 +31,24 @@ def shared(name: str, what: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {what}: the folder shared/data/{name} is not beside this checkout")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-lines",
+        action="store_true",
+        help="save which lines of the package ran, for coverage combine and report",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Probes lines where tests run: not in the process that only hands them to workers."""
+    if config.getoption("record_lines") and not config.getoption("numprocesses", None):
+        from tests.helpers.line_record import LineRecord
+
+        record = LineRecord(Path(__file__).parents[1] / "orienteer")
+        finder.instrument = record.instrument
+        config.pluginmanager.register(record)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,3 +74,15 @@ def hippocampus() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starts slow tests first, so that no worker is left with one of them while the others have finished."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps the garbage collector from what lives until the end: torch, the package and all tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()

@@ -1,7 +1,6 @@
 """A fine-tuning or a prediction that is killed at any rename ends, given again, as if nothing had happened."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,20 +67,26 @@ def test_a_classification_that_is_killed_at_a_rename(
     same_outcome(out, classified.folder)
 
 
+@pytest.fixture(scope="module")
+def predicted(segmentation_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two scans, and their label maps of a prediction that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("predicted")
+    for name in ("a.nii.gz", "b.nii.gz"):
+        write_scan(folder / "scans", name)
+    predict(segmentation_folder, folder / "scans", folder / "reference")
+    return folder
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("rename", [1, 2, 3, 4, 6])
 def test_a_prediction_that_is_killed_at_a_rename(
-    segmentation_folder: Path, tmp_path: Path, monkeypatch, rename: int, after: bool
+    segmentation_folder: Path, predicted: Path, tmp_path: Path, monkeypatch, rename: int, after: bool
 ) -> None:
-    for name in ("a.nii.gz", "b.nii.gz"):
-        write_scan(tmp_path / "scans", name)
-    predict(segmentation_folder, tmp_path / "scans", tmp_path / "reference")
     out = tmp_path / "out"
 
     def command() -> None:
-        predict(segmentation_folder, tmp_path / "scans", out)
+        predict(segmentation_folder, predicted / "scans", out)
 
     assert run_killed(monkeypatch, command, out, rename, after)
     command()
-    assert contents(out, ()) == contents(tmp_path / "reference", ())
-    shutil.rmtree(out)
+    assert contents(out, ()) == contents(predicted / "reference", ())

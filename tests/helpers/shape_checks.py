@@ -1,5 +1,7 @@
 """Checks the shapes in the package's signatures while tests run.
 
+The modules are loaded here, so this is also where their bytecode gets the probes of `tests/helpers/line_record.py`.
+
 jaxtyping's own import hook checks every function of a package, and the arguments of each twice, which doubled the time of all
 tests. Here only functions whose signatures name a shape are checked, once; for the others mypy is enough.
 """
@@ -10,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from beartype import beartype
@@ -22,6 +24,7 @@ class ShapeFinder(MetaPathFinder):
 
     def __init__(self, package: str) -> None:
         self.package = package
+        self.instrument: Callable[[CodeType], CodeType] | None = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -30,21 +33,35 @@ class ShapeFinder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = ShapeLoader(spec.loader.name, spec.loader.path)
+            spec.loader = ShapeLoader(spec.loader.name, spec.loader.path, self.instrument)
         return spec
 
 
 class ShapeLoader(SourceFileLoader):
     """Loads a module, and checks the shapes of its functions from then on."""
 
+    def __init__(self, fullname: str, path: str, instrument: Callable[[CodeType], CodeType] | None) -> None:
+        super().__init__(fullname, path)
+        self.instrument = instrument
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        code = super().get_code(fullname)
+        return code if code is None or self.instrument is None else self.instrument(code)
+
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
         check_all(module, module.__name__)
 
 
-def check_shapes(package: str) -> None:
-    """Checks the shapes in modules of the package that are imported from now on."""
-    sys.meta_path.insert(0, ShapeFinder(package))
+def check_shapes(package: str) -> ShapeFinder:
+    """Checks the shapes in modules of the package that are imported from now on.
+
+    Returns:
+        what finds them; its `instrument` changes the bytecode of those that are imported later.
+    """
+    finder = ShapeFinder(package)
+    sys.meta_path.insert(0, finder)
+    return finder
 
 
 def check_all(holder: ModuleType | type, module: str) -> None:
