@@ -2,10 +2,7 @@
 
 import dataclasses
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +22,6 @@ from orienteer.runs.config import PretrainConfig
 from orienteer.tasks import TASKS
 from orienteer.views.augment import Augmentation
 from tests.helpers.docs_blocks import NOT_RUN, Block, blocks, commands, run_page
-from tests.helpers.site import Page, read_site
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -208,48 +204,6 @@ def test_the_settings_page_names_every_encoder_with_its_divisor() -> None:
     assert set(ENCODERS) <= set(rows)
     for name in ("tiny", "segresnet"):
         assert rows[name] == ", ".join(str(edge) for edge in view_divisor(name))
-
-
-def test_the_site_is_built_as_written(tmp_path: Path) -> None:
-    """The strict build passes, and on every page fences became blocks, links resolve and nothing comes from elsewhere."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    finished = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert finished.returncode == 0, finished.stderr
-    site = read_site(tmp_path / "site")
-    sources = {str(page.relative_to(DOCS)): page for page in DOCS.rglob("*.md")} | ROOT_PAGES
-    assert {address_of(name) for name in sources} <= set(site)
-    for name, source in sources.items():
-        assert_blocks_became_blocks(source, site[address_of(name)])
-    for page in site.values():
-        assert [line for line in page.text.splitlines() if "```" in line] == [], page.address
-        assert page.external_sources == [], page.address
-        assert [link for link in page.links if not resolves(link, page, site, tmp_path / "site")] == [], page.address
-
-
-def address_of(name: str) -> str:
-    """Returns where a page of the documentation lies in the site."""
-    return "index.html" if name == "index.md" else f"{name.removesuffix('.md')}/index.html"
-
-
-def assert_blocks_became_blocks(source: Path, page: Page) -> None:
-    """Asserts that every fenced block of the source is one code block of the page with the same code, and in its order."""
-    written = ["\n".join(line.rstrip() for line in block.code.strip().splitlines()) for block in blocks(source)]
-    built = ["\n".join(line.rstrip() for line in code.strip().splitlines()) for code in page.code_blocks]
-    assert [code for code in written if code not in built] == [], source.name
-    assert len(built) >= len(written)
-
-
-def resolves(link: str, page: Page, site: dict[str, Page], folder: Path) -> bool:
-    """Returns whether a link inside the site leads to a file and, if it names one, to an element of it."""
-    path, _, anchor = link.partition("#")
-    target = os.path.normpath(folder / page.address if not path else folder / Path(page.address).parent / path)
-    file = Path(target) / "index.html" if Path(target).is_dir() else Path(target)
-    if not file.is_file():
-        return False
-    return not anchor or file.suffix != ".html" or anchor in site[str(file.relative_to(folder))].anchors
 
 
 def test_every_page_is_in_the_navigation() -> None:
