@@ -8,23 +8,24 @@ eight scans of abdominal CT and of brain MR.
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import combinations
+from dataclasses import dataclass, field, replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.audit_data import TRUE_OF, collection
-from benchmarks.audit_faults import CT_FAULTS, FAULTS, cropped, noised, rewindowed
+from benchmarks.audit_faults import CT_FAULTS, FAULTS, cropped, noised, rescanned, resliced, rewindowed
 from benchmarks.command import parser_of
 from orienteer.files import write_csv
 from orienteer.progress import tracked
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan
+from orienteer.screening.confirm import LEVELS, confirm
 from orienteer.screening.facts import ScanFacts, facts_of
 from orienteer.screening.low_resolution import low_resolution
 from orienteer.screening.outliers import descriptions, how_odd
-from orienteer.screening.pairs import compare_scans
+from orienteer.screening.shifts import best_shifts
 from orienteer.screening.slice_facts import ENOUGH_SLICES
 from orienteer.screening.small_copies import SmallCopies
 from orienteer.screening.thresholds import THRESHOLDS
@@ -32,8 +33,8 @@ from orienteer.screening.value_rules import MOST_LABELS
 
 SETS = ("phantoms", "hippocampus", "abdomen_ct", "brain_mr")
 
-COMPARED = 4
-"""Scans of each collection whose pairs are registered, the first of them also with copies of itself."""
+COPIED = 2
+"""Scans of each collection that are registered with copies of themselves, and with themselves as if scanned again."""
 
 PER_FAULT = 2
 """Scans of each collection that each fault is planted in."""
@@ -128,42 +129,76 @@ def _row(limit: str, most: float, least: float, floor: float) -> list[object]:
 
 def limits_of_pairs() -> list[list[object]]:
     """Returns the limits of copies and of odd scans: different people against copies, and scans against intruders."""
-    different, same, odd = [], [], []
-    intruders: list[np.ndarray] = []
+    seen = _Pairs()
     described: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as work:
         for name in SETS:
             copies, rng = SmallCopies(Path(work, name)), np.random.default_rng(len(name))
-            described_only = SmallCopies(Path(work, f"{name}-described"))
-            for number, source in enumerate(collection(name, Path(work)).calibration):
-                scan = read_scan(source)
-                small = low_resolution(scan)
-                described_only.add(source.name, small)
-                if number < COMPARED:
-                    copies.add(source.name, small)
-                if number == 0:
-                    for words, copy in _copies(scan, rng):
-                        copies.add(f"{source.name}|{words}", low_resolution(copy))
-            for (first, second), like in compare_scans(copies, 0, False).likeness.items():
-                (same if first.split("|")[0] == second.split("|")[0] else different).append(like.detail)
-            described[name] = descriptions(described_only)[1]
-            print(name, f"different people up to {max(different):.3f}, copies from {min(same):.3f}", flush=True)
-            odd.append(float(how_odd(described[name])[0].max()))
-    for name, other in combinations(described, 2):
-        for base, intruder in ((name, other), (other, name)):
-            mixed = np.concatenate([described[base], described[intruder][:3]])
-            intruders.append(how_odd(mixed)[0][-3:])
-    least = float(np.min(intruders))
+            sources = collection(name, Path(work)).calibration
+            for source in sources:
+                copies.add(source.name, low_resolution(read_scan(source)))
+            described[name] = descriptions(copies)[1]
+            for source in sources[:COPIED]:
+                for words, copy in _copies(read_scan(source), rng):
+                    copies.add(f"{source.name}|{words}", low_resolution(copy))
+            _compare(copies, seen)
+            print(
+                name, f"different people up to {max(seen.different):.3f}, copies from {min(seen.same):.3f}", flush=True
+            )
+    odd = max(float(how_odd(vectors)[0].max()) for vectors in described.values())
+    intruders = [
+        how_odd(np.concatenate([described[base], described[other][:3]]))[0][-3:].min()
+        for base, other in permutations(described, 2)
+    ]
+    turned, again = max(seen.turned), min(seen.turned_again)
     return [
-        ["same_anatomy", max(different), min(same), (max(different) + min(same)) / 2],
-        ["outlier", max(odd), least, float(np.sqrt(max(odd) * least))],
+        ["promising", "", min(seen.agreement), 0.75 * min(seen.agreement)],
+        ["early", "", min(seen.same_coarsely), 0.85 * min(seen.same_coarsely)],
+        ["same_anatomy", max(seen.different), min(seen.same), (max(seen.different) + min(seen.same)) / 2],
+        ["turned_deg", turned, again, float(np.sqrt(turned * again))],
+        ["outlier", odd, float(min(intruders)), float(np.sqrt(odd * min(intruders)))],
     ]
 
 
+@dataclass
+class _Pairs:
+    """What pairs of the calibration reach: agreement at a coarse step, detail, and degrees."""
+
+    agreement: list[float] = field(default_factory=list)
+    same_coarsely: list[float] = field(default_factory=list)
+    same: list[float] = field(default_factory=list)
+    different: list[float] = field(default_factory=list)
+    turned: list[float] = field(default_factory=list)
+    turned_again: list[float] = field(default_factory=list)
+
+
+def _compare(copies: SmallCopies, seen: _Pairs) -> None:
+    """Registers each copy with its original, and each scan with the two other people that it agrees best with."""
+    names = list(copies.names)
+    places = [copies.path(name) for name in names]
+    shifts = best_shifts(places)
+    best: dict[int, list[tuple[float, tuple[int, int]]]] = defaultdict(list)
+    for (i, j), shift in shifts.items():
+        first, second = names[i].split("|"), names[j].split("|")
+        if first[0] == second[0] and len(first) + len(second) == 3:
+            seen.agreement.append(shift.agreement)
+            seen.same_coarsely.append(confirm(places[i], places[j], shift, levels=LEVELS[:1]).detail)
+            like = confirm(places[i], places[j], shift, early=-1.0)
+            seen.same.append(like.detail)
+            (seen.turned_again if "rescanned" in (first + second) else seen.turned).append(like.turned_deg)
+        elif len(first) + len(second) == 2:
+            for number in (i, j):
+                best[number].append((shift.agreement, (i, j)))
+    for pair in {pair for each in best.values() for _, pair in sorted(each)[-2:]}:
+        seen.different.append(confirm(places[pair[0]], places[pair[1]], shifts[pair], early=-1.0).detail)
+
+
 def _copies(scan: Scan, rng: np.random.Generator) -> Iterator[tuple[str, Scan]]:
+    yield "resliced", resliced(scan)
     yield "cropped", cropped(scan)
     yield "noised", noised(scan, rng)
     yield "rewindowed", replace(rewindowed(scan), modality="MR")
+    yield "rescanned", rescanned(scan, rng)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-from scipy.ndimage import zoom
+from scipy.ndimage import gaussian_filter, zoom
 
 from orienteer.scans.orient import LPS_TO_RAS
 from orienteer.scans.source import Scan
@@ -197,6 +197,24 @@ def resliced(scan: Scan, factor: float = 1.7) -> Scan:
     left, deep, high = scan.spacing_mm
     grid = onto_grid(scan, (left, deep, high * factor))
     return replace(scan, voxels=grid.voxels, spacing_mm=grid.spacing_mm, origin_mm=grid.origin_mm, axes=np.eye(3))
+
+
+def rescanned(scan: Scan, rng: np.random.Generator) -> Scan:
+    """Returns a scan of the same person lying otherwise: turned by 1 to 8 degrees, moved, other noise, in MR another field."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(scan.voxels.transpose(2, 1, 0)))
+    image.SetSpacing(scan.spacing_mm)
+    axis = rng.normal(size=3)
+    turn = sitk.VersorRigid3DTransform()
+    turn.SetCenter((np.array(scan.voxels.shape) * scan.spacing_mm / 2).tolist())
+    turn.SetRotation((axis / np.linalg.norm(axis)).tolist(), float(np.radians(rng.uniform(1, 8))))
+    turn.SetTranslation(rng.uniform(-8, 8, 3).tolist())
+    turned = sitk.Resample(image, image, turn, sitk.sitkLinear, float(scan.voxels.min()))
+    voxels = sitk.GetArrayFromImage(turned).transpose(2, 1, 0)
+    if scan.modality != "CT":
+        field = gaussian_filter(rng.normal(size=voxels.shape), [size / 4 for size in voxels.shape])
+        lowest = float(voxels.min())
+        voxels = lowest + (voxels - lowest) * (1 + 0.15 * field / np.abs(field).max())
+    return noised(replace(scan, voxels=voxels.astype(np.float32)), rng, 0.02)
 
 
 def rewindowed(scan: Scan) -> Scan:

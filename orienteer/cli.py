@@ -59,7 +59,7 @@ COMMANDS = {
         positional="scans",
         about="find what is wrong in a folder of scans: headers, values, slices, copies, odd ones out",
         group=LOOK,
-        common=("out", "run", "rules_only", "fail_on", "write_fixed"),
+        common=("out", "run", "rules_only", "fail_on", "write_fixed", "crop"),
         example="orienteer audit CT --out audits/ct",
     ),
     "explore": Command(

@@ -1,6 +1,8 @@
 """The command `audit`: what is wrong in a collection of scans, by its files alone or with a model's view of the anatomy."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,16 +10,21 @@ from typing import Literal
 from orienteer.auditing.across import Seen, look_across
 from orienteer.auditing.anatomy import Anatomy
 from orienteer.auditing.by_run import judge_by_run
-from orienteer.auditing.corrections import check_empty
 from orienteer.auditing.cross_fit import judge_cross_fitted
+from orienteer.auditing.scan_files import check_empty
 from orienteer.auditing.tables import CSV_FILE
-from orienteer.auditing.writing import Results, write_results
+from orienteer.auditing.writing import Results, write_crops, write_results
 from orienteer.auditing.writing import write_fixed as write_corrected_copies
 from orienteer.errors import FindingsRemain, InputError
-from orienteer.scans.source import Selection
+from orienteer.scans.discover import discover
+from orienteer.scans.source import Discovery, Selection
 from orienteer.screening.findings import LEVELS, Finding, Level, counts, worst_first
-from orienteer.screening.screen import Screening, screen, small_copies
+from orienteer.screening.screen import Screening, screen
+from orienteer.screening.small_copies import SmallCopies
 from orienteer.settings import require
+
+WORKING = ".working-"
+"""Beginning of the name of a folder that is removed at the end; after a crash it may be left."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ def audit(
     steps: int = 600,
     fail_on: Literal["never", "error", "warning"] = "never",
     write_fixed: str | Path | None = None,
+    crop: str | Path | None = None,
     include: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
     frame: int | None = None,
@@ -68,6 +76,7 @@ def audit(
             that it never saw.
         fail_on: fail, with exit code 3, if there is an error (or a warning); for scripts.
         write_fixed: a new folder for corrected copies of the scans whose fault can be undone exactly.
+        crop: a new folder for copies of the scans that are cut, foot to head, to the part that most of them cover.
         include: globs of scans to take.
         exclude: globs of scans to leave out.
         frame: which frame of 4D scans.
@@ -92,12 +101,20 @@ def audit(
     if scans is None:
         raise InputError("scans", wanted="a folder of scans", got="none", do="orienteer audit SCANS --out OUT")
     require(steps >= 1, "steps", "at least 1", steps)
-    if write_fixed is not None:
-        check_empty(Path(write_fixed))
-    results = _results(Path(scans), selection, run, rules_only, anatomy, steps, workers)
+    if crop is not None:
+        do = "leave --rules-only out: extents follow from comparing the scans with each other"
+        require(not rules_only, "crop", "scans that are compared with each other", "--rules-only", do)
+    for argument, copies in (("write_fixed", write_fixed), ("crop", crop)):
+        if copies is not None:
+            check_empty(Path(copies), argument)
+    found = discover(Path(scans), selection)
+    with _working_folder(folder) as working:
+        results = _results(Path(scans), found, selection, run, rules_only, anatomy, steps, workers, working)
     write_results(folder, results, selection, pictures, workers)
     if write_fixed is not None:
         write_corrected_copies(write_fixed, results, selection)
+    if crop is not None:
+        write_crops(crop, results, selection)
     made = Audit(folder, results.findings, results.screening)
     failing = LEVELS[: LEVELS.index(fail_on) + 1] if fail_on in LEVELS else ()
     if count := sum(made.counts[level] for level in failing):
@@ -108,27 +125,40 @@ def audit(
 
 def _results(
     scans: Path,
+    found: Discovery,
     selection: Selection,
     run: str | Path | None,
     rules_only: bool,
     anatomy: bool,
     steps: int,
     workers: int | None,
+    working: Path,
 ) -> Results:
     if rules_only:
-        screening = screen(scans, selection, workers)
+        screening = screen(scans, selection, workers, discovery=found)
         return Results(scans, screening, Seen(), Anatomy(), screening.findings)
-    with small_copies() as copies:
-        screening = screen(scans, selection, workers, copies=copies)
-        seen = look_across(screening, copies, workers)
+    copies = SmallCopies(working / "small")
+    screening = screen(scans, selection, workers, copies=copies, discovery=found)
+    seen = look_across(screening, copies, workers)
     if not anatomy:
         judged = Anatomy(notes=("Headers were not compared with the anatomy (--anatomy false).",))
     elif run is not None:
-        judged = judge_by_run(run, screening, selection, workers)
+        judged = judge_by_run(run, screening, selection, workers, working)
     else:
-        judged = judge_cross_fitted(screening, seen.groups, selection, steps, workers)
+        judged = judge_cross_fitted(screening, seen.groups, selection, steps, workers, within=working)
     findings = once([*screening.findings, *seen.findings, *judged.findings])
     return Results(scans, screening, seen, judged, worst_first(findings))
+
+
+@contextmanager
+def _working_folder(folder: Path) -> Iterator[Path]:
+    """Gives a folder in that of the results, for small copies and prepared scans: some gigabytes for 10,000 scans.
+
+    The system's folder for temporary files is in memory on some machines.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=WORKING) as working:
+        yield Path(working)
 
 
 def once(findings: Sequence[Finding]) -> list[Finding]:
@@ -146,7 +176,7 @@ def _check_out(out: str | Path | None) -> Path:
         do = "name it: orienteer audit SCANS --out OUT"
         raise InputError("out", wanted="a folder for the page and the tables", got="none", do=do)
     folder = Path(out)
-    held = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    held = [path.name for path in folder.iterdir() if not path.name.startswith(WORKING)] if folder.is_dir() else []
     if (folder.exists() and not folder.is_dir()) or (held and CSV_FILE not in held):
         got = f"{folder}, which holds something else"
         raise InputError(

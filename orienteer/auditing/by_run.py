@@ -31,7 +31,9 @@ OVERLAP = 0.25
 """Least overlap of the views whose mean vector describes a scan."""
 
 
-def judge_by_run(run: str | Path, screening: Screening, selection: Selection, workers: int | None) -> Anatomy:
+def judge_by_run(
+    run: str | Path, screening: Screening, selection: Selection, workers: int | None, within: Path | None = None
+) -> Anatomy:
     """Returns what a run reads off the anatomy of scans that it was not trained on, and which are unlike the others to it.
 
     The check of headers is calibrated on held-out scans of the run. Where its store is gone, it is calibrated on the
@@ -42,13 +44,14 @@ def judge_by_run(run: str | Path, screening: Screening, selection: Selection, wo
         screening: the scans, and what files alone say of them.
         selection: how they are read.
         workers: processes that prepare them.
+        within: where the prepared scans go, in a folder that is removed; by default the system's temporary folder.
 
     Raises:
         InputError: not a run folder.
     """
     loaded = load_run(run)
     own_store, notes = open_own_store(loaded, needed=False)
-    with tempfile.TemporaryDirectory(prefix="orienteer-") as temporary:
+    with tempfile.TemporaryDirectory(dir=within, prefix="orienteer-") as temporary:
         folder = Path(temporary, "store")
         new = prepare_new(loaded, Discovery(screening.readable, ()), folder, selection, workers)
         if not new.keys:

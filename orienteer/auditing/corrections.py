@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from jaxtyping import Float64
 
-from orienteer.errors import InputError
-from orienteer.files import replacing
-from orienteer.labelled.datasets import ending_of
-from orienteer.output_names import output_paths
+from orienteer.auditing.scan_files import check_empty, paths_for, write_scan
 from orienteer.progress import tracked
 from orienteer.scans.apart import apart, preparing_bounds
-from orienteer.scans.orient import LPS_TO_RAS, turn_to_ras
+from orienteer.scans.orient import turn_to_ras
 from orienteer.scans.read import file_grid, read_scan
 from orienteer.scans.source import Scan, ScanSource, Selection
 from orienteer.screening.findings import Correction, Finding
@@ -78,13 +74,10 @@ def write_corrected(
         InputError: the folder holds something.
     """
     root = Path(folder)
-    check_empty(root)
+    check_empty(root, "write_fixed")
     wanted = corrections_of(findings)
     wanted = {name: each for name, each in wanted.items() if name in sources}
-    stems = {name: name.removesuffix(ending_of(name)) for name in wanted}
-    alone = {name: stem if list(stems.values()).count(stem) == 1 else name for name, stem in stems.items()}
-    of_stem = output_paths(root, list(alone.values()), ".nii.gz")
-    paths = {name: of_stem[stem] for name, stem in alone.items()}
+    paths = paths_for(root, list(wanted))
     for name in tracked(list(wanted), "writing corrected copies", "scans"):
         source = sources[name]
         read = replace(selection, modality="MR") if any(each.value_shift for each in wanted[name]) else selection
@@ -100,17 +93,6 @@ def corrections_of(findings: Sequence[Finding]) -> dict[str, list[Correction]]:
             what = "values" if finding.correction.value_shift else "geometry"
             wanted.setdefault(finding.scan, {}).setdefault(what, finding.correction)
     return {name: list(each.values()) for name, each in wanted.items()}
-
-
-def check_empty(folder: Path) -> None:
-    """Stops where the folder for corrected copies holds something.
-
-    Raises:
-        InputError: it does, or is a file.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        do = "choose another: corrected copies never replace a file"
-        raise InputError("write_fixed", wanted="a new or empty folder", got=f"{folder}, which holds something", do=do)
 
 
 def as_json(source: ScanSource, correction: Correction) -> dict[str, Any]:
@@ -129,20 +111,7 @@ def _write(source: ScanSource, selection: Selection, corrections: Sequence[Corre
     scan = read_scan(source, selection)
     for correction in corrections:
         scan = corrected(scan, correction)
-    with replacing(path, ".nii.gz") as temporary:
-        sitk.WriteImage(_image(scan), str(temporary), useCompression=True)
-
-
-def _image(scan: Scan) -> sitk.Image:
-    voxels = scan.voxels
-    whole = np.abs(voxels).max() < 32_768 and bool(np.array_equal(voxels, np.rint(voxels)))
-    image = sitk.GetImageFromArray(
-        np.ascontiguousarray(voxels.transpose(2, 1, 0), dtype=np.int16 if whole else np.float32)
-    )
-    image.SetSpacing(scan.spacing_mm)
-    image.SetOrigin((LPS_TO_RAS @ scan.origin_mm).tolist())
-    image.SetDirection((LPS_TO_RAS @ scan.axes).ravel().tolist())
-    return image
+    write_scan(scan, path)
 
 
 def _spacing(spacing_mm: Sequence[float], correction: Correction) -> tuple[float, float, float]:

@@ -33,6 +33,7 @@ def judge_cross_fitted(
     steps: int,
     workers: int | None,
     seed: int = 0,
+    within: Path | None = None,
 ) -> Anatomy:
     """Returns what networks that never saw a scan read off its anatomy.
 
@@ -46,12 +47,13 @@ def judge_cross_fitted(
         steps: of each training.
         workers: processes that prepare scans.
         seed: of the trainings.
+        within: where the prepared scans go, in a folder that is removed; by default the system's temporary folder.
     """
     usable = without_errors(screening)
     if len(usable) < LEAST_SCANS:
         few = f"{len(usable)} scans are too few to train networks that judge headers"
         return Anatomy(notes=(f"{few}: headers were not compared with anatomy. --run takes a run that is there.",))
-    with tempfile.TemporaryDirectory(prefix="orienteer-") as temporary:
+    with tempfile.TemporaryDirectory(dir=within, prefix="orienteer-") as temporary:
         preparation = Preparation(spacing_mm=(spacing_mm(screening, usable),) * 3)
         report = prepare_folder(Discovery(tuple(usable.values()), ()), Path(temporary), selection, preparation, workers)
         with Store.open(temporary) as store:

@@ -8,6 +8,7 @@ from pathlib import Path
 from orienteer.auditing.across import Seen
 from orienteer.auditing.anatomy import Anatomy
 from orienteer.auditing.corrections import write_corrected
+from orienteer.auditing.cropping import write_cropped
 from orienteer.auditing.extent_bars import draw_extents
 from orienteer.auditing.page import PAGE_FILE, Story, kind_counts, make_page, scans_with, shown_findings
 from orienteer.auditing.pictures import draw_findings
@@ -67,6 +68,19 @@ def write_fixed(folder: str | Path, results: Results, selection: Selection) -> N
     sources = {source.name: source for source in results.screening.sources}
     fixed = write_corrected(folder, sources, results.findings, selection)
     say(f"{len(fixed)} corrected copies in {folder}; the originals are as they were")
+
+
+def write_crops(folder: str | Path, results: Results, selection: Selection) -> None:
+    """Writes copies that are cut to the common extent into a new folder."""
+    sources = {source.name: source for source in results.screening.sources}
+    cropped = write_cropped(folder, sources, results.seen.extents, results.findings, selection)
+    without = len(sources) - len(cropped)
+    said = (
+        f"{without} scans have none: they share no part with others, or have an error"
+        if without
+        else "every scan has one"
+    )
+    say(f"{len(cropped)} cropped copies in {folder}; {said}. The originals are as they were")
 
 
 def _story(results: Results, drawn: Mapping[int, bytes]) -> Story:

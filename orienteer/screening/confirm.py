@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from jaxtyping import Bool, Float32
+from scipy.ndimage import binary_erosion
 
 from orienteer.screening.detail import Copy, at_step, detail
+from orienteer.screening.evened import evened, in_both
 from orienteer.screening.shifts import Shift
+from orienteer.screening.thresholds import THRESHOLDS
 
 LEVELS = (2, 1)
 """Steps of the small copy at which the registration is made, one after the other."""
 
-EARLY = 0.5
-"""Detail that agrees less than this at the coarser level is not looked at more finely."""
+MOST_SAMPLES, MOST_SHARE = 20_000, 0.3
+"""Voxels that the metric of the registration is computed from, and the largest share of all: six numbers need no more."""
 
 LEAST_VOXELS = 200
 """An overlap of fewer voxels says nothing."""
@@ -20,69 +24,75 @@ LEAST_VOXELS = 200
 MARGIN_VOX = 2
 """Voxels at the border of the overlap that are not compared: there detail lacks one side."""
 
+Volume = Float32[np.ndarray, "size0 size1 size2"]
+Mask = Bool[np.ndarray, "size0 size1 size2"]
+
 
 @dataclass(frozen=True)
 class Likeness:
     """How alike two scans are once one is laid over the other.
 
     Attributes:
-        detail: correlation of their detail in the overlap; 1 for the same image.
-        coarse: correlation of their values in it.
+        detail: correlation of their detail where both show a body; 1 for the same image.
         overlap: share of the smaller one that lies in the other.
         moved_mm: length of the shift.
         turned_deg: angle of the rotation.
-        voxels: voxels of the overlap, at the step of the small copies.
+        step_mm: edge of the voxels at which they were compared.
     """
 
     detail: float
-    coarse: float
     overlap: float
     moved_mm: float
     turned_deg: float
-    voxels: int = 1_000_000
+    step_mm: float = 0.0
 
 
-def confirm(first: Copy, second: Copy, shift: Shift) -> Likeness:
+def confirm(
+    first: Copy, second: Copy, shift: Shift, early: float = THRESHOLDS.early, levels: tuple[int, ...] = LEVELS
+) -> Likeness:
     """Returns how alike two scans are after a rigid registration.
 
     Args:
         first: a small copy.
         second: another one.
         shift: where to begin.
+        early: pairs whose detail agrees less at a level are different people: finer steps would not bring them together.
+        levels: steps of the small copies, one after the other.
     """
     step = max(first[1].step_mm, second[1].step_mm)
     transform = sitk.Euler3DTransform()
-    size = np.array(first[1].voxels.shape) * first[1].step_mm
-    transform.SetCenter((size / 2).tolist())
+    transform.SetCenter([length / 2 for length in first[1].size_mm])
     transform.SetTranslation(shift.shift_mm)
-    for level in LEVELS:
+    for level in levels:
         fixed, moving = (_image(at_step(copy, step * level), step * level, copy[1].step_mm) for copy in (first, second))
-        transform = _registered(fixed, moving, transform, step * level)
+        transform = _registered(fixed, moving, transform)
         likeness = _likeness(fixed, moving, transform)
-        if likeness.detail < EARLY:  # different people: finer steps would not bring them together
+        if likeness.detail < early:
             break
     return likeness
 
 
 def _likeness(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Euler3DTransform) -> Likeness:
     values, inside = _resampled(fixed, moving, transform)
-    still = sitk.GetArrayFromImage(fixed)
-    inside = _without_border(inside)
+    still, step_mm = sitk.GetArrayFromImage(fixed), fixed.GetSpacing()[0]
     if inside.sum() < LEAST_VOXELS:
-        return Likeness(0.0, 0.0, 0.0, 0.0, 0.0)
+        return Likeness(0.0, 0.0, 0.0, 0.0, step_mm)
+    box = _around(inside)
+    compared = in_both(still[box], values[box]) & _without_border(inside[box])
+    if compared.sum() < LEAST_VOXELS:
+        return Likeness(0.0, 0.0, 0.0, 0.0, step_mm)
+    one, other = (detail(evened(voxels[box], compared))[compared] for voxels in (still, values))
     angles = np.degrees([transform.GetAngleX(), transform.GetAngleY(), transform.GetAngleZ()])
-    smaller = min(still.size, np.prod(moving.GetSize()))
     return Likeness(
-        detail=_correlation(detail(still)[inside], detail(values)[inside]),
-        coarse=_correlation(still[inside], values[inside]),
-        overlap=float(inside.sum() / smaller),
+        detail=_correlation(one, other),
+        overlap=float(inside.sum() / min(still.size, moving.GetNumberOfPixels())),
         moved_mm=float(np.linalg.norm(transform.GetTranslation())),
         turned_deg=float(np.linalg.norm(angles)),
-        voxels=int(inside.sum()),
+        step_mm=step_mm,
     )
 
 
-def _image(voxels: np.ndarray, step_mm: float, own_step_mm: float) -> sitk.Image:
+def _image(voxels: Volume, step_mm: float, own_step_mm: float) -> sitk.Image:
     """Returns a copy as an image whose first voxel's corner lies at 0."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
     image.SetSpacing((step_mm,) * 3)
@@ -90,13 +100,12 @@ def _image(voxels: np.ndarray, step_mm: float, own_step_mm: float) -> sitk.Image
     return image
 
 
-def _registered(
-    fixed: sitk.Image, moving: sitk.Image, start: sitk.Euler3DTransform, step_mm: float
-) -> sitk.Euler3DTransform:
+def _registered(fixed: sitk.Image, moving: sitk.Image, start: sitk.Euler3DTransform) -> sitk.Euler3DTransform:
+    step_mm = fixed.GetSpacing()[0]
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.3 if step_mm > 2 else 0.15)
+    method.SetMetricSamplingPercentage(min(MOST_SHARE, MOST_SAMPLES / fixed.GetNumberOfPixels()))
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=step_mm, minStep=0.02 * step_mm, numberOfIterations=60, relaxationFactor=0.6
@@ -112,7 +121,7 @@ def _registered(
     return transform
 
 
-def _resampled(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> tuple[np.ndarray, np.ndarray]:
+def _resampled(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> tuple[Volume, Mask]:
     ones = sitk.Image(moving.GetSize(), sitk.sitkUInt8) + 1
     ones.CopyInformation(moving)
     inside = sitk.GetArrayFromImage(sitk.Resample(ones, fixed, transform, sitk.sitkNearestNeighbor, 0)) > 0
@@ -121,14 +130,19 @@ def _resampled(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform)
     return np.where(inside, values, sitk.GetArrayFromImage(fixed)), inside
 
 
-def _without_border(inside: np.ndarray) -> np.ndarray:
-    from scipy.ndimage import binary_erosion
+def _around(inside: Mask) -> tuple[slice, ...]:
+    """Returns the box of the overlap: what lies outside is not compared."""
+    sides = [inside.any(axis=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
+    ranges = [np.flatnonzero(side) for side in sides]
+    return tuple(slice(int(at[0]), int(at[-1]) + 1) for at in ranges)
 
+
+def _without_border(inside: Mask) -> Mask:
     eroded: np.ndarray = binary_erosion(inside, iterations=MARGIN_VOX, border_value=0)
     return eroded if eroded.sum() >= LEAST_VOXELS else inside
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+def _correlation(first: Float32[np.ndarray, " voxels"], second: Float32[np.ndarray, " voxels"]) -> float:
     one, other = first - first.mean(), second - second.mean()
     product = float(np.sqrt((one**2).sum() * (other**2).sum()))
     return float((one * other).sum() / product) if product > 0 else 0.0

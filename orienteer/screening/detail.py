@@ -1,5 +1,6 @@
 """Detail of small copies: what is left without the slow changes, by which an image is recognised and a person too."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from scipy.ndimage import gaussian_filter
 
-from orienteer.screening.low_resolution import LowResolution
+from orienteer.types import Triple, TripleMm
 
 FINE_VOX, SLOW_VOX = 0.7, 2.5
 """Widths of the two Gaussians, in voxels, whose difference is the detail."""
@@ -16,7 +17,29 @@ NEAR_VOX, FLAT = 4.0, 0.3
 """Detail is divided by its usual strength within so many voxels, to which this share of that of the whole copy is added: noise
 in air is not made as strong as anatomy."""
 
-Copy = tuple[Path, LowResolution]
+
+@dataclass(frozen=True)
+class Form:
+    """What a small copy is beside its voxels, which lie in a file.
+
+    Attributes:
+        shape_vox: voxels along each axis.
+        step_mm: edge of a voxel.
+        origin_mm: centre of voxel 0 in the body frame.
+    """
+
+    shape_vox: Triple
+    step_mm: float
+    origin_mm: TripleMm
+
+    @property
+    def size_mm(self) -> TripleMm:
+        """Length along each axis."""
+        across, deep, high = (size * self.step_mm for size in self.shape_vox)
+        return across, deep, high
+
+
+Copy = tuple[Path, Form]
 """The file of a small copy, and its form."""
 
 
@@ -34,7 +57,7 @@ def at_step(copy: Copy, step_mm: float) -> Float32[np.ndarray, "size0 size1 size
         step_mm: a multiple of its own step.
     """
     path, form = copy
-    voxels = read_copy(path, form.voxels.shape)
+    voxels = read_copy(path, form.shape_vox)
     return blocks(voxels, max(1, round(step_mm / form.step_mm)))
 
 

@@ -25,7 +25,8 @@ def said_once(findings: Sequence[Finding], facts: Sequence[ScanFacts]) -> list[F
             names = {each.scan for each in of_kind}
             if len(names) >= max(ENOUGH, MOST_OF_ALL * len(members)):
                 together.append(_one(group, len(members), of_kind))
-                kept = [each for each in kept if each.level == "error" or each not in of_kind]
+                gone = {id(each) for each in of_kind if each.level != "error"}
+                kept = [each for each in kept if id(each) not in gone]
                 break
     return kept + together
 

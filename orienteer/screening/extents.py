@@ -1,12 +1,16 @@
 """Which part of the common frame of a collection each scan covers, in mm, from the shifts at which scans agree best."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import cg
 
+from orienteer.screening.connected import connected
 from orienteer.screening.findings import Finding
 from orienteer.screening.pairs import Pair
 from orienteer.screening.shifts import Shift
@@ -62,17 +66,20 @@ def extents_of(copies: SmallCopies, shifts: Mapping[Pair, Shift]) -> dict[str, E
         copies: small copies of the scans.
         shifts: the best shift of each pair.
     """
-    names = list(copies.names)
     ties = _ties(shifts)
+    tied = Counter(name for pair in ties for name in pair)
+    sets = connected(copies.names, ties)
+    frame_of = {name: frame for frame, members in enumerate(sets) for name in members}
+    of_frame: list[dict[Pair, Shift]] = [{} for _ in sets]
+    for pair, shift in ties.items():
+        of_frame[frame_of[pair[0]]][pair] = shift
     extents: dict[str, Extent] = {}
-    for frame, members in enumerate(_connected(names, ties), 1):
-        places = _places(members, {pair: shift for pair, shift in ties.items() if pair[0] in members})
-        sizes = {name: np.array(copies.path(name)[1].voxels.shape) * copies.path(name)[1].step_mm for name in members}
-        middle = np.median([places[name] + sizes[name] / 2 for name in members], axis=0)
-        for name in members:
-            begin = places[name] - middle
-            tied = sum(name in pair for pair in ties)
-            extents[name] = Extent(frame, _triple(begin), _triple(begin + sizes[name]), tied)
+    for frame, (members, its) in enumerate(zip(sets, of_frame, strict=True), 1):
+        places = _places(members, its)
+        sizes = np.array([copies.path(name)[1].size_mm for name in members])
+        begins = places - np.median(places + sizes / 2, axis=0)
+        for name, begin, end in zip(members, begins, begins + sizes, strict=True):
+            extents[name] = Extent(frame, _triple(begin), _triple(end), tied[name])
     return extents
 
 
@@ -111,33 +118,26 @@ def _ties(shifts: Mapping[Pair, Shift]) -> dict[Pair, Shift]:
     return {pair: shifts[pair] for pair in sorted(best)}
 
 
-def _connected(names: Sequence[str], ties: Mapping[Pair, Shift]) -> list[list[str]]:
-    """Returns the scans that are tied to each other, the largest set first."""
-    group = {name: {name} for name in names}
-    for first, second in ties:
-        joined = group[first] | group[second]
-        group |= dict.fromkeys(joined, joined)
-    sets = {tuple(sorted(members)) for members in group.values()}
-    return [list(members) for members in sorted(sets, key=lambda each: (-len(each), each))]
-
-
-def _places(members: Sequence[str], ties: Mapping[Pair, Shift]) -> dict[str, Float64[np.ndarray, "3"]]:
-    """Returns the place of the first voxel of each scan: the one that contradicts the shifts least."""
+def _places(members: Sequence[str], ties: Mapping[Pair, Shift]) -> Float64[np.ndarray, "members 3"]:
+    """Returns the place of the first voxel of each scan: the one that contradicts the shifts least, up to a common shift."""
+    places = np.zeros((len(members), 3))
+    if not ties:
+        return places
     number = {name: at for at, name in enumerate(members)}
-    rows = np.zeros((len(ties) + 1, len(members)))
-    wanted = np.zeros((len(ties) + 1, 3))
-    rows[-1, 0] = 1.0  # the first lies at 0
-    for at, ((first, second), shift) in enumerate(ties.items()):
-        rows[at, number[first]], rows[at, number[second]] = 1.0, -1.0
-        wanted[at] = shift.shift_mm
-    weights = np.ones(len(rows))
-    for _ in range(ROUNDS):
-        root = np.sqrt(weights)[:, None]
-        places = np.linalg.lstsq(rows * root, wanted * root, rcond=None)[0]
-        off_mm = np.linalg.norm(rows @ places - wanted, axis=1)
+    ends = np.array([(number[first], number[second]) for first, second in ties])
+    wanted = np.array([shift.shift_mm for shift in ties.values()])
+    rows = np.arange(len(ties)).repeat(2)
+    signs = np.tile([1.0, -1.0], len(ties))
+    table = csr_array((signs, (rows, ends.reshape(-1))), shape=(len(ties), len(members)))
+    weights = np.ones(len(ties))
+    for _ in range(ROUNDS):  # sparse: a table of 10,000 scans and their ties would take gigabytes
+        weighted = table.T @ diags_array(weights)
+        normal, right = (weighted @ table).tocsr(), weighted @ wanted
+        for axis in range(3):
+            places[:, axis] = cg(normal, right[:, axis], x0=places[:, axis], rtol=1e-6)[0]
+        off_mm = np.linalg.norm(table @ places - wanted, axis=1)
         weights = 1 / (1 + (off_mm / TOLERANCE_MM) ** 2)
-        weights[-1] = 1.0
-    return {name: places[at] for name, at in number.items()}
+    return places
 
 
 def _triple(values: Float64[np.ndarray, "3"]) -> TripleMm:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orienteer.files import write_csv
 from orienteer.screening.confirm import Likeness
+from orienteer.screening.connected import connected
 from orienteer.screening.findings import Finding
 from orienteer.screening.pairs import Pair
 from orienteer.screening.thresholds import THRESHOLDS
@@ -48,11 +49,7 @@ def grouped(pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
         >>> grouped([("a", "b"), ("c", "d"), ("b", "e")])
         [('a', 'b', 'e'), ('c', 'd')]
     """
-    group: dict[str, set[str]] = {}
-    for first, second in pairs:
-        joined = group.get(first, {first}) | group.get(second, {second})
-        group |= dict.fromkeys(joined, joined)
-    return sorted({tuple(sorted(names)) for names in group.values()})
+    return sorted(connected(sorted({name for pair in pairs for name in pair}), pairs))
 
 
 def write_groups(folder: Path, groups: Sequence[Sequence[str]]) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int64
 
 from orienteer.screening.detail import Copy, read_copy
 
 CELLS = 6
 """The body is described by 6 x 6 x 6 means."""
+
+BLOCK = 256
+"""Scans whose distances to all others are in memory at once."""
 
 FOREGROUND = 25
 """Grey values of a small copy above this are body."""
@@ -17,7 +20,7 @@ FOREGROUND = 25
 def description(copy: Copy) -> Float32[np.ndarray, " numbers"]:
     """Returns a scan in a few numbers: how bright the parts of its body are, how its values spread, and how large it is."""
     path, form = copy
-    voxels = read_copy(path, form.voxels.shape)
+    voxels = read_copy(path, form.shape_vox)
     mask = voxels > FOREGROUND
     if not mask.any():
         return np.zeros(CELLS**3 + 8 + 3, np.float32)
@@ -35,23 +38,35 @@ def description(copy: Copy) -> Float32[np.ndarray, " numbers"]:
     return np.concatenate([grid.reshape(-1) / CELLS**1.5 * 2, spread * 0.5, size]).astype(np.float32)
 
 
-def distances(descriptions: Float32[np.ndarray, "scans numbers"]) -> Float64[np.ndarray, "scans scans"]:
-    """Returns the distance of every description to every other one."""
-    numbers = descriptions.astype(np.float64)
+def nearest_others(
+    vectors: Float32[np.ndarray, "scans numbers"], count: int
+) -> tuple[Int64[np.ndarray, "scans count"], Float64[np.ndarray, "scans count"]]:
+    """Returns for each scan the scans that are nearest to it, nearest first, and their distances.
+
+    Args:
+        vectors: what describes each scan.
+        count: how many; at most one less than there are scans.
+
+    Example:
+        >>> nearest_others(np.array([[0], [1], [5]], np.float32), 1)[0].tolist()
+        [[1], [0], [1]]
+    """
+    numbers = vectors.astype(np.float64)
     squares = (numbers**2).sum(1)
-    apart: Float64[np.ndarray, "scans scans"] = np.sqrt(
-        np.maximum(squares[:, None] + squares - 2 * numbers @ numbers.T, 0)
-    )
-    return apart
+    count = min(count, len(numbers) - 1)
+    nearest, far = [], []
+    for start in range(0, len(numbers), BLOCK):  # a table of all pairs of 10,000 scans takes a gigabyte
+        block = numbers[start : start + BLOCK]
+        apart = np.maximum(squares[start : start + BLOCK, None] + squares - 2 * block @ numbers.T, 0)
+        apart[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
+        order = np.argsort(apart, axis=1, kind="stable")[:, :count]
+        nearest.append(order)
+        far.append(np.sqrt(np.take_along_axis(apart, order, axis=1)))
+    return np.concatenate(nearest), np.concatenate(far)
 
 
 def nearest_pairs(copies: Sequence[Copy], count: int) -> list[tuple[int, int]]:
     """Returns pairs of each scan with the scans whose descriptions are nearest to its own."""
-    described = np.stack([description(copy) for copy in copies])
-    pairs = set[tuple[int, int]]()
-    for number, one in enumerate(described):  # row by row: a table of all pairs of 10,000 scans takes a gigabyte
-        apart = ((described - one) ** 2).sum(1)
-        for other in np.argsort(apart)[: count + 1].tolist():
-            if other != number:
-                pairs.add((min(number, other), max(number, other)))
+    nearest, _ = nearest_others(np.stack([description(copy) for copy in copies]), count)
+    pairs = {(min(one, other), max(one, other)) for one, row in enumerate(nearest.tolist()) for other in row}
     return sorted(pairs)

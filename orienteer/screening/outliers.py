@@ -5,7 +5,7 @@ from jaxtyping import Float32, Float64
 
 from orienteer.screening.collection import ENOUGH
 from orienteer.screening.findings import Finding
-from orienteer.screening.nearest import description
+from orienteer.screening.nearest import description, nearest_others
 from orienteer.screening.small_copies import SmallCopies
 from orienteer.screening.thresholds import THRESHOLDS
 
@@ -48,18 +48,11 @@ def how_odd(vectors: Vectors) -> tuple[Float64[np.ndarray, " scans"], list[list[
         >>> (oddness > 4).nonzero()[0].tolist()
         [0, 1]
     """
-    numbers = vectors.astype(np.float64)
-    nearest, distance = [], []
-    for one in numbers:  # row by row: a table of all pairs of 10,000 scans takes a gigabyte
-        apart = np.sqrt(((numbers - one) ** 2).sum(1))
-        order = np.argsort(apart, kind="stable")[1 : MATES + 1]
-        nearest.append(order.tolist())
-        distance.append(float(apart[order[-1]]))
-    far = np.array(distance)
-    usual = np.median(far)
-    local = np.array([np.median(far[each]) for each in nearest])
-    oddness: Float64[np.ndarray, " scans"] = far / np.maximum(np.minimum(local, 3 * usual), 1e-9)
-    return oddness, nearest
+    nearest, distances = nearest_others(vectors, MATES)
+    far = distances[:, -1]
+    local = np.median(far[nearest], axis=1)
+    oddness: Float64[np.ndarray, " scans"] = far / np.maximum(np.minimum(local, 3 * np.median(far)), 1e-9)
+    return oddness, nearest.tolist()
 
 
 def descriptions(copies: SmallCopies) -> tuple[list[str], Vectors]:

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from orienteer.executor import Executor, available_cores
 from orienteer.progress import Progress
@@ -14,6 +13,7 @@ from orienteer.screening.nearest import nearest_pairs
 from orienteer.screening.shifts import Shift, best_shifts
 from orienteer.screening.small_copies import SmallCopies
 from orienteer.screening.thresholds import THRESHOLDS
+from orienteer.screening.tiles import Part, parts_of, tiles
 
 ALL_PAIRS = 600
 """Up to so many scans every pair is compared; of more, each with those that a short description makes likely."""
@@ -21,14 +21,8 @@ ALL_PAIRS = 600
 LIKELY = 30
 """Scans that each scan of a larger collection is compared with."""
 
-TILE = 30
-"""Scans whose spectra are in memory at once, times two."""
-
 FINELY = 4
 """Scans that each scan is registered with."""
-
-FEW_VOXELS = 100_000
-"""Overlaps of fewer voxels need to be more alike: crops of one organ are alike among people."""
 
 Pair = tuple[str, str]
 
@@ -50,11 +44,7 @@ class Compared:
 
     def alike(self) -> dict[Pair, Likeness]:
         """Returns the pairs of one anatomy, of the same image or of the same person."""
-        return {pair: like for pair, like in self.likeness.items() if like.detail >= _limit(like)}
-
-
-def _limit(like: Likeness) -> float:
-    return THRESHOLDS.same_small if like.voxels < FEW_VOXELS else THRESHOLDS.same_anatomy
+        return {pair: like for pair, like in self.likeness.items() if like.detail >= THRESHOLDS.same_anatomy}
 
 
 def compare_scans(copies: SmallCopies, workers: int | None = None, progress: bool = True) -> Compared:
@@ -67,11 +57,11 @@ def compare_scans(copies: SmallCopies, workers: int | None = None, progress: boo
     """
     names = list(copies.names)
     places = [copies.path(name) for name in names]
-    pairs = None if len(names) <= ALL_PAIRS else nearest_pairs(places, LIKELY)
+    parts = list(tiles(len(names)) if len(names) <= ALL_PAIRS else parts_of(nearest_pairs(places, LIKELY)))
     shifts: dict[Pair, Shift] = {}
-    jobs = list(_tiles(places, pairs))
-    for job, found in run_jobs(_shifts_of, jobs, "comparing scans", "parts", workers, progress):
-        shifts |= {(names[job[1][i]], names[job[1][j]]): shift for (i, j), shift in found.items()}
+    jobs = [([places[number] for number in numbers], (numbers, pairs)) for numbers, pairs in parts]
+    for (_, (numbers, _)), here in run_jobs(_shifts_of, jobs, "comparing scans", "parts", workers, progress):
+        shifts |= {(names[numbers[i]], names[numbers[j]]): shift for (i, j), shift in here.items()}
     where = dict(zip(names, places, strict=True))
     finer = [(where[first], where[second], shifts[first, second]) for first, second in _promising(shifts)]
     back = {id(place): name for name, place in where.items()}
@@ -107,23 +97,8 @@ def run_jobs(
         yield from results(executor.finished(everything=True))
 
 
-def _tiles(
-    places: Sequence[Copy], pairs: Sequence[tuple[int, int]] | None
-) -> Iterator[tuple[list[Copy], list[int], Any]]:
-    """Yields parts of the work: small copies, their numbers, and the pairs among them."""
-    tiles = [range(start, min(start + TILE, len(places))) for start in range(0, len(places), TILE)]
-    wanted = None if pairs is None else set(pairs)
-    for first, second in [*combinations(tiles, 2), *((tile, tile) for tile in tiles)]:
-        numbers = sorted({*first, *second})
-        here = [(i, j) for i, j in combinations(numbers, 2) if first is second or (i in first) != (j in first)]
-        here = [pair for pair in here if wanted is None or pair in wanted]
-        if here:
-            local = {number: at for at, number in enumerate(numbers)}
-            yield [places[number] for number in numbers], numbers, [(local[i], local[j]) for i, j in here]
-
-
-def _shifts_of(job: tuple[list[Copy], list[int], Any]) -> dict[tuple[int, int], Shift]:
-    places, _, pairs = job
+def _shifts_of(job: tuple[list[Copy], Part]) -> dict[tuple[int, int], Shift]:
+    places, (_, pairs) = job
     return best_shifts(places, pairs)
 
 

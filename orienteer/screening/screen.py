@@ -1,9 +1,7 @@
 """Screens a folder: one look at every scan in worker processes, then all rules. Memory does not grow with the size of scans."""
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +73,7 @@ def screen(
         InputError: no such folder, or no scan in it.
 
     Example:
+        >>> import tempfile
         >>> from orienteer.phantoms.torso import write_phantoms
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = write_phantoms(folder, count=2, shape_vox=(32, 32, 48), spacing_mm=8.0, progress=False)
@@ -146,16 +145,6 @@ def _like_labels(root: Path, discovery: Discovery) -> list[ScanSource]:
     names = [item.name for item in discovery.left_out if item.reason.startswith(LABELS)]
     kinds = {name: SUFFIXES.get(ending_of(name).lower()) for name in names}
     return [ScanSource(name, kind, (root / name,)) for name, kind in kinds.items() if kind is not None]
-
-
-@contextmanager
-def small_copies(folder: str | Path | None = None) -> Iterator[SmallCopies]:
-    """Gives a place for small copies, by default in a temporary folder that is removed afterwards."""
-    if folder is not None:
-        yield SmallCopies(Path(folder))
-        return
-    with tempfile.TemporaryDirectory(prefix="orienteer-") as temporary:
-        yield SmallCopies(Path(temporary))
 
 
 def _outcome(source: ScanSource, future: "Future[Looked]") -> Looked:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.files import write_bytes
+from orienteer.screening.detail import Copy, Form
 from orienteer.screening.low_resolution import LowResolution
 
 
@@ -18,15 +19,14 @@ class SmallCopies:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._places: dict[str, tuple[Path, LowResolution]] = {}
+        self._places: dict[str, Copy] = {}
 
     def add(self, name: str, small: LowResolution) -> None:
         """Keeps the copy of a scan."""
         path = self.folder / f"{len(self._places):06d}.u8"
         write_bytes(path, small.voxels.tobytes())
-        # What is kept in memory has the shape and no voxels.
-        empty = np.broadcast_to(np.zeros((), np.uint8), small.voxels.shape)
-        self._places[name] = path, LowResolution(empty, small.step_mm, small.origin_mm)
+        across, deep, high = small.voxels.shape
+        self._places[name] = path, Form((across, deep, high), small.step_mm, small.origin_mm)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -36,10 +36,10 @@ class SmallCopies:
     def read(self, name: str) -> LowResolution:
         """Returns the copy of a scan."""
         path, form = self._places[name]
-        voxels = np.frombuffer(path.read_bytes(), np.uint8).reshape(form.voxels.shape)
+        voxels = np.frombuffer(path.read_bytes(), np.uint8).reshape(form.shape_vox)
         return LowResolution(voxels, form.step_mm, form.origin_mm)
 
-    def path(self, name: str) -> tuple[Path, LowResolution]:
+    def path(self, name: str) -> Copy:
         """Returns the file of a copy, and its shape, step and origin."""
         return self._places[name]
 

@@ -40,8 +40,8 @@ class Thresholds:
     """Agreement of the detail of two scans at a coarse step, from which on they are registered."""
     same_anatomy: float = 0.8573
     """Correlation of the detail of two registered scans of one person, or of one image."""
-    same_small: float = 0.93
-    """The same for scans of few voxels, such as crops of one organ, which are alike among people."""
+    early: float = 0.8
+    """The same at twice the step: pairs below are not compared more finely."""
     turned_deg: float = 0.3
     """Copies of one image are not turned against each other; a person who is scanned again lies otherwise."""
     outlier: float = 4.0

@@ -18,7 +18,7 @@ WRITERS = {
     "locating/field_cache.py": "arrays in memory, whose bytes are written by files.py",
     "explorer/open_page.py": "a page in a private folder of temporary files",
     "report/faults.py": "into a temporary file that takes the place of the copy",
-    "auditing/corrections.py": "into a temporary file that takes the place of the copy",
+    "auditing/scan_files.py": "into a temporary file that takes the place of the copy",
     "labelled/nifti.py": "a header of one voxel in the folder of temporary files",
     "phantoms": "synthetic scans, which the user asks for",
     "pretraining": "processes of one launch agree by small files",

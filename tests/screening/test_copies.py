@@ -103,7 +103,7 @@ def test_small_copies_keep_their_place_and_values() -> None:
 
 
 def test_turned_scans_are_people_and_others_are_images() -> None:
-    copy, person = Likeness(0.98, 0.99, 0.9, 3.0, 0.01), Likeness(0.97, 0.99, 0.9, 9.0, 3.0)
+    copy, person = Likeness(0.98, 0.9, 3.0, 0.01), Likeness(0.97, 0.9, 9.0, 3.0)
     findings = copy_findings({("a", "b"): copy, ("a", "c"): person})
     assert [(each.kind, each.others) for each in findings] == [("duplicate", ("b",)), ("same_person", ("c",))]
     known = copy_findings({("a", "b"): copy, ("a", "c"): person}, {"a": "P1", "b": "P1", "c": "P1"})
