@@ -89,8 +89,9 @@ COMMANDS = {
         "orienteer.features.embed:embed",
         "orienteer.features.embed:EmbedSettings",
         "run",
-        about="write one vector per scan, or one per view with its place in mm",
+        about="write one vector per scan, or one per view with its place in mm; print that of one scan",
         group=USE,
+        prints=True,
         example="orienteer embed runs/ct --scans NEW --out vectors.csv",
     ),
     "locate": Command(

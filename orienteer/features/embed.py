@@ -1,9 +1,10 @@
 """Scans as vectors: one per scan, or one per view with its place in the body."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from jaxtyping import Float32
@@ -23,6 +24,9 @@ from orienteer.settings import make_settings
 from orienteer.store.outcomes import Failure
 from orienteer.store.store import Store
 from orienteer.types import AXIS_NAMES
+
+if TYPE_CHECKING:
+    import pandas
 
 PICTURES = 3
 """Of how many scans the features are shown in colours."""
@@ -48,21 +52,36 @@ class EmbedSettings(Selection):
 
 @dataclass(frozen=True)
 class Embedding:
-    """The vectors of a folder's scans.
+    """The vectors of a folder's scans, or of one scan.
 
     Attributes:
-        path: the file that holds them.
+        path: the file or folder that holds them; None if they were not written.
         scans: names in the folder, in the order of the vectors.
         vectors: the mean over the views of each scan.
         failures: scans that cannot be used.
         left_out: files that look like scans and are not.
+        table: the rows as they are written: one per scan, or one per view.
     """
 
-    path: Path
+    path: Path | None
     scans: tuple[str, ...]
     vectors: Float32[np.ndarray, "scans channels"]
     failures: tuple[Failure, ...]
     left_out: tuple[LeftOut, ...]
+    table: VectorTable
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Returns the rows as a DataFrame: the columns that describe each, then ``v0000``, ``v0001`` and so on.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return self.table.to_pandas()
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return json.dumps([float(f"{value:.7g}") for value in self.vectors[0]])
+        return f"{len(self.scans)} scans, vectors of {self.vectors.shape[1]} numbers: {self.path}"
 
 
 def embed(
@@ -74,12 +93,13 @@ def embed(
     """Writes one feature vector per scan, or per view with its place in mm, and returns them.
 
     A scan's vector is the mean over a fixed grid of views over its body; the same scan always gives the same vector.
-    The ending of the file's name chooses its format: .parquet, .npy or .csv.
+    The ending of the file's name chooses its format: .parquet, .npy or .csv. A name without ending is a folder with one
+    .npy per scan. The command prints the vector of a single scan if it gets no ``--out``.
 
     Args:
         run: run folder, or its encoder.safetensors.
-        scans: folder of scans; subfolders too.
-        out: file to write.
+        scans: folder of scans, subfolders too; or one scan: a file, or a folder with one DICOM series.
+        out: file or folder to write. One scan needs none.
         **settings: any field of `EmbedSettings`, as on the command line.
 
     Raises:
@@ -89,35 +109,37 @@ def embed(
         >>> import contextlib, io, tempfile
         >>> from orienteer.pretraining.example import example_run
         >>> with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        ...     run, _ = example_run(folder)
-        ...     result = embed(run, f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
-        >>> result.vectors.shape
-        (3, 128)
+        ...     run, scans = example_run(folder)
+        ...     one = embed(run, scans[0], workers=0)
+        ...     every = embed(run, f"{folder}/scans", f"{folder}/v.npy", pictures=False, workers=0)
+        >>> one.vectors.shape, every.vectors.shape
+        ((1, 128), (3, 128))
     """
-    if run is None or scans is None or out is None:
-        raise _missing(run, scans, out)
-    options, path = make_settings(EmbedSettings, settings), Path(out)
-    check_vector_path(path)
+    if run is None or scans is None:
+        raise _missing(run, scans)
+    options, path = make_settings(EmbedSettings, settings), None if out is None else Path(out)
+    if path is not None:
+        check_vector_path(path)
     pretrained = load(run, options.accelerator)
     selection = Selection(options.include, options.exclude, options.frame, options.modality)
     discovery = discover(scans, selection)
+    if path is None and (len(discovery.sources) > 1 or options.per_view):
+        raise _nowhere(options.per_view)
     folder = options.store or default_store(run)
     prepared = prepare_named(discovery, folder, pretrained.preparation, selection, options.workers)
     store = Store.open(folder)
     embedded = _embedded(pretrained, store, prepared.keys, options.overlap)
     modalities = {name: store.scan(key).modality for name, key in prepared.keys.items()}
-    write_vectors(path, (_view_rows if options.per_view else _scan_rows)(embedded, modalities))
+    table = (_view_rows if options.per_view else _scan_rows)(embedded, modalities)
     vectors = np.stack([views.vectors.mean(0) for views in embedded.values()])
-    _write_card(path, pretrained, options)
-    if options.pictures:
-        write_bytes(path.with_name(f"{path.stem}_map.png"), map_of_scans(vectors, list(modalities.values())))
-        for number, (name, key) in enumerate(list(prepared.keys.items())[:PICTURES]):
-            picture = feature_colours(pretrained, store, key, name)
-            write_bytes(path.with_name(f"{path.stem}_features_{number}.png"), picture)
+    if path is not None:
+        write_vectors(path, table, single=not options.per_view and not Path(scans).is_dir())
+        _write_card(path, pretrained, options)
+        if options.pictures:
+            _draw(path, pretrained, store, prepared.keys, map_of_scans(vectors, list(modalities.values())))
     if prepared.failures:
         print(failures_text(prepared.failures), flush=True)
-    print(f"{len(embedded)} scans, vectors of {vectors.shape[1]} numbers: {path}", flush=True)
-    return Embedding(path, tuple(embedded), vectors, prepared.failures, discovery.left_out)
+    return Embedding(path, tuple(embedded), vectors, prepared.failures, discovery.left_out, table)
 
 
 def default_store(run: str | Path) -> Path:
@@ -126,10 +148,25 @@ def default_store(run: str | Path) -> Path:
     return (path if path.is_dir() else path.parent).parent / "store"
 
 
-def _missing(run: object, scans: object, out: object) -> InputError:
-    wanted = (("run", run, "a run folder"), ("scans", scans, "a folder"), ("out", out, "a file"))
+def _missing(run: object, scans: object) -> InputError:
+    wanted = (("run", run, "a run folder"), ("scans", scans, "a scan, or a folder of scans"))
     name, what = next((name, what) for name, value, what in wanted if value is None)
-    return InputError(name, wanted=what, got="none", do="orienteer embed RUN --scans FOLDER --out vectors.csv")
+    do = "orienteer embed RUN --scans a.nii.gz, or orienteer embed RUN --scans FOLDER --out vectors.csv"
+    return InputError(name, wanted=what, got="none", do=do)
+
+
+def _nowhere(per_view: bool) -> InputError:
+    """Returns the error for vectors that are too many to print."""
+    what = "one vector per view" if per_view else "several scans"
+    do = "orienteer embed RUN --scans FOLDER --out vectors.csv"
+    return InputError("out", wanted=f"a file or folder for {what}", got="none", do=do)
+
+
+def _draw(path: Path, pretrained: Pretrained, store: Store, keys: Mapping[str, str], scans: bytes) -> None:
+    """Writes the map of the scans, and the features of the first few in colours."""
+    write_bytes(path.with_name(f"{path.stem}_map.png"), scans)
+    for number, (name, key) in enumerate(list(keys.items())[:PICTURES]):
+        write_bytes(path.with_name(f"{path.stem}_features_{number}.png"), feature_colours(pretrained, store, key, name))
 
 
 def _embedded(pretrained: Pretrained, store: Store, keys: Mapping[str, str], overlap: float) -> dict[str, ViewVectors]:

@@ -1,8 +1,6 @@
 """The command `predict`: label maps of new scans in each scan's geometry, or their classes, from a fine-tuned model."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +11,11 @@ from orienteer.finetuning.model_files import read_model_card
 from orienteer.finetuning.predictions_record import PredictionsRecord
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel, load_segmentation
-from orienteer.labelled.datasets import case_name
+from orienteer.labelled.case_files import case_files
 from orienteer.labelled.failures import failure_of
 from orienteer.labelled.grids import grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
-from orienteer.output_names import inside, safe_names
+from orienteer.output_names import inside
 from orienteer.progress import Progress, say
 from orienteer.runs.folder import locked
 from orienteer.scans.apart import apart
@@ -67,26 +65,9 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
         return _predict_all(segmenter, discovery, folder)
 
 
-def file_names(scans: Sequence[str]) -> dict[str, str]:
-    """Returns the file name of each scan's label map: the scan's with .nii.gz; after its suffix where two would collide.
-
-    Example:
-        >>> file_names(["a.nrrd", "b/c.nii.gz"])
-        {'a.nrrd': 'a.nii.gz', 'b/c.nii.gz': 'b/c.nii.gz'}
-        >>> file_names(["a.nrrd", "a.mha"])
-        {'a.nrrd': 'a.nrrd.nii.gz', 'a.mha': 'a.mha.nii.gz'}
-    """
-    names = {scan: case_name(scan) for scan in scans}
-    for _ in range(2):  # twice: `a.nrrd.nii.gz` may be there beside `a.nrrd` and `a.mha`
-        counts = Counter(names.values())
-        names = {scan: scan if counts[name] > 1 else name for scan, name in names.items()}
-    safe = safe_names(list(names.values()), ".nii.gz")
-    return {scan: safe[name] for scan, name in names.items()}
-
-
 def _predict_all(model: SegmentationModel, discovery: Discovery, folder: Path) -> Predictions:
     record = PredictionsRecord.opened(folder, model.sha256)
-    names = file_names([source.name for source in discovery.sources])
+    names = case_files([source.name for source in discovery.sources], ".nii.gz")
     failures = [Failure(item.name, "discover", item.reason, "check the file") for item in discovery.left_out]
     failed = set()
     with Progress("predicting", len(discovery.sources), unit="scans") as progress:

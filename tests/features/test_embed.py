@@ -3,14 +3,17 @@
 import csv
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from orienteer.cli import main
 from orienteer.errors import InputError
-from orienteer.features.embed import embed
+from orienteer.features.embed import Embedding, embed
 from orienteer.features.pretrained import Pretrained, load
+from orienteer.features.vectors import VectorTable
 from orienteer.runs.run import Run
 from orienteer.store.store import Store
 
@@ -78,11 +81,78 @@ def test_same_scans_give_the_same_bytes(finished: Run, torsos: Path, store: Path
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
 
 
-@pytest.mark.parametrize("missing", ["run", "scans", "out"])
+@pytest.mark.parametrize("missing", ["run", "scans"])
 def test_a_missing_argument_is_named(missing: str) -> None:
     given = {"run": "r", "scans": "s", "out": "o.csv"}
-    with pytest.raises(InputError, match=f"^{missing}: wanted .*orienteer embed RUN --scans FOLDER"):
+    with pytest.raises(InputError, match=f"^{missing}: wanted .*orienteer embed RUN --scans a.nii.gz"):
         embed(**{**given, missing: None})  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_printed_needs_a_file(finished: Run, torsos: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^out: wanted a file or folder for several scans, got none.*--out vectors\.csv"
+    ):
+        embed(finished.folder, torsos)
+    with pytest.raises(InputError, match=r"^out: wanted a file or folder for one vector per view"):
+        embed(finished.folder, next(torsos.glob("*.nii.gz")), per_view=True)
+
+
+def test_the_command_prints_the_vector_of_one_scan_alone(
+    finished: Run, torsos: Path, store: Path, capsys: pytest.CaptureFixture
+) -> None:
+    scan = next(torsos.glob("*.nii.gz"))
+    assert main(["embed", str(finished.folder), "--scans", str(scan), "--store", str(store), "--workers", "0"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    pretrained = load(finished.folder)
+    wanted = pretrained.view_vectors(Store.open(store), key_of(store, pretrained, scan.name)).vectors.mean(0)
+    assert np.allclose(printed, wanted, rtol=1e-6)
+
+
+def test_one_file_becomes_one_vector(finished: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
+    """As container tasks ask for it: one scan in, an array of one axis out."""
+    scan = next(torsos.glob("*.nii.gz"))
+    made = embed(finished.folder, scan, tmp_path / "o" / "v.npy", store=str(store), workers=0, pictures=False)
+    vector = np.load(tmp_path / "o" / "v.npy", allow_pickle=False)
+    assert (vector.dtype, vector.shape) == (np.float32, made.vectors.shape[1:])
+    assert np.array_equal(vector, made.vectors[0])
+
+
+def test_a_folder_gets_one_file_per_scan(finished: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    for path, name in zip(
+        sorted(torsos.glob("*.nii.gz")), ("sub_1/t1.nii.gz", "sub_2/t1.nii.gz", "c.nii.gz"), strict=False
+    ):
+        (scans / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, scans / name)
+    settings = {"store": str(store), "workers": 0, "pictures": False}
+    made = embed(finished.folder, scans, tmp_path / "each", **settings)
+    names = {"sub_1/t1.nii.gz": "sub_1/t1.npy", "sub_2/t1.nii.gz": "sub_2/t1.npy", "c.nii.gz": "c.npy"}
+    for scan, vector in zip(made.scans, made.vectors, strict=True):
+        assert np.array_equal(np.load(tmp_path / "each" / names[scan]), vector)
+    with open(tmp_path / "each" / "rows.csv", newline="") as file:
+        assert {row["scan"]: row["file"] for row in csv.DictReader(file)} == names
+    views = embed(finished.folder, scans, tmp_path / "views", per_view=True, **settings)
+    first = np.load(tmp_path / "views" / names[views.scans[0]])
+    assert first.ndim == 2
+    assert np.allclose(first.mean(0), views.vectors[0], atol=1e-6)
+    with pytest.raises(InputError, match="a new or empty folder"):
+        embed(finished.folder, scans, tmp_path / "each", **settings)
+
+
+def test_rows_become_a_table_of_pandas(finished: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    made = embed(finished.folder, torsos, tmp_path / "v.csv", store=str(store), workers=0, pictures=False)
+    frame, written = made.to_pandas(), pandas.read_csv(tmp_path / "v.csv")
+    assert list(frame.columns) == list(written.columns)
+    pandas.testing.assert_frame_equal(frame, written, check_dtype=False, rtol=1e-6)
+    assert np.array_equal(frame.filter(regex=r"^v\d").to_numpy(), made.vectors)
+
+
+def test_without_pandas_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    table = VectorTable({"scan": ["a"]}, np.zeros((1, 2), np.float32))
+    with pytest.raises(InputError, match="pip install pandas"):
+        Embedding(None, ("a",), table.vectors, (), (), table).to_pandas()
 
 
 def test_an_existing_file_is_not_overwritten(finished: Run, torsos: Path, tmp_path: Path) -> None:

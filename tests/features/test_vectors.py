@@ -47,13 +47,15 @@ def test_parquet_without_pyarrow_names_the_command(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("name", "there", "words"),
     [
-        ("v.txt", None, "a name that ends in .parquet"),
+        ("v.txt", None, "a name that ends in .parquet.*, or that of a folder"),
+        ("v", "v/a.npy", "a new or empty folder"),
         ("v.csv", "v.csv", "which exists"),
         ("v.npy", "v.rows.csv", "which exists"),
     ],
 )
 def test_vector_files_that_cannot_be(tmp_path: Path, name: str, there: str | None, words: str) -> None:
     if there:
+        (tmp_path / there).parent.mkdir(exist_ok=True)
         (tmp_path / there).write_text("precious")
     with pytest.raises(InputError, match=words):
         check_vector_path(tmp_path / name)

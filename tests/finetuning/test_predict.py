@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from orienteer.errors import InputError
-from orienteer.finetuning.predict import file_names, predict
+from orienteer.finetuning.predict import predict
 from orienteer.runs.folder import locked
 from tests.helpers.files import turned, write_dicom
 from tests.helpers.labelled import case_arrays
@@ -163,11 +163,6 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, segmentation_folder, 
     assert predict(segmentation_folder, tmp_path / "scans", tmp_path / "out").files == {"a.nii.gz": "a.nii.gz"}
 
 
-def test_two_scans_of_one_name_get_two_label_maps():
-    names = file_names(["a.nrrd", "a.nii.gz", "b.mha"])
-    assert names == {"a.nrrd": "a.nrrd.nii.gz", "a.nii.gz": "a.nii.gz.nii.gz", "b.mha": "b.nii.gz"}
-
-
 def test_killed_before_its_first_label_map_the_same_command_goes_on(tmp_path, segmentation_folder, monkeypatch):
     write_scan(tmp_path / "scans", "a.nii.gz")
 
@@ -229,8 +224,3 @@ def test_a_plain_nifti_under_the_name_of_a_compressed_one_is_predicted_where_it_
     assert made.failures == ()
     (tmp_path / "plain.nii").write_bytes(scan.read_bytes())
     assert itk_geometry(tmp_path / "out/a.nii.gz") == itk_geometry(tmp_path / "plain.nii")
-
-
-def test_a_name_that_is_the_longer_one_of_another_scan_is_told_apart():
-    names = file_names(["a.nrrd", "a.mha", "a.nrrd.nii.gz", "A.nii"])
-    assert len({name.casefold() for name in names.values()}) == 4
