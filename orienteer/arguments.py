@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Union, get_args, get_origin, ge
 
 from orienteer.forms import described, shown
 from orienteer.help_text import FULL, Option, full_help_of, group_of, help_of, hyphens, summary
+from orienteer.settings import as_word
 
 if TYPE_CHECKING:  # loaded when a command is parsed: the list of commands must come at once
     from jsonargparse import ArgumentParser
@@ -222,10 +223,22 @@ def kinds_of(command: Command) -> dict[str, Any]:
 
 def _parser(name: str, command: Command) -> "ArgumentParser":
     import jsonargparse
+    import yaml
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    read, kinds = jsonargparse.get_loader("yaml"), kinds_of(command)
+
+    def load(text: str) -> Any:
+        content = read(text)
+        return (
+            {key: as_word(value, kinds.get(key)) for key, value in content.items()}
+            if isinstance(content, dict)
+            else content
+        )
+
+    jsonargparse.set_loader("options", load, exceptions=(yaml.YAMLError,))
     function, settings = command.load(), command.load_settings()
-    parser = jsonargparse.ArgumentParser(prog=name, exit_on_error=False)
+    parser = jsonargparse.ArgumentParser(prog=name, exit_on_error=False, parser_mode="options")
     parser.add_argument("--config", action="config", help="YAML file with any of these options.")
     written = [item for item in inspect.signature(function).parameters.values() if item.kind != item.VAR_KEYWORD]
     fields = {item.name for item in dataclasses.fields(settings)} if settings else set()

@@ -98,6 +98,25 @@ def test_a_yaml_file_gives_every_argument_and_the_command_line_wins(tmp_path: Pa
     assert (config.scans, config.steps, config.batch, config.view_size) == ("SCANS", 7, 2, (16, 16, 16))
 
 
+def test_a_word_that_yaml_reads_as_a_number_is_taken_as_the_word(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """``precision: 32`` as people write it, not ``precision: "32"``."""
+    file = tmp_path / "run.yaml"
+    file.write_text("precision: 16\nsteps: 32\n")
+    settings = given("--config", str(file), "--scans", "SCANS", "--out", "run")
+    assert (settings["precision"], settings["steps"]) == ("16", 32)
+    finetuned = parse("orienteer", "about", COMMANDS, ["finetune", "RUN", "--config", _yaml(tmp_path, precision=32)])[1]
+    assert finetuned["precision"] == "32"
+    with pytest.raises(SystemExit, match="2"):
+        given("--config", _yaml(tmp_path, precision=64))
+    assert "precision" in capsys.readouterr().err
+
+
+def _yaml(folder: Path, **settings: object) -> str:
+    file = folder / "settings.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    return str(file)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -29,6 +29,18 @@ def test_lists_become_tuples_and_tables_become_dataclasses() -> None:
     assert view == View(size_vox=(1, 2, 3), noise=Noise(range_hu=(2.0, 3.0)), tasks={"gap": {}})
 
 
+def test_a_word_that_yaml_reads_as_a_number_is_taken_as_the_word() -> None:
+    @dataclass(frozen=True)
+    class Numbers:
+        precision: Literal["32", "bf16"] = "bf16"
+        width: int = 1
+
+    made = make_settings(Numbers, {"precision": 32, "width": 32})
+    assert (made.precision, made.width) == ("32", 32)
+    with pytest.raises(InputError, match="precision: wanted one of 32, bf16, got 64"):
+        make_settings(Numbers, {"precision": 64})
+
+
 def test_plain_values_make_the_same_settings_again() -> None:
     view = View(size_vox=(1, 2, 3), noise=Noise(strength=0.5), tasks={"route": {"sizes": (1, 2)}})
     values = plain(view)

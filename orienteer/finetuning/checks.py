@@ -27,6 +27,16 @@ def check_overlap(start: str, contents: Mapping[str, str], sources: Mapping[str,
     return None if seen is None else len(seen), overlap_warning(start, contents, seen, sources)
 
 
+def without_path(warning: str, start: str) -> str:
+    """Returns a warning for a page that may be passed on: it names the weights, not where they lie.
+
+    Example:
+        >>> without_path("WARNING: 1 of 2 test scans were in the pretraining of /home/ana/ct, first a.", "/home/ana/ct")
+        '1 of 2 test scans were in the pretraining of ct, first a.'
+    """
+    return warning.replace("WARNING: ", "").replace(start, Path(start).name)
+
+
 def write_same_split(folder: Path, split: Mapping[str, Any], contents: Mapping[str, str], resume: bool) -> None:
     """Writes split.json, which must not change when a fine-tuning is resumed.
 

@@ -252,7 +252,7 @@ def _flag_words(flagged: Sequence[ObservedScan], judged: int) -> str:
         return f"None of {judged} looks wrong." if judged > 1 else "It does not look wrong."
     counts = [(word, sum(scan.certainty == word for scan in flagged)) for word in ("clearly", "probably", "possibly")]
     grades = ", ".join(f"{count} {word}" for word, count in counts if count)
-    return f"{len(flagged)} of {judged} look wrong ({grades})."
+    return f"{len(flagged)} of {judged} {'looks' if len(flagged) == 1 else 'look'} wrong ({grades})."
 
 
 def _expected(check: HeaderCheck, judged: int) -> str:

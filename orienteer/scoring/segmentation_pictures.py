@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 OPACITY = 0.65
 """Of the colours on the scan."""
 
+SCANS_PX, LEGEND_PX, LETTER_PX = 920, 230, 8
+"""Width of the slices, of the least legend, and of a letter in it."""
+
+SHOWN_LETTERS = 40
+"""Of the name of a class; longer names are cut."""
+
 SHOWN_CLASSES = 24
 """A legend of more classes would be longer than the picture: the worst ones are named."""
 
@@ -90,8 +96,10 @@ def draw_case(
     ]
     extent = np.array(image.shape) * np.array(grid.spacing_mm)
     heights = [float(extent[in_plane(axis)[1]] / extent[in_plane(axis)[0]]) for _, axis, _ in rows]
-    figure = new_figure(1150, 130 + round(420 * min(sum(heights), 4.0)))
-    scans, legend = figure.subfigures(1, 2, squeeze=False, width_ratios=(4, 1))[0]
+    letters = min(max(map(len, labels.names), default=0), SHOWN_LETTERS)
+    legend_px = max(LEGEND_PX, 100 + LETTER_PX * letters)
+    figure = new_figure(SCANS_PX + legend_px, 130 + round(420 * min(sum(heights), 4.0)))
+    scans, legend = figure.subfigures(1, 2, squeeze=False, width_ratios=(SCANS_PX, legend_px))[0]
     panels = scans.subplots(3, 2, squeeze=False, height_ratios=heights)
     for (words, axis, at), (left, right) in zip(rows, panels, strict=True):
         for axes, classes, name in ((left, labels.truth, "truth"), (right, labels.predicted, "prediction")):
@@ -144,11 +152,16 @@ def _name_classes(figure: Any, labels: CaseLabels) -> None:
     if len(order) > SHOWN_CLASSES:
         order = sorted(order, key=lambda number: math.inf if math.isnan(dice[number]) else dice[number])[:SHOWN_CLASSES]
     entries = [
-        Patch(color=colours[number], label=f"{plain_label(labels.names[number])[:22]}  {_dice_words(dice[number])}")
+        Patch(color=colours[number], label=f"{_short(labels.names[number])}  {_dice_words(dice[number])}")
         for number in order
     ]
     more = f" (worst {SHOWN_CLASSES})" if len(labels.names) > SHOWN_CLASSES else ""
     figure.legend(handles=entries, title=f"class, Dice{more}", loc="center left", frameon=False, fontsize=9)
+
+
+def _short(name: str) -> str:
+    shown = name if len(name) <= SHOWN_LETTERS else name[: SHOWN_LETTERS - 1] + "…"
+    return plain_label(shown)
 
 
 def _dice_words(value: float) -> str:

@@ -2,18 +2,8 @@
 //
 // Two scans are open. Saved files and pictures go to FOLDER.
 import { readFileSync } from "node:fs";
+import { settle } from "./settle.mjs";
 
-// Waits until what was done has been drawn and nothing moves any more, however slow the machine is.
-const settle = async (page) => {
-  await page.waitForTimeout(250);
-  await page.evaluate(async () => {
-    const places = () => JSON.stringify(Object.values(state.viewers).filter(Boolean).map(({ canvas, nv }) => [canvas.getBoundingClientRect(), nv.screenSlices.map((slice) => slice.leftTopWidthHeight)]));
-    for (let before = null; before !== places(); ) {
-      before = places();
-      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
-    }
-  });
-};
 const crosshair = (page, which) => page.evaluate((name) => state.viewers[name].crosshair(), which);
 
 // Places on the page: in a slice (shares of the tile), beside all slices, and in 3D.
@@ -263,9 +253,15 @@ async function looks(page, out, folder, check) {
   await settle(page);
   out.bone_differs = (await picture(page)) !== skin;
   const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const offered = await page.locator("#theme").innerText();
   await page.locator("#theme").click();
   out.theme = [dark, await page.evaluate(() => getComputedStyle(document.body).backgroundColor)];
+  out.theme_words = [offered, await page.locator("#theme").innerText()];
   out.light_findings = await check(page);
+  out.bars = await page.evaluate(() => [[1, null], [5, 0.87]].map(([scans, coverage]) => {
+    state.about.bars.other = { scans, coverage, rank_gaps: null };
+    return barsText("other");
+  }));
   await page.reload();
   await page.evaluate(() => { document.getElementById("show-3d").checked = false; });
   await page.waitForFunction(() => document.body.dataset.features && state.viewers.first && state.gaps);

@@ -1,5 +1,5 @@
 // node run.mjs explore_touch.mjs ADDRESS FOLDER: the explorer's page on a phone by touch alone, and by keyboard alone.
-const settle = (page) => page.waitForTimeout(300);
+import { settle } from "./settle.mjs";
 
 const inSlice = (page, share) => page.evaluate((at) => {
   const viewer = state.viewers.first, ratio = viewer.canvas.width / viewer.canvas.clientWidth, box = viewer.canvas.getBoundingClientRect();
@@ -9,6 +9,7 @@ const inSlice = (page, share) => page.evaluate((at) => {
 
 async function byTouch(page, out) {
   await page.locator("#first").scrollIntoViewIfNeeded();
+  await settle(page);
   for (const [count, share] of [[1, 0.45], [2, 0.6]]) {
     const at = await inSlice(page, share);
     const place = await page.evaluate(([x, y]) => state.viewers.first.placeAt({ clientX: x, clientY: y }), at);
@@ -73,6 +74,14 @@ export default async function ({ page, context, args, check }) {
   await settle(small);
   await small.locator("#show-3d").uncheck(); // without a graphics card, most of the time goes there
   await byTouch(small, out);
+  // The thinnest line, in pixels of the slice drawn smallest; then on a wider page, where lines are drawn anew.
+  const thinnest = () => small.evaluate(() => Math.min(...state.viewers.first.nv.meshes.filter((mesh) => mesh.edges.length).map((mesh) => 2 * mesh.edgeScale / pixelMm(state.viewers.first))));
+  out.line_px = [await thinnest()];
+  await small.setViewportSize({ width: 915, height: 412 });
+  await settle(small);
+  out.line_px.push(await thinnest());
+  await small.setViewportSize({ width: 412, height: 915 });
+  await settle(small);
   out.wide = await small.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
   out.findings = await check(small);
   await small.screenshot({ path: `${folder}/phone.png`, fullPage: true });

@@ -153,7 +153,14 @@ def test_overlays_and_the_bones_change_the_picture(value: dict[str, Any], explor
 def test_the_page_is_dark_and_remembers_light(value: dict[str, Any]) -> None:
     dark, light, again = value["theme"]
     assert (dark, light, again) == ("rgb(20, 24, 29)", "rgb(255, 255, 255)", "rgb(255, 255, 255)")
+    assert value["theme_words"] == ["Light page", "Dark page"]
     assert value["light_findings"] == []
+
+
+def test_error_bars_of_one_scan_are_not_trusted(value: dict[str, Any]) -> None:
+    one, five = value["bars"]
+    assert "calibrated on 1 held-out scan: one scan does not show how many errors on others it contains." in one
+    assert "calibrated on 5 held-out scans, where bars along the axes contained 87 % of the errors" in five
 
 
 def test_a_screenshot_holds_both_scans(value: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ def test_a_tap_adds_a_point_where_it_is(value: dict[str, Any]) -> None:
 
 def test_a_phone_of_412_px_needs_no_sideways_scrolling(value: dict[str, Any]) -> None:
     assert value["wide"] == [412, 412]
+    assert all(1.0 <= width < 3.0 for width in value["line_px"])  # lines neither break into dashes nor hide the scan
     assert value["findings"] == []
 
 

@@ -60,12 +60,12 @@ def test_an_oracle_has_learned_gaps_and_the_terminal_says_so(findings):
 
 def test_one_wrong_header_is_named_beside_the_false_alarms_to_expect(findings, mirrored):
     short, words, tone = answer_about(replace(findings, scans=(*findings.scans, mirrored)), "headers")
-    assert "1 of 11 look wrong (1 clearly). Were all 11 sound, about 0.2 would be flagged by mistake." in words
+    assert "1 of 11 looks wrong (1 clearly). Were all 11 sound, about 0.2 would be flagged by mistake." in words
     assert "10 held-out scans set the threshold, 19 are needed" in words
     assert (short, tone) == ("1 of 11 probably not", "bad")  # it is clear
     weak = replace(mirrored, verdict=replace(mirrored.verdict, weights={mirrored.verdict.fault: 1.0}))
     short, words, tone = answer_about(replace(findings, scans=(*findings.scans, weak)), "headers")
-    assert "1 of 11 look wrong (1 possibly)" in words
+    assert "1 of 11 looks wrong (1 possibly)" in words
     assert (short, tone) == ("1 to look at, perhaps flagged by chance", "doubt")  # 17 % of such collections have one
     short, words, tone = answer_about(replace(findings, scans=(*findings.scans, weak, weak)), "headers")
     assert (short, tone) == ("2 of 12 probably not", "bad")  # 1.5 % have two

@@ -83,10 +83,12 @@ def findings(oracle) -> Findings:
 
 def test_a_flagged_header_is_explained(findings):
     text = Page(make_report(findings)).text
-    assert "1 of 2 look wrong (1 clearly). Were all 2 sound, fewer than 0.1 would be flagged by mistake." in text
+    assert "1 of 2 looks wrong (1 clearly). Were all 2 sound, fewer than 0.1 would be flagged by mistake." in text
     assert "3 held-out scans set the threshold, 19 are needed" in text
     assert "mirrored: mean error" in text or "Header or anatomy unusual; not in the medians" in text
-    assert "mirrored: clearly mirrored left-right. The weight of this fault is" in text
+    assert "mirrored: clearly mirrored left-right, unless the anatomy is unlike the run's. The weight of this" in text
+    assert "misfit as stated" in text
+    assert "Scans are compared with 3 held-out scans of the run" in text
     assert "with it undone, the misfit falls from" in text
     assert "s0 consistent" in text
     assert "1 of 2 copies were flagged" in text
@@ -98,6 +100,17 @@ def test_a_flagged_header_is_explained(findings):
     assert "Train with edges: pair to have one." in text  # the oracle's routes close by construction
 
 
+def test_many_faults_that_are_not_ruled_out_are_counted_in_tables_and_named_below_them(findings):
+    others = findings.header_check.evidence.faults[1:8]
+    verdict = replace(findings.scans[1].verdict, alternatives=others, misfits={})
+    scan = replace(findings.scans[1], verdict=verdict)
+    text = Page(make_report(replace(findings, scans=(scan,), own=findings.own[:1], demonstration=()))).text
+    assert "mirrored clearly mirrored left-right, or has one of 7 faults that are not ruled out either" in text
+    assert f"(not ruled out either: {others[0].name}; {others[1].name}; {others[2].name}; and 4 more)" in text
+    assert "Scans are compared with 1 held-out scan of the run" in text
+    assert "misfit as stated" not in text  # a column without any value
+
+
 def test_a_scan_that_is_not_recognised_is_not_judged(findings):
     verdict = replace(findings.scans[1].verdict, recognised=False, flagged=False, fault=None)
     text = Page(make_report(replace(findings, scans=(replace(findings.scans[1], verdict=verdict),)))).text
@@ -105,6 +118,7 @@ def test_a_scan_that_is_not_recognised_is_not_judged(findings):
     assert "not recognised: unlike the run's scans" in text
     assert "It is not recognised, perhaps another anatomy than the run's, so that the header cannot be judged." in text
     assert "look wrong" not in text
+    assert "looks wrong" not in text
 
 
 def test_without_scans_and_without_a_check_the_page_says_so(findings):

@@ -69,3 +69,24 @@ def test_of_many_classes_the_worst_are_named(monkeypatch, tmp_path):
     assert len(words) == segmentation_pictures.SHOWN_CLASSES
     assert words[0] == "c0  0.00"
     assert len({patch.get_facecolor() for patch in legend.get_patches()}) == len(words)
+
+
+def test_long_names_that_begin_alike_are_told_apart_and_fit(tmp_path: Path, monkeypatch) -> None:
+    figures = []
+    monkeypatch.setattr(segmentation_pictures, "full_png", lambda figure: figures.append(figure) or b"")
+    names = ["right cerebellar white matter", "right cerebellar white cortex", "x" * 60]
+    empty = np.zeros((9, 8, 7), np.uint8)
+    labels = CaseLabels(empty, empty, names, CaseScores((0.1, 0.2, 0.3), (1.0, 1.0, 1.0)))
+    draw_case(
+        tmp_path / "a.png",
+        "a",
+        np.zeros((9, 8, 7), np.float32),
+        labels,
+        grid_geometry((9, 8, 7), (1.0,) * 3, (0.0,) * 3),
+    )
+    (figure,) = figures
+    (legend,) = [part.legends[0] for part in figure.subfigs if part.legends]
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["right cerebellar white matter  0.10", "right cerebellar white cortex  0.20", "x" * 39 + "…  0.30"]
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().x1 <= figure.bbox.x1

@@ -20,6 +20,9 @@ from orienteer.runs.weights import SCRATCH
 QUICK: dict[str, Any] = {"workers": 0, "prepare_workers": 0, "pictures": False}
 """Defaults of settings that take time and change no result."""
 
+NO_READER: dict[str, Any] = {"header_steps": 0}
+"""A header reader is trained after the encoder, and no measurement of a comparison asks it."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -74,7 +77,7 @@ def resolve(config: CompareConfig, scans: str) -> list[Contender]:
     _refuse_reserved("pretrain", config.pretrain, PRETRAIN_RESERVED | {"method"})
     _refuse_reserved("finetune", config.finetune, FINETUNE_RESERVED)
     _refuse_reserved("select", config.select, FINETUNE_RESERVED)
-    common = {**QUICK, **config.pretrain, "scans": scans}
+    common = {**QUICK, **NO_READER, **config.pretrain, "scans": scans}
     base = resolve_config(make_pretrain_config(common), shown=False).config
     shared = {key: getattr(base, key) for key in SHARED}
     names = [*config.methods, *config.define]

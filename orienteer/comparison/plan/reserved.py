@@ -5,7 +5,17 @@ PRETRAIN_RESERVED = {"scans", "out", "store", "resume", "seed", "include", "excl
 
 PRETRAIN_IDLE = {
     *PRETRAIN_RESERVED,
-    *("workers", "devices", "nodes", "accelerator", "prepare_workers", "pictures", "log_every", "probe"),
+    *(
+        "workers",
+        "devices",
+        "nodes",
+        "accelerator",
+        "prepare_workers",
+        "pictures",
+        "log_every",
+        "probe",
+        "header_steps",
+    ),
 }
 """Settings of a pretraining without influence on its result, or that the hash of its cell holds elsewhere."""
 

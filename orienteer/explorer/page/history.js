@@ -62,5 +62,5 @@ function startTheme() {
 
 function showTheme(light) {
   document.documentElement.dataset.page = light ? "light" : "dark";
-  byId("theme").setAttribute("aria-pressed", light);
+  byId("theme").textContent = light ? "Dark page" : "Light page"; // what a click gives
 }

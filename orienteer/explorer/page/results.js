@@ -52,7 +52,7 @@ function showRoute(route, count) {
 function barsText(task) {
   const bars = state.about.bars[task];
   if (!bars) return "This run has no error bars for this task.";
-  const covered = bars.coverage === null ? "" : `, where bars along the axes contained ${(100 * bars.coverage).toFixed(0)} % of the errors (90 % wanted)`;
+  const covered = bars.coverage === null ? ": one scan does not show how many errors on others it contains" : `, where bars along the axes contained ${(100 * bars.coverage).toFixed(0)} % of the errors (90 % wanted)`;
   const rank = bars.rank_gaps === null ? "" : ` Longer bars ${bars.rank_gaps >= 0.2 ? "do" : "hardly"} mean larger errors: rank correlation ${plain(bars.rank_gaps, 2)}.`;
   return `± is the distance within which 9 of 10 gaps end, calibrated on ${bars.scans} held-out scan${bars.scans === 1 ? "" : "s"}${covered}.${rank} The sphere around the predicted stop of the selected point adds up the bars on the way to it; broken rings mean that it is longer than the way itself: unsure.`;
 }
@@ -92,8 +92,7 @@ function showSimilarity(answer, second) {
 
 function showColours(answer) {
   const shares = answer.shares.map((share) => (100 * share).toFixed(0));
-  const total = 100 * answer.shares.reduce((sum, share) => sum + share, 0);
-  byId("features-text").textContent = `Red, green and blue are the first three principal components of the features (${answer.source === "encoder" ? "the encoder's last level" : `embedding of the task ${answer.source}`}) over the first scan: ${shares.join(", ")} % of their variance, together ${total.toFixed(0)} %. The same colour means the same features${state.scans.second ? ", in both scans" : ""}.`;
+  byId("features-text").textContent = `Red, green and blue are the first three principal components of the features (${answer.source === "encoder" ? "the encoder's last level" : `embedding of the task ${answer.source}`}) over the first scan: ${shares.join(", ")} % of their variance. The same colour means the same features${state.scans.second ? ", in both scans" : ""}.`;
 }
 
 function showSame() {

@@ -4,13 +4,33 @@
 function drawScene() {
   const first = state.viewers.first;
   if (!first) return;
-  const [low, high] = state.scans.first.bounds_mm, size = Math.min(...minus(high, low)) / 2, node = size / 22, line = size / 130;
+  const [low, high] = state.scans.first.bounds_mm, size = Math.min(...minus(high, low)) / 2, node = size / 22;
+  const line = lineWidth(first, size);
   const meshes = [...viewBoxes(line), ...pointMarkers(node, line), ...routeMarkers(node, line)];
   if (state.same) {
     meshes.push({ colour: "missed", points: [state.same.asked.asked_mm, state.same.way_back_mm], edges: [[0, 1]], size: node * 0.5, width: line });
   }
-  state.viewers.second?.draw(state.same ? sameMarkers(state.same, node, line) : []);
+  const second = state.viewers.second;
+  second?.draw(state.same ? sameMarkers(state.same, node, lineWidth(second, size)) : []);
   first.draw(meshes);
+}
+
+// The width of lines in mm. The thinnest, a third of it, are as wide as a pixel: thinner ones would break into dashes.
+function lineWidth(viewer, size) {
+  viewer.pixelMm = pixelMm(viewer);
+  return Math.max(size / 130, 1.6 * (viewer.pixelMm ?? 0));
+}
+
+// mm of the body per pixel in the slice that is drawn smallest, or null where only 3D is drawn.
+function pixelMm(viewer) {
+  const slices = viewer.nv.screenSlices.filter(({ axCorSag }) => axCorSag <= 2);
+  return slices.length ? Math.max(...slices.map(({ fovMM, leftTopWidthHeight }) => Math.abs(fovMM[0]) / leftTopWidthHeight[2])) : null;
+}
+
+// After the layout or the size of the page was changed, lines would be too thin or too wide.
+function keepLineWidth(viewer) {
+  const now = pixelMm(viewer);
+  if (viewer.nv.meshes.length && now && Math.abs(now / (viewer.pixelMm ?? 0) - 1) > 0.1) drawScene();
 }
 
 function viewBoxes(line) {

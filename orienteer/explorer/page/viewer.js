@@ -31,6 +31,7 @@ class Viewer {
         this.paint();
         showScaleBar(this);
         showWindow(this);
+        keepLineWidth(this);
       });
     };
     this.nv.drawScene = this.once;

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from orienteer.finetuning.checks import check_overlap, write_same_split
+from orienteer.finetuning.checks import check_overlap, without_path, write_same_split
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.loop import Trained, resumes, train
 from orienteer.finetuning.model_files import training_facts
@@ -92,7 +92,7 @@ def finetune_segmentation(config: FinetuneConfig, folder: Path, prepare: Prepare
     summary = summary_of(settings, prepared, training, scores, trained)
     summary |= {"classes_absent_from_training": absent, "test_scans_seen_in_pretraining": seen}
     summary["seconds"] = round(time.monotonic() - began_at, 1)
-    write_page(folder, scores, prepared.classes, summary, warning)
+    write_page(folder, scores, prepared.classes, summary, without_path(warning, point.start))
     table = results_table(summary["test"]) if scores else ""
     return finish(folder, summary, table, holds(scores, config.pictures), warning)
 

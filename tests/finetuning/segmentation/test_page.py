@@ -51,6 +51,12 @@ def test_classes_are_listed_worst_first_with_median_and_range(tmp_path: Path, sc
     assert "The worst case" not in text  # no pictures were drawn
 
 
+def test_classes_that_are_hardly_found_are_counted(tmp_path: Path) -> None:
+    scores = {name: CaseScores((0.9, 0.0, 0.0), (1.0, math.nan, math.nan)) for name in "ab"}
+    text = Page(write_page(tmp_path, scores, CLASSES, SUMMARY, "").read_text()).text
+    assert "2 of 3 classes have a median of 0: they are hardly found at all." in text
+
+
 def test_without_scored_cases_it_says_so(tmp_path: Path) -> None:
     text = Page(write_page(tmp_path, {}, CLASSES, SUMMARY, "").read_text()).text
     assert "No test case was scored" in text
