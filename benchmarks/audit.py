@@ -11,13 +11,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.audit_data import DATA, PEOPLE, TRUE_OF, collection
+from benchmarks.audit_data import DATA, PEOPLE, SAME_PART, TRUE_OF, collection
 from benchmarks.audit_faults import CT_FAULTS, FAULTS, cropped, noised, resliced, rewindowed, write_scan, write_series
 from benchmarks.command import parser_of, save
 from orienteer.files import write_bytes
@@ -89,12 +89,14 @@ def _faulty(scan: Scan, look: Look, folder: Path, seed: int) -> Iterator[tuple[s
     for number, (words, (kind, plant)) in enumerate(faults.items()):
         path = write_scan(folder / f"{number}.nii.gz", plant(scan, np.random.default_rng([seed, number])))
         yield words, kind, look(ScanSource(scan.name, "NIfTI", (path,))).facts
-    for words, kind, tags in (
-        ("modality tag wrong", "modality", {"0008|0060": "MR" if scan.modality == "CT" else "CT"}),
-        ("SpacingBetweenSlices wrong", "spacing_contradiction", {"0018|0088": f"{2 * scan.spacing_mm[2]:g}"}),
+    for words, kind, tags, lean_mm in (
+        ("modality tag wrong", "modality", {"0008|0060": "MR" if scan.modality == "CT" else "CT"}, 0.0),
+        ("SpacingBetweenSlices wrong", "spacing_contradiction", {"0018|0088": f"{2 * scan.spacing_mm[2]:g}"}, 0.0),
+        ("gantry tilted, positions straight", "tilt", {"0018|1120": "12"}, 0.0),
+        ("gantry tilted, positions show it", "tilt", {"0018|1120": "12"}, 0.2 * scan.spacing_mm[2]),
     ):
-        if scan.modality == "CT" or kind != "spacing_contradiction":
-            series = write_series(folder / kind, scan, tags)
+        if scan.modality == "CT" or kind == "modality":
+            series = write_series(folder / words, scan, tags, lean_mm)
             (source,) = discover(series, progress=False).sources
             yield words, kind, replace(look(source).facts, name=scan.name)
     path = folder / "0.nii.gz"
@@ -200,7 +202,7 @@ def _together(first: str, second: str, alike: Mapping[tuple[str, str], Any]) -> 
 
 
 def odd(work: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Puts one to three scans of another collection among the scans of one."""
+    """Puts one to three scans of another part of the body, or modality, among the scans of one collection."""
     described: dict[str, np.ndarray] = {}
     for name in names:
         small = SmallCopies(work / f"odd-{name}")
@@ -209,21 +211,25 @@ def odd(work: Path, names: Sequence[str]) -> dict[str, Any]:
         described[name] = descriptions(small)[1]
     rng = np.random.default_rng(5)
     caught: list[bool] = []
-    rows, false = [], []
-    for base, other in [pair for two in combinations(described, 2) for pair in (two, two[::-1])]:
+    false: list[bool] = []
+    rows = []
+    for base, other in [pair for pair in permutations(described, 2) if {*pair} != SAME_PART]:
         for count in (1, 2, 3):
             for _ in range(5):
                 chosen = rng.choice(len(described[other]), count, replace=False)
                 oddness = how_odd(np.concatenate([described[base], described[other][chosen]]))[0]
-                flags = oddness >= THRESHOLDS.outlier
-                caught += flags[-count:].tolist()
+                caught += (oddness[-count:] >= THRESHOLDS.outlier).tolist()
+                false += (oddness[:-count] >= THRESHOLDS.outlier).tolist()
                 rows.append([base, other, count, round(float(oddness[-count:].min()), 2)])
-        false.append(int((how_odd(described[base])[0] >= THRESHOLDS.outlier).sum()))
+    alone = [how_odd(vectors)[0] >= THRESHOLDS.outlier for vectors in described.values()]
     return {
         "outliers_found": _share(caught),
         "outliers_tried": len(caught),
-        "outliers_false": sum(false) // 2,
-        "least_odd": rows,
+        "sound_scans": {name: len(vectors) for name, vectors in described.items()},
+        "outliers_false": sum(int(flags.sum()) for flags in alone),
+        "outliers_false_beside_others": f"{sum(false)} of {len(false)}",
+        "least_odd": min((row[3], row[:3]) for row in rows),
+        "rows_odd": rows,
     }
 
 
@@ -295,7 +301,7 @@ def main() -> None:
             measured = speed(work, chosen.scans) if part == "speed" else PARTS[part](work, names)
             values |= measured
             for name, value in measured.items():
-                if name not in ("rows", "pairs", "least_odd"):
+                if name not in ("rows", "pairs", "rows_odd"):
                     print(f"{name:<24} {value}", flush=True)
     save(chosen.json, values)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.audit_data import TRUE_OF, collection
+from benchmarks.audit_data import SAME_PART, TRUE_OF, collection
 from benchmarks.audit_faults import CT_FAULTS, FAULTS, cropped, noised, rescanned, resliced, rewindowed
 from benchmarks.command import parser_of
 from orienteer.files import write_csv
@@ -147,8 +147,10 @@ def limits_of_pairs() -> list[list[object]]:
             )
     odd = max(float(how_odd(vectors)[0].max()) for vectors in described.values())
     intruders = [
-        how_odd(np.concatenate([described[base], described[other][:3]]))[0][-3:].min()
+        how_odd(np.concatenate([described[base], described[other][:count]]))[0][-count:].min()
         for base, other in permutations(described, 2)
+        if {base, other} != SAME_PART
+        for count in (1, 2, 3)
     ]
     turned, again = max(seen.turned), min(seen.turned_again)
     return [

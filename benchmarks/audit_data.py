@@ -19,6 +19,9 @@ TRUE_OF = {"abdomen_ct": {"clipped", "interpolated"}}
 """Kinds that are true of a collection as it is, by its description: these abdominal CT went through a window of [-125, 275]
 HU, and some were resampled from slices of 5 mm. They are counted apart."""
 
+SAME_PART = {"abdomen_ct", "phantoms"}
+"""Both are CT of the trunk: one of them is no other part of the body among the other."""
+
 PEOPLE = (("brain_1018", "brain_1038"), ("brain_1019", "brain_1039"))
 """Two people of brain_mr who were scanned twice."""
 

@@ -127,6 +127,10 @@ FAULTS: dict[str, tuple[str, Planted]] = {
 """Faults of any scan."""
 
 
+LEFT_OUT = {"0018|0088": "SpacingBetweenSlices", "0018|1120": "GantryDetectorTilt"}
+"""Tags that the writer leaves out."""
+
+
 def write_scan(path: Path, scan: Scan) -> Path:
     """Writes a scan in the format of the file's ending, whole numbers as such."""
     voxels = scan.voxels
@@ -140,8 +144,15 @@ def write_scan(path: Path, scan: Scan) -> Path:
     return path
 
 
-def write_series(folder: Path, scan: Scan, tags: dict[str, str]) -> Path:
-    """Writes a scan as a DICOM series with these tags, such as ``{"0008|0060": "MR"}``."""
+def write_series(folder: Path, scan: Scan, tags: dict[str, str], lean_mm: float = 0.0) -> Path:
+    """Writes a scan as a DICOM series.
+
+    Args:
+        folder: is made.
+        scan: to write.
+        tags: such as ``{"0008|0060": "MR"}``.
+        lean_mm: how far each slice lies in front of the one before, as positions of a tilted gantry say.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     values = np.rint(np.clip(scan.voxels, -30_000, 30_000)).astype(np.int16)
     writer = sitk.ImageFileWriter()
@@ -150,7 +161,7 @@ def write_series(folder: Path, scan: Scan, tags: dict[str, str]) -> Path:
     for number in range(values.shape[2]):
         image = sitk.GetImageFromArray(np.ascontiguousarray(values[:, :, number].T[None]))
         image.SetSpacing(scan.spacing_mm)
-        place = LPS_TO_RAS @ (np.array(scan.origin_mm) + np.array([0, 0, number * scan.spacing_mm[2]]))
+        place = LPS_TO_RAS @ (np.array(scan.origin_mm) + np.array([0, number * lean_mm, number * scan.spacing_mm[2]]))
         common = {
             "0008|0060": "CT",
             "0020|000e": "1.2.826.0.1.3680043.2.1125.1",
@@ -165,12 +176,17 @@ def write_series(folder: Path, scan: Scan, tags: dict[str, str]) -> Path:
             image.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{number:04d}.dcm"))
         writer.Execute(image)
-        if between := tags.get("0018|0088"):  # the writer leaves it out of CT
-            data = pydicom.dcmread(folder / f"{number:04d}.dcm")
-            data.SpacingBetweenSlices = between
-            data.save_as(folder / f"{number:04d}.dcm")
+        _add(folder / f"{number:04d}.dcm", {tag: tags[tag] for tag in LEFT_OUT if tag in tags})
     locale.setlocale(locale.LC_ALL, before)
     return folder
+
+
+def _add(path: Path, tags: dict[str, str]) -> None:
+    if tags:
+        data = pydicom.dcmread(path)
+        for tag, value in tags.items():
+            setattr(data, LEFT_OUT[tag], value)
+        data.save_as(path)
 
 
 def cropped(scan: Scan, share: float = 0.6) -> Scan:

@@ -1,6 +1,6 @@
 """Whether two scans are the same image or the same anatomy: registered rigidly, then compared by their detail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -37,14 +37,14 @@ class Likeness:
         overlap: share of the smaller one that lies in the other.
         moved_mm: length of the shift.
         turned_deg: angle of the rotation.
-        step_mm: edge of the voxels at which they were compared.
+        finely: whether they were compared at the last level; different people are not.
     """
 
     detail: float
     overlap: float
     moved_mm: float
     turned_deg: float
-    step_mm: float = 0.0
+    finely: bool = True
 
 
 def confirm(
@@ -67,20 +67,20 @@ def confirm(
         fixed, moving = (_image(at_step(copy, step * level), step * level, copy[1].step_mm) for copy in (first, second))
         transform = _registered(fixed, moving, transform)
         likeness = _likeness(fixed, moving, transform)
-        if likeness.detail < early:
-            break
+        if level != levels[-1] and likeness.detail < early:
+            return replace(likeness, finely=False)
     return likeness
 
 
 def _likeness(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Euler3DTransform) -> Likeness:
     values, inside = _resampled(fixed, moving, transform)
-    still, step_mm = sitk.GetArrayFromImage(fixed), fixed.GetSpacing()[0]
+    still = sitk.GetArrayFromImage(fixed)
     if inside.sum() < LEAST_VOXELS:
-        return Likeness(0.0, 0.0, 0.0, 0.0, step_mm)
+        return Likeness(0.0, 0.0, 0.0, 0.0)
     box = _around(inside)
     compared = in_both(still[box], values[box]) & _without_border(inside[box])
     if compared.sum() < LEAST_VOXELS:
-        return Likeness(0.0, 0.0, 0.0, 0.0, step_mm)
+        return Likeness(0.0, 0.0, 0.0, 0.0)
     one, other = (detail(evened(voxels[box], compared))[compared] for voxels in (still, values))
     angles = np.degrees([transform.GetAngleX(), transform.GetAngleY(), transform.GetAngleZ()])
     return Likeness(
@@ -88,7 +88,6 @@ def _likeness(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Euler3DTran
         overlap=float(inside.sum() / min(still.size, moving.GetNumberOfPixels())),
         moved_mm=float(np.linalg.norm(transform.GetTranslation())),
         turned_deg=float(np.linalg.norm(angles)),
-        step_mm=step_mm,
     )
 
 

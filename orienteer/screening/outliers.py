@@ -10,7 +10,7 @@ from orienteer.screening.small_copies import SmallCopies
 from orienteer.screening.thresholds import THRESHOLDS
 
 MATES = 3
-"""A scan is as odd as it is far from its third nearest other: three odd ones of a kind do not hide each other."""
+"""Up to so many odd scans of a kind do not hide each other; more are a kind of their own."""
 
 Vectors = Float32[np.ndarray, "scans numbers"]
 
@@ -29,7 +29,7 @@ def outlier_findings(names: list[str], vectors: Vectors, by: str = "by their sma
     findings = []
     for number in np.flatnonzero(oddness >= THRESHOLDS.outlier).tolist():
         others = tuple(names[other] for other in nearest[number])
-        what = f"{oddness[number]:.1f} times further from its neighbours than these are from theirs, {by}; nearest: {others[0]}"
+        what = f"{oddness[number]:.1f} times further from the rest than these are from each other, {by}; nearest: {others[0]}"
         do = "look whether it shows another part of the body or another modality; leave it out with --exclude"
         sure = min(0.95, 0.5 + 0.1 * (oddness[number] / THRESHOLDS.outlier - 1) + 0.2)
         evidence = {"times_further": float(oddness[number])}
@@ -38,20 +38,26 @@ def outlier_findings(names: list[str], vectors: Vectors, by: str = "by their sma
 
 
 def how_odd(vectors: Vectors) -> tuple[Float64[np.ndarray, " scans"], list[list[int]]]:
-    """Returns how much further each scan is from its third nearest other than these are, and the three nearest.
+    """Returns how much further each scan is from the rest than the rest is apart, and its three nearest.
+
+    A scan may be odd alone, or with the one or two that are nearest to it. Its distance to the first scan outside this
+    group is divided by the distance of that scan to its own third nearest, or by the width of the group where that is more.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> vectors = rng.normal(size=(20, 5)).astype(np.float32)
-        >>> vectors[:2] += 30
+        >>> vectors[:3] += 30
         >>> oddness, _ = how_odd(vectors)
         >>> (oddness > 4).nonzero()[0].tolist()
-        [0, 1]
+        [0, 1, 2]
     """
     nearest, distances = nearest_others(vectors, MATES)
-    far = distances[:, -1]
-    local = np.median(far[nearest], axis=1)
-    oddness: Float64[np.ndarray, " scans"] = far / np.maximum(np.minimum(local, 3 * np.median(far)), 1e-9)
+    usual = distances[:, -1]
+    width = np.zeros(len(vectors))
+    oddness: Float64[np.ndarray, " scans"] = np.zeros(len(vectors))
+    for first_outside, distance in zip(nearest.T, distances.T, strict=True):
+        oddness = np.maximum(oddness, distance / np.maximum(np.maximum(usual[first_outside], width), 1e-9))
+        width = distance
     return oddness, nearest.tolist()
 
 

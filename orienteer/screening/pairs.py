@@ -44,7 +44,8 @@ class Compared:
 
     def alike(self) -> dict[Pair, Likeness]:
         """Returns the pairs of one anatomy, of the same image or of the same person."""
-        return {pair: like for pair, like in self.likeness.items() if like.detail >= THRESHOLDS.same_anatomy}
+        known = self.likeness.items()
+        return {pair: like for pair, like in known if like.finely and like.detail >= THRESHOLDS.same_anatomy}
 
 
 def compare_scans(copies: SmallCopies, workers: int | None = None, progress: bool = True) -> Compared:
