@@ -153,7 +153,7 @@ def _collection(data: str, seed: int, work: Path, folder: Path | None) -> Collec
 
 
 def _trained(scans: Collection, seed: int, minutes: float, work: Path) -> Path:
-    settings = {"method": "default"}
+    settings: dict[str, Any] = {"method": "default"}
     steps = steps_within(minutes, scans, settings, work)
     folder = link_scans(scans.training, work / "training")
     pretrain(folder, work / "run", store=str(work / "store"), seed=seed, steps=steps, validate_every=steps,

@@ -27,7 +27,8 @@ def cut_away(
     measurer: Measurer, scans: Sequence[Measured], count: int, work: Path, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Returns how often places that were cut away, and places that are left, are called outside the field of view."""
-    gone, left = [], []
+    gone: list[bool] = []
+    left: list[bool] = []
     for target in range(min(count, len(scans))):
         scan = scans[target]
         files = [_cut(scan.path, name, work / f"cut-{target}") for name in CUTS]

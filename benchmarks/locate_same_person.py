@@ -82,7 +82,8 @@ def rigid(template: Measured, scan: Measured) -> sitk.Transform:
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(start, inPlace=False)
     method.SetNumberOfThreads(1)
-    return method.Execute(fixed, moving)
+    transform: sitk.Transform = method.Execute(fixed, moving)
+    return transform
 
 
 def transformed(transform: sitk.Transform, points_mm: Points) -> Points:

@@ -52,19 +52,19 @@ class PlaceHeads:
         """Returns the maps of the heads: places and scales, then the embeddings."""
         features = Features(tuple(level[None] for level in levels))
         placed = [each for task in self.tasks if (each := task.placed_cells(features)) is not None]
-        embedded = [each[0] for task in self.tasks if (each := task.embedded_cells(features)) is not None]
-        maps: list[Tensor] = []
+        embedded = [maps[0] for task in self.tasks if (maps := task.embedded_cells(features)) is not None]
+        where: list[Tensor] = []
         if placed:  # of several tasks, the one with the most cells
             finest = max(placed, key=lambda each: each.places[0, 0, 0].numel())
-            maps = [each[0] * self.unit_mm for each in (finest.places, finest.scales) if each is not None]
-        self._widths = (3 * (len(maps) > 0), 3 * (len(maps) > 1), tuple(each.shape[1] for each in embedded))
-        return [*maps, *embedded]
+            where = [each[0] * self.unit_mm for each in (finest.places, finest.scales) if each is not None]
+        self._widths = (3 * (len(where) > 0), 3 * (len(where) > 1), tuple(each.shape[1] for each in embedded))
+        return [*where, *embedded]
 
     def known(self, rows: Float32[np.ndarray, "places _values"]) -> KnownPlaces:
         """Returns what the values of the maps at places mean."""
         places, scales, channels = self._widths
-        parts = np.split(rows, [places, places + scales], axis=1)
-        return KnownPlaces(*parts, channels)
+        first, second, third = np.split(rows, [places, places + scales], axis=1)
+        return KnownPlaces(first, second, third, channels)
 
     @property
     def version(self) -> str:

@@ -91,8 +91,8 @@ def levels_of(
     further = [_lattice_term(scan, *principal(*network, settings.components), every, settings.network * weights)]
     if template.known is not None and scan.known is not None and template.known.places_mm.size:
         middle = template.known.places_mm.mean(0)
-        both = (known.places_mm - middle for known in (template.known, scan.known))
-        further.append(_lattice_term(scan, *both, every, settings.known * weights))
+        first, second = template.known.places_mm - middle, scan.known.places_mm - middle
+        further.append(_lattice_term(scan, first, second, every, settings.known * weights))
     intensity = settings.intensity if template.modality == scan.modality else 0.0
     levels = []
     for mine, other in zip(template.greys, scan.greys, strict=True):
