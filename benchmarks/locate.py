@@ -5,12 +5,14 @@ border of the scan cuts. Every held-out scan is a template for every other one. 
 pretrained for each of ``--seeds``, as in `benchmarks.space`. Means over the seeds, by the keys
 
 - ``median_mm``, ``mean_mm``, ``p90_mm``: error with one template; ``interval_mm``: 95 % interval of the mean over target scans;
-- ``over_affine``: mean error over that of SimpleITK's affine registration on the same pairs (``--baseline-pairs`` of them);
+- ``registered_pairs``: error on those pairs on which affine registration is measured (``--baseline-pairs``);
+- ``over_affine``: mean error over that of SimpleITK's affine registration on the same pairs;
 - ``coverage90``: share of the places within their error bar;
 - ``outside_recall``, ``outside_false``: of places cut away from a scan (above, below, to one side) and of places that are
-  left, the share told as outside the field of view;
+  left, the share called outside the field of view;
 - ``seconds_per_scan``, ``feature_seconds``: processor time of one map, and of the features of one scan;
 - ``three_templates``: median, mean and coverage where three templates vote;
+- ``same_person``: error at a lattice of places between two scans of one person, against rigid registration;
 - ``baselines``: median, mean and seconds of each.
 """
 
@@ -22,37 +24,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 
 from benchmarks.command import parser_of, save
 from benchmarks.locate_baselines import Measured, nearest_feature, raw_patch, registered, same_coordinates
+from benchmarks.locate_cut import cut_away
+from benchmarks.locate_same_person import same_person
+from benchmarks.locate_scans import Measurer, centroids, labels_of, shared
+from benchmarks.rows import averaged
 from benchmarks.space import SETTINGS, steps_within
 from benchmarks.space_data import PHANTOM_SEED, REAL, Collection, collection, link_scans
-from orienteer.features.pretrained import Pretrained, load
-from orienteer.labelled.grids import file_geometry
-from orienteer.labelled.prepared import prepare_named
-from orienteer.locating.answers import OUTSIDE
 from orienteer.locating.doubt import Estimate, estimate, fused
-from orienteer.locating.fields import scan_field
 from orienteer.locating.mapping import FoundMap, find_map
-from orienteer.locating.places import beyond_mm, from_voxels
-from orienteer.locating.verdicts import outside_probability, verdict
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.progress import say
-from orienteer.scans.discover import discover
-from orienteer.scans.source import Selection
-from orienteer.store.store import Store
 
 HARD = "hard-phantoms"
 TEST_PHANTOMS = 8
-KEPT_SHARE = 0.6
-"""Of a scan's length along an axis, where a part is cut away."""
-
-CUTS = {"above": (2, False), "below": (2, True), "right": (0, False)}
-"""Axis of the body, and whether its low end is cut."""
-
 TEMPLATES = 3
 """That vote together."""
 
@@ -95,9 +84,8 @@ def main() -> None:
             files = scans.heldout[: chosen.scans]
             rows.append(measure(run, files, work, seed, chosen.pairs, baselines, chosen.cut_scans))
             say(f"{chosen.data}, seed {seed}: {json.dumps(rows[-1])}")
-    values = {**averaged(rows), "by_seed": rows}
-    print(json.dumps({chosen.data: values}, indent=2))
-    save(chosen.json, {chosen.data: values})
+            save(chosen.json, {chosen.data: {**averaged(rows), "by_seed": rows}})
+    print(json.dumps({chosen.data: {**averaged(rows), "by_seed": rows}}, indent=2))
 
 
 def measure(
@@ -120,8 +108,8 @@ def measure(
         baseline_pairs: how many of them are registered too, by an affine map and by B-splines.
         cut_scans: scans of which parts are cut away.
     """
-    pretrained, rng = load(run), np.random.default_rng(seed)
-    scans = _measured(pretrained, files, [centroids(labels_of(file)) for file in files], work / "whole")
+    measurer, rng = Measurer(run), np.random.default_rng(seed)
+    scans = measurer.measured(files, [centroids(labels_of(file)) for file in files], work / "whole")
     every = [(a, b) for a in range(len(scans)) for b in range(len(scans)) if a != b]
     drawn = [every[number] for number in rng.permutation(len(every))[:pairs]]
     maps: dict[tuple[int, int], FoundMap] = {}
@@ -143,47 +131,17 @@ def measure(
         "places": len(errors),
         **_summary(errors),
         "interval_mm": _interval(by_target, rng),
+        "pairs": len(drawn),
+        "registered_pairs": _summary(ours) if len(ours) else None,
         "over_affine": round(float(ours.mean()) / affine, 3) if affine else None,
         "coverage90": round(float(within.mean()), 3),
-        **_cut_away(pretrained, scans, cut_scans, work, rng),
+        **cut_away(measurer, scans, cut_scans, work, rng),
         "seconds_per_scan": round(float(np.mean(seconds)), 2),
         "feature_seconds": round(float(np.mean([scan.feature_seconds for scan in scans])), 2),
         "three_templates": _voted(scans, maps, rng),
+        "same_person": same_person(scans),
         "baselines": baselines,
     }
-
-
-def averaged(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the means of numbers over rows, table by table; what is None in all rows stays None."""
-    values: dict[str, Any] = {}
-    for key, first in rows[0].items():
-        column = [row[key] for row in rows if row.get(key) is not None]
-        if isinstance(first, dict):
-            values[key] = averaged(column)
-        elif key != "seed" and column and isinstance(column[0], int | float):
-            values[key] = round(float(np.mean(column)), 3)
-        elif isinstance(first, list | tuple):
-            values[key] = np.mean(column, axis=0).round(2).tolist()
-    return values
-
-
-def centroids(path: Path) -> dict[int, np.ndarray]:
-    """Returns the centroid of each label that no border of the scan cuts, mm in the body frame, by label value."""
-    image = sitk.ReadImage(str(path))
-    values, grid = sitk.GetArrayFromImage(image), file_geometry(image)
-    marks = {}
-    for value in np.unique(values)[1:].tolist():
-        voxels = np.argwhere(values == value)
-        if not ((voxels.min(0) == 0).any() or (voxels.max(0) == np.array(values.shape) - 1).any()):
-            marks[value] = from_voxels(voxels.mean(0)[::-1], grid)
-    return marks
-
-
-def labels_of(scan: Path) -> Path:
-    """Returns the label map of a scan: in labelsTr beside imagesTr, or in labels/ beside the scan."""
-    real = scan.resolve()
-    beside = real.parent / "labels" / real.name
-    return beside if beside.is_file() else real.parent.parent / "labelsTr" / real.name
 
 
 def _collection(data: str, seed: int, work: Path, folder: Path | None) -> Collection | None:
@@ -195,7 +153,7 @@ def _collection(data: str, seed: int, work: Path, folder: Path | None) -> Collec
 
 
 def _trained(scans: Collection, seed: int, minutes: float, work: Path) -> Path:
-    settings = {"method": "default"}
+    settings: dict[str, Any] = {"method": "default"}
     steps = steps_within(minutes, scans, settings, work)
     folder = link_scans(scans.training, work / "training")
     pretrain(folder, work / "run", store=str(work / "store"), seed=seed, steps=steps, validate_every=steps,
@@ -203,30 +161,9 @@ def _trained(scans: Collection, seed: int, minutes: float, work: Path) -> Path:
     return work / "run"
 
 
-def _measured(
-    pretrained: Pretrained, files: Sequence[Path], marks: Sequence[dict[int, np.ndarray]], work: Path
-) -> list[Measured]:
-    folder = link_scans(files, work / "scans")
-    discovery = discover(folder, progress=False)
-    keys = prepare_named(discovery, work / "store", pretrained.preparation, Selection(), 0, shown=False).keys
-    measured = []
-    with Store.open(work / "store") as store:
-        for file, known in zip(files, marks, strict=True):
-            begun = time.process_time()
-            field = scan_field(pretrained, store, keys[file.name])
-            measured.append(Measured(file.name, file, field, known, time.process_time() - begun))
-    return measured
-
-
-def _shared(first: Measured, second: Measured) -> tuple[np.ndarray, np.ndarray]:
-    names = [name for name in first.marks_mm if name in second.marks_mm]
-    points = [np.array([scan.marks_mm[name] for name in names]).reshape(-1, 3) for scan in (first, second)]
-    return points[0], points[1]
-
-
 def _single(template: Measured, scan: Measured, found: FoundMap) -> tuple[np.ndarray, np.ndarray]:
     """Returns errors and error bars of the places that both scans have."""
-    points, truth = _shared(template, scan)
+    points, truth = shared(template, scan)
     estimates = estimate(found, points)
     errors = [float(np.linalg.norm(each.point_mm - true)) for each, true in zip(estimates, truth, strict=True)]
     return np.array(errors), np.array([each.error_bar_mm for each in estimates])
@@ -274,7 +211,7 @@ def _baselines(
     for name, (locate, count) in methods.items():
         errors, seconds = [], []
         for a, b in pairs[:count]:
-            points, truth = _shared(scans[a], scans[b])
+            points, truth = shared(scans[a], scans[b])
             begun = time.process_time()
             errors.append(np.linalg.norm(locate(scans[a], scans[b], points) - truth, axis=1))
             seconds.append(time.process_time() - begun)
@@ -283,46 +220,6 @@ def _baselines(
                 **_summary(np.concatenate(errors)), "seconds": round(float(np.mean(seconds)), 2), "pairs": len(errors)
             }  # fmt: skip
     return values
-
-
-def _cut_away(
-    pretrained: Pretrained, scans: Sequence[Measured], count: int, work: Path, rng: np.random.Generator
-) -> dict[str, Any]:
-    """Returns how often places that were cut away, and places that are left, are told as outside the field of view."""
-    gone, left = [], []
-    for target in range(min(count, len(scans))):
-        scan = scans[target]
-        files = [_cut(scan.path, name, work / f"cut-{target}") for name in CUTS]
-        for cut in _measured(pretrained, files, [scan.marks_mm] * len(files), work / f"cuts-{target}"):
-            template = scans[int(rng.choice([other for other in range(len(scans)) if other != target]))]
-            points, truth = _shared(template, cut)
-            grid = file_geometry(sitk.ReadImage(str(cut.path)))
-            found = find_map(template.field, cut.field)
-            for each, true in zip(estimate(found, points), truth, strict=True):
-                outside = outside_probability(each.point_mm, each.error_bar_mm, grid)
-                called = verdict(outside, each.error_bar_mm, each.trusted) == OUTSIDE
-                (gone if beyond_mm(true, grid) > 0 else left).append(called)
-    return {
-        "outside_recall": round(float(np.mean(gone)), 3) if gone else None,
-        "outside_false": round(float(np.mean(left)), 3) if left else None,
-        "cut_away": len(gone),
-        "left": len(left),
-    }
-
-
-def _cut(path: Path, name: str, folder: Path) -> Path:
-    """Writes a scan with a part cut away, in its own geometry, and returns its file."""
-    axis, low = CUTS[name]
-    image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "RAS")
-    size = list(image.GetSize())
-    kept = round(KEPT_SHARE * size[axis])
-    start = [0, 0, 0]
-    start[axis] = size[axis] - kept if low else 0
-    size[axis] = kept
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}_{path.name}"
-    sitk.WriteImage(sitk.RegionOfInterest(image, size, start), str(file))
-    return file
 
 
 def _interval(means: Sequence[float], rng: np.random.Generator) -> list[float] | None:

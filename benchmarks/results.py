@@ -9,6 +9,7 @@ same page.
 import argparse
 from pathlib import Path
 
+from benchmarks.locate_page import locate_section
 from benchmarks.results_curves import draw_curves
 from benchmarks.results_page import curves_picture, make_page, picture_name, pretraining_picture_name
 from benchmarks.results_tables import TABLES, add, read_results, read_stability, read_tried
@@ -27,8 +28,13 @@ def write(tables: Path = TABLES, page: Path = PAGE) -> Path:
             write_bytes(pictures / picture_name(result), curves)
         if result.curves:
             write_bytes(pictures / pretraining_picture_name(result), draw_curves(result.curves))
-    write_text(page, make_page(results, read_stability(tables), read_tried(tables), space_section(tables)))
+    write_text(page, make_page(results, read_stability(tables), read_tried(tables), heldout_sections(tables)))
     return page
+
+
+def heldout_sections(tables: Path = TABLES) -> tuple[str, ...]:
+    """Returns the sections on scans that a run was never trained on."""
+    return tuple(section for section in (space_section(tables), locate_section(tables)) if section)
 
 
 def main() -> None:

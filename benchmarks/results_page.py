@@ -31,18 +31,18 @@ def make_page(
     results: Sequence[Result],
     stability: Sequence[Mapping[str, str]],
     tried: Mapping[str, str] | None = None,
-    space: str = "",
+    heldout: Sequence[str] = (),
 ) -> str:
     """Returns the page.
 
     Args:
         stability: rows of the stability table.
         tried: by the number of the goal, what was tried to reach it.
-        space: the section on space.
+        heldout: sections on scans that a run was never trained on.
     """
     parts = [LEAD]
     parts += [_short(result) for result in results]
-    parts += [space] if space else []
+    parts += heldout
     parts.append("## Goals\n\n" + goals(results, stability, tried))
     parts += [_section(result) for result in results] or [NOTHING]
     return "\n".join(parts)

@@ -14,6 +14,9 @@ from orienteer.locating.mapping import FoundMap
 from orienteer.locating.splines import ControlGrid
 from orienteer.runs.loaded import LoadedRun
 
+FORMAT = 2
+"""Goes up when the same scans and network give another map."""
+
 _SIGNS = ("agreement", "matched", "source", "step_mm")
 
 
@@ -31,7 +34,7 @@ def keep_maps(kept: Kept, first: OpenScan, second: OpenScan, loaded: LoadedRun, 
 
 
 def _name(other: OpenScan, loaded: LoadedRun) -> str:
-    return f"map_{weights_hash(loaded)}_{other.key}"
+    return f"map{FORMAT}_{weights_hash(loaded)}_{other.key}"
 
 
 def _write(kept: Kept, scan: OpenScan, name: str, pair: PairMap) -> None:

@@ -8,6 +8,7 @@ from orienteer.explorer.scan import OpenScan
 from orienteer.features.pretrained import Pretrained
 from orienteer.locating.answers import NOT_SURE, OUTSIDE, FoundPlace
 from orienteer.locating.fields import ScanField
+from orienteer.locating.heads import PlaceHeads, place_heads
 from orienteer.locating.held import HeldScan, PairMap
 from orienteer.locating.verdicts import FOUND_TO
 from orienteer.runs.loaded import LoadedRun
@@ -30,7 +31,8 @@ class PlaceMaps:
 def place_maps(first: OpenScan, second: OpenScan, loaded: LoadedRun) -> PlaceMaps:
     """Returns the maps between two scans; it takes seconds, and each place by them milliseconds."""
     pretrained = Pretrained(loaded.network.encoder, {}, loaded.preparation)
-    one, other = _field(first, pretrained), _field(second, pretrained)
+    heads = place_heads(loaded)
+    one, other = (_field(scan, pretrained, heads) for scan in (first, second))
     return PlaceMaps(PairMap.between(one, other), PairMap.between(other, one))
 
 
@@ -54,6 +56,6 @@ def doubts(there: FoundPlace, back: FoundPlace, miss_mm: float) -> tuple[str, ..
     return tuple(reasons)
 
 
-def _field(scan: OpenScan, pretrained: Pretrained) -> ScanField:
+def _field(scan: OpenScan, pretrained: Pretrained, heads: PlaceHeads | None) -> ScanField:
     voxels = np.asarray(to_values(scan.stored), np.float32)
-    return HeldScan(voxels, scan.body, scan.spacing_mm, scan.origin_mm, scan.modality).field(pretrained)
+    return HeldScan(voxels, scan.body, scan.spacing_mm, scan.origin_mm, scan.modality).field(pretrained, heads)

@@ -1,5 +1,6 @@
 """A pretrained encoder, frozen and ready to use: the network, and the preparation that its training scans went through."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -26,6 +27,9 @@ from orienteer.scans.prepare_scan import prepare_read, prepare_scan_apart
 from orienteer.scans.source import Scan, Selection
 from orienteer.store.store import Store
 from orienteer.types import Triple, TripleMm
+
+Heads = Callable[[tuple[Float[Tensor, "views _ _ _ _"], ...]], list[Float[Tensor, "views _ _ _ _"]]]
+"""Computes further maps of views from the feature maps of every level."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,12 @@ class Pretrained:
         return ViewVectors(np.concatenate(vectors), centres_mm)
 
     def features_at(
-        self, store: Store, key: str, points_vox: Float64[np.ndarray, "points 3"], overlap: float = 0.5
+        self,
+        store: Store,
+        key: str,
+        points_vox: Float64[np.ndarray, "points 3"],
+        overlap: float = 0.5,
+        heads: Heads | None = None,
     ) -> Float32[np.ndarray, "points channels"]:
         """Returns the features of all levels, side by side, at places of a scan; finest level first.
 
@@ -139,21 +148,24 @@ class Pretrained:
             points_vox: places in (fractional) voxels of the prepared scan. Places outside are moved to its nearest border.
             overlap: least share of a view that the next one on an axis covers again: more is smoother and slower. At 0.5
                 about eight views show each place, at 0.25 two or three.
+            heads: computes further maps from the levels, whose channels follow those of the levels.
         """
         shape_vox = store.scan(key).shape_vox
         points_vox = np.clip(points_vox, 0, np.array(shape_vox) - 1)
         starts, seen = views_of_points(points_vox, shape_vox, self.view_size, overlap)
-        sums = np.zeros((len(points_vox), sum(self.network.channels)), np.float32)
+        sums: Float32[np.ndarray, "points channels"] | None = None
         total = np.zeros(len(points_vox), np.float32)
         views_seen = iter(seen)
         for batch, views in read_views(store, key, starts, self.view_size):
             levels = self.levels(views)
+            maps = [*levels, *heads(levels)] if heads else list(levels)
             for number, start in enumerate(batch):
                 rows, weights = next(views_seen)
-                local = interpolated([level[number] for level in levels], points_vox[rows] - start, self.view_size)
+                local = interpolated([each[number] for each in maps], points_vox[rows] - start, self.view_size)
+                sums = np.zeros((len(points_vox), local.shape[1]), np.float32) if sums is None else sums
                 sums[rows] += weights[:, None] * local
                 total[rows] += weights
-        return sums / total[:, None]
+        return np.zeros((0, sum(self.network.channels)), np.float32) if sums is None else sums / total[:, None]
 
     def uncropped(self) -> "Pretrained":
         """Returns the same for scans that are not cropped to the body: labels may lie where its outline is uncertain."""

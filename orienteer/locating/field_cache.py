@@ -6,7 +6,7 @@ the version of what is computed. It is written whole or not at all, so that seve
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,22 @@ from orienteer.errors import InputError
 from orienteer.features.pretrained import Pretrained
 from orienteer.files import write_bytes
 from orienteer.locating.fields import PLACES, Box, Lattice, ScanField, scan_field
+from orienteer.locating.heads import KnownPlaces, PlaceHeads
 from orienteer.locating.volumes import Volume
 from orienteer.progress import say
 from orienteer.store.arrays import checksum
 from orienteer.store.store import Store
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the same scan and encoder give another field."""
 
 
 def cached_field(
-    pretrained: Pretrained, store: Store, key: str, compute: Callable[..., ScanField] = scan_field
+    pretrained: Pretrained,
+    store: Store,
+    key: str,
+    heads: PlaceHeads | None = None,
+    compute: Callable[..., ScanField] = scan_field,
 ) -> ScanField:
     """Returns the field of a scan from the store; computes it, and keeps it, where it is not there or damaged.
 
@@ -34,15 +39,17 @@ def cached_field(
         pretrained: the encoder.
         store: holds the scan.
         key: of the scan.
+        heads: of the encoder's run, if there are any.
         compute: what makes a field.
     """
-    path = field_path(store.folder, key, str(pretrained.card["sha256"]))
+    weights = str(pretrained.card["sha256"]) + (heads.version if heads else "")
+    path = field_path(store.folder, key, weights)
     if path.is_file():
         try:
             return unpacked(path.read_bytes())
         except (OSError, ValueError, KeyError) as error:
             say(f"warning: {path} is damaged ({type(error).__name__}) and is made again")
-    content = packed(compute(pretrained, store, key))
+    content = packed(compute(pretrained, store, key, heads))
     try:
         write_bytes(path, content)
     except InputError as error:  # the answer does not depend on it
@@ -56,7 +63,7 @@ def field_path(store: Path, key: str, weights: str) -> Path:
     Args:
         store: folder of the store.
         key: of the scan.
-        weights: hash of the encoder's weights.
+        weights: hash of the weights.
     """
     origin = hashlib.blake2b(f"{FORMAT}|{PLACES}|{weights}".encode(), digest_size=8).hexdigest()
     return store / "fields" / key[:2] / f"{key}-{origin}.npz"
@@ -78,6 +85,10 @@ def packed(field: ScanField) -> bytes:
         arrays[f"grey{number}"] = grey.rows.astype(np.float16)
         arrays[f"grey{number}_shape"] = np.array(grey.shape)
         arrays[f"grey{number}_mm"] = np.stack([grey.origin_mm, grey.step_mm])
+    if field.known is not None:
+        arrays["known_channels"] = np.array(field.known.channels, int)
+        arrays["known_embedding"] = field.known.embedding.astype(np.float16)
+        arrays["known_places_mm"], arrays["known_scales_mm"] = field.known.places_mm, field.known.scales_mm
     file = io.BytesIO()
     np.savez(file, **arrays)
     content = file.getvalue()
@@ -110,7 +121,17 @@ def unpacked(content: bytes) -> ScanField:
             greys=tuple(greys),
             box=Box(*arrays["box_mm"]),
             modality=str(arrays["modality"]),
+            known=_known(arrays) if "known_channels" in arrays else None,
         )
+
+
+def _known(arrays: Mapping[str, np.ndarray]) -> KnownPlaces:
+    return KnownPlaces(
+        arrays["known_places_mm"],
+        arrays["known_scales_mm"],
+        arrays["known_embedding"].astype(np.float32),
+        tuple(arrays["known_channels"].tolist()),
+    )
 
 
 def _triple(values: np.ndarray) -> tuple[int, int, int]:

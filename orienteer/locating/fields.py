@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from orienteer.features.pretrained import Pretrained
 from orienteer.locating.greys import grey_volumes
+from orienteer.locating.heads import KnownPlaces, PlaceHeads
 from orienteer.locating.volumes import Volume
 from orienteer.scans.body import BodyMap
 from orienteer.store.store import Store
@@ -75,6 +76,7 @@ class ScanField:
         greys: descriptors of the grey values, the coarsest resolution first.
         box: the prepared scan's field of view.
         modality: ``CT`` or ``MR``.
+        known: what the tasks of a run know of the places; None for an encoder alone.
     """
 
     lattice: Lattice
@@ -83,29 +85,33 @@ class ScanField:
     greys: tuple[Volume, ...]
     box: Box
     modality: str
+    known: KnownPlaces | None = None
 
 
-def scan_field(pretrained: Pretrained, store: Store, key: str) -> ScanField:
+def scan_field(pretrained: Pretrained, store: Store, key: str, heads: PlaceHeads | None = None) -> ScanField:
     """Returns the field of a prepared scan.
 
     Args:
         pretrained: the encoder.
         store: holds the scan, prepared as the encoder's training scans were.
         key: of the scan.
+        heads: what the tasks of its run learned of places; None for an encoder alone.
     """
     scan, body = store.scan(key), store.body(key)
     spacing, origin = np.array(scan.spacing_mm), np.array(scan.origin_mm)
     lattice = body_lattice(scan.shape_vox, body, spacing, origin)
     points_vox = (lattice.places_mm - origin) / spacing
-    features = pretrained.features_at(store, key, points_vox, OVERLAP)
+    rows = pretrained.features_at(store, key, points_vox, OVERLAP, heads)
+    channels = tuple(pretrained.network.channels)
     voxels = store.read(key, (0, 0, 0), scan.shape_vox)
     return ScanField(
         lattice=lattice,
-        features=features,
-        channels=tuple(pretrained.network.channels),
+        features=rows[:, : sum(channels)],
+        channels=channels,
         greys=grey_volumes(voxels, body, spacing, origin),
         box=Box(origin - spacing / 2, origin + (np.array(scan.shape_vox) - 0.5) * spacing),
         modality=scan.modality,
+        known=heads.known(rows[:, sum(channels) :]) if heads else None,
     )
 
 

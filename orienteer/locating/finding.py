@@ -12,7 +12,8 @@ from orienteer.locating.answers import FoundBox, FoundPlace
 from orienteer.locating.bending import Bent
 from orienteer.locating.doubt import LEAST_AGREEMENT, Estimate, estimate, fused
 from orienteer.locating.fields import ScanField
-from orienteer.locating.mapping import FoundMap, MapSettings, find_map
+from orienteer.locating.map_settings import MapSettings
+from orienteer.locating.mapping import FoundMap, find_map
 from orienteer.locating.templates import Template, all_names
 from orienteer.locating.verdicts import outside_probability, verdict
 

@@ -10,6 +10,7 @@ from orienteer.labelled.grids import grid_geometry
 from orienteer.locating.answers import FoundPlace
 from orienteer.locating.doubt import estimate
 from orienteer.locating.fields import Box, ScanField, scan_field
+from orienteer.locating.heads import PlaceHeads
 from orienteer.locating.mapping import FoundMap, find_map
 from orienteer.locating.verdicts import outside_probability, verdict
 from orienteer.scans.body import BodyMap
@@ -56,9 +57,9 @@ class HeldScan(Store):
         box = tuple(slice(at, at + size) for at, size in zip(start_vox, size_vox, strict=True))
         return self.voxels[box]
 
-    def field(self, pretrained: Pretrained) -> ScanField:
-        """Returns the field of the scan."""
-        return scan_field(pretrained, self, self.entry.key)
+    def field(self, pretrained: Pretrained, heads: PlaceHeads | None = None) -> ScanField:
+        """Returns the field of the scan, with what the heads of a run know of its places."""
+        return scan_field(pretrained, self, self.entry.key, heads)
 
 
 class PairMap:

@@ -18,6 +18,7 @@ from orienteer.locating.answers import Located, LocatedScan
 from orienteer.locating.cutting import write_crops
 from orienteer.locating.field_cache import cached_field
 from orienteer.locating.finding import KnownTemplate, find_places
+from orienteer.locating.heads import PlaceHeads, heads_of
 from orienteer.locating.keywords import LocateKeywords
 from orienteer.locating.page import write_page
 from orienteer.locating.settings import LocateSettings
@@ -76,17 +77,17 @@ def locate(
     options, folder = make_settings(LocateSettings, listed), Path(out)
     _check_new(folder)
     templates = read_templates(options)
-    pretrained = load(run, options.accelerator)
+    pretrained, heads = load(run, options.accelerator), heads_of(run, options.accelerator)
     selection = Selection(options.include, options.exclude, options.frame, options.modality)
     discovery = discover(scans, selection)
     store_folder = Path(options.store or default_store(run))
-    known = _known_templates(templates, pretrained, store_folder, selection, options.workers)
+    known = _known_templates(templates, pretrained, heads, store_folder, selection, options.workers)
     prepared = prepare_named(discovery, store_folder, pretrained.preparation, selection, options.workers)
     sources = {source.name: source for source in discovery.sources if source.name in prepared.keys}
     warnings = ability_warning(pretrained.card, Path(run))
     for warning in warnings:
         say(f"warning: {warning}")
-    work = _Work(pretrained, store_folder, options, folder, known)
+    work = _Work(pretrained, heads, store_folder, options, folder, known)
     located, grids, failures, stopped = work.find_all(sources, prepared)
     result = Located(folder, located, (*prepared.failures, *failures), discovery.left_out, warnings)
     if located:
@@ -107,12 +108,14 @@ class _Work:
     def __init__(
         self,
         pretrained: Pretrained,
+        heads: PlaceHeads | None,
         store: Path,
         options: LocateSettings,
         out: Path,
         known: Sequence[KnownTemplate],
     ) -> None:
-        self.pretrained, self.store, self.options, self.out, self.known = pretrained, store, options, out, known
+        self.pretrained, self.heads, self.known = pretrained, heads, known
+        self.store, self.options, self.out = store, options, out
         self.selection = Selection(frame=options.frame, modality=options.modality)
 
     def find_all(
@@ -145,7 +148,7 @@ class _Work:
         return tuple(located), tuple(grids), failures, len(located) + len(failures) < len(sources)
 
     def _find(self, store: Store, source: ScanSource, key: str, grid: Geometry, folder: Path) -> LocatedScan:
-        field = cached_field(self.pretrained, store, key)
+        field = cached_field(self.pretrained, store, key, self.heads)
         begun = time.perf_counter()
         answer = find_places(self.known, field, grid)
         seconds = time.perf_counter() - begun
@@ -160,7 +163,12 @@ class _Work:
 
 
 def _known_templates(
-    templates: Sequence[Template], pretrained: Pretrained, store: Path, selection: Selection, workers: int | None
+    templates: Sequence[Template],
+    pretrained: Pretrained,
+    heads: PlaceHeads | None,
+    store: Path,
+    selection: Selection,
+    workers: int | None,
 ) -> tuple[KnownTemplate, ...]:
     """Prepares the templates and returns them with their fields."""
     known = []
@@ -171,7 +179,7 @@ def _known_templates(
         )
         (key,) = prepared.keys.values()
         with Store.open(store) as reader:
-            known.append(KnownTemplate(template, key, cached_field(pretrained, reader, key)))
+            known.append(KnownTemplate(template, key, cached_field(pretrained, reader, key, heads)))
     return tuple(known)
 
 

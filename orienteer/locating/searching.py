@@ -7,7 +7,7 @@ registration with convex optimisation*, WBIR 2014, equations 3 and 4. Departures
 a spline smooths where they use a Gaussian.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -65,12 +65,13 @@ def searched(
     smooth = np.zeros_like(places_mm)
     controls = np.zeros((grid.count, 3))
     lengths = (offsets**2).sum(1).astype(np.float32)
+    fitted = _fitting(weights, roughness * control_mm**2 * stiffness, confidence)
     for coupling in COUPLING:
         pull = coupling * typical / step_mm**2
         # |offset - smooth|^2 without |smooth|^2, which is the same for all offsets of a place
         best = (costs + pull * (lengths - 2 * (smooth @ offsets.T).astype(np.float32))).argmin(1)
         best[outside] = len(offsets) // 2
-        controls = _fitted(weights, roughness * control_mm**2 * stiffness, base + offsets[best], confidence)
+        controls = fitted(base + offsets[best])
         smooth = np.clip(weights @ controls - base, -reach * step_mm, reach * step_mm)
     return Bent(start.affine, grid, controls)
 
@@ -110,16 +111,17 @@ def _around(places_mm: Points) -> sparse.csr_matrix:
     return sparse.csr_matrix((values, near.ravel(), rows), shape=(len(places_mm), len(places_mm)))
 
 
-def _fitted(
-    weights: sparse.csr_matrix,
-    roughness: sparse.csr_matrix,
-    wanted_mm: Points,
-    confidence: Float64[np.ndarray, " points"],
-) -> Float64[np.ndarray, "controls 3"]:
-    """Returns the control points of the smooth field nearest to wanted displacements."""
+def _fitting(
+    weights: sparse.csr_matrix, roughness: sparse.csr_matrix, confidence: Float64[np.ndarray, " points"]
+) -> Callable[[Points], Float64[np.ndarray, "controls 3"]]:
+    """Returns a function from wanted displacements to the control points of the smooth field nearest to them."""
     weighted = weights.multiply(confidence[:, None]).tocsr()
     mean = confidence.sum() / weights.shape[1]
     normal = (weights.T @ weighted + mean * roughness + 1e-3 * mean * sparse.identity(weights.shape[1])).tocsc()
     solve = factorized(normal)
-    right = weighted.T @ wanted_mm
-    return np.stack([solve(right[:, axis]) for axis in range(3)], axis=1)
+
+    def fitted(wanted_mm: Points) -> Float64[np.ndarray, "controls 3"]:
+        right = weighted.T @ wanted_mm
+        return np.stack([solve(right[:, axis]) for axis in range(3)], axis=1)
+
+    return fitted

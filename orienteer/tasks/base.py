@@ -78,6 +78,20 @@ class PredictedGaps:
     scales: Float[Tensor, "batch views views 3"] | None = None
 
 
+@dataclass(frozen=True)
+class PlacedCells:
+    """Where a task places the cells of a level in their scan, up to one offset that all scans share.
+
+    Attributes:
+        places: in units of ``unit_mm``.
+        scales: scale of their errors along each axis, as the task predicts it, in the same units; None for a task that
+            predicts places alone.
+    """
+
+    places: Float[Tensor, "batch views 3 cells0 cells1 cells2"]
+    scales: Float[Tensor, "batch views 3 cells0 cells1 cells2"] | None = None
+
+
 TargetsT = TypeVar("TargetsT")
 PredictionT = TypeVar("PredictionT")
 
@@ -123,6 +137,14 @@ class Task(nn.Module, Generic[TargetsT, PredictionT]):
 
     def predicted_gaps(self, prediction: PredictionT) -> PredictedGaps | None:
         """Returns the gaps between views that a prediction holds; None for a task that predicts none."""
+        return None
+
+    def placed_cells(self, features: Features) -> PlacedCells | None:
+        """Returns where each cell of a level lies, in one frame for all views and scans; None for a task that places none."""
+        return None
+
+    def embedded_cells(self, features: Features) -> Float[Tensor, "batch views channels cells0 cells1 cells2"] | None:
+        """Returns a vector for each cell of a level whose direction tells its place; None for a task that embeds none."""
         return None
 
     def similar_pairs(

@@ -17,7 +17,7 @@ from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import truth_scatter
 from orienteer.geometry.frames import cell_offsets_mm
 from orienteer.geometry.pairs import gap_matrix
-from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
+from orienteer.tasks.base import Features, FeatureSpec, PlacedCells, PredictedGaps, Task, ViewShape
 from orienteer.tasks.heads import full_precision, per_view, pointwise, position_read_out
 from orienteer.tasks.misses import MissForm, component_miss
 from orienteer.tasks.scales import LEAST_SCALE, ScaleHead, laplace_loss, pair_scales
@@ -103,11 +103,17 @@ class DenseGap(Task[DenseGapTargets, DenseGapPrediction]):
 
     def forward(self, features: Features) -> DenseGapPrediction:
         """Returns the predicted, centred positions of all cells."""
+        placed = self.placed_cells(features)
+        centre = placed.places.mean(dim=(1, 3, 4, 5), keepdim=True)
+        return DenseGapPrediction(places=placed.places - centre, scales=placed.scales)
+
+    def placed_cells(self, features: Features) -> PlacedCells:
+        """Returns the positions of all cells before they are centred: in a frame that depends on no other view."""
         cells = per_view(self.reduce, features.levels[self.level])
         with full_precision(cells.device):
             places = torch.einsum("bvc...,oc->bvo...", cells.float(), self.read_out.weight.float())
         scales = self.scale(cells.movedim(2, -1)).movedim(-1, 2) if self.config.scale else None
-        return DenseGapPrediction(places=places - places.mean(dim=(1, 3, 4, 5), keepdim=True), scales=scales)
+        return PlacedCells(places, scales)
 
     def loss(self, prediction: DenseGapPrediction, targets: DenseGapTargets) -> dict[str, Tensor]:
         """Returns ``dense_gap``, and ``dense_gap_scale`` if it is predicted."""

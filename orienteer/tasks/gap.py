@@ -19,7 +19,7 @@ from torch import Tensor
 from orienteer.draw.figures import new_figure
 from orienteer.draw.plots import matrix_pair, truth_scatter
 from orienteer.geometry.pairs import distances, gap_matrix, pair_index
-from orienteer.tasks.base import Features, FeatureSpec, PredictedGaps, Task, ViewShape
+from orienteer.tasks.base import Features, FeatureSpec, PlacedCells, PredictedGaps, Task, ViewShape
 from orienteer.tasks.heads import VectorConfig, ViewVector, linear_float32, position_read_out
 from orienteer.tasks.histogram import fit_ridge, histogram_gaps
 from orienteer.tasks.misses import MissForm, component_miss, number_miss
@@ -129,6 +129,12 @@ class Gap(Task[GapTargets, GapPrediction]):
         if prediction.scales is not None:
             losses["gap_scale"] = laplace_loss(predicted - truth, prediction.scales[:, i, j], LEAST_SCALE)
         return losses
+
+    def placed_cells(self, features: Features) -> PlacedCells:
+        """Returns the position of each view, as the one cell of a level."""
+        z = self.vector(features.levels[-1])
+        scales = self.scale(z)[..., None, None, None] if self.config.scale else None
+        return PlacedCells(linear_float32(z, self.read_out)[..., None, None, None], scales)
 
     def metrics(self, prediction: GapPrediction, targets: GapTargets) -> dict[str, Tensor]:
         """Returns the mean length of the error vector and the mean error of the distance, over pairs i < j, in mm."""

@@ -152,6 +152,10 @@ class PlaceContrast(Task[PlaceContrastTargets, PlaceContrastPrediction]):
         maps = self.pyramid([level[:, :compared] for level in features.levels])
         return PlaceContrastPrediction(per_view(self.embed, maps).float())
 
+    def embedded_cells(self, features: Features) -> Float[Tensor, "batch views channels cells0 cells1 cells2"]:
+        """Returns the embedding of every cell, each of length 1."""
+        return normalize(per_view(self.embed, self.pyramid(features.levels)).float(), dim=2)
+
     def loss(self, prediction: PlaceContrastPrediction, targets: PlaceContrastTargets) -> dict[str, Tensor]:
         """Returns ``place``, the mean over all places of overlapping pairs, in both directions."""
         first, second = self.embedded(prediction, targets)

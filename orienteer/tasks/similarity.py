@@ -181,6 +181,10 @@ class Similarity(Task[SimilarityTargets, SimilarityPrediction]):
             embedding = per_view(self.embed, features.levels[self.level])
         return SimilarityPrediction(embedding=embedding, stride=self.specs[self.level].stride)
 
+    def embedded_cells(self, features: Features) -> Float[Tensor, "batch views channels cells0 cells1 cells2"] | None:
+        """Returns the embedding of the graded form; the published one, which two clusters satisfy, tells no place."""
+        return self(features).embedding if self.config.form == "graded" else None
+
     def loss(self, prediction: SimilarityPrediction, targets: SimilarityTargets) -> dict[str, Tensor]:
         """Returns ``similarity``, in the graded form also ``cell_similarity``."""
         if self.config.form == "graded":

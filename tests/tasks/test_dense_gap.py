@@ -47,3 +47,13 @@ def test_the_cell_baseline_is_exact_for_views_at_one_place():
     baselines = task.baselines(views, task.targets(views))
     assert baselines["cell"]["place_in_scan_error_mm"].item() == pytest.approx(0, abs=1e-4)
     assert baselines["trivial"]["place_in_scan_error_mm"] > 1
+
+
+def test_placed_cells_are_the_prediction_before_it_is_centred():
+    task, features = make_task("dense_gap", scale=True), make_features()
+    placed, predicted = task.placed_cells(features), task(features)
+    centre = placed.places.mean(dim=(1, 3, 4, 5), keepdim=True)
+    torch.testing.assert_close(placed.places - centre, predicted.places)
+    torch.testing.assert_close(placed.scales, predicted.scales)
+    alone = task.placed_cells(type(features)(tuple(level[:, :1] for level in features.levels)))
+    torch.testing.assert_close(alone.places, placed.places[:, :1])  # no view depends on the others
