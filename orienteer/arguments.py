@@ -14,9 +14,8 @@ from importlib.metadata import version
 from types import UnionType
 from typing import TYPE_CHECKING, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from orienteer.forms import described, shown
+from orienteer.forms import as_word, described, shown
 from orienteer.help_text import FULL, Option, full_help_of, group_of, help_of, hyphens, summary
-from orienteer.settings import as_word
 
 if TYPE_CHECKING:  # loaded when a command is parsed: the list of commands must come at once
     from jsonargparse import ArgumentParser

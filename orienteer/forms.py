@@ -41,6 +41,19 @@ def misfit(value: Any, form: Any) -> Misfit | None:
     return _misfit(value, form, ())
 
 
+def as_word(value: Any, hint: Any) -> Any:
+    """Returns the word that a setting wants where YAML has read a number; any other value as it is.
+
+    Example:
+        >>> from typing import Literal
+        >>> as_word(32, Literal["32", "bf16"]), as_word(32, Literal["16"] | None), as_word(32, int)
+        ('32', 32, 32)
+    """
+    hints = [option for option in (hint, *get_args(hint)) if get_origin(option) is Literal]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number and any(str(value) in get_args(words) for words in hints) else value
+
+
 def described(form: Any) -> str:
     """Returns a type hint in words.
 

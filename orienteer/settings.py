@@ -4,10 +4,10 @@ import dataclasses
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePath
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from orienteer.errors import InputError
-from orienteer.forms import misfit
+from orienteer.forms import as_word, misfit
 
 SettingsT = TypeVar("SettingsT")
 
@@ -64,19 +64,6 @@ def require(holds: bool, what: str, wanted: str, got: object, do: str = "") -> N
     """
     if not holds:
         raise InputError(what, wanted=wanted, got=str(got), do=do or f"change {what} to {wanted}")
-
-
-def as_word(value: Any, hint: Any) -> Any:
-    """Returns the word that a setting wants where YAML has read a number; any other value as it is.
-
-    Example:
-        >>> from typing import Literal
-        >>> as_word(32, Literal["32", "bf16"]), as_word(32, Literal["16"] | None), as_word(32, int)
-        ('32', 32, 32)
-    """
-    hints = [option for option in (hint, *get_args(hint)) if get_origin(option) is Literal]
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number and any(str(value) in get_args(words) for words in hints) else value
 
 
 def plain(value: Any) -> Any:

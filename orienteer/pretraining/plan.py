@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Unpack
 
 from orienteer.methods import resolve_method
-from orienteer.pretraining.dry_run import Cost, measure_step
+from orienteer.pretraining.dry_run import Cost, count_step, measure_step
+from orienteer.pretraining.footprint import Footprint
 from orienteer.pretraining.resolve import on_gpu, resolve_config
 from orienteer.progress import clock
 from orienteer.runs.config import make_config
@@ -33,7 +34,9 @@ class Plan:
         unreadable: the reason by name for scans whose header cannot be used.
         patients: how many patients the scans are of, in words.
         window: the HU of CT that become -1 and 1, with the reason.
-        cost: time and memory of a step, measured in a dry run on random views; None without a dry run.
+        cost: time and memory of a step, measured in a dry run on random views; None without a dry run, and where the run
+            wants a GPU that is not here.
+        needs: memory and operations of a step on one GPU, counted; None without a dry run, or where it was measured.
     """
 
     config: RunConfig
@@ -44,6 +47,7 @@ class Plan:
     patients: str
     window: Chosen[tuple[float, float]]
     cost: Cost | None = None
+    needs: Footprint | None = None
 
     @property
     def seconds_per_step(self) -> float | None:
@@ -57,6 +61,7 @@ class Plan:
 
     def __str__(self) -> str:
         costs = [] if self.cost is None else _cost_lines(self.config, self.cost)
+        costs += [] if self.needs is None else _gpu_lines(self.config, self.needs)
         return "\n".join([headers_table(self.headers), "", *_unused_lines(self), "", *_setting_lines(self), *costs])
 
 
@@ -65,7 +70,7 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
 
     Args:
         scans: folder of scans.
-        dry_run: measure time and memory in a few steps on random views.
+        dry_run: measure time and memory in a few steps on random views, and count what a GPU would need.
         **settings: any field of `PretrainConfig`; given values are kept, the others are chosen.
 
     Raises:
@@ -81,7 +86,7 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
         ((5.0, 5.0, 5.0), (32, 32, 32))
     """
     made = resolve_config(make_config({**settings, "scans": str(scans) if scans is not None else None}))
-    cost = measure_step(made.config, made.network) if dry_run else None
+    cost = measure_step(made.config, made.network) if dry_run and not _lacks_gpu(made.config) else None
     patients = _patients([*made.discovery.sources], made.config.group_by)
     return Plan(
         config=made.config,
@@ -92,7 +97,12 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
         patients=patients,
         window=made.window,
         cost=cost,
+        needs=count_step(made.config) if dry_run and not on_gpu(made.config) else None,
     )
+
+
+def _lacks_gpu(config: RunConfig) -> bool:
+    return config.accelerator == "gpu" and not on_gpu(config)
 
 
 def _patients(sources: Sequence[ScanSource], group_by: str | None) -> str:
@@ -125,11 +135,17 @@ def _setting_lines(made: Plan) -> list[str]:
         _line("a view", f"{size_mm} mm", f"{config.views} views per scan, {config.batch} scans per step"),
         _line("method", config.method, resolve_method(config.method).about),
         _line("warp", config.warp, "strength of the random warps of scans that training views are drawn from"),
-        _line("encoder", config.encoder, "on a GPU" if on_gpu(config) else "on the CPU"),
+        _line("encoder", config.encoder, _where(config)),
         _line("CT", made.window.value, f"HU window, mapped to -1 .. 1; {made.window.why}"),
         _line("MR", config.mr_percentiles, "percentiles of the body's voxels, per scan, mapped to -1 .. 1"),
         _line("store", f"{scans.store_bytes / 2**20:.0f} MB", "at most; cropping to the body makes it smaller"),
     ]
+
+
+def _where(config: RunConfig) -> str:
+    if _lacks_gpu(config):
+        return "on a GPU, which this machine does not have: nothing is timed"
+    return "on a GPU" if on_gpu(config) else "on the CPU"
 
 
 def _cost_lines(config: RunConfig, cost: Cost) -> list[str]:
@@ -139,6 +155,17 @@ def _cost_lines(config: RunConfig, cost: Cost) -> list[str]:
     return [
         _line("time", clock(seconds * config.steps), time),
         _line("memory", f"{cost.peak_memory_mb:.0f} MB", where),
+    ]
+
+
+def _gpu_lines(config: RunConfig, needs: Footprint) -> list[str]:
+    weights, maps = needs.weight_bytes / 2**20, needs.peak_bytes / 2**20
+    parts = f"of all tensors: {weights:.0f} MB of weights and optimiser, {maps:.0f} MB of feature maps and gradients"
+    work = needs.flops * config.accumulate * config.devices * config.nodes
+    run = f"a step, {work * config.steps / 1e15:.3g} PFLOP the run: divided by what a GPU sustains, the time on it"
+    return [
+        _line("GPU memory", f"{weights + maps:.0f} MB", f"{parts}; counted, not measured: leave a third more"),
+        _line("work", f"{work / 1e12:.3g} TFLOP", run),
     ]
 
 

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from orienteer.pretraining.plan import MOST_LISTED, plan
 from tests.helpers.small_run import SMALL
 
@@ -33,6 +35,13 @@ def test_a_dry_run_measures_time_and_memory(torsos: Path) -> None:
     assert 0 < made.seconds_per_step < 60
     assert made.peak_memory_mb > 10
     assert f"6 steps of {made.seconds_per_step:.2f} s" in str(made)
+    needs = made.needs
+    assert needs is not None
+    assert needs.flops > 1e6
+    rows = {line[:12].strip(): line for line in str(made).splitlines()}
+    assert f"{needs.memory_bytes / 2**20:.0f} MB" in rows["GPU memory"]
+    assert f"{needs.flops / 1e12:.3g} TFLOP" in rows["work"]
+    assert f"{6 * needs.flops / 1e15:.3g} PFLOP the run" in rows["work"]
 
 
 def test_long_lists_are_cut(torsos: Path, tmp_path: Path) -> None:
@@ -42,3 +51,15 @@ def test_long_lists_are_cut(torsos: Path, tmp_path: Path) -> None:
     text = str(plan(str(folder), dry_run=False, **SMALL))
     assert f"unreadable: {MOST_LISTED + 2}" in text
     assert "  ... and 2 more" in text
+
+
+def test_a_recipe_for_a_gpu_is_counted_where_there_is_none(torsos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of its size is computed: a network for a GPU would take minutes here."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    recipe = {"encoder": "dynunet", "view_size": [64, 64, 64], "spacing_mm": [4.0] * 3, "batch": 4, "precision": "bf16"}
+    made = plan(str(torsos), accelerator="gpu", min_body_fraction=0.0, **recipe)
+    assert made.cost is None
+    assert made.needs is not None
+    assert made.needs.peak_bytes > 10**9
+    assert "which this machine does not have: nothing is timed" in str(made)
+    assert "GPU memory" in str(made)
