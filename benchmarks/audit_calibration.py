@@ -9,7 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -147,10 +147,11 @@ def limits_of_pairs() -> list[list[object]]:
             )
     odd = max(float(how_odd(vectors)[0].max()) for vectors in described.values())
     intruders = [
-        how_odd(np.concatenate([described[base], described[other][:count]]))[0][-count:].min()
+        how_odd(np.concatenate([described[base], described[other][list(chosen)]]))[0][-count:].min()
         for base, other in permutations(described, 2)
         if {base, other} != SAME_PART
         for count in (1, 2, 3)
+        for chosen in combinations(range(len(described[other])), count)
     ]
     turned, again = max(seen.turned), min(seen.turned_again)
     return [

@@ -130,7 +130,8 @@ def judged(rows: Sequence[Mapping[str, str]], planted: Sequence[Planted]) -> dic
 
 
 def _is_about(row: Mapping[str, str], scan: str) -> bool:
-    return row["scan"].startswith(scan) or scan in row["others"].split(" | ")
+    pair = row["kind"] in ("duplicate", "same_person")
+    return row["scan"].startswith(scan) or (pair and scan in row["others"].split(" | "))
 
 
 def _is_pair(row: Mapping[str, str], pair: tuple[str, str]) -> bool:

@@ -1,6 +1,6 @@
 """Headers against anatomy: findings from what a model that never saw a scan reads off it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,9 @@ PARTS = 10
 
 MOST_NAMED = 3
 """Other faults that a finding names, of those that cannot be distinguished."""
+
+VAGUE = 8
+"""From so many other faults on, the model does not know such anatomy. Set by hand: up to four may be one fault."""
 
 SURE = {"possibly": 0.6, "probably": 0.85, "clearly": 0.97}
 """How sure a finding is of a fault that is distinguished from all others with this certainty."""
@@ -105,18 +108,31 @@ def _gains(scans: Sequence[ScanMeasurement], evidence: FaultEvidence) -> Float[n
     return gains
 
 
-def findings_of(verdicts: Mapping[str, Verdict]) -> list[Finding]:
-    """Returns a finding for each scan whose header does not fit its anatomy, or cannot be judged."""
-    return [finding for name, verdict in verdicts.items() if (finding := _finding(name, verdict)) is not None]
+def findings_of(verdicts: Mapping[str, Verdict], unlike: Collection[str] = ()) -> list[Finding]:
+    """Returns a finding for each scan whose header does not fit its anatomy, or cannot be judged.
+
+    Args:
+        verdicts: by scan.
+        unlike: scans that are unlike those that the model knows, such as another part of the body.
+    """
+    found = (_finding(name, verdict, name in unlike) for name, verdict in verdicts.items())
+    return [finding for finding in found if finding is not None]
 
 
-def rows_of(verdicts: Mapping[str, Verdict]) -> list[tuple[str, ...]]:
-    """Returns a row of the page for each scan, the most suspicious first."""
+def rows_of(verdicts: Mapping[str, Verdict], unlike: Collection[str] = ()) -> list[tuple[str, ...]]:
+    """Returns a row of the page for each scan, the most suspicious first.
+
+    Args:
+        verdicts: by scan.
+        unlike: scans that are unlike those that the model knows.
+    """
     rows: list[tuple[str, ...]] = []
     for name, verdict in sorted(verdicts.items(), key=lambda item: -item[1].score):
         best = verdict.best_fault
         words = "consistent"
-        if verdict.flagged and verdict.fault is not None:
+        if _vague(verdict) or (verdict.flagged and name in unlike):
+            words = "cannot be judged"
+        elif verdict.flagged and verdict.fault is not None:
             words = f"looks {verdict.fault.name}"
         elif not verdict.recognised or not verdict.weights:
             words = "cannot be judged"
@@ -146,9 +162,16 @@ def _judged(scans: Sequence[ScanMeasurement], usual: Sequence[ScanMeasurement]) 
     return verdicts
 
 
-def _finding(name: str, verdict: Verdict) -> Finding | None:
-    if not verdict.recognised:
+def _vague(verdict: Verdict) -> bool:
+    return verdict.flagged and len(verdict.alternatives) >= VAGUE
+
+
+def _finding(name: str, verdict: Verdict, unlike: bool) -> Finding | None:
+    vague = _vague(verdict)
+    if not verdict.recognised or vague or (unlike and verdict.flagged):
         what = "its anatomy is not recognised under any reading of its header: nothing can be said of the header"
+        if vague:
+            what = f"{len(verdict.alternatives) + 1} wrong headers would fit its anatomy: it cannot be told which is right"
         evidence = {"misfit_share": min(verdict.misfits.values(), default=1.0)}
         return Finding(
             name, "not_recognised", "note", what, evidence, 0.8, "look whether it belongs to this collection"

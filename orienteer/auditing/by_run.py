@@ -82,7 +82,8 @@ def judge_by_run(
             *notes,
             f"The run was trained on {len(seen)} of these scans, first {seen[0]}: it may not see their faults.",
         )
-    return Anatomy([*findings_of(verdicts), *odd], rows_of(verdicts), notes)
+    unlike = {each.scan for each in odd}
+    return Anatomy([*findings_of(verdicts, unlike), *odd], rows_of(verdicts, unlike), notes)
 
 
 def _verdicts(

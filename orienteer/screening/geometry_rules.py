@@ -1,8 +1,9 @@
 """Rules about lengths and tags: units, voxel sizes, extents, what a header says beside its positions, the modality."""
 
 import numpy as np
+from jaxtyping import Float64
 
-from orienteer.screening.collection import Collection, far_from, is_rare
+from orienteer.screening.collection import RARE, Collection, Usual, far_from, is_rare
 from orienteer.screening.facts import ScanFacts
 from orienteer.screening.findings import Correction, Finding
 from orienteer.screening.thresholds import THRESHOLDS
@@ -13,6 +14,9 @@ UNITS = {10.0: "cm", 0.1: "a tenth of a mm", 1000.0: "m", 0.001: "um"}
 
 SAME_FACTOR = 0.35
 """How far the logs of two lengths may differ to count as the same but for a unit: people and protocols differ by that."""
+
+LEAST_ALIKE, MOST_ALIKE = 3, 0.2
+"""So many scans, and such a share of them, must be like a body once its unit is changed."""
 
 DECLARED_TOLERANCE = 0.05
 """SpacingBetweenSlices and positions may differ by rounding only."""
@@ -26,13 +30,9 @@ def units(facts: ScanFacts, collection: Collection) -> Finding | None:
     usual = collection.usual.get(facts.modality or "")
     if facts.body_mm is None or usual is None:
         return None
-    logs = np.log(facts.body_mm) - usual.body
+    logs = np.log(facts.body_mm)
     for factor, unit in UNITS.items():
-        off = logs - np.log(1 / factor)
-        if (
-            np.abs(off).max() < max(SAME_FACTOR, 3 * usual.body_spread.max())
-            and np.abs(np.log(factor)) > 8 * usual.body_spread.max()
-        ):
+        if _fits_by(logs, factor, usual):
             evidence: dict[str, float | str] = {
                 "body_mm": _by(facts.body_mm),
                 "usual_mm": _by(np.exp(usual.body)),
@@ -46,6 +46,19 @@ def units(facts: ScanFacts, collection: Collection) -> Finding | None:
                 facts.name, "units", "error", what, evidence, 0.97, do, Correction(spacing_factor=(factor,) * 3)
             )
     return None
+
+
+def _fits_by(logs: Float64[np.ndarray, "3"], factor: float, usual: Usual) -> bool:
+    """Returns whether a body is like the others once its lengths are multiplied by a factor, and unlike them before.
+
+    Like most of them where they are alike; like several of them, and hardly any before, where a collection is mixed.
+    """
+    spread = usual.body_spread.max()
+    off = np.abs(logs + np.log(factor) - usual.body).max()
+    if off < max(SAME_FACTOR, 3 * spread) and np.abs(np.log(factor)) > 8 * spread:
+        return True
+    like = [int((np.abs(usual.bodies - logs - by).max(1) < SAME_FACTOR).sum()) for by in (0.0, np.log(factor))]
+    return like[0] <= max(1, RARE * usual.scans) and like[1] >= max(LEAST_ALIKE, MOST_ALIKE * usual.scans)
 
 
 def spacing_contradiction(facts: ScanFacts, collection: Collection) -> Finding | None:

@@ -21,8 +21,8 @@ ALL_PAIRS = 600
 LIKELY = 30
 """Scans that each scan of a larger collection is compared with."""
 
-FINELY = 4
-"""Scans that each scan is registered with."""
+FINELY = 8
+"""Scans that each scan is registered with: a copy through another window may agree less at a coarse step than other people."""
 
 Pair = tuple[str, str]
 

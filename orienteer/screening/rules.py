@@ -35,16 +35,17 @@ RULES: dict[str, Rule] = {
 """Every rule about one scan. A new rule is one function and one line here."""
 
 REPLACES = {
-    "noise": {"slices_out_of_order", "interpolated", "empty_slices"},
+    "noise": {"slices_out_of_order", "interpolated", "empty_slices", "voxel_size", "extent"},
     "slices_repeated": {"interpolated", "slices_out_of_order"},
     "slices_out_of_order": {"interpolated"},
     "interpolated": {"slices_out_of_order"},
     "units": {"voxel_size", "extent"},
     "voxel_size": {"extent"},
     "burned_in": {"clipped", "slices_repeated"},
-    "hu_offset": {"modality", "clipped"},
-    "hu_offset_twice": {"modality", "clipped"},
-    "window_baked": {"modality", "clipped", "slices_out_of_order"},
+    "hu_offset": {"modality", "clipped", "voxel_size", "extent"},  # it was compared with scans of another modality
+    "hu_offset_twice": {"modality", "clipped", "voxel_size", "extent"},
+    "window_baked": {"modality", "clipped", "slices_out_of_order", "voxel_size", "extent"},
+    "modality": {"voxel_size", "extent"},
 }
 """Kinds that follow from another one, and are not said beside it."""
 
@@ -52,5 +53,12 @@ REPLACES = {
 def judge(facts: ScanFacts, collection: Collection) -> list[Finding]:
     """Returns the findings about one scan."""
     findings = [finding for rule in RULES.values() if (finding := rule(facts, collection)) is not None]
-    replaced = {kind for finding in findings for kind in REPLACES.get(finding.kind, ())}
-    return [finding for finding in findings if finding.kind not in replaced]
+    return [finding for finding in findings if not any(_replaces(other, finding) for other in findings)]
+
+
+def _replaces(other: Finding, finding: Finding) -> bool:
+    """Returns whether a finding follows from another one; of two that may each follow from the other, the surer one stays."""
+    if finding.kind not in REPLACES.get(other.kind, ()):
+        return False
+    either = other.kind in REPLACES.get(finding.kind, ())
+    return not either or (other.sure, other.kind) > (finding.sure, finding.kind)

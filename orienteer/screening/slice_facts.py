@@ -24,6 +24,9 @@ SLOWEST = 8
 ENOUGH_SLICES = 32
 """In fewer slices a ripple may be chance."""
 
+LEAST_SHOWN = 0.01
+"""Slices of which less is above the least value are air and perhaps a table: those that are clipped may well be equal."""
+
 COLUMNS = 64
 """Columns across the slices that are looked at, along each of the other two axes."""
 
@@ -37,7 +40,7 @@ class SliceFacts:
     Attributes:
         slices: how many there are.
         empty: how many are constant.
-        repeated: how many are equal to the one before, constant ones aside.
+        repeated: how many are equal to the one before, aside from those that show nothing but air.
         first_repeated: number of the first of them; -1 for none.
         disorder: how much shorter the way through the slices is if one stretch of them is turned round, as a share of the
             two steps that replace its ends. A sound stack is near 0, two exchanged neighbours give 1.
@@ -78,7 +81,9 @@ def slice_facts(voxels: Volume, axis: int) -> SliceFacts:
             for part, flat in zip(moved, _flat(features), strict=True)
         ]
     )
-    same = [k for k in np.flatnonzero(steps == 0) + 1 if not empty[k] and np.array_equal(moved[k], moved[k - 1])]
+    like = [k for k in np.flatnonzero(steps == 0) + 1 if not empty[k] and np.array_equal(moved[k], moved[k - 1])]
+    lowest = float(moved.min()) if like else 0.0
+    same = [k for k in like if np.mean(moved[k] > lowest) >= LEAST_SHOWN]
     disorder, at = _disorder(features)
     ripple, period = _ripple(moved, empty)
     return SliceFacts(

@@ -44,7 +44,7 @@ class Thresholds:
     """The same at twice the step: pairs below are not compared more finely."""
     turned_deg: float = 0.3965
     """Copies of one image are not turned against each other; a person who is scanned again lies otherwise."""
-    outlier: float = 1.85
+    outlier: float = 1.505
     """How many times further than usual a scan is from its neighbours."""
 
 

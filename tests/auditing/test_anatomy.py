@@ -56,6 +56,21 @@ def test_what_is_not_recognised_is_a_note_and_a_row() -> None:
     assert [row[:2] for row in rows_of(verdicts)] == [("a", "cannot be judged"), ("b", "looks mirrored left-right")]
 
 
+def test_what_many_wrong_headers_would_fit_and_what_is_unlike_the_rest_cannot_be_told() -> None:
+    fault = Fault(mirrored=(2,))
+    others = tuple(Fault(spacing_factor=factor) for factor in (0.5, 0.6, 0.7, 0.8, 1.25, 1.5, 1.67, 2.0))
+    few, many = (replace(verdict(fault), alternatives=others[:count]) for count in (2, 8))
+    verdicts = {"few": few, "many": many, "unlike": verdict(fault)}
+    found = {each.scan: (each.kind, each.level) for each in findings_of(verdicts, {"unlike"})}
+    note = ("not_recognised", "note")
+    assert found == {"few": ("orientation", "warning"), "many": note, "unlike": note}
+    assert {row[0]: row[1] for row in rows_of(verdicts, {"unlike"})} == {
+        "few": "looks mirrored foot-head",
+        "many": "cannot be judged",
+        "unlike": "cannot be judged",
+    }
+
+
 def test_nothing_is_judged_where_nothing_can_be() -> None:
     assert judge_among_themselves([]) == {}
 

@@ -68,7 +68,7 @@ def test_values_and_geometry_are_corrected_together_and_the_surest_counts() -> N
 
 def test_corrected_copies_never_go_where_something_is(tmp_path: Path) -> None:
     (tmp_path / "scan.nii.gz").write_bytes(b"")
-    with pytest.raises(InputError, match="corrected copies never replace a file"):
+    with pytest.raises(InputError, match="copies never replace a file"):
         write_corrected(tmp_path, {}, [], Selection())
 
 
