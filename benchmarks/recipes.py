@@ -15,6 +15,7 @@ import yaml
 from benchmarks.command import parser_of, save
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.dry_run import count_step
+from orienteer.pretraining.resolve import MOST_VIEW_VOX
 from orienteer.runs.run_config import RunConfig, make_run_config
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -65,6 +66,7 @@ def read(file: Path) -> RunConfig:
         "distortion": asdict(method.distortion),
         "spacing_mm": (2.0, 2.0, 2.0),
         "unit_mm": 100.0,
+        "view_size": (MOST_VIEW_VOX["gpu"],) * 3,  # the largest that is chosen
     }
     return make_run_config({**chosen, **given})
 
