@@ -78,7 +78,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
         f"| recipe | network, views, scans per step | memory | steps | work | {rates} |",
         "|---" * 8 + "|",
     ]
-    for name, row in found.items():
+    for name, row in sorted(found.items(), key=lambda item: item[1]["memory_gb"]):
         size = " x ".join(str(edge) for edge in row["view_size"])
         network = f"{row['encoder']}, {row['views']} of {size}, {row['batch']}"
         hours = " | ".join(f"{hours:g}" for hours in row["hours"].values())
