@@ -15,6 +15,7 @@ import yaml
 from benchmarks.command import parser_of, save
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.dry_run import count_step
+from orienteer.pretraining.resolve import MOST_VIEW_VOX
 from orienteer.runs.run_config import RunConfig, make_run_config
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -65,6 +66,7 @@ def read(file: Path) -> RunConfig:
         "distortion": asdict(method.distortion),
         "spacing_mm": (2.0, 2.0, 2.0),
         "unit_mm": 100.0,
+        "view_size": (MOST_VIEW_VOX["gpu"],) * 3,  # the largest that is chosen
     }
     return make_run_config({**chosen, **given})
 
@@ -76,7 +78,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
         f"| recipe | network, views, scans per step | memory | steps | work | {rates} |",
         "|---" * 8 + "|",
     ]
-    for name, row in found.items():
+    for name, row in sorted(found.items(), key=lambda item: item[1]["memory_gb"]):
         size = " x ".join(str(edge) for edge in row["view_size"])
         network = f"{row['encoder']}, {row['views']} of {size}, {row['batch']}"
         hours = " | ".join(f"{hours:g}" for hours in row["hours"].values())

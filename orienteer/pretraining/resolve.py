@@ -126,7 +126,7 @@ def _learning_rate(config: PretrainConfig, encoder: str) -> float:
 
 def _encoder(config: PretrainConfig, method: Method, headers: Sequence[ScanHeader]) -> tuple[str, dict[str, Any]]:
     """Returns the name and the arguments of the encoder."""
-    default = method.encoder if on_gpu(config) else "tiny"
+    default = method.encoder if _for_gpu(config) else "tiny"
     encoder = default if config.encoder == "auto" else config.encoder
     decoder = {"decoder": True} if method.decoder and can_decode(encoder) else {}
     arguments = {**decoder, **config.encoder_arguments}
@@ -145,7 +145,12 @@ def _are_small(headers: Sequence[ScanHeader], divisor: Triple) -> bool:
 def _most_view_vox(config: PretrainConfig, encoder: str) -> int:
     if encoder in MOST_VIEW_VOX:
         return MOST_VIEW_VOX[encoder]
-    return MOST_VIEW_VOX["gpu" if on_gpu(config) else "cpu"]
+    return MOST_VIEW_VOX["gpu" if _for_gpu(config) else "cpu"]
+
+
+def _for_gpu(config: PretrainConfig) -> bool:
+    """Returns whether choices are those for a GPU: also where `plan` is asked for one that this machine does not have."""
+    return config.accelerator == "gpu" or on_gpu(config)
 
 
 def _headers(

@@ -56,10 +56,11 @@ def test_long_lists_are_cut(torsos: Path, tmp_path: Path) -> None:
 def test_a_recipe_for_a_gpu_is_counted_where_there_is_none(torsos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of its size is computed: a network for a GPU would take minutes here."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    recipe = {"encoder": "dynunet", "view_size": [64, 64, 64], "spacing_mm": [4.0] * 3, "batch": 4, "precision": "bf16"}
-    made = plan(str(torsos), accelerator="gpu", min_body_fraction=0.0, **recipe)
+    made = plan(str(torsos), accelerator="gpu", batch=8, precision="bf16")
+    assert made.config.encoder == "dynunet"  # as on a machine with a GPU
+    assert "to 96 voxels along each axis" in str(made)
     assert made.cost is None
     assert made.needs is not None
-    assert made.needs.peak_bytes > 10**9
+    assert made.needs.peak_bytes > 10**8
     assert "which this machine does not have: nothing is timed" in str(made)
     assert "GPU memory" in str(made)
