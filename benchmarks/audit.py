@@ -31,6 +31,7 @@ from orienteer.screening.collection import collection_of
 from orienteer.screening.everywhere import said_once
 from orienteer.screening.facts import Look, ScanFacts
 from orienteer.screening.findings import Finding
+from orienteer.screening.groups import grouped
 from orienteer.screening.low_resolution import low_resolution
 from orienteer.screening.outliers import descriptions, how_odd
 from orienteer.screening.pairs import compare_scans
@@ -143,9 +144,14 @@ def _by_fault(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def copies(work: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Compares scans with copies of some: re-sliced, cropped to 60 %, noised, re-windowed in another format."""
+    """Compares scans with copies of some: re-sliced, cropped to 60 %, noised, re-windowed in another format.
+
+    A copy is recalled if it is in one group with its original: groups are what no split divides. Copies of one scan that
+    agree better with each other than with it may leave it no registration of its own.
+    """
     details: list[dict[str, Any]] = []
     recalled: list[bool] = []
+    direct: list[bool] = []
     false_pairs: list[str] = []
     people: list[bool] = []
     for name in names:
@@ -163,7 +169,9 @@ def copies(work: Path, names: Sequence[str]) -> dict[str, Any]:
                     originals[f"{source.name}|{words}"] = source.name
         compared = compare_scans(small)
         alike = compared.alike()
-        recalled += [_together(copy, original, alike) for copy, original in originals.items()]
+        groups = grouped(list(alike))
+        recalled += [any({copy, original} <= {*group} for group in groups) for copy, original in originals.items()]
+        direct += [_together(copy, original, alike) for copy, original in originals.items()]
         known = {frozenset(pair) for pair in PEOPLE}
         for first, second in alike:
             pair = frozenset(each.split("|")[0] for each in (first, second))
@@ -183,6 +191,7 @@ def copies(work: Path, names: Sequence[str]) -> dict[str, Any]:
     return {
         "duplicates_recall": _share(recalled),
         "copies": len(recalled),
+        "paired_directly": sum(direct),
         "false_pairs": len(false_pairs),
         "false": false_pairs,
         "same_people_found": f"{sum(people)} of {len(people)}",

@@ -171,7 +171,9 @@ def _finding(name: str, verdict: Verdict, unlike: bool) -> Finding | None:
     if not verdict.recognised or vague or (unlike and verdict.flagged):
         what = "its anatomy is not recognised under any reading of its header: nothing can be said of the header"
         if vague:
-            what = f"{len(verdict.alternatives) + 1} wrong headers would fit its anatomy: it cannot be told which is right"
+            what = (
+                f"{len(verdict.alternatives) + 1} wrong headers would fit its anatomy: it cannot be told which is right"
+            )
         evidence = {"misfit_share": min(verdict.misfits.values(), default=1.0)}
         return Finding(
             name, "not_recognised", "note", what, evidence, 0.8, "look whether it belongs to this collection"

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from jaxtyping import Bool, Float32
 from scipy.ndimage import binary_erosion
 
+from orienteer.scans.refuse import quiet_itk
 from orienteer.screening.detail import Copy, at_step, detail
 from orienteer.screening.evened import evened, in_both
 from orienteer.screening.shifts import Shift
@@ -114,7 +115,8 @@ def _registered(fixed: sitk.Image, moving: sitk.Image, start: sitk.Euler3DTransf
     transform = sitk.Euler3DTransform(start)
     method.SetInitialTransform(transform, inPlace=True)
     try:
-        method.Execute(fixed, moving)
+        with quiet_itk():  # it prints a paragraph for every pair that loses its overlap
+            method.Execute(fixed, moving)
     except RuntimeError:  # no overlap left: where it began is as good as any
         return start
     return transform

@@ -59,7 +59,7 @@ def nearest_others(
         block = numbers[start : start + BLOCK]
         apart = np.maximum(squares[start : start + BLOCK, None] + squares - 2 * block @ numbers.T, 0)
         apart[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
-        order = np.argsort(apart, axis=1, kind="stable")[:, :count]
+        order = np.argsort(apart, axis=1, kind="stable")[:, :count].copy()  # a view would keep the whole table
         nearest.append(order)
         far.append(np.sqrt(np.take_along_axis(apart, order, axis=1)))
     return np.concatenate(nearest), np.concatenate(far)
