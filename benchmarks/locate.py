@@ -199,7 +199,7 @@ def _baselines(
 ) -> dict[str, Any]:
     methods: dict[str, tuple[Locate, int]] = {
         "same coordinates": (same_coordinates, len(pairs)),
-        "raw patch": (raw_patch, len(pairs)),
+        "raw patch": (raw_patch, registrations[0]),
         "nearest feature": (nearest_feature, len(pairs)),
         "affine registration": (lambda a, b, points: registered(a, b, points, bends=False), registrations[0]),
         "affine and B-spline registration": (

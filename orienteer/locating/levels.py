@@ -16,6 +16,9 @@ from orienteer.locating.volumes import Volume, volume_of
 Points = Float64[np.ndarray, "points 3"]
 Features = Float32[np.ndarray, "_places channels"]
 
+LEAST_INSIDE = 0.15
+"""Share of the template's places that a scan has to show for their agreement to count."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -51,15 +54,23 @@ def correlation(mapped: Affine | Bent, level: Level) -> float:
     return values / total
 
 
-def agreement(mapped: Affine | Bent, level: Level) -> float:
-    """Returns how well descriptors agree under a map: 0 for chance, 1 where all do; places outside the scan count as 0."""
+def agreement(mapped: Affine | Bent, level: Level, inside_only: bool = False) -> float:
+    """Returns how well descriptors agree under a map: 0 for chance, 1 where all do.
+
+    Args:
+        mapped: the map.
+        level: the descriptors.
+        inside_only: leave out places that fall outside the scan, which count as 0 otherwise; a map under which hardly any place
+            (``LEAST_INSIDE``) is inside agrees with nothing.
+    """
     now, shares, total = mapped(level.places_mm), 0.0, 0.0
     for term in level.terms:
         read = term.scan.read(now)
         away = np.square(read.values - term.template).sum(1)
         chance = 2 * float(term.template.var(0).sum())  # mean squared distance of two places drawn at random
         shares += float((term.weights * read.inside * np.maximum(0, 1 - away / max(chance, 1e-12))).mean())
-        total += float(term.weights.mean())
+        counted = term.weights * read.inside if inside_only else term.weights
+        total += float(counted.mean()) if not inside_only or read.inside.mean() >= LEAST_INSIDE else np.inf
     return shares / total
 
 

@@ -75,7 +75,8 @@ def find_map(template: ScanField, scan: ScanField, settings: MapSettings | None 
     rough = [each.thinned(THINNED) for each in levels[:2]]
     known = by_known_places(template, scan)
     refined = [] if known is None else [_refined("places", known, rough)]
-    if not refined or refined[0].agreement < settings.enough:
+    # of a scan that shows a part of the template, a map that puts the whole body into it would agree better
+    if not refined or agreement(refined[0].affine, rough[1], inside_only=True) < settings.enough:
         refined += [_refined(*each, rough) for each in _starts(template, scan, matches, rough[0], settings, seed)]
     _, source, affine = max(refined, key=lambda each: each.agreement)
     smooth = _bent(template, affine, levels, settings, search=source != "places")

@@ -10,6 +10,7 @@ from orienteer.locating.fields import ScanField
 from orienteer.locating.heads import KnownPlaces
 from orienteer.locating.mapping import find_map
 from orienteer.locating.starting import by_known_places, placed_affine
+from tests.locating.conftest import SPACING
 
 
 def known(places_mm: np.ndarray, scales_mm: np.ndarray | None = None) -> KnownPlaces:
@@ -59,3 +60,13 @@ def test_known_places_find_a_scan_that_lies_elsewhere(field, field_of, torso_vox
     assert found.source == "places"
     points = field.lattice.places_mm
     assert np.median(np.linalg.norm(found(points) - points - [500.0, -300.0, 80.0], axis=1)) < 4
+
+
+def test_a_part_of_a_scan_is_placed_by_what_is_known(field, field_of, torso_voxels):
+    cut_mm = 28 * SPACING
+    upper = field_of(torso_voxels[:, :, 28:], (0.0, 0.0, cut_mm))
+    one, other = (replace(each, known=known(each.lattice.places_mm)) for each in (field, upper))
+    found = find_map(one, other)
+    assert found.source == "places"  # though a map that puts all of the body into the part has more of it inside
+    gone = field.lattice.places_mm[field.lattice.places_mm[:, 2] < cut_mm - 4 * SPACING]
+    assert (found(gone)[:, 2] < cut_mm).all()
