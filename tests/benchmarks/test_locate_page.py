@@ -29,9 +29,7 @@ def keep(folder: Path, name: str, seed: int, mean: float, **others: Any) -> None
 
 
 def test_seeds_of_several_files_stand_together(tmp_path):
-    keep(
-        tmp_path / "locate", "two.json", 2, 20.0, same_person={**errors(2.0, coverage90=0.9), "pairs": 2, "places": 99}
-    )
+    keep(tmp_path / "locate", "two.json", 2, 20.0, same_person=AGAIN)
     keep(tmp_path / "locate", "one.json", 1, 10.0)
     text = locate_section(tmp_path)
     assert "### abdomen_ct, seeds 1, 2" in text
