@@ -87,7 +87,8 @@ def _sentences(mean: Mapping[str, Any]) -> list[str]:
     if again:
         lines.append(
             f"The same person again ({again['pairs']:g} pairs, {again['places']:g} places of a lattice, against rigid"
-            f" registration): median {again['median_mm']:.1f}, mean {again['mean_mm']:.1f} mm."
+            f" registration): median {again['median_mm']:.1f}, mean {again['mean_mm']:.1f} mm; same coordinates"
+            f" {again['same_coordinates_mm']:.1f} mm."
         )
     lines.append(f"Features of one scan take {mean['feature_seconds']:.1f} s of one processor.")
     return lines

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from jaxtyping import Float64
 
-from benchmarks.locate_baselines import Measured
+from benchmarks.locate_baselines import Measured, same_coordinates
 from benchmarks.space_data import SAME_PERSON
 from orienteer.locating.doubt import estimate
 from orienteer.locating.mapping import find_map
@@ -31,7 +31,7 @@ def same_person(scans: Sequence[Measured]) -> dict[str, Any] | None:
     """Returns errors over both directions of all pairs of scans of one person; None where there is no such pair."""
     by_name = {scan.name: scan for scan in scans}
     pairs = [(by_name[first], scan) for scan in scans if (first := SAME_PERSON.get(scan.name)) in by_name]
-    errors, bars, residuals = [], [], []
+    errors, bars, residuals, unmoved = [], [], [], []
     for one, other in pairs:
         there, back = rigid(one, other), rigid(other, one)
         for template, scan, truth, inverse in ((one, other, there, back), (other, one, back, there)):
@@ -39,6 +39,7 @@ def same_person(scans: Sequence[Measured]) -> dict[str, Any] | None:
             goal = transformed(truth, points)
             estimates = estimate(find_map(template.field, scan.field), points)
             errors += [float(np.linalg.norm(each.point_mm - true)) for each, true in zip(estimates, goal, strict=True)]
+            unmoved += np.linalg.norm(same_coordinates(template, scan, points) - goal, axis=1).tolist()
             bars += [each.error_bar_mm for each in estimates]
             residuals += np.linalg.norm(transformed(inverse, goal) - points, axis=1).tolist()
     if not errors:
@@ -50,6 +51,7 @@ def same_person(scans: Sequence[Measured]) -> dict[str, Any] | None:
         "mean_mm": round(float(np.mean(errors)), 2),
         "p90_mm": round(float(np.quantile(errors, 0.9)), 2),
         "coverage90": round(float(np.mean(np.array(errors) <= np.array(bars))), 3),
+        "same_coordinates_mm": round(float(np.mean(unmoved)), 2),
         "truth_there_and_back_mm": round(float(np.mean(residuals)), 3),
     }
 

@@ -11,6 +11,9 @@ def errors(mean: float, **others: Any) -> dict[str, Any]:
     return {"median_mm": mean - 1, "mean_mm": mean, "p90_mm": 2 * mean, **others}
 
 
+AGAIN = {**errors(2.0, coverage90=0.9), "pairs": 2, "places": 99, "same_coordinates_mm": 4.0}
+
+
 def keep(folder: Path, name: str, seed: int, mean: float, **others: Any) -> None:
     row = errors(mean, seed=seed, places=30, interval_mm=[mean - 2, mean + 2], over_affine=0.5, coverage90=0.9, pairs=6)
     row |= {
@@ -26,9 +29,7 @@ def keep(folder: Path, name: str, seed: int, mean: float, **others: Any) -> None
 
 
 def test_seeds_of_several_files_stand_together(tmp_path):
-    keep(
-        tmp_path / "locate", "two.json", 2, 20.0, same_person={**errors(2.0, coverage90=0.9), "pairs": 2, "places": 99}
-    )
+    keep(tmp_path / "locate", "two.json", 2, 20.0, same_person=AGAIN)
     keep(tmp_path / "locate", "one.json", 1, 10.0)
     text = locate_section(tmp_path)
     assert "### abdomen_ct, seeds 1, 2" in text
@@ -38,7 +39,7 @@ def test_seeds_of_several_files_stand_together(tmp_path):
     assert (
         "Of 20 places that were cut away 96 % are called outside the field of view, of 40 that were left 2 %." in text
     )
-    assert "median 1.0, mean 2.0 mm" in text  # of the one seed that has such a pair
+    assert "median 1.0, mean 2.0 mm; same coordinates 4.0 mm." in text  # of the one seed that has such a pair
 
 
 def test_one_seed_has_the_interval_over_its_scans(tmp_path):
