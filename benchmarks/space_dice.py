@@ -30,6 +30,9 @@ STARTS: Mapping[str, str | None] = {"run": None, "scratch": SCRATCH}
 
 RESAMPLES = 4000
 
+PATCH = (48, 48, 48)
+"""Voxels of a patch, at the spacing of the run: half of a scan along each axis, and a third of its cost."""
+
 
 def dice_by_scan(
     run: Path, data: Path, scans: Collection, start: str | None, labels: int, steps: int, seed: int, work: Path
@@ -54,7 +57,7 @@ def dice_by_scan(
     write_json(split, [{"train": training[:labels], "val": heldout}])
     settings: dict[str, Any] = {"start": start} if start else {}
     finetune(run, data, out, split=str(split), steps=steps, seed=seed, mirror="none", prepare_workers=0, pictures=False,
-             store=str(work / "labelled-store"), accelerator="cpu", **settings)  # fmt: skip
+             patch_size=PATCH, store=str(work / "labelled-store"), accelerator="cpu", **settings)  # fmt: skip
     return {row["case"]: float(row["dice_mean"]) for row in csv_rows(out / RESULTS_FILE) if row["dice_mean"]}
 
 
