@@ -39,7 +39,7 @@ def cut_away(
             found = find_map(template.field, cut.field)
             for each, true in zip(estimate(found, points), truth, strict=True):
                 outside = outside_probability(each.point_mm, each.error_bar_mm, grid)
-                called = verdict(outside, each.error_bar_mm, each.trusted) == OUTSIDE
+                called = verdict(outside, each.error_bar_mm, each.trusted, grid) == OUTSIDE
                 (gone if beyond_mm(true, grid) > 0 else left).append(called)
     return {
         "outside_recall": round(float(np.mean(gone)), 3) if gone else None,

@@ -65,7 +65,7 @@ def find_places(
                 name=name,
                 point_mm=(first, second, third),
                 error_bar_mm=one.error_bar_mm,
-                verdict=verdict(outside, one.error_bar_mm, one.trusted),
+                verdict=verdict(outside, one.error_bar_mm, one.trusted, grid),
                 outside=outside,
                 spread_mm=one.spread_mm,
                 templates=one.templates,
@@ -98,7 +98,7 @@ def _boxes(known: Sequence[KnownTemplate], maps: Sequence[FoundMap], grid: Geome
         centre = fused(centres[name])
         outside = outside_probability(centre.point_mm, centre.error_bar_mm, grid)
         answers.append(
-            FoundBox(name, np.median(corners, axis=0), verdict(outside, centre.error_bar_mm, centre.trusted))
+            FoundBox(name, np.median(corners, axis=0), verdict(outside, centre.error_bar_mm, centre.trusted, grid))
         )
     return tuple(answers)
 

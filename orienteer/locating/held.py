@@ -99,6 +99,7 @@ class PairMap:
                     outside := outside_probability(one.point_mm, one.error_bar_mm, self._view),
                     one.error_bar_mm,
                     one.trusted,
+                    self._view,
                 ),
                 outside=outside,
                 spread_mm=None,

@@ -15,6 +15,9 @@ BAR_PER_SIGMA = 2.5
 OUTSIDE_FROM, FOUND_TO = 0.6, 0.4
 """Probabilities of being outside from which a place is called so, and up to which it is called found."""
 
+WIDE = 1 / 8
+"""Share of the diagonal of a scan's field of view: a place whose error bar is wider is not told from its neighbours."""
+
 
 def outside_probability(point_mm: Float64[np.ndarray, "3"], error_bar_mm: float, grid: Geometry) -> float:
     """Returns the probability that a place lies outside a scan's field of view.
@@ -36,19 +39,21 @@ def outside_probability(point_mm: Float64[np.ndarray, "3"], error_bar_mm: float,
     return 1 - inside
 
 
-def verdict(outside: float, error_bar_mm: float, trusted: bool) -> Verdict:
+def verdict(outside: float, error_bar_mm: float, trusted: bool, grid: Geometry) -> Verdict:
     """Returns the verdict on a place.
 
     Args:
         outside: probability that it lies outside the field of view.
         error_bar_mm: its error bar.
         trusted: whether the map that it comes from agrees with the scan at all, and the templates with each other.
+        grid: the field of view.
     """
     if not trusted:
         return NOT_SURE
     if outside >= OUTSIDE_FROM:
         return OUTSIDE
-    return FOUND if outside <= FOUND_TO else NOT_SURE
+    wide = error_bar_mm > WIDE * float(np.linalg.norm(np.array(grid.size) * np.array(grid.spacing_mm)))
+    return NOT_SURE if outside > FOUND_TO or wide else FOUND
 
 
 def _normal(value: float) -> float:

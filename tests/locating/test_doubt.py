@@ -8,6 +8,9 @@ from orienteer.locating.answers import FOUND, NOT_SURE, OUTSIDE
 from orienteer.locating.doubt import Estimate, fused
 from orienteer.locating.verdicts import outside_probability, verdict
 
+GRID = grid_geometry((50, 50, 50), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+"""A field of view of 100 mm along each axis."""
+
 
 def at(*point: float, bar: float = 10.0, trusted: bool = True) -> Estimate:
     return Estimate(np.array(point, float), bar, trusted)
@@ -24,7 +27,7 @@ def test_two_templates_that_disagree_are_not_sure():
     apart = fused([at(0, 0, 0), at(100, 0, 0)])
     assert apart.error_bar_mm > 50
     assert not apart.trusted
-    assert verdict(0.0, apart.error_bar_mm, apart.trusted) == NOT_SURE
+    assert verdict(0.0, apart.error_bar_mm, apart.trusted, GRID) == NOT_SURE
 
 
 def test_one_of_three_that_is_far_off_hardly_counts():
@@ -36,6 +39,12 @@ def test_a_template_that_is_not_trusted_has_no_vote():
 
 
 def test_verdicts_follow_the_distance_from_the_border():
-    grid = grid_geometry((50, 50, 50), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
-    inside, border, beyond = (outside_probability(np.array([50.0, 50.0, z]), 10.0, grid) for z in (50.0, 99.0, 120.0))
-    assert [verdict(each, 10.0, True) for each in (inside, border, beyond)] == [FOUND, NOT_SURE, OUTSIDE]
+    inside, border, beyond = (outside_probability(np.array([50.0, 50.0, z]), 10.0, GRID) for z in (50.0, 99.0, 120.0))
+    assert [verdict(each, 10.0, True, GRID) for each in (inside, border, beyond)] == [FOUND, NOT_SURE, OUTSIDE]
+
+
+def test_a_place_that_may_lie_anywhere_in_a_part_of_the_scan_is_not_sure():
+    diagonal_mm = 100 * 3**0.5
+    assert verdict(0.0, 0.12 * diagonal_mm, True, GRID) == FOUND
+    assert verdict(0.0, 0.13 * diagonal_mm, True, GRID) == NOT_SURE
+    assert verdict(0.9, 0.13 * diagonal_mm, True, GRID) == OUTSIDE
