@@ -176,11 +176,13 @@ class ReaderSign:
         logs = self.log_likelihoods(scan.header.if_faulty(fault.orientation, fault.factors))
         return np.asarray(logs - logs[0])
 
-    def likeness(self, scan: ScanMeasurement, fault: Fault) -> float:
-        """Returns the log-likelihood of the best hypothesis if a scan had a fault: low for a scan unlike those of the run."""
+    def likeness(self, scan: ScanMeasurement, fault: Fault) -> tuple[Fault, float]:
+        """Returns the best hypothesis if a scan had a fault, and its log-likelihood: low for a scan unlike those of the run."""
         if scan.header is None:
-            return np.nan
-        return float(self.log_likelihoods(scan.header.if_faulty(fault.orientation, fault.factors)).max())
+            return SOUND, np.nan
+        logs = self.log_likelihoods(scan.header.if_faulty(fault.orientation, fault.factors))
+        best = int(np.argmax(logs))
+        return HYPOTHESES[best], float(logs[best])
 
 
 @dataclass(frozen=True)

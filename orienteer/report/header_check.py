@@ -19,6 +19,7 @@ from orienteer.report.faults import SOUND, SPACING_FAULTS, Fault
 from orienteer.report.limits import ENOUGH_SOUND, FALSE_ALARMS, LEAST_SOUND, half_width, upper_limit
 from orienteer.report.linear_map import Map, linear_map_of, nearest_ideal
 from orienteer.report.measurement import ScanMeasurement
+from orienteer.types import TripleMm
 
 RECOGNISED = 2.0
 """If even the best reading fits worse than this times the 95th percentile of sound scans, the model does not recognise the
@@ -97,7 +98,8 @@ class HeaderCheck:
         evidence: what each sign is worth.
         limits: for each hypothesis, by how much another one may outweigh it before it is ruled out.
         indistinguishable: faults that are not found in 19 of 20 scans that have them.
-        least_likeness: below it a scan is unlike those of the run under every hypothesis; -inf without a header reader.
+        least_likeness: for a right voxel size and each wrong one, below it a scan is unlike those of the run; -inf without a
+            header reader.
         usual_misfit: the 95th percentile of the relative misfit of sound scans, their headers as they are.
         usual_map: the linear map of sound scans; None if the run predicts no gaps.
         scores: the scores of the sound scans, each judged by the others.
@@ -106,7 +108,7 @@ class HeaderCheck:
     evidence: FaultEvidence
     limits: Mapping[Fault, float]
     indistinguishable: frozenset[Fault]
-    least_likeness: float
+    least_likeness: Mapping[TripleMm, float]
     usual_misfit: float
     usual_map: Map | None
     scores: Float[np.ndarray, " scans"]
@@ -153,12 +155,15 @@ class HeaderCheck:
     def _recognised(self, scan: ScanMeasurement, misfits: Mapping[Fault, float], possible: Sequence[Fault]) -> bool:
         """Returns whether some hypothesis fits, and most are ruled out that can be.
 
-        Beside a reader, gaps count for a scan that it flags: they must fit with one of the possible faults undone.
+        Beside a reader, gaps count for a scan that it flags: they must fit with one of the possible faults undone. A scan that
+        it does not flag need only be as likely as the least likely of sound and faulty ones.
         """
         others = sum(fault in possible for fault in self.distinguishable) - 1
         tried, like = list(misfits.values()), True
         if self.evidence.reader is not None:
-            like = not self.evidence.reader.likeness(scan, SOUND) < self.least_likeness
+            best, likeness = self.evidence.reader.likeness(scan, SOUND)
+            least = min(self.least_likeness.values()) if SOUND in possible else self.least_likeness[best.factors]
+            like = not likeness < least
             tried = [] if SOUND in possible else [misfits[fault] for fault in possible if fault in misfits]
         fits = not tried or min(tried) <= RECOGNISED * self.usual_misfit
         return like and fits and others <= MOST_POSSIBLE * len(self.distinguishable)
@@ -199,18 +204,19 @@ def calibrate(scans: Sequence[ScanMeasurement]) -> HeaderCheck | None:
     return HeaderCheck(evidence, limits, indistinguishable, least_likeness, usual_misfit, usual_map, scores)
 
 
-def _least_likeness(others: Sequence[FaultEvidence], scans: Sequence[ScanMeasurement]) -> float:
-    """Returns the likeness that sound scans and those with any one fault keep to; -inf without a header reader.
+def _least_likeness(others: Sequence[FaultEvidence], scans: Sequence[ScanMeasurement]) -> Mapping[TripleMm, float]:
+    """Returns the likeness that sound scans, and those with each wrong voxel size, keep to; -inf without a header reader.
 
-    It is the lowest over the faults of the voxel size: of a wrong orientation the likeness is the same as of none.
+    With a wrong orientation the likeness is the same as with none.
 
     Args:
         others: for each scan, the evidence of the others.
         scans: that were taken to be sound.
     """
     readers = [(other.reader, scan) for other, scan in zip(others, scans, strict=True) if scan.header is not None]
-    lowest = -np.inf
-    for fault in (SOUND, *SPACING_FAULTS):
-        values = [-reader.likeness(scan, fault) for reader, scan in readers if reader is not None]
-        lowest = max(lowest, upper_limit(values))
-    return float(-lowest)
+    return {
+        fault.factors: -upper_limit(
+            [-reader.likeness(scan, fault)[1] for reader, scan in readers if reader is not None]
+        )
+        for fault in (SOUND, *SPACING_FAULTS)
+    }

@@ -161,8 +161,8 @@ def test_voxel_sizes_that_look_alike_are_named_together():
     assert not any(doubled in each for each in named)
 
 
-def test_beside_a_reader_the_misfit_is_shown_and_does_not_count():
-    """Gaps of a scan that is turned as none of the training is fit no reading: the reader judges it all the same."""
+def test_beside_a_reader_the_misfit_names_no_fault():
+    """It decides only whether a scan that the reader flags fits with one of the possible faults undone."""
     rng = np.random.default_rng(0)
 
     def both(gain: float, fault: Fault = SOUND) -> ScanMeasurement:
@@ -171,7 +171,7 @@ def test_beside_a_reader_the_misfit_is_shown_and_does_not_count():
         return replace(seen, fits=gaps.fits, true_mm=gaps.true_mm, predicted_mm=gaps.predicted_mm)
 
     check = calibrate([both(gain) for gain in rng.normal(-1.0, 0.3, 8)])
-    scan = both(-9.0, MIRRORED)
+    scan = both(1.0, MIRRORED)
     verdict, alone = check.judge(scan), check.judge(replace(scan, fits={}))
     assert verdict.recognised
     assert verdict.fault == MIRRORED
@@ -179,6 +179,7 @@ def test_beside_a_reader_the_misfit_is_shown_and_does_not_count():
     assert verdict.misfits
     assert not alone.misfits
     assert not check.judge(both(9.0)).flagged
+    assert not check.judge(replace(scan, fits=made_up("a", -3.0).fits)).recognised
 
 
 def test_a_scan_unlike_those_of_the_run_is_not_recognised_by_the_reader():
@@ -197,7 +198,8 @@ def test_a_scan_that_no_hypothesis_fits_is_not_recognised_by_the_reader():
     odd = looked_at(rng, Fault(swapped=(0, 2)))
     sizes = odd.header.sizes + 2.5
     stranger = replace(odd, header=HeaderEvidence(odd.header.logs, sizes))
-    assert replace(check, least_likeness=-np.inf).judge(stranger).flagged
+    anything = dict.fromkeys(check.least_likeness, -np.inf)
+    assert replace(check, least_likeness=anything).judge(stranger).flagged
     verdict = check.judge(stranger)
     assert not verdict.recognised
     assert not verdict.flagged
