@@ -94,11 +94,14 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> bytes:
     for axes, key, name in zip(
         figure.subplots(1, 2), ("probe", "finetuned"), ("frozen probe", "fine-tuned"), strict=True
     ):
+        middle = sum(row["gap_over_trivial"] for row in rows) / len(rows)
         for number, row in enumerate(rows):
-            axes.plot(row["gap_over_trivial"], row[key], "o", color=f"C{number}")
+            at, left = (row["gap_over_trivial"], row[key]), row["gap_over_trivial"] > middle
+            axes.plot(*at, "o", color=f"C{number}")
             axes.annotate(
-                row["name"], (row["gap_over_trivial"], row[key]), xytext=(6, 4), textcoords="offset points", fontsize=8
-            )
+                row["name"], at, xytext=(-6 if left else 6, 4), textcoords="offset points", fontsize=8,
+                ha="right" if left else "left",
+            )  # fmt: skip
         axes.set_xlabel("gap error / trivial, held-out scans", fontsize=9)
         axes.set_ylabel(f"Dice, {name}", fontsize=9)
         axes.margins(x=0.25, y=0.15)

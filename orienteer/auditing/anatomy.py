@@ -76,6 +76,26 @@ def judge_among_themselves(
     return _judged(scans, usual if len(usual) > LEAST_SOUND else [*scans, *sound])
 
 
+def not_outstanding(
+    verdicts: Mapping[str, Verdict], scans: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement] = ()
+) -> frozenset[str]:
+    """Returns the names of flagged scans that stand out from the usual scans, but not from all others.
+
+    Scans that are suspicious at first set no limits, though some of them are sound and merely odd. Against limits from all
+    others, a collection's odd but sound scans are within what is usual there.
+
+    Args:
+        verdicts: by `judge_among_themselves`.
+        scans: that were judged.
+        sound: further scans to calibrate on.
+    """
+    flagged = {name for name, verdict in verdicts.items() if verdict.flagged}
+    if not flagged:
+        return frozenset()
+    among_all = _judged(scans, [*scans, *sound])
+    return frozenset(name for name in flagged if name in among_all and not among_all[name].flagged)
+
+
 def suspicious(scans: Sequence[ScanMeasurement]) -> set[str]:
     """Returns the keys of scans that look likelier under some fault than as they are, and are far from the others in that.
 
@@ -108,14 +128,17 @@ def _gains(scans: Sequence[ScanMeasurement], evidence: FaultEvidence) -> Float[n
     return gains
 
 
-def findings_of(verdicts: Mapping[str, Verdict], unlike: Collection[str] = ()) -> list[Finding]:
+def findings_of(
+    verdicts: Mapping[str, Verdict], unlike: Collection[str] = (), within: Collection[str] = ()
+) -> list[Finding]:
     """Returns a finding for each scan whose header does not fit its anatomy, or cannot be judged.
 
     Args:
         verdicts: by scan.
         unlike: scans that are unlike those that the model knows, such as another part of the body.
+        within: flagged scans that are within what is usual among all scans: they get a note.
     """
-    found = (_finding(name, verdict, name in unlike) for name, verdict in verdicts.items())
+    found = (_finding(name, verdict, name in unlike, name in within) for name, verdict in verdicts.items())
     return [finding for finding in found if finding is not None]
 
 
@@ -166,7 +189,7 @@ def _vague(verdict: Verdict) -> bool:
     return verdict.flagged and len(verdict.alternatives) >= VAGUE
 
 
-def _finding(name: str, verdict: Verdict, unlike: bool) -> Finding | None:
+def _finding(name: str, verdict: Verdict, unlike: bool, within: bool) -> Finding | None:
     vague = _vague(verdict)
     if not verdict.recognised or vague or (unlike and verdict.flagged):
         what = "its anatomy is not recognised under any reading of its header: nothing can be said of the header"
@@ -185,11 +208,12 @@ def _finding(name: str, verdict: Verdict, unlike: bool) -> Finding | None:
     kind = "orientation" if fault.spacing_factor == 1 else "anatomy_voxel_size"
     alone = not verdict.alternatives
     certainty = verdict.certainty if alone else "possibly"
-    level: Level = "warning" if certainty == "possibly" else "error"
+    level: Level = "note" if within else "warning" if certainty == "possibly" else "error"
     named = "; ".join(other.name for other in verdict.alternatives[:MOST_NAMED])
     more = len(verdict.alternatives) - MOST_NAMED
     others = "" if alone else f" (or {named}{f'; or {more} others' if more > 0 else ''}: cannot be distinguished)"
     evidence = {"weight": verdict.weights[fault], "above_others": verdict.margin, "threshold": verdict.threshold}
-    what = f"the anatomy looks {fault.name}{others}: the header does not fit"
+    fits = "but other scans of the collection are as odd" if within else "the header does not fit"
+    what = f"the anatomy looks {fault.name}{others}: {fits}"
     do = "look at the slices; if it is so, correct the header (--write-fixed, where one fault is left)"
     return Finding(name, kind, level, what, evidence, SURE[certainty], do, correction if alone else None)

@@ -53,7 +53,7 @@ def audit(
     run: str | Path | None = None,
     rules_only: bool = False,
     anatomy: bool = True,
-    steps: int = 600,
+    steps: int = 3000,
     fail_on: Literal["never", "error", "warning"] = "never",
     write_fixed: str | Path | None = None,
     crop: str | Path | None = None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orienteer.auditing.anatomy import Anatomy, findings_of, judge_among_themselves, rows_of
+from orienteer.auditing.anatomy import Anatomy, findings_of, judge_among_themselves, not_outstanding, rows_of
 from orienteer.headers.cubes import CubePolicy, coarse_scan
 from orienteer.headers.reader import MOST_SCANS, PARTS, train_reader
 from orienteer.headers.training import HeaderTraining
@@ -62,7 +62,8 @@ def judge_cross_fitted(
     judged = f"Headers of {len(verdicts)} scans were judged by {PARTS} networks of {steps} steps"
     note = f"{judged}, each scan by one that never saw it; limits come from the other scans. "
     note += "A fault that most scans share cannot be found so."
-    return Anatomy(findings_of(verdicts), rows_of(verdicts), (note,))
+    within = not_outstanding(verdicts, measured)
+    return Anatomy(findings_of(verdicts, within=within), rows_of(verdicts), (note,))
 
 
 def without_errors(screening: Screening) -> dict[str, ScanSource]:

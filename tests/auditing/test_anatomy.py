@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from orienteer.auditing.anatomy import findings_of, judge_among_themselves, rows_of
+from orienteer.auditing.anatomy import findings_of, judge_among_themselves, not_outstanding, rows_of
 from orienteer.auditing.audit import audit
 from orienteer.auditing.corrections import corrected
 from orienteer.auditing.cross_fit import judge_cross_fitted
@@ -122,3 +122,16 @@ def test_faulty_headers_among_sound_ones_do_not_hide_each_other() -> None:
     assert set(verdicts) == {scan.name for scan in scans}
     alone = judge_among_themselves(scans[:1])
     assert alone == {}
+
+
+def test_one_faulty_header_stands_out_and_several_alike_are_only_noted() -> None:
+    """Odd scans that are sound come in numbers: none of them stands out from all others."""
+    upside_down = ORIENTATIONS.index(Fault(mirrored=(2,)).orientation)
+    for odd, within in ((1, 0), (5, 5)):
+        scans = [measured(number, upside_down if number < odd else 0) for number in range(20)]
+        verdicts = judge_among_themselves(scans)
+        assert sum(each.flagged for each in verdicts.values()) == odd
+        noted = not_outstanding(verdicts, scans)
+        assert len(noted) == within
+        levels = {each.level for each in findings_of(verdicts, within=noted)}
+        assert levels == ({"note"} if within else {"error"})
