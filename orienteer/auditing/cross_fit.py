@@ -62,8 +62,8 @@ def judge_cross_fitted(
     judged = f"Headers of {len(verdicts)} scans were judged by {PARTS} networks of {steps} steps"
     note = f"{judged}, each scan by one that never saw it; limits come from the other scans. "
     note += "A fault that most scans share cannot be found so."
-    within = not_outstanding(verdicts, measured)
-    return Anatomy(findings_of(verdicts, within=within), rows_of(verdicts), (note,))
+    usual = not_outstanding(verdicts, measured)
+    return Anatomy(findings_of(verdicts, within=usual), rows_of(verdicts), (note,))
 
 
 def without_errors(screening: Screening) -> dict[str, ScanSource]:
