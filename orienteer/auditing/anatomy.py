@@ -59,9 +59,7 @@ def measure_all(loaded: LoadedRun, store: Store, keys: Sequence[str], sets: int)
             continue
 
 
-def judge_among_themselves(
-    scans: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement] = ()
-) -> dict[str, Verdict]:
+def judge_among_themselves(scans: Sequence[ScanMeasurement]) -> dict[str, Verdict]:
     """Returns a verdict on each scan, by its name, from checks that were calibrated on the others.
 
     Most headers are taken to be right. Scans that are suspicious at first do not calibrate the check of the others, so that a
@@ -69,16 +67,13 @@ def judge_among_themselves(
 
     Args:
         scans: measured with one model that was not trained on them.
-        sound: further scans to calibrate on.
     """
-    odd = suspicious([*scans, *sound])
-    usual = [scan for scan in (*scans, *sound) if scan.key not in odd]
-    return _judged(scans, usual if len(usual) > LEAST_SOUND else [*scans, *sound])
+    odd = suspicious(scans)
+    usual = [scan for scan in scans if scan.key not in odd]
+    return _judged(scans, usual if len(usual) > LEAST_SOUND else scans)
 
 
-def not_outstanding(
-    verdicts: Mapping[str, Verdict], scans: Sequence[ScanMeasurement], sound: Sequence[ScanMeasurement] = ()
-) -> frozenset[str]:
+def not_outstanding(verdicts: Mapping[str, Verdict], scans: Sequence[ScanMeasurement]) -> frozenset[str]:
     """Returns the names of flagged scans that stand out from the usual scans, but not from all others.
 
     Scans that are suspicious at first set no limits, though some of them are sound and merely odd. Against limits from all
@@ -87,12 +82,11 @@ def not_outstanding(
     Args:
         verdicts: by `judge_among_themselves`.
         scans: that were judged.
-        sound: further scans to calibrate on.
     """
     flagged = {name for name, verdict in verdicts.items() if verdict.flagged}
     if not flagged:
         return frozenset()
-    among_all = _judged(scans, [*scans, *sound])
+    among_all = _judged(scans, scans)
     return frozenset(name for name in flagged if name in among_all and not among_all[name].flagged)
 
 

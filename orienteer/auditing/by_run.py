@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from orienteer.auditing.anatomy import Anatomy, findings_of, judge_among_themselves, measure_all, rows_of
+from orienteer.auditing.anatomy import (
+    Anatomy,
+    findings_of,
+    judge_among_themselves,
+    measure_all,
+    not_outstanding,
+    rows_of,
+)
 from orienteer.features.pretrained import load
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.judging import judge_header
@@ -83,7 +90,8 @@ def judge_by_run(
             f"The run was trained on {len(seen)} of these scans, first {seen[0]}: it may not see their faults.",
         )
     unlike = {each.scan for each in odd}
-    return Anatomy([*findings_of(verdicts, unlike), *odd], rows_of(verdicts, unlike), notes)
+    usual = not_outstanding(verdicts, measured) if check is None else frozenset()
+    return Anatomy([*findings_of(verdicts, unlike, usual), *odd], rows_of(verdicts, unlike), notes)
 
 
 def _verdicts(

@@ -31,10 +31,11 @@ def without_path(warning: str, start: str) -> str:
     """Returns a warning for a page that may be passed on: it names the weights, not where they lie.
 
     Example:
-        >>> without_path("WARNING: 1 of 2 test scans were in the pretraining of /home/ana/ct, first a.", "/home/ana/ct")
+        >>> without_path("WARNING: 1 of 2 test scans were in the pretraining of runs/a/ct, first a.", "runs/a/ct")
         '1 of 2 test scans were in the pretraining of ct, first a.'
     """
-    return warning.replace("WARNING: ", "").replace(start, Path(start).name)
+    named = f"pretraining of {Path(start).resolve().name}"
+    return warning.replace("WARNING: ", "").replace(f"pretraining of {start}", named)
 
 
 def write_same_split(folder: Path, split: Mapping[str, Any], contents: Mapping[str, str], resume: bool) -> None:
