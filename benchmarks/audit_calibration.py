@@ -21,6 +21,7 @@ from orienteer.files import write_csv
 from orienteer.progress import tracked
 from orienteer.scans.read import read_scan
 from orienteer.scans.source import Scan
+from orienteer.screening.collection import collection_of
 from orienteer.screening.confirm import LEVELS, confirm
 from orienteer.screening.facts import ScanFacts, facts_of
 from orienteer.screening.low_resolution import low_resolution
@@ -33,6 +34,9 @@ from orienteer.screening.value_rules import MOST_LABELS
 
 SETS = ("phantoms", "hippocampus", "abdomen_ct", "brain_mr")
 
+CROPS = {"hippocampus"}
+"""Crops about one organ: how long they are says nothing about extents of bodies."""
+
 COPIED = 2
 """Scans of each collection that are registered with copies of themselves, and with themselves as if scanned again."""
 
@@ -40,6 +44,7 @@ PER_FAULT = 2
 """Scans of each collection that each fault is planted in."""
 
 STATISTICS = {
+    "like_hu": ("hu_offset", "offset still in", lambda facts: _like_hu(facts)),
     "shift_gain": ("hu_offset", "offset still in", lambda facts: _gain(facts)),
     "peak": ("hu_offset", "offset still in", lambda facts: facts.values.peak),
     "baked_at_ends": ("window_baked", "window baked in", lambda facts: _baked(facts)),
@@ -61,6 +66,12 @@ FLOORS = {
     "burned": 1.0,
 }
 """Sound scans that reach nothing count as this: the geometric mean needs a number."""
+
+
+def _like_hu(facts: ScanFacts) -> float:
+    """Returns the share of voxels that look like HU with an offset removed; 0 where none looks better than the values do."""
+    assert facts.values is not None
+    return facts.values.like_hu if facts.values.shift else 0.0
 
 
 def _gain(facts: ScanFacts) -> float:
@@ -125,6 +136,43 @@ def _row(limit: str, most: float, least: float, floor: float) -> list[object]:
     if limit == "peak":  # offsets are looked for where the gain is large: MR reaches any peak by chance
         return [limit, "", least, 0.75 * least]
     return [limit, most, least, float(np.sqrt(max(most, floor) * max(least, floor)))]
+
+
+def limits_of_lengths() -> list[list[object]]:
+    """Returns the limits of lengths that are far from the usual ones: sound scans against a doubled voxel size, and a scan
+    of which the upper two thirds are missing."""
+    sound, faulty = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    with tempfile.TemporaryDirectory() as work:
+        for name in [name for name in SETS if name not in CROPS]:
+            scans = [read_scan(source) for source in collection(name, Path(work)).calibration]
+            facts = [facts_of(scan) for scan in scans]
+            for each in facts:
+                for limit, away in _oddness(each, facts).items():
+                    sound[limit].append(away)
+            for number, scan in enumerate(tracked(scans, f"lengths of {name}", "scans")):
+                others = facts[:number] + facts[number + 1 :]
+                for limit, spoiled in (("odd_voxel_size", _doubled(scan)), ("odd_extent", _lower_third(scan))):
+                    spoiled_facts = facts_of(spoiled)
+                    faulty[limit].append(_oddness(spoiled_facts, [*others, spoiled_facts])[limit])
+    return [_row(limit, max(sound[limit]), min(faulty[limit]), 1.0) for limit in ("odd_voxel_size", "odd_extent")]
+
+
+def _oddness(facts: ScanFacts, all_facts: list[ScanFacts]) -> dict[str, float]:
+    """Returns by limit how many deviations the oddest length of a scan is off, and 0 where others have it too."""
+    usual = collection_of(all_facts).usual[facts.modality or ""]
+    assert facts.spacing_mm is not None
+    assert facts.body_mm is not None
+    odd = {"odd_voxel_size": usual.oddest_spacing(facts.spacing_mm), "odd_extent": usual.oddest_body(facts.body_mm)}
+    return {limit: abs(each.deviations) if each.rare else 0.0 for limit, each in odd.items()}
+
+
+def _doubled(scan: Scan) -> Scan:
+    left, deep, high = scan.spacing_mm
+    return replace(scan, spacing_mm=(left, deep, 2 * high))
+
+
+def _lower_third(scan: Scan) -> Scan:
+    return replace(scan, voxels=np.ascontiguousarray(scan.voxels[:, :, : scan.voxels.shape[2] // 3]))
 
 
 def limits_of_pairs() -> list[list[object]]:
@@ -208,11 +256,13 @@ def main() -> None:
     """Prints the limits and writes them where ``--csv`` names a file."""
     parser = parser_of(__doc__)
     parser.add_argument("--csv", type=Path, help="write the table here")
-    parser.add_argument("--parts", default="rules,pairs", help="rules, pairs or both")
+    parser.add_argument("--parts", default="rules,lengths,pairs", help="some of them, with commas")
     chosen = parser.parse_args()
     rows: list[list[object]] = []
     if "rules" in chosen.parts:
         rows += limits_of_rules()
+    if "lengths" in chosen.parts:
+        rows += limits_of_lengths()
     if "pairs" in chosen.parts:
         rows += limits_of_pairs()
     for row in rows:

@@ -44,6 +44,39 @@ class Usual:
     spacings: Float64[np.ndarray, "scans 3"]
     bodies: Float64[np.ndarray, "scans 3"]
 
+    def oddest_spacing(self, lengths_mm: Sequence[float]) -> "OddLength":
+        """Returns the voxel size of a scan that is furthest from the usual one.
+
+        Args:
+            lengths_mm: along the three axes.
+        """
+        return _oddest(np.array(lengths_mm), self.spacing, self.spacing_spread, self.spacings)
+
+    def oddest_body(self, lengths_mm: Sequence[float]) -> "OddLength":
+        """Returns the extent of a body that is furthest from the usual one.
+
+        Args:
+            lengths_mm: along the three axes.
+        """
+        return _oddest(np.array(lengths_mm), self.body, self.body_spread, self.bodies)
+
+
+@dataclass(frozen=True)
+class OddLength:
+    """The one of three lengths that is furthest from the usual one.
+
+    Attributes:
+        axis: 0 right to left, 1 back to front, 2 foot to head.
+        deviations: how many robust standard deviations it is off, with its sign.
+        usual_mm: the usual length along the axis.
+        rare: whether hardly any scan has such a length.
+    """
+
+    axis: int
+    deviations: float
+    usual_mm: float
+    rare: bool
+
 
 @dataclass(frozen=True)
 class Collection:
@@ -100,6 +133,19 @@ def is_rare(value: float, logs: Float64[np.ndarray, " scans"]) -> bool:
     """
     alike = int(np.count_nonzero(np.abs(logs - np.log(value)) < LEAST_SPREAD))
     return alike <= max(1, RARE * len(logs))
+
+
+def _oddest(
+    lengths_mm: Float64[np.ndarray, "3"],
+    median: Float64[np.ndarray, "3"],
+    spread: Float64[np.ndarray, "3"],
+    logs: Float64[np.ndarray, "scans 3"],
+) -> OddLength:
+    away = far_from(lengths_mm, median, spread)
+    axis = int(np.abs(away).argmax())
+    return OddLength(
+        axis, float(away[axis]), float(np.exp(median[axis])), is_rare(float(lengths_mm[axis]), logs[:, axis])
+    )
 
 
 def _usual(facts: Sequence[ScanFacts]) -> Usual:

@@ -1,9 +1,11 @@
 """Rules about lengths and tags: units, voxel sizes, extents, what a header says beside its positions, the modality."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float64
 
-from orienteer.screening.collection import RARE, Collection, Usual, far_from, is_rare
+from orienteer.screening.collection import RARE, Collection, OddLength, Usual
 from orienteer.screening.facts import ScanFacts
 from orienteer.screening.findings import Correction, Finding
 from orienteer.screening.thresholds import THRESHOLDS
@@ -101,36 +103,34 @@ def modality(facts: ScanFacts, collection: Collection) -> Finding | None:
 
 def voxel_size(facts: ScanFacts, collection: Collection) -> Finding | None:
     """A voxel size that hardly any other scan of the modality has."""
-    return _far(facts, collection, "voxel_size", "voxels")
+    usual, lengths = collection.usual.get(facts.modality or ""), facts.spacing_mm
+    if usual is None or lengths is None or facts.labels:
+        return None
+    what = f"voxels of {_by(lengths)} mm"
+    odd = usual.oddest_spacing(lengths)
+    return _odd_length(facts, "voxel_size", what, lengths, odd, usual.scans, THRESHOLDS.odd_voxel_size)
 
 
 def extent(facts: ScanFacts, collection: Collection) -> Finding | None:
     """A body whose size is far from that of the others."""
-    return _far(facts, collection, "extent", "a body")
-
-
-def _far(facts: ScanFacts, collection: Collection, kind: str, noun: str) -> Finding | None:
-    usual = collection.usual.get(facts.modality or "")
-    lengths = facts.spacing_mm if kind == "voxel_size" else facts.body_mm
+    usual, lengths = collection.usual.get(facts.modality or ""), facts.body_mm
     if usual is None or lengths is None or facts.labels:
         return None
-    median, spread = (usual.spacing, usual.spacing_spread) if kind == "voxel_size" else (usual.body, usual.body_spread)
-    away = far_from(np.array(lengths), median, spread)
-    axis = int(np.abs(away).argmax())
-    logs = usual.spacings if kind == "voxel_size" else usual.bodies
-    if abs(away[axis]) < THRESHOLDS.far or not is_rare(lengths[axis], logs[:, axis]):
+    what = f"a body of {_by(lengths)} mm"
+    odd = usual.oddest_body(lengths)
+    return _odd_length(facts, "extent", what, lengths, odd, usual.scans, THRESHOLDS.odd_extent)
+
+
+def _odd_length(
+    facts: ScanFacts, kind: str, what: str, lengths: Sequence[float], odd: OddLength, scans: int, limit: float
+) -> Finding | None:
+    if abs(odd.deviations) < limit or not odd.rare:
         return None
-    evidence = {
-        "length_mm": lengths[axis],
-        "usual_mm": float(np.exp(median[axis])),
-        "robust_deviations": float(away[axis]),
-    }
-    usual_mm = f"{AXIS_NAMES[axis]} {np.exp(median[axis]):.3g} mm"
-    what = f"{noun} of {_by(lengths)} mm; {usual_mm} is usual among {usual.scans} {facts.modality}"
-    sure = min(0.95, 0.5 + 0.1 * (abs(float(away[axis])) / THRESHOLDS.far - 1))
-    return Finding(
-        facts.name, kind, "warning", what, evidence, sure, "check the voxel size in the header, and what the scan shows"
-    )
+    evidence = {"length_mm": lengths[odd.axis], "usual_mm": odd.usual_mm, "robust_deviations": odd.deviations}
+    what = f"{what}; {AXIS_NAMES[odd.axis]} {odd.usual_mm:.3g} mm is usual among {scans} {facts.modality}"
+    sure = min(0.95, 0.5 + 0.1 * (abs(odd.deviations) / limit - 1))
+    do = "check the voxel size in the header, and what the scan shows"
+    return Finding(facts.name, kind, "warning", what, evidence, sure, do)
 
 
 def _by(lengths: object) -> str:

@@ -3,7 +3,7 @@
 The scans of the calibration are synthetic torsos, hippocampus crops, and parts of abdominal CT and of brain MR that the
 benchmark of audit does not use. A limit lies between what their sound scans reach and what they reach with a fault planted:
 at the geometric mean of the two, where they are apart; correlations at their middle. `promising` and `early` only save work,
-and lie well below what copies reach. Set by hand, from a few trials: `like_hu` and `far`.
+and lie well below what copies reach.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 class Thresholds:
     """Limits of the rules."""
 
-    shift_gain: float = 0.3844
+    shift_gain: float = 0.2207
     """Share of voxels by which values look more like HU with an offset removed."""
-    like_hu: float = 0.8
+    like_hu: float = 0.8976
     """Share of voxels that look like HU with the offset removed."""
     peak: float = 0.2975
     """See `ValueFacts.peak`."""
@@ -33,8 +33,10 @@ class Thresholds:
     """See `SliceFacts.ripple`."""
     burned: float = 11.66
     """Constant bright columns across slices."""
-    far: float = 4.0
-    """Robust standard deviations from the median of a collection, of logs of lengths."""
+    odd_voxel_size: float = 3.723
+    """Robust standard deviations from the median of a collection, of the log of a voxel size."""
+    odd_extent: float = 4.742
+    """The same of the extent of a body."""
 
     promising: float = 0.3617
     """Agreement of the detail of two scans at a coarse step, from which on they are registered."""
