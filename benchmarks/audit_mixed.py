@@ -8,7 +8,7 @@ calibrated on.
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from orienteer.files import write_bytes
 from orienteer.phantoms.torso import write_phantoms
 from orienteer.scans.discover import discover
 from orienteer.scans.read import read_scan
-from orienteer.scans.source import Scan, ScanSource
+from orienteer.scans.source import ScanSource
 
 COUNTS = {"abdomen_ct": 12, "brain_mr": 16, "phantoms": 12}
 """Scans of each collection."""
@@ -72,22 +72,23 @@ def _sources(work: Path) -> Iterator[tuple[str, ScanSource]]:
 def _faults(folder: Path, sources: dict[str, ScanSource]) -> Iterator[Planted]:
     """Plants twelve faults, each in another scan."""
     of = {name: sorted(each for each in sources if each.startswith(f"{name}/")) for name in COUNTS}
-    plans: list[tuple[str, int, str, Callable[[Scan, np.random.Generator], Scan]]] = [
-        ("phantoms", 0, *CT_FAULTS["offset still in"]),
-        ("phantoms", 1, *FAULTS["lengths in cm"]),
-        ("phantoms", 2, *FAULTS["frame burned in"]),
-        ("phantoms", 3, *FAULTS["values clipped"]),
-        ("abdomen_ct", 0, *CT_FAULTS["window baked in"]),
-        ("abdomen_ct", 1, *FAULTS["slices turned round"]),
-        ("brain_mr", 0, *FAULTS["voxel size doubled foot-head"]),
-        ("brain_mr", 1, *FAULTS["slices repeated"]),
-        ("brain_mr", 2, *FAULTS["noise"]),
-    ]
-    for seed, (group, number, kind, plant) in enumerate(plans):
+    plans = (
+        ("phantoms", 0, "offset still in"),
+        ("phantoms", 1, "lengths in cm"),
+        ("phantoms", 2, "frame burned in"),
+        ("phantoms", 3, "values clipped"),
+        ("abdomen_ct", 0, "window baked in"),
+        ("abdomen_ct", 1, "slices turned round"),
+        ("brain_mr", 0, "voxel size doubled foot-head"),
+        ("brain_mr", 1, "slices repeated"),
+        ("brain_mr", 2, "noise"),
+    )
+    for seed, (group, number, words) in enumerate(plans):
         name = of[group][number]
+        kind, plant = {**FAULTS, **CT_FAULTS}[words]
         faulty = plant(read_scan(sources[name]), np.random.default_rng(seed))
         write_scan(folder / name, faulty)
-        yield Planted(name, kind, plant.__doc__ or kind)
+        yield Planted(name, kind, words)
     cut = of["phantoms"][4]
     content = (folder / cut).read_bytes()
     write_bytes(folder / cut, content[: len(content) // 2])
