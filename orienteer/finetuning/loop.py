@@ -22,7 +22,7 @@ from orienteer.interrupts import stop_requests
 from orienteer.progress import Progress, say
 from orienteer.runs.atomic_checkpoints import AtomicCheckpoints
 from orienteer.runs.checkpoints import read_checkpoint
-from orienteer.runs.folder import SPLIT_FILE
+from orienteer.runs.folder import SPLIT_FILE, last_checkpoint
 from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
 from orienteer.runs.records import run_fingerprint
 from orienteer.settings import require
@@ -76,7 +76,7 @@ def train(
         TrainingStopped: a loss that is not finite; the last checkpoint, from before it, is kept.
         KeyboardInterrupt: Ctrl-C; the last step is saved.
     """
-    file = _checkpoint(folder)
+    file = last_checkpoint(folder)
     run = _run_of(folder, config)
     begun = _resume(file, network, schedule, run) if resumes(folder, config) else 0
     cut_lines(folder / METRICS_FILE, after_step=begun)
@@ -108,7 +108,7 @@ def train(
 
 def resumes(folder: Path, config: FinetuneConfig) -> bool:
     """Returns whether training continues from a checkpoint."""
-    return config.resume and os.path.lexists(_checkpoint(folder))  # a link to nothing is refused when it is read
+    return config.resume and os.path.lexists(last_checkpoint(folder))  # a link to nothing is refused when it is read
 
 
 def take_step(
@@ -130,10 +130,6 @@ def take_step(
         torch.nn.utils.clip_grad_norm_((p for p in network.parameters() if p.requires_grad), config.clip_norm)
     schedule.optimiser.step()
     return loss.detach()
-
-
-def _checkpoint(folder: Path) -> Path:
-    return folder / "checkpoints" / "last.ckpt"
 
 
 def _run_of(folder: Path, config: FinetuneConfig) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from orienteer.devices import Accelerator
-from orienteer.runs.folder import CONFIG_FILE
+from orienteer.runs.folder import CONFIG_FILE, last_checkpoint
 from orienteer.runs.loaded import LoadedRun, load_run
 from orienteer.tasks.base import Features, Task
 
@@ -91,7 +91,7 @@ def heads_of(run: str | Path, accelerator: Accelerator = "cpu") -> PlaceHeads | 
         accelerator: where to compute.
     """
     folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    if not (folder / CONFIG_FILE).is_file() or not (folder / "checkpoints" / "last.ckpt").is_file():
+    if not (folder / CONFIG_FILE).is_file() or not last_checkpoint(folder).is_file():
         return None
     return place_heads(load_run(folder, device=DEVICES[accelerator]))
 

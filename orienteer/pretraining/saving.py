@@ -9,6 +9,7 @@ import torch
 
 from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.processes import whole_step
+from orienteer.runs.folder import last_checkpoint
 from orienteer.views.batch import ViewBatch
 
 
@@ -27,7 +28,7 @@ class SaveLast(pl.Callback):
     """
 
     def __init__(self, folder: Path, every: int, pace: Pace, stop_requested: Callable[[], bool]) -> None:
-        self._file, self._every, self._pace = folder / "checkpoints" / "last.ckpt", every, pace
+        self._file, self._every, self._pace = last_checkpoint(folder), every, pace
         self._stop_requested = stop_requested
 
     def on_train_batch_end(

@@ -17,7 +17,7 @@ from orienteer.pretraining.usable import ENOUGH_HELDOUT, FEW_HELDOUT, say_patien
 from orienteer.progress import say
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
-from orienteer.runs.folder import check_unchanged, write_config
+from orienteer.runs.folder import check_unchanged, last_checkpoint, write_config
 from orienteer.runs.loaded import network_state
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import count_patients, run_fingerprint, write_counts, write_failures
@@ -51,11 +51,6 @@ class Start:
     def step(self) -> int:
         """Optimiser steps that are already done."""
         return self.checkpoint["global_step"] if self.checkpoint else 0
-
-
-def last_checkpoint(folder: Path) -> Path:
-    """Returns the path of a run's last.ckpt."""
-    return folder / "checkpoints" / "last.ckpt"
 
 
 def new_run(folder: Path, settings: PretrainConfig) -> Start:

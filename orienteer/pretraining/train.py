@@ -22,13 +22,14 @@ from orienteer.pretraining.module import Pretraining
 from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.reporter import Reporter
 from orienteer.pretraining.saving import Interrupted, SaveLast
-from orienteer.pretraining.start import Start, last_checkpoint
+from orienteer.pretraining.start import Start
 from orienteer.pretraining.trainer import build_trainer
 from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
 from orienteer.runs.error_bars_file import lost_error_bars, write_error_bars
+from orienteer.runs.folder import last_checkpoint
 from orienteer.runs.model_card import MODEL_CARD_FILE, write_model_card
 from orienteer.runs.network import Network, task_weights
 from orienteer.runs.plateau import plateau

@@ -16,6 +16,11 @@ CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json
 LOCK_FILE, READY_FILE = ".lock", ".ready"
 
 
+def last_checkpoint(folder: Path) -> Path:
+    """Returns the path of a run's last.ckpt."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
 @contextmanager
 def opened(folder: Path, resume: bool) -> Iterator[None]:
     """Creates the output folder of a command, or opens that of a run to resume, and locks it while the block runs.

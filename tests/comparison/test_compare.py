@@ -8,10 +8,17 @@ import pytest
 import yaml
 
 from orienteer.comparison.compare import compare
+from orienteer.comparison.config import make_config
 from orienteer.comparison.measures import pretraining
+from orienteer.comparison.measures.located import located_errors
+from orienteer.comparison.measures.networks import frozen_of
+from orienteer.comparison.plan.bench import set_up
+from orienteer.comparison.plan.measurements import RetrievalSettings
 from orienteer.comparison.work import cell as work
 from orienteer.errors import InputError
 from orienteer.labelled.overlap_contents import pretraining_contents
+from orienteer.locating.fields import scan_field
+from orienteer.locating.heads import heads_of
 from orienteer.store.content import file_hash
 
 
@@ -81,6 +88,27 @@ def test_a_second_call_does_no_cell_again_and_a_third_only_what_is_new(compared,
     assert rows_of(made.table) == rows_of(compared.result.table)
     compare(compared.data, folder, **{**without, "sides": {"views": 8}})
     assert {cell.kind for cell in ran} == {"sides"}
+
+
+def test_places_are_located_by_the_heads_of_a_run_that_is_kept_with_its_last_checkpoint(compared):
+    runs = list((compared.result.folder / "runs").glob("default*"))
+    assert [file.name for file in (runs[0] / "checkpoints").iterdir()] == ["last.ckpt"]
+    heads = heads_of(runs[0])
+    assert heads is not None
+    bench = set_up(make_config({**compared.settings, "data": str(compared.data)}), compared.result.folder)
+    frozen = frozen_of(runs[0])
+    cases = bench.part(frozen.preparation, "test")
+    with bench.open_store() as store:
+        known = scan_field(frozen, store, cases[0].key, heads).known
+        by_heads, by_features = (
+            located_errors(frozen, each, store, cases, RetrievalSettings(partners=1, places=100), [1, 2, 3], seed=0)
+            for each in (heads, None)
+        )
+    assert known is not None
+    assert known.places_mm.shape[1] == 3
+    assert by_heads != by_features
+    located = [row for row in rows_of(compared.result.table) if row["metric"] == "located_error_mm"]
+    assert any(row["method"] == "default" for row in located)
 
 
 def test_pretraining_never_sees_a_scan_of_the_test_or_validation_part(compared):

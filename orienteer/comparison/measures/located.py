@@ -1,6 +1,7 @@
 """Places by `orienteer locate`: how far the map between two scans leads from the landmarks that both have.
 
-This is what a user would get from an encoder; retrieval by the nearest feature measures its features alone.
+This is what a user would get from a run, with the heads of those of its tasks that know places; retrieval by the nearest
+feature measures the encoder's features alone.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from orienteer.features.pretrained import Pretrained
 from orienteer.labelled.cases import LabelledCase
 from orienteer.labelled.label_cache import open_labels
 from orienteer.locating.fields import ScanField, scan_field
+from orienteer.locating.heads import PlaceHeads
 from orienteer.locating.mapping import find_map
 from orienteer.progress import Progress
 from orienteer.store.store import Store
@@ -28,6 +30,7 @@ Marks = dict[tuple[int, str], Float64[np.ndarray, "3"]]
 
 def located_errors(
     frozen: Pretrained,
+    heads: PlaceHeads | None,
     store: Store,
     cases: Sequence[LabelledCase],
     settings: RetrievalSettings,
@@ -38,6 +41,7 @@ def located_errors(
 
     Args:
         frozen: the encoder.
+        heads: of the run's tasks that place cells or embed them; None for an encoder alone.
         store: holds the cases.
         cases: of the part that is scored.
         settings: partners and landmarks.
@@ -47,7 +51,7 @@ def located_errors(
     known: list[tuple[ScanField, Marks]] = []
     with Progress("locating places", 2 * len(cases), unit="cases") as progress:
         for case in cases:
-            known.append((scan_field(frozen, store, case.key), _marks_mm(store, case, classes, settings.ends)))
+            known.append((scan_field(frozen, store, case.key, heads), _marks_mm(store, case, classes, settings.ends)))
             progress.advance()
         values = []
         for number, others in enumerate(partners_of(len(cases), settings.partners, seed)):

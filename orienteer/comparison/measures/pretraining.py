@@ -11,7 +11,7 @@ from orienteer.comparison.plan.bench import Bench
 from orienteer.comparison.plan.cell import RESUMED, Pretraining
 from orienteer.comparison.plan.leaks import refuse_leak
 from orienteer.pretraining.pretrain import pretrain
-from orienteer.runs.folder import CONFIG_FILE
+from orienteer.runs.folder import CONFIG_FILE, last_checkpoint
 from orienteer.runs.summary import SUMMARY_FILE, read_summary
 from orienteer.runs.weights import WEIGHTS_FILE
 
@@ -57,12 +57,19 @@ def measure_pretraining(bench: Bench, work: Pretraining, cell_hash: str, name: s
     any_case = next(iter(bench.prepared.values())).cases
     refuse_leak(folder, bench.parts, {name: case.content for name, case in any_case.items()})
     assert (folder / WEIGHTS_FILE).is_file()
-    for name in ("checkpoints", "tensorboard"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    _remove_what_no_cell_needs(folder)
     heldout = summary["heldout"]
     values = [Value("", name, _unit(name), float(value)) for name, value in heldout.items() if _is_number(value)]
     # The steps before it was stopped were not timed: the cost of such a pretraining is unknown.
     return Outcome(values, int(summary["steps"]), {RESUMED: True} if resumed else {})
+
+
+def _remove_what_no_cell_needs(folder: Path) -> None:
+    """Removes all but the weights and the last checkpoint, whose heads place things in `orienteer locate`."""
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+    for path in (folder / "checkpoints").glob("*"):
+        if path != last_checkpoint(folder):
+            path.unlink()
 
 
 def _placed(bench: Bench, work: Pretraining, folder: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from orienteer.comparison.plan.measurements import RAW_PATCH, SAME_COORDINATES, 
 from orienteer.features.pretrained import Pretrained
 from orienteer.labelled.cases import LabelledCase
 from orienteer.labelled.label_cache import open_labels
+from orienteer.locating.heads import PlaceHeads
 from orienteer.probing.sampling import lattice
 from orienteer.progress import Progress
 from orienteer.scans.preparation import Preparation
@@ -63,14 +64,17 @@ BASELINE_MATCHERS = {
 }
 
 
-def measure_retrieval(bench: Bench, frozen: Pretrained, settings: RetrievalSettings, seed: int, part: str) -> Outcome:
+def measure_retrieval(
+    bench: Bench, frozen: Pretrained, heads: PlaceHeads | None, settings: RetrievalSettings, seed: int, part: str
+) -> Outcome:
     """Returns the mean error in mm for every case of a part as scan A, over its landmarks and partners.
 
     Features are standardised channel by channel by means over pretraining scans. Which level of the network is used, or all
     side by side, is chosen by the error on the validation part. Beside the nearest feature stands what `orienteer locate` makes
-    of the same encoder, on the same pairs.
+    of the same encoder and of what the tasks of its run know of places, on the same pairs.
 
     Args:
+        heads: of the run's tasks that place cells or embed them; None for an encoder alone.
         seed: draws the partners, the same for every method.
         part: the part that is scored.
     """
@@ -86,7 +90,7 @@ def measure_retrieval(bench: Bench, frozen: Pretrained, settings: RetrievalSetti
     errors = _errors(bench, preparation, scored, chosen, settings, seed)
     classes = range(1, len(bench.cases(preparation).classes))
     with bench.open_store() as store:
-        located = located_errors(frozen, store, scored, settings, classes, seed)
+        located = located_errors(frozen, heads, store, scored, settings, classes, seed)
     return Outcome([*errors[best], *located], facts={"level": best, "validation_error_mm": means})
 
 

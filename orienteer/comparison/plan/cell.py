@@ -15,7 +15,7 @@ from orienteer.runs.run_config import RunConfig
 from orienteer.scans.preparation import Preparation
 from orienteer.types import Triple
 
-RECIPE = 2
+RECIPE = 3
 """Goes up when a change of the code changes the results of cells, so that finished ones run again."""
 
 PRETRAIN = "pretrain"

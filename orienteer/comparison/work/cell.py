@@ -3,6 +3,7 @@
 import resource
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from orienteer.comparison.plan.cell import Baseline, Cell, Finetuning, Measureme
 from orienteer.comparison.plan.measurements import ProbeSettings, RetrievalSettings
 from orienteer.comparison.work.energy import joules, used
 from orienteer.devices import choose_device
-from orienteer.features.pretrained import Pretrained
+from orienteer.locating.heads import heads_of
 
 
 def run_cell(bench: Bench, cell: Cell, keep: bool, alone: bool) -> dict[str, Any]:
@@ -58,14 +59,15 @@ def _outcome(bench: Bench, cell: Cell, keep: bool) -> Outcome:
         return measure_finetuning(bench, work, cell.file_name, keep)
     if isinstance(work.source, Baseline):
         return _measure_baseline(bench, work.source, work, cell.seed)
-    return _measure_frozen(bench, frozen_of(run_folder(bench.out, work.source)), work, cell.seed)
+    return _measure_frozen(bench, run_folder(bench.out, work.source), work, cell.seed)
 
 
-def _measure_frozen(bench: Bench, frozen: Pretrained, work: Measurement, seed: int) -> Outcome:
+def _measure_frozen(bench: Bench, run: Path, work: Measurement, seed: int) -> Outcome:
+    frozen = frozen_of(run)
     if isinstance(work.settings, ProbeSettings):
         return measure_probe(bench, frozen, work.settings, work.fraction, seed, work.part)
     if isinstance(work.settings, RetrievalSettings):
-        return measure_retrieval(bench, frozen, work.settings, seed, work.part)
+        return measure_retrieval(bench, frozen, heads_of(run), work.settings, seed, work.part)
     return measure_sides(bench, frozen, work.settings, seed, work.part)
 
 
