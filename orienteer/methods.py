@@ -40,7 +40,6 @@ class Method:
         encoder: the encoder to train on a GPU, unless the user sets it.
         layout: relative placement of the views of a set, unless the user sets it.
         distortion: what is hidden or rearranged in views before the encoder sees them.
-        warp: strength of the random warps of scans, unless the user sets it.
         decoder: whether its tasks use fine feature maps, so that the decoder is trained too, if the encoder has one.
     """
 
@@ -51,7 +50,6 @@ class Method:
     encoder: str = "segresnet"
     layout: Literal["free", "pairs", "mixed", "block"] = "free"
     distortion: Distortion = NOTHING
-    warp: float = 0.0
     decoder: bool = False
 
 
@@ -82,7 +80,6 @@ METHODS: dict[str, Method] = {
         encoder="dynunet",
         layout="mixed",
         distortion=Distortion(mask_share=0.4, mask_views=0.5),
-        warp=0.5,
     ),
     "spatial": Method(
         about="the paper's three tasks alone: gap and route with pair edges and their scale, graded similarity, no teacher",

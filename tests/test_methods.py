@@ -65,9 +65,3 @@ def test_the_default_keeps_space_and_single_places() -> None:
     assert all(default.tasks[name].options["scale"] for name in ("gap", "dense_gap", "route"))
     assert default.tasks["similarity"].options["form"] == "graded"
     assert 0 < default.distortion.mask_views < 1
-    assert default.warp > 0
-
-
-@pytest.mark.parametrize("name", ["paper", "reconstruction", "voco", "simclr"])
-def test_methods_of_others_have_no_warps(name: str) -> None:
-    assert METHODS[name].warp == 0

@@ -111,7 +111,6 @@ def _of_method(config: PretrainConfig, method: Method) -> dict[str, Any]:
     return {
         "views": views,
         "layout": layout,
-        "warp": method.warp if config.warp is None else config.warp,
         "distortion": asdict(method.distortion.changed(config.distortion)),
         "teacher": method.teacher if config.teacher is None else config.teacher,
         "validate_every": max(1, config.steps // 10) if config.validate_every is None else config.validate_every,

@@ -17,10 +17,6 @@ from orienteer.runs.run import Run
 
 DEMO_SUBJECTS, DEMO_STEPS = 120, 500
 
-DEMO_WARP = 0.0
-"""Warps make up for few scans. The 120 torsos differ as much by themselves: after 400 steps gap errors on held-out ones were
-20 mm, with the warps of the default method 21 mm, and a view set was loaded in a third of the time."""
-
 DEMO_VALIDATIONS = 6
 """As many as are needed to judge whether more steps would help; a run has ten by default."""
 
@@ -51,8 +47,8 @@ def demo(
         seed: random seed of the scans and of the training.
         learning_rate: peak learning rate.
         report: write report.html of the scans that were held out, and open it.
-        **settings: any further field of `PretrainConfig`. By default the encoder is ``tiny``, scans are not
-            warped, and there are six validations.
+        **settings: any further field of `PretrainConfig`. By default the encoder is ``tiny``, and there are
+            six validations.
 
     Example:
         >>> import tempfile
@@ -70,7 +66,6 @@ def demo(
     say(f"writing {subjects} synthetic torso CTs to {images}")
     write_phantoms(images, count=subjects, seed=seed)
     settings.setdefault("encoder", "tiny")
-    settings.setdefault("warp", DEMO_WARP)
     settings.setdefault("validate_every", -(-steps // DEMO_VALIDATIONS))
     run = pretrain(images, folder, steps=steps, seed=seed, learning_rate=learning_rate, **settings)
     return _reported(run, report)

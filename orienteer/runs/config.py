@@ -66,7 +66,7 @@ class Training:
     """View sets per held-out scan, the same at every validation."""
     validate_every: int | None = None
     """Steps between validations. By default a tenth of the steps."""
-    header_steps: int = 600
+    header_steps: int = 3000
     """Steps of the header reader, which learns after the encoder, from coarse copies of the scans, what a sound header looks
     like; at most as many as ``steps``. 0 for none."""
     log_every: int = 10
@@ -93,9 +93,9 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     encoder tiny, 0.001 for others."""
     ct_window_hu: tuple[float, float] | None = None  # type: ignore[assignment]
     """CT: the HU that become -1 and 1. Values beyond are clipped. By default chosen from the values of the scans."""
-    warp: float | None = None
+    warp: float = 0.0
     """Strength of the random warps of scans that training views are drawn from, 0 to 1: rotation, size along each axis and a
-    smooth deformation. Places move along, and validation shows scans as they are. By default as the method has it."""
+    smooth deformation. Places move along, and validation shows scans as they are."""
     distortion: dict[str, Any] = field(default_factory=dict)
     """Changes to how the method hides or rearranges parts of views, for example {"mask_share": 0.6}."""
     method: str = "default"
@@ -170,7 +170,7 @@ def check(config: PretrainConfig) -> None:
     for name in ("weight_averaging", "teacher_decay", "warmup"):
         require(0 <= getattr(config, name) < 1, name, "0 or more and below 1", getattr(config, name))
     require(config.views is None or config.views >= 2, "views", "at least 2, to have a pair", config.views)
-    require(config.warp is None or 0 <= config.warp <= 1, "warp", "a strength from 0 to 1", config.warp, "use 1 or 0")
+    require(0 <= config.warp <= 1, "warp", "a strength from 0 to 1", config.warp, "use 1 or 0")
     rate = config.learning_rate
     require(rate is None or rate > 0, "learning_rate", "above 0", rate)
     fraction = config.validation_fraction

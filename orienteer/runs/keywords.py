@@ -54,7 +54,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     header_steps: int
     log_every: int
     pictures: bool
-    warp: float | None
+    warp: float
     distortion: dict[str, Any]
     method: str
     tasks: dict[str, dict[str, Any]]

@@ -26,7 +26,7 @@ MAY_CHANGE = {
 }
 """Settings that may change when a run is resumed: they affect its speed and its extras, not its weights."""
 
-CHOSEN = ("spacing_mm", "ct_window_hu", "view_size", "unit_mm", "views", "layout", "warp", "teacher", "validate_every")
+CHOSEN = ("spacing_mm", "ct_window_hu", "view_size", "unit_mm", "views", "layout", "teacher", "validate_every")
 """Settings that a user may leave open and a run has values for."""
 
 
@@ -44,7 +44,6 @@ class RunConfig(PretrainConfig):
     unit_mm: float = field()
     views: int = field()
     layout: Literal["free", "pairs", "mixed", "block"] = field()
-    warp: float = field()
     teacher: bool = field()
     validate_every: int = field()
 
@@ -93,7 +92,7 @@ def make_run_config(settings: Mapping[str, Any], source: str = CONFIG_FILE) -> R
     """
     config = make_config(settings)
     values = dict(vars(config))
-    older: dict[str, Any] = {"layout": "free", "warp": 0.0, "teacher": False, "validate_every": config.steps}
+    older: dict[str, Any] = {"layout": "free", "teacher": False, "validate_every": config.steps}
     older |= {"ct_window_hu": Preparation.ct_window_hu, "learning_rate": Training.learning_rate}
     values |= {name: value for name, value in older.items() if values[name] is None}
     missing = [name for name in CHOSEN if values[name] is None]

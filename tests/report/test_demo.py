@@ -46,9 +46,9 @@ def test_its_own_settings_are_in_the_config_unless_others_are_named(monkeypatch,
     monkeypatch.setattr(module, "write_phantoms", lambda *_, **__: [])
     monkeypatch.setattr(module, "pretrain", lambda *_, **settings: given.append(settings) or Run(tmp_path, {}))
     demo(tmp_path / "demo", steps=500, report=False)
-    demo(tmp_path / "other", steps=500, warp=0.5, validate_every=100, encoder="dynunet", report=False)
-    names = ("encoder", "warp", "validate_every")
-    assert [tuple(each[name] for name in names) for each in given] == [("tiny", 0.0, 84), ("dynunet", 0.5, 100)]
+    demo(tmp_path / "other", steps=500, validate_every=100, encoder="dynunet", report=False)
+    names = ("encoder", "validate_every")
+    assert [tuple(each[name] for name in names) for each in given] == [("tiny", 84), ("dynunet", 100)]
     assert -(-500 // 84) == DEMO_VALIDATIONS == LEAST_VALIDATIONS
 
 

@@ -74,8 +74,8 @@ def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:
     """Returns nested settings as one level of dotted names and values in words.
 
     Example:
-        >>> flat({"tasks": {"gap": {"weight": 2.0}}, "view_size": [16, 16, 16], "warp": None})
-        {'tasks.gap.weight': '2', 'view_size': '16 x 16 x 16', 'warp': 'not set'}
+        >>> flat({"tasks": {"gap": {"weight": 2.0}}, "view_size": [16, 16, 16], "spacing_mm": None})
+        {'tasks.gap.weight': '2', 'view_size': '16 x 16 x 16', 'spacing_mm': 'not set'}
     """
     words: dict[str, str] = {}
     for key, value in settings.items():
@@ -101,7 +101,7 @@ def _defaults(contender: Contender) -> dict[str, Any]:
         return PretrainConfig().to_dict()
     method = METHODS[contender.method]
     tasks = {name: {"weight": use.weight, "pull": use.pull, **use.options} for name, use in method.tasks.items()}
-    of_method = {"views": method.views, "layout": method.layout, "teacher": method.teacher, "warp": method.warp}
+    of_method = {"views": method.views, "layout": method.layout, "teacher": method.teacher}
     return {**PretrainConfig().to_dict(), **of_method, "tasks": tasks}
 
 
