@@ -39,7 +39,7 @@ def test_a_template_that_is_not_trusted_has_no_vote():
 
 
 def test_verdicts_follow_the_distance_from_the_border():
-    inside, border, beyond = (outside_probability(np.array([50.0, 50.0, z]), 10.0, GRID) for z in (50.0, 99.0, 120.0))
+    inside, border, beyond = (outside_probability(np.array([50.0, 50.0, z]), 10.0, GRID) for z in (50.0, 98.8, 120.0))
     assert [verdict(each, 10.0, True, GRID) for each in (inside, border, beyond)] == [FOUND, NOT_SURE, OUTSIDE]
 
 
