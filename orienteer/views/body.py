@@ -5,7 +5,7 @@ rounding decides whether a view is allowed.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -45,12 +45,14 @@ class ViewSpace:
         body: its blocks, over the same voxels.
         spacing_mm: voxel size in mm.
         name: its name in errors.
+        fits: which views, given by their first voxels and their size, are allowed beside that; None for all.
     """
 
     shape_vox: Triple
     body: Body
     spacing_mm: TripleMm
     name: str = "scan"
+    fits: Callable[[Starts, Triple], Bool[np.ndarray, " starts"]] | None = None
 
     @cached_property
     def body_sums(self) -> "BlockSums":
@@ -83,6 +85,8 @@ def enough_body(starts: Starts, space: ViewSpace, size_vox: Triple, min_sum: flo
     enough = space.body_sums.of_views(starts, size_vox) >= min_sum
     if space.outside_sums is not None:
         enough[enough] = space.outside_sums.of_views(starts[enough], size_vox) == 0
+    if space.fits is not None:
+        enough[enough] = space.fits(starts[enough], size_vox)
     return enough
 
 

@@ -166,7 +166,10 @@ class ViewReader:
             warped = warped_scan(Lattice(scan.name, scan.shape_vox, scan.spacing_mm, scan.origin_mm), body, warp)
             with suppress(ScanError):
                 return warped, draw_layout(
-                    rng, ViewSpace(warped.shape_vox, warped, scan.spacing_mm, scan.name), self.policy, thorough=False
+                    rng,
+                    ViewSpace(warped.shape_vox, warped, scan.spacing_mm, scan.name, warped.fits),
+                    self.policy,
+                    thorough=False,
                 )
         return None, np.empty((0, 3), np.int64)
 

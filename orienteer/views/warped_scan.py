@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from orienteer.types import Triple, TripleMm
 from orienteer.views.body import Body
@@ -13,6 +13,9 @@ from orienteer.views.warp import Warp
 
 MOST_BLOCKS = 32
 """Blocks along the longest axis of a warped scan: they are made anew for every set of views."""
+
+MOST_OUTSIDE = 0.15
+"""Share of the edge of a view by which its corners may lie outside of the scan."""
 
 ReadBox = Callable[[Triple, Triple], np.ndarray]
 """Reads a box of the scan's voxels, given its first voxel and its size."""
@@ -88,6 +91,30 @@ class WarpedScan:
         places -= low[:, None, None, None]
         return _interpolated(box, places)
 
+    def fits(self, starts_vox: Int64[np.ndarray, "views 3"], size_vox: Triple) -> Bool[np.ndarray, " views"]:
+        """Returns which boxes have their centre where a box of the scan as it is may have its own.
+
+        So places are drawn as often at the ends of a warped scan as they are without a warp. The corners of such a box may
+        lie outside of the scanned field by ``MOST_OUTSIDE`` of its edge; there the nearest voxel is taken.
+
+        Args:
+            starts_vox: first voxels of the boxes.
+            size_vox: their size.
+        """
+        size, last = np.array(size_vox), np.array(self.scan.shape_vox) - 1
+        half, slack = (size - 1) / 2, MOST_OUTSIDE * size
+        corners = starts_vox[:, None] + np.indices((2, 2, 2)).reshape(3, -1).T * (size - 1)
+        centres, ends = self._in_scan_vox(starts_vox + half), self._in_scan_vox(corners)
+        allowed: np.ndarray = ((centres >= half - 0.5) & (centres <= last - half + 0.5)).all(1)
+        return allowed & ((ends >= -slack) & (ends <= last + slack)).all((1, 2))
+
+    def _in_scan_vox(self, at_vox: np.ndarray) -> np.ndarray:
+        """Returns the continuous voxel positions in the scan of positions in the warped scan, ``(..., 3)``."""
+        spacing = np.array(self.spacing_mm)
+        shown_mm = self.warp.to_scan(np.array(self.origin_mm) + at_vox * spacing)
+        places: np.ndarray = (shown_mm - np.array(self.scan.origin_mm)) / spacing
+        return places
+
     def _places_vox(self, axes_vox: list[np.ndarray]) -> np.ndarray:
         return _places_vox(self.scan, self.warp, self.origin_mm, axes_vox)
 
@@ -115,8 +142,12 @@ def warped_scan(scan: Lattice, body: Body, warp: Warp) -> WarpedScan:
     made = (scan, warp, _as_mm(origin))
     edges = [np.minimum(np.arange(0, size + cell, cell), size - 1) for size in shape]
     centres = [(low[:-1] + low[1:]) / 2 for low in edges]
-    inside = _corners_inside(scan, body, _places_vox(*made, edges))
-    share = np.where(inside, _block_values(body.body, body.cell_vox, _places_vox(*made, centres)), 0)
+    middles = _places_vox(*made, centres)
+    last_vox = np.array(scan.shape_vox)[:, None, None, None] - 0.5
+    shown = np.logical_and.reduce((middles >= -0.5) & (middles <= last_vox), axis=0)
+    whole = bool(body.inside.all())
+    inside = np.ones_like(shown) if whole else _corners_inside(scan, body, _places_vox(*made, edges))
+    share = np.where(inside & shown, _block_values(body.body, body.cell_vox, middles), 0)
     return WarpedScan(scan, warp, _triple(shape), _as_mm(origin), share.astype(np.uint8), inside, cell)
 
 

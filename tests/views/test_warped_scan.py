@@ -11,7 +11,7 @@ from orienteer.views.policy import ViewPolicy
 from orienteer.views.reader import ViewReader
 from orienteer.views.sample import draw_starts
 from orienteer.views.warp import draw_warp
-from orienteer.views.warped_scan import Lattice, WarpedScan, warped_scan
+from orienteer.views.warped_scan import MOST_OUTSIDE, Lattice, WarpedScan, warped_scan
 from tests.helpers.fake_views import FakeBody, FakeScan, FakeStore, blocks_of, fake_store
 
 SHAPE, SPACING, ORIGIN = (60, 56, 64), (2.0, 2.5, 3.0), (-60.0, 5.0, 300.0)
@@ -51,13 +51,14 @@ def test_the_identity_gives_the_same_voxels_bit_for_bit():
 def test_every_voxel_is_that_of_the_place_it_is_mapped_to(seed):
     store = CodedStore({"a": FakeScan("a", SHAPE, SPACING, ORIGIN)})
     scan, policy = drawn(seed), ViewPolicy(views=2, view_size=SIZE)
-    for start in draw_starts(np.random.default_rng(seed), ViewSpace(scan.shape_vox, scan, SPACING), policy):
+    space, outside = ViewSpace(scan.shape_vox, scan, SPACING, fits=scan.fits), MOST_OUTSIDE * np.array(SIZE)
+    for start in draw_starts(np.random.default_rng(seed), space, policy):
         view = scan.read(lambda *box: store.read("a", *box), tuple(start.tolist()), SIZE)
         index = np.moveaxis(np.indices(SIZE), 0, -1) + start
         warped_mm = np.array(scan.origin_mm) + index * np.array(SPACING)
         shown_vox = (scan.warp.to_scan(warped_mm) - np.array(ORIGIN)) / np.array(SPACING)
-        assert shown_vox.min() > -0.1
-        assert (shown_vox.max(axis=(0, 1, 2)) < np.array(SHAPE) - 0.9).all()
+        assert (shown_vox.min(axis=(0, 1, 2)) > -outside - 0.1).all()
+        assert (shown_vox.max(axis=(0, 1, 2)) < np.array(SHAPE) - 0.9 + outside).all()
         expected = np.clip(shown_vox, 0, np.array(SHAPE) - 1) @ np.array([1.0, 100.0, 10_000.0])
         np.testing.assert_allclose(view, expected, rtol=1e-5, atol=0.1)
 
@@ -139,9 +140,27 @@ def test_without_warps_the_samples_are_those_of_earlier_versions():
 
 
 def test_a_slab_that_leaves_no_room_for_a_turned_view_is_shown_as_it_is():
-    store = FakeStore({"a": FakeScan("slab", (40, 40, 10))})
-    slab = views(store, 1.0, policy=ViewPolicy(views=2, view_size=(16, 16, 10)))
-    assert all(slab[number].warp is None for number in range(6))
+    store = FakeStore({"a": FakeScan("slab", (60, 60, 6))})
+    slab = views(store, 1.0, policy=ViewPolicy(views=2, view_size=(48, 48, 6)))
+    shown = [slab[number].warp is None for number in range(12)]
+    assert sum(shown) >= 6
+
+
+def test_views_of_a_warped_scan_lie_as_often_at_its_ends_as_without_a_warp():
+    """In a scan hardly larger than a view too, where views inside the warped field alone would all lie at its centre."""
+    store = FakeStore({"a": FakeScan("a", (48, 24, 60))})
+    policy = ViewPolicy(views=2, view_size=(16, 16, 16))
+
+    def spread(strength: float) -> np.ndarray:
+        reader = ViewReader(store, policy, warp=strength)
+        samples = [reader.draw("a", np.random.default_rng(number), number) for number in range(150)]
+        warped = [sample for sample in samples if (sample.warp is not None) == (strength > 0)]
+        assert len(warped) > 75
+        return np.concatenate([sample.centres_mm.numpy() for sample in warped]).std(axis=0)
+
+    plain = spread(0.0)
+    for strength in (0.2, 0.6):
+        assert (spread(strength) > 0.9 * plain).all()
 
 
 def test_a_warp_that_is_no_strength_is_refused():
