@@ -111,6 +111,14 @@ COMMANDS = {
         prints=True,
         example="orienteer export runs/ct --to monai --classes 5",
     ),
+    "push": Command(
+        "orienteer.exports.push:push",
+        positional="run",
+        about="write the weights as the Hugging Face hub has them, into a folder or onto the hub",
+        group=USE,
+        prints=True,
+        example="orienteer push runs/ct --to ./pushed --license apache-2.0",
+    ),
     "probe": Command(
         "orienteer.probing.probe:probe",
         "orienteer.probing.probe:ProbeSettings",

@@ -23,8 +23,8 @@ class FinetuneConfig:
     """All settings of `orienteer.finetune`. The output folder holds a copy as config.yaml, with open settings resolved."""
 
     run: str | None = None
-    """Run folder (or encoder.safetensors) that the network, the spacing and the intensity rule come from, and the
-    weights too unless start names others. Without one: a new network, planned from the data."""
+    """Run folder (or encoder.safetensors, or hf://user/name) that the network, the spacing and the intensity rule come
+    from, and the weights too unless start names others. Without one: a new network, planned from the data."""
     start: str | None = None
     """Where the weights come from: scratch, a run folder, or an encoder.safetensors file. By default the run; scratch
     where there is none. `orienteer finetune RUN --start scratch` trains the scratch baseline of RUN: the same network

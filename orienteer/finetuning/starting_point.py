@@ -12,6 +12,7 @@ from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.runs.card import read_card
+from orienteer.runs.hub import local_copy
 from orienteer.runs.recipe import Card, ct_window_of, mr_percentiles_of, spacing_of
 from orienteer.runs.weights import SCRATCH, load_encoder
 from orienteer.settings import require
@@ -170,7 +171,8 @@ def _check_weights(card: Card, weights_card: Card, start: str) -> None:
 
 
 def _folder(source: str) -> Path:
-    return Path(source) if Path(source).is_dir() else Path(source).parent
+    place = local_copy(source)
+    return place if place.is_dir() else place.parent
 
 
 def _triple(size: list[int]) -> Triple:

@@ -6,6 +6,7 @@ from typing import Any
 from orienteer.finetuning.loop import Trained
 from orienteer.finetuning.resolved import ResolvedFinetune
 from orienteer.progress import say
+from orienteer.runs.hub import is_address
 from orienteer.runs.run import Run
 from orienteer.runs.summary import write_summary
 from orienteer.runs.weights import SCRATCH
@@ -35,9 +36,11 @@ def start_name(start: str) -> str:
     """Returns the name of the weights that a fine-tuning starts from, without the folders of this machine.
 
     Example:
-        >>> [start_name(start) for start in ("scratch", "/data/runs/ct", "/data/runs/ct/encoder.safetensors")]
-        ['scratch', 'ct', 'ct/encoder.safetensors']
+        >>> [start_name(start) for start in ("scratch", "/data/runs/ct", "/data/ct/encoder.safetensors", "hf://user/ct")]
+        ['scratch', 'ct', 'ct/encoder.safetensors', 'hf://user/ct']
     """
+    if is_address(start):
+        return start
     path = Path(start)
     return f"{path.parent.name}/{path.name}" if path.suffix == ".safetensors" else path.name
 

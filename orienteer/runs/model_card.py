@@ -12,18 +12,24 @@ from orienteer.runs.summary import summary_table
 
 MODEL_CARD_FILE = "MODEL_CARD.md"
 
+PIPELINE = "image-feature-extraction"
+"""What the weights are for, in the words that model hubs sort by."""
+
+TAGS = ("medical-imaging", "radiology", "3d", "self-supervised-learning", "feature-extraction")
+
 
 def write_model_card(folder: Path, summary: Mapping[str, Any]) -> None:
     """Writes MODEL_CARD.md next to encoder.json, from that file and the run's summary."""
     write_text(folder / MODEL_CARD_FILE, model_card(read_card(folder), summary))
 
 
-def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any] | None, address: str = "this folder") -> str:
     """Returns the model card as Markdown: metadata for model hubs, then the page.
 
     Args:
         facts: content of encoder.json.
-        summary: content of summary.json.
+        summary: content of summary.json; None leaves out the scans and the results.
+        address: what the example loads.
 
     Example:
         >>> facts = {"encoder": "tiny", "parameters": 1000, "method": "default", "steps": 600, "seed": 0,
@@ -33,23 +39,18 @@ def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         >>> print(model_card(facts, {"heldout": {}, "scans": {"read": 12}}).splitlines()[9])
         # An encoder of 3D scans, pretrained without labels
     """
-    parts = (
-        _head(facts),
-        _what(facts),
-        _data(facts, summary),
-        _results(summary),
-        _input(facts),
-        _load(facts),
-        _limits(),
-    )
+    of_run = () if summary is None else (_data(facts, summary), _results(summary))
+    parts = (_head(facts), _what(facts), *of_run, _input(facts), _load(facts, address), _limits(of_run != ()))
     return "\n\n".join(parts) + "\n"
 
 
 def _head(facts: Mapping[str, Any]) -> str:
     # The licence of the weights depends on the scans, so only a person can fill it in.
     licence = "other" if facts["licence"].startswith("unknown") else facts["licence"].lower()
-    tags = "\n".join(f"- {tag}" for tag in ("medical-imaging", "self-supervised", "3d"))
-    return f"---\nlibrary_name: orienteer\nlicense: {licence}\ntags:\n{tags}\n---"
+    library = str(facts["target"]).partition(".")[0].replace("_", "-") if facts["target"] else ""
+    names = (*TAGS, str(facts["encoder"]), *filter(None, (library,)))
+    tags = "\n".join(f"- {tag}" for tag in names)
+    return f"---\nlibrary_name: orienteer\nlicense: {licence}\npipeline_tag: {PIPELINE}\ntags:\n{tags}\n---"
 
 
 def _what(facts: Mapping[str, Any]) -> str:
@@ -92,19 +93,20 @@ def _input(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _load(facts: Mapping[str, Any]) -> str:
+def _load(facts: Mapping[str, Any], address: str) -> str:
     return (
         "## How to load it\n\n```python\nimport orienteer\n\n"
-        'pretrained = orienteer.load("this folder")\nscan = pretrained.preprocess("scan.nii.gz")\n'
-        f"levels = pretrained(scan.views()[:1])  # feature maps of one view, finest first\n```\n\n"
-        "`orienteer export` writes the weights for MONAI, nnU-Net, ONNX and others. sha256 of `encoder.safetensors`: "
+        f'pretrained = orienteer.load("{address}")\nscan = pretrained.preprocess("scan.nii.gz")\n'
+        "levels = pretrained(scan.views()[:1])  # feature maps of one view, finest first\n```\n\n"
+        "`orienteer export` writes the weights for MONAI, nnU-Net, ONNX and others. sha256 of the weights: "
         f"`{facts['sha256']}`."
     )
 
 
-def _limits() -> str:
+def _limits(results: bool) -> str:
+    what = "The results above hold" if results else "The weights are"
     return (
-        "## Limits\n\nThe results above hold for scans like those it was trained on, not for other organs, modalities or "
+        f"## Limits\n\n{what} for scans like those it was trained on, not for other organs, modalities or "
         "resolutions. For research only; not a medical device."
     )
 

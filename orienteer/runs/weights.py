@@ -16,7 +16,9 @@ from orienteer.encoders.base import Encoder
 from orienteer.encoders.states import check_before_building, check_finite, load_state
 from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
-from orienteer.runs.card import CARD_FILE, FORMAT, read_card
+from orienteer.runs.card import CARD_FILE, FORMAT, card_file, read_card
+from orienteer.runs.hub import local_copy
+from orienteer.runs.hub_folder import MODEL_FILE
 
 WEIGHTS_FILE = "encoder.safetensors"
 SCRATCH = "scratch"
@@ -57,7 +59,8 @@ def load_encoder(path: str | Path, grad_checkpointing: bool = False) -> tuple[En
     """Returns the encoder of a run, in eval mode, and the content of its encoder.json.
 
     Args:
-        path: a run folder, or an ``encoder.safetensors`` with its ``encoder.json`` beside it.
+        path: a run folder, an ``encoder.safetensors`` with its ``encoder.json`` beside it, a folder that `orienteer.push`
+            wrote, or an address on the Hugging Face hub, ``hf://user/name``.
         grad_checkpointing: recompute feature maps in the backward pass: less memory, about a third more time.
 
     Raises:
@@ -77,7 +80,8 @@ def start_from(encoder: Encoder, path: str | Path) -> None:
 
     Args:
         encoder: the encoder to train.
-        path: a run folder, or an ``encoder.safetensors`` with its ``encoder.json`` beside it.
+        path: a run folder, an ``encoder.safetensors`` with its ``encoder.json`` beside it, a folder that `orienteer.push`
+            wrote, or an address on the Hugging Face hub, ``hf://user/name``.
 
     Raises:
         InputError: a missing, damaged or changed file, or the weights of another network.
@@ -92,13 +96,14 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         InputError: a missing, damaged or changed file.
     """
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    file, card = folder / WEIGHTS_FILE, read_card(folder)
+    place = local_copy(path)
+    folder = place if place.is_dir() else place.parent
+    card, file = read_card(folder), weights_file(folder)
     content = _content(file)  # read once: the hash is of the bytes that are loaded
     if hashlib.sha256(content).hexdigest() != card["sha256"]:
         raise InputError(
             str(file),
-            wanted=f"the weights that {CARD_FILE} describes",
+            wanted=f"the weights that {card_file(folder).name} describes",
             got="no such file" if not content else "a file that is cut short or was changed",
             do=_COPY_AGAIN,
         )
@@ -109,6 +114,11 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(str(file), wanted="a safetensors file", got=str(error), do=do) from error
     check_finite(weights, str(file))
     return weights, card
+
+
+def weights_file(folder: Path) -> Path:
+    """Returns the weights of a folder: those of a run, or of what `orienteer push` wrote."""
+    return folder / (WEIGHTS_FILE if card_file(folder).name == CARD_FILE else MODEL_FILE)
 
 
 def _content(file: Path) -> bytes:
