@@ -1,5 +1,7 @@
 """The encoder of anatomix's U-Net, optionally with its decoder, to start from its published weights."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -49,7 +51,7 @@ class AnatomixEncoder(Encoder):
         decoder: bool = False,
     ) -> None:
         super().__init__()
-        network = {"filters": filters, "levels": levels, "norm": norm, "pooling": pooling}
+        network: dict[str, Any] = {"filters": filters, "levels": levels, "norm": norm, "pooling": pooling}
         network |= {"interpolation": interpolation, "norm_eps": norm_eps}
         self.arguments = {**network, "decoder": decoder}
         self.target_arguments = {"in_channels": 1, "out_channels": 2, **network}
@@ -73,7 +75,8 @@ class AnatomixEncoder(Encoder):
         """Returns the decoder's levels, finest first, and the coarsest; without a decoder the levels unchanged."""
         recompute = self.grad_checkpointing and self.training
         out = [levels[-1]]
-        for block, skip in zip(self.decoder(), reversed(levels[:-1]), strict=False):
+        blocks = decoder_stages(self.model, len(self.channels))
+        for block, skip in zip(blocks, reversed(levels[:-1]), strict=False):
             with exact_where_bf16_fails(block, out[0], int(skip.shape[2])) as x:
                 skip = skip.to(x.dtype)
                 args = (decoded, block, x, skip)
@@ -85,5 +88,3 @@ class AnatomixEncoder(Encoder):
         least = [max(2, round(size / div)) * div for size, div in zip(size_vox, self.divisor, strict=True)]
         wanted = f"multiples of {self.divisor} for encoder '{self.family}', twice that or more"
         require(list(size_vox) == least, "view_size", wanted, tuple(size_vox), f"use {tuple(least)}")
-
-

@@ -123,13 +123,16 @@ STAGE = 2 * CONVOLUTION + 1
 def encoder_stages(model: nn.Sequential, levels: int) -> list[nn.Sequential]:
     """Returns the part of the sequence of each level: the first has one convolution more and no pooling."""
     first = 3 * CONVOLUTION
-    return [model[:first], *(model[first + level * STAGE : first + (level + 1) * STAGE] for level in range(levels - 1))]
+    return [
+        _part(model, 0, first),
+        *(_part(model, first + n * STAGE, first + (n + 1) * STAGE) for n in range(levels - 1)),
+    ]
 
 
 def decoder_stages(model: nn.Sequential, levels: int) -> list[nn.Sequential]:
     """Returns the part of the sequence of each level of the decoder, coarsest first; none where there is no decoder."""
     begin = 3 * CONVOLUTION + (levels - 1) * STAGE
-    return [model[start : start + STAGE] for start in range(begin, len(model), STAGE)]
+    return [_part(model, start, start + STAGE) for start in range(begin, len(model), STAGE)]
 
 
 def decoded(block: nn.Sequential, x: Tensor, skip: Tensor) -> Tensor:
@@ -137,6 +140,10 @@ def decoded(block: nn.Sequential, x: Tensor, skip: Tensor) -> Tensor:
     enlarged: Tensor = block[0](x)
     both: Tensor = block[1:](torch.cat((skip, enlarged), dim=1))
     return both
+
+
+def _part(model: nn.Sequential, first: int, end: int) -> nn.Sequential:
+    return nn.Sequential(*list(model)[first:end])
 
 
 def _convolution(before: int, after: int, norm: Norm, norm_eps: float) -> Iterator[nn.Module]:

@@ -8,13 +8,15 @@ import torch
 
 from orienteer.devices import choose_device
 from orienteer.encoders import build_encoder
+from orienteer.encoders.adoption import Adopted
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.runs.card import read_card
+from orienteer.runs.foreign import is_foreign
 from orienteer.runs.hub import local_copy
 from orienteer.runs.recipe import Card, ct_window_of, mr_percentiles_of, spacing_of
-from orienteer.runs.weights import SCRATCH, load_encoder
+from orienteer.runs.weights import SCRATCH, encoder_of, load_encoder, start_from
 from orienteer.settings import require
 from orienteer.types import Triple
 
@@ -35,6 +37,7 @@ class StartingPoint:
         start: ``scratch``, or where the weights come from.
         encoder: the network with these weights, or with new ones drawn from the seed.
         view_size: size in voxels of the views that the run was trained with; None without a run.
+        adopted: what became of the tensors of a file of others that the weights come from.
         spacing_of_run: whether scans are prepared with the spacing that the run was trained with.
     """
 
@@ -43,6 +46,7 @@ class StartingPoint:
     encoder: Encoder
     view_size: Triple | None
     spacing_of_run: bool
+    adopted: Adopted | None = None
 
     @property
     def one_size(self) -> Triple | None:
@@ -64,7 +68,10 @@ def starting_point(config: FinetuneConfig) -> StartingPoint:
         ('scratch', 'segresnet')
     """
     start = config.start or config.run or SCRATCH
-    source = config.run or (start if start != SCRATCH else None)
+    run = None if config.run is None or is_foreign(local_copy(config.run)) else config.run
+    if start != SCRATCH and is_foreign(local_copy(start)):
+        return _from_others(config, start, run)
+    source = run or (start if start != SCRATCH else None)
     trained, weights_card = load_encoder(start) if start != SCRATCH else (None, {})
     if source is None:
         config = replace(config, start=SCRATCH, **_new_network(config))
@@ -81,6 +88,19 @@ def starting_point(config: FinetuneConfig) -> StartingPoint:
         encoder, size = trained, _triple(weights_card["view_size"])
     spacing_of_run = config.spacing_mm == spacing_of(card)
     return StartingPoint(config, start, _checked(encoder, config.patch_size), size, spacing_of_run)
+
+
+def _from_others(config: FinetuneConfig, start: str, run: str | None) -> StartingPoint:
+    """Returns the start from a file of others: the network and the preparation of a run, or else a network that it fits."""
+    if run is not None:
+        point = starting_point(replace(config, run=run, start=SCRATCH))
+    else:
+        family, arguments = encoder_of(start) or (config.encoder, {})
+        if config.encoder == "auto":
+            config = replace(config, encoder=family, encoder_arguments={**arguments, **config.encoder_arguments})
+        point = starting_point(replace(config, run=None, start=SCRATCH))
+    adopted = start_from(point.encoder, start)
+    return replace(point, config=replace(point.config, run=run, start=start), start=start, adopted=adopted)
 
 
 def encoder_for(point: StartingPoint, patch_size: Triple) -> Encoder:

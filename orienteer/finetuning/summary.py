@@ -16,7 +16,9 @@ def start_words(settings: ResolvedFinetune) -> str:
     """Returns which encoder and weights a fine-tuning starts from, for a person."""
     start = settings.point.start
     weights = "new weights" if start == SCRATCH else f"the weights of {start}"
-    return f"start: encoder '{settings.config.encoder}' with {weights}"
+    words = f"start: encoder '{settings.config.encoder}' with {weights}"
+    adopted = settings.point.adopted
+    return words if adopted is None else f"{words}\n{adopted}"
 
 
 def finish(folder: Path, summary: dict[str, Any], scores: str, holds: str, warning: str) -> Run:
@@ -47,10 +49,11 @@ def start_name(start: str) -> str:
 
 def settings_summary(settings: ResolvedFinetune, trained: Trained) -> dict[str, Any]:
     """Returns the settings that matter for the scores."""
-    config = settings.config
+    config, adopted = settings.config, settings.point.adopted
     return {
         "task": config.task,
         "start": start_name(settings.point.start),
+        **({} if adopted is None else {"start_report": adopted.counts()}),
         "encoder": config.encoder,
         "fraction": config.fraction,
         "seed": config.seed,

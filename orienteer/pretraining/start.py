@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orienteer.encoders.adoption import Adopted
 from orienteer.encoders.states import check_before_building
 from orienteer.errors import InputError
+from orienteer.files import write_json
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.audited import rules_line
 from orienteer.pretraining.resolve import Resolved, resolve_config
@@ -17,7 +19,8 @@ from orienteer.pretraining.usable import ENOUGH_HELDOUT, FEW_HELDOUT, say_patien
 from orienteer.progress import say
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
-from orienteer.runs.folder import check_unchanged, write_config
+from orienteer.runs.folder import WEIGHTS_REPORT_FILE, check_unchanged, write_config
+from orienteer.runs.hub import pinned
 from orienteer.runs.loaded import network_state
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import count_patients, run_fingerprint, write_counts, write_failures
@@ -40,12 +43,14 @@ class Start:
         config: the settings.
         network: encoder and tasks with their initial weights.
         checkpoint: content of last.ckpt where the run is resumed from it; it replaces the initial weights.
+        adopted: what became of the tensors of a file of others that the initial weights come from.
     """
 
     folder: Path
     config: RunConfig
     network: Network
     checkpoint: dict[str, Any] | None
+    adopted: Adopted | None = None
 
     @property
     def step(self) -> int:
@@ -64,10 +69,13 @@ def new_run(folder: Path, settings: PretrainConfig) -> Start:
     Raises:
         InputError: settings, scans or weights that cannot be used.
     """
-    made = resolve_config(settings)
+    made = resolve_config(replace(settings, weights=pinned(settings.weights)))
     config = replace(made.config, store=made.config.store or str(folder.resolve().parent / "store"))
     start = _start(folder, config, made.network, None)
     _print_choices(made)
+    if start.adopted is not None:
+        say(start.adopted)
+        write_json(folder / WEIGHTS_REPORT_FILE, start.adopted.facts())
     _prepare(folder, config, made.discovery)
     write_config(folder, config.to_dict())  # last: a folder with a config.yaml is a run that can be resumed
     return start
@@ -131,9 +139,8 @@ def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
 
 
 def _start(folder: Path, config: RunConfig, network: Network, checkpoint: dict[str, Any] | None) -> Start:
-    if checkpoint is None and config.weights is not None:
-        start_from(network.encoder, config.weights)
-    return Start(folder, config, network, checkpoint)
+    adopted = start_from(network.encoder, config.weights) if checkpoint is None and config.weights is not None else None
+    return Start(folder, config, network, checkpoint, adopted)
 
 
 def _lacks_scans(folder: Path, config: RunConfig) -> bool:

@@ -122,7 +122,8 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     prepare_workers: int | None = None
     """Processes that prepare scans. By default one per CPU core."""
     weights: str | None = None
-    """Initial weights: a run folder or an encoder.safetensors file. (To continue a run, use resume.)"""
+    """Initial weights of the encoder alone: a run folder, an encoder.safetensors file, hf://user/name, or a checkpoint of
+    others (SwinUNETR, VoCo, SuPreM, nnssl, anatomix). An encoder that is left open is then theirs."""
     probe: str | None = None
     """A dataset.json with label maps: at every validation, probe the frozen features with its labels."""
     resume: bool = False

@@ -13,6 +13,9 @@ from orienteer.locks import Lock
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
+WEIGHTS_REPORT_FILE = "weights_report.json"
+"""What became of each tensor of a file of others that a training started from."""
+
 LOCK_FILE, READY_FILE = ".lock", ".ready"
 
 
@@ -129,5 +132,13 @@ def _agrees(given: Any, begun: Any) -> bool:
 
 def _is_free(folder: Path) -> bool:
     """Returns whether a folder is empty, or holds only what a run left that was killed before it had a config.yaml."""
-    leftovers = {LOCK_FILE, f"{LOCK_FILE}.holder", READY_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE}
+    leftovers = {
+        LOCK_FILE,
+        f"{LOCK_FILE}.holder",
+        READY_FILE,
+        SPLIT_FILE,
+        COUNTS_FILE,
+        FAILURES_FILE,
+        WEIGHTS_REPORT_FILE,
+    }
     return folder.is_dir() and all(path.name in leftovers or is_leftover(path) for path in folder.iterdir())
