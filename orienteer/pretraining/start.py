@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,29 @@ from typing import Any
 from orienteer.encoders.adoption import Adopted
 from orienteer.encoders.states import check_before_building
 from orienteer.errors import InputError
-from orienteer.files import write_json
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.audited import rules_line
+from orienteer.pretraining.continuing import Continued, changes, check_same_run, in_words, read_continued
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import ENOUGH_HELDOUT, FEW_HELDOUT, say_patients, split, usable_scans
 from orienteer.progress import say
+from orienteer.runs.began import (
+    Began,
+    origins_of_run,
+    origins_of_weights,
+    read_began,
+    scans_seen_before,
+    write_began,
+)
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
-from orienteer.runs.folder import WEIGHTS_REPORT_FILE, check_unchanged, write_config
+from orienteer.runs.folder import check_unchanged, write_config
 from orienteer.runs.hub import pinned
 from orienteer.runs.loaded import network_state
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import count_patients, run_fingerprint, write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, PLACES, RunConfig, read_config
-from orienteer.runs.split import check_prepared, read_split, write_split
+from orienteer.runs.split import check_prepared, read_split, seen_by, write_split
 from orienteer.runs.weights import start_from
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection, reasons
@@ -44,6 +52,7 @@ class Start:
         network: encoder and tasks with their initial weights.
         checkpoint: content of last.ckpt where the run is resumed from it; it replaces the initial weights.
         adopted: what became of the tensors of a file of others that the initial weights come from.
+        continued: what a run that is gone on with hands over.
     """
 
     folder: Path
@@ -51,11 +60,19 @@ class Start:
     network: Network
     checkpoint: dict[str, Any] | None
     adopted: Adopted | None = None
+    continued: Continued | None = None
 
     @property
     def step(self) -> int:
         """Optimiser steps that are already done."""
         return self.checkpoint["global_step"] if self.checkpoint else 0
+
+    @property
+    def steps_before(self) -> int:
+        """Steps before the first one, as far as the learning rate is concerned: those of a run whose schedule goes on."""
+        if self.config.continue_from is None or self.config.continue_schedule == "new":
+            return 0
+        return self.continued.step if self.continued is not None else read_began(self.folder).steps
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -75,8 +92,8 @@ def new_run(folder: Path, settings: PretrainConfig) -> Start:
     _print_choices(made)
     if start.adopted is not None:
         say(start.adopted)
-        write_json(folder / WEIGHTS_REPORT_FILE, start.adopted.facts())
-    _prepare(folder, config, made.discovery)
+    scans = _prepare(folder, config, made.discovery)
+    write_began(folder, _began(start, scans))
     write_config(folder, config.to_dict())  # last: a folder with a config.yaml is a run that can be resumed
     return start
 
@@ -111,6 +128,28 @@ def joined_run(folder: Path, resume: bool) -> Start:
     return _begun(folder, read_config(folder), resume)
 
 
+def _began(start: Start, scans: Collection[str]) -> Began:
+    """Returns what a new run begins with, and says what a run that it goes on with hands over.
+
+    Args:
+        start: of the run.
+        scans: hash of the content of each of its scans.
+    """
+    config, continued = start.config, start.continued
+    if continued is not None:
+        folder = Path(str(config.continue_from))
+        words = in_words(continued, config, len({*scans} & {scan.content for scan in seen_by(folder)}), len(scans))
+        say(words)
+        report = {"words": words.splitlines(), "settings": changes(continued, config)}
+        return Began(origins_of_run(folder, continued.step), continued.step, continued.sha256, report)
+    if config.weights is None:
+        return Began()
+    return Began(
+        origins_of_weights(config.weights, start.adopted),
+        report=start.adopted.facts() if start.adopted is not None else {},
+    )
+
+
 def _listed(settings: PretrainConfig, before: RunConfig) -> PretrainConfig:
     """Returns settings with all tasks of the run's method listed, as those of the run are, so that both can be compared."""
     if settings.only_tasks or not before.only_tasks:
@@ -135,12 +174,19 @@ def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
         check_before_building(build, network_numbers(config), state, what, do)
         training, heldout = read_split(folder)
         check_run(checkpoint, last, run_fingerprint([*training, *heldout], config.seed, config.steps), do)
+    elif config.continue_from is not None:
+        check_same_run(config, read_began(folder))
     return _start(folder, config, build_network(config), checkpoint)
 
 
 def _start(folder: Path, config: RunConfig, network: Network, checkpoint: dict[str, Any] | None) -> Start:
-    adopted = start_from(network.encoder, config.weights) if checkpoint is None and config.weights is not None else None
-    return Start(folder, config, network, checkpoint, adopted)
+    adopted = continued = None
+    if checkpoint is None and config.weights is not None:
+        adopted = start_from(network.encoder, config.weights)
+    if checkpoint is None and config.continue_from is not None:
+        continued = read_continued(config, network)
+        continued.fill(network)
+    return Start(folder, config, network, checkpoint, adopted, continued)
 
 
 def _lacks_scans(folder: Path, config: RunConfig) -> bool:
@@ -186,8 +232,13 @@ def _print_choices(made: Resolved) -> None:
         say(f"left out {count} {'file' if count == 1 else 'files'}: {reason}")
 
 
-def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
-    """Prepares the scans and writes which of them are trained on, held out or not used."""
+def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> set[str]:
+    """Prepares the scans and writes which of them are trained on, held out or not used.
+
+    Returns:
+        The hashes of their content.
+    """
+    seen = scans_seen_before(config)
     report = prepare_folder(
         discovery,
         str(config.store),
@@ -207,14 +258,21 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     for key, reason in usable.too_small.items():
         say(f"set aside {names[key]}: {reason}")
     patients = say_patients(usable.keys, report, config.group_by)
-    training, validation = split(usable.keys, config.validation_fraction, config.seed, patients)
-    say(_heldout_in_words(len(training), len(validation)))
     contents = {key: scan.content for key, scan in scans.items()}
+    learned = {scan.content for scan in seen if scan.trained}
+    trained = [key for key in usable.keys if contents[key] in learned]
+    training, validation = split(usable.keys, config.validation_fraction, config.seed, patients, trained)
+    say(_heldout_in_words(len(training), len(validation)))
+    known = len({*validation} & {*trained})
+    if known:
+        say(f"WARNING: the weights were trained on {known} of the held-out scans before: their errors are too small")
     parts = [{key: names[key] for key in part} for part in (training, validation)]
-    write_split(folder, parts[0], parts[1], contents, patients)
+    write_split(folder, parts[0], parts[1], contents, patients, seen)
     write_failures(folder, report.failures, {names[key]: reason for key, reason in usable.too_small.items()})
     counts = _counts(report, len(usable.too_small), len(discovery.left_out))
+    counts |= {"heldout_seen_before": known} if known else {}
     write_counts(folder, counts | count_patients(usable.keys, patients))
+    return {contents[key] for key in usable.keys}
 
 
 def _heldout_in_words(training: int, heldout: int) -> str:

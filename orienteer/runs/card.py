@@ -1,5 +1,6 @@
 """encoder.json: what a user of a run's weights must know about the network and its input."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ FORMAT = 1
 _REQUIRED = ("format", "encoder", "arguments", "view_size", "spacing_mm", "axes", "intensity", "sha256")
 
 
-def encoder_facts(config: RunConfig, data_fingerprint: str) -> dict[str, Any]:
+def encoder_facts(
+    config: RunConfig, data_fingerprint: str, started_from: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Returns what encoder.json holds about the input of the encoder and its training; the rest describes the network.
 
     Args:
         config: the settings of the run.
         data_fingerprint: one hash of the content of all scans.
+        started_from: what the weights had been trained on before, see `orienteer.runs.began`.
     """
     return {
         "view_size": list(config.view_size),
@@ -34,6 +38,7 @@ def encoder_facts(config: RunConfig, data_fingerprint: str) -> dict[str, Any]:
         "steps": config.steps,
         "seed": config.seed,
         "data_fingerprint": data_fingerprint,
+        **({"started_from": [dict(origin) for origin in started_from]} if started_from else {}),
         "licence": "unknown: set it before you share the weights; it depends on the scans",
     }
 

@@ -13,7 +13,7 @@ from orienteer.locks import Lock
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
-WEIGHTS_REPORT_FILE = "weights_report.json"
+START_FILE = "weights_report.json"
 """What became of each tensor of a file of others that a training started from."""
 
 LOCK_FILE, READY_FILE = ".lock", ".ready"
@@ -139,6 +139,6 @@ def _is_free(folder: Path) -> bool:
         SPLIT_FILE,
         COUNTS_FILE,
         FAILURES_FILE,
-        WEIGHTS_REPORT_FILE,
+        START_FILE,
     }
     return folder.is_dir() and all(path.name in leftovers or is_leftover(path) for path in folder.iterdir())

@@ -70,8 +70,22 @@ def _data(facts: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return (
         f"## Scans\n\n{words}. {patients_in_words(summary['scans'])} `data_fingerprint` {facts['data_fingerprint']} is a "
         "hash of the content of all training and held-out scans: the same scans give the same fingerprint. `split.json` lists "
-        "which ones were held out."
+        f"which ones were held out.{_before(facts)}"
     )
+
+
+def _before(facts: Mapping[str, Any]) -> str:
+    """Returns what the weights had been trained on before: their licence depends on that too."""
+    earlier = [_origin(each) for each in facts.get("started_from", [])]
+    return f" The weights began as those of {', before that '.join(earlier)}." if earlier else ""
+
+
+def _origin(origin: Mapping[str, Any]) -> str:
+    place = f" ({origin['address']})" if "address" in origin else ""
+    if "file" in origin:
+        return f"`{origin['file']}`, {origin['origin']}{place}"
+    steps, method = origin.get("steps"), origin.get("method")
+    return f"a run of {steps} steps of `{method}` on scans with fingerprint {origin.get('data_fingerprint')}{place}"
 
 
 def _results(summary: Mapping[str, Any]) -> str:

@@ -13,7 +13,9 @@ def test_the_last_level_has_two_cells_along_each_axis() -> None:
         build_encoder("anatomix", (8, 16, 4), filters=4, levels=3)
 
 
-@pytest.mark.parametrize("arguments", [{"norm": "group"}, {"pooling": "sum"}, {"levels": 1}, {"interpolation": "cubic"}])
+@pytest.mark.parametrize(
+    "arguments", [{"norm": "group"}, {"pooling": "sum"}, {"levels": 1}, {"interpolation": "cubic"}]
+)
 def test_other_settings_are_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(InputError, match=next(iter(arguments))):
         build_encoder("anatomix", (16, 16, 16), **{"filters": 4, "levels": 3, "decoder": True, **arguments})
