@@ -67,11 +67,12 @@ def starting_point(config: FinetuneConfig) -> StartingPoint:
         >>> point.start, point.encoder.family
         ('scratch', 'segresnet')
     """
+    if config.run is not None and is_foreign(local_copy(config.run)):
+        config = replace(_as_of_file(config, config.run), start=config.start or config.run, run=None)
     start = config.start or config.run or SCRATCH
-    run = None if config.run is None or is_foreign(local_copy(config.run)) else config.run
     if start != SCRATCH and is_foreign(local_copy(start)):
-        return _from_others(config, start, run)
-    source = run or (start if start != SCRATCH else None)
+        return _from_others(config, start)
+    source = config.run or (start if start != SCRATCH else None)
     trained, weights_card = load_encoder(start) if start != SCRATCH else (None, {})
     if source is None:
         config = replace(config, start=SCRATCH, **_new_network(config))
@@ -90,17 +91,20 @@ def starting_point(config: FinetuneConfig) -> StartingPoint:
     return StartingPoint(config, start, _checked(encoder, config.patch_size), size, spacing_of_run)
 
 
-def _from_others(config: FinetuneConfig, start: str, run: str | None) -> StartingPoint:
-    """Returns the start from a file of others: the network and the preparation of a run, or else a network that it fits."""
-    if run is not None:
-        point = starting_point(replace(config, run=run, start=SCRATCH))
-    else:
-        family, arguments = encoder_of(start) or (config.encoder, {})
-        if config.encoder == "auto":
-            config = replace(config, encoder=family, encoder_arguments={**arguments, **config.encoder_arguments})
-        point = starting_point(replace(config, run=None, start=SCRATCH))
+def _from_others(config: FinetuneConfig, start: str) -> StartingPoint:
+    """Returns the start from a file of others: network and preparation of the run, or else the network of the file."""
+    config = _as_of_file(config, start) if config.run is None else config
+    point = starting_point(replace(config, start=SCRATCH))
     adopted = start_from(point.encoder, start)
-    return replace(point, config=replace(point.config, run=run, start=start), start=start, adopted=adopted)
+    return replace(point, config=replace(point.config, start=start), start=start, adopted=adopted)
+
+
+def _as_of_file(config: FinetuneConfig, file: str) -> FinetuneConfig:
+    """Returns the settings with the encoder of a file of others, where none is named and the file tells."""
+    settings = encoder_of(file) if config.encoder == "auto" else None
+    if settings is None:
+        return config
+    return replace(config, encoder=settings[0], encoder_arguments={**settings[1], **config.encoder_arguments})
 
 
 def encoder_for(point: StartingPoint, patch_size: Triple) -> Encoder:

@@ -249,7 +249,8 @@ def in_words(continued: Continued, config: RunConfig, known: int, scans: int) ->
     averages = [
         word for word, state in (("teacher", continued.teacher), ("averaged weights", continued.averaged)) if state
     ]
-    carried = ["encoder", *(f"task {task}" for task in continued.tasks), *kept(config, averages), optimiser]
+    tasks = f"tasks {', '.join(continued.tasks)}" if continued.tasks else ""
+    carried = ["encoder", tasks, *kept(config, averages), optimiser]
     lines = [f"goes on with {name} after {continued.step} steps: {', '.join(filter(None, carried))}"]
     lines += [f"  anew: task {task} ({why})" for task, why in continued.anew.items()]
     lines += [f"  left behind: task {task}" for task in continued.dropped]

@@ -13,8 +13,8 @@ from orienteer.locks import Lock
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
-START_FILE = "weights_report.json"
-"""What became of each tensor of a file of others that a training started from."""
+START_FILE = "start.json"
+"""What a training began with, where that was not new weights: whose they were, and what became of each tensor."""
 
 LOCK_FILE, READY_FILE = ".lock", ".ready"
 

@@ -63,7 +63,7 @@ def test_a_run_goes_on_on_other_scans_and_says_what_changed(
     assert files_of(before) == untouched
     said = capsys.readouterr().err
     for words in (
-        "goes on with ct after 4 steps: encoder, task ",
+        "goes on with ct after 4 steps: encoder, tasks gap, ",
         "teacher, averaged weights, the optimiser's state of ",
         "schedule: a new one of 3 steps",
         "scans: 3, 0 of them known to ct",
@@ -136,7 +136,7 @@ def test_another_method_keeps_the_tasks_that_are_the_same(
     tasks = {"route": {"weight": 0}, "gap": {"weight": 3.0}, "reconstruction": {"weight": 0.5, "level": 1}}
     run = go_on(before, others, tmp_path / "next", steps=1, tasks=tasks)
     said = capsys.readouterr().err
-    assert "encoder, task gap, task similarity" in said
+    assert "encoder, tasks gap, similarity" in said
     assert "anew: task reconstruction (the run did not have it)" in said
     assert "left behind: task route" in said
     config = yaml.safe_load((run.folder / "config.yaml").read_text())
