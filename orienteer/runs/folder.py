@@ -10,6 +10,7 @@ import yaml
 from orienteer.errors import InputError
 from orienteer.files import is_leftover, read_yaml, write_text, written
 from orienteer.locks import Lock
+from orienteer.runs.hub import is_address
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
@@ -92,8 +93,11 @@ def read_settings(folder: Path, command: str = "pretrain") -> dict[str, Any]:
     """Returns the content of config.yaml.
 
     Raises:
-        InputError: the folder has no config.yaml, or a damaged one.
+        InputError: the folder has no config.yaml, or a damaged one; or it is an address on the hub, which holds no run.
     """
+    if is_address(folder):
+        do = "fetch the run folder itself; embed, probe, finetune, export and --weights take the encoder alone"
+        raise InputError(str(folder), wanted="a run folder, with its tasks", got="weights on the hub", do=do)
     do = f"restore it, or name a folder that `orienteer {command}` made"
     settings: dict[str, Any] = read_yaml(folder / CONFIG_FILE, wanted=f"a run folder with {CONFIG_FILE}", do=do)
     return settings

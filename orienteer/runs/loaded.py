@@ -15,7 +15,6 @@ from orienteer.errors import InputError
 from orienteer.headers.reader import READER_FILE, HeaderReader, read_reader
 from orienteer.headers.reader import WEIGHTS_FILE as HEADER_WEIGHTS_FILE
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
-from orienteer.runs.hub import is_address
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import run_fingerprint
 from orienteer.runs.run_config import RunConfig, read_config
@@ -161,9 +160,6 @@ def load_run(
         >>> loaded.step, sorted(loaded.network.tasks)
         (2, ['gap', 'route', 'similarity'])
     """
-    if is_address(run):
-        do = "fetch the run folder itself; embed, probe, finetune, export and --weights take the encoder alone"
-        raise InputError(str(run), wanted="a run folder, with its tasks", got="weights on the hub", do=do)
     folder = Path(run)
     config, (training, validation) = read_config(folder), read_split(folder)
     file = folder / "checkpoints" / f"{checkpoint}.ckpt"
