@@ -81,7 +81,7 @@ def adopt(encoder: Encoder, state: Mapping[str, Tensor], file: str) -> Adopted:
         >>> first, second = (build_encoder("segresnet", (8, 8, 8), init_filters=8) for _ in range(2))
         >>> theirs = {f"module.backbone.{name}": tensor for name, tensor in first.state_dict().items()}
         >>> print(adopt(second, {**theirs, "module.head.weight": torch.zeros(2)}, "theirs.pt"))
-        weights of theirs.pt, MONAI's SegResNet (SuPreM): 50 tensors loaded under module.backbone.*, 100.0%
+        weights of theirs.pt, MONAI's SegResNet (SuPreM): 58 tensors loaded under module.backbone.*, 100.0%
           1 not of the encoder: module.head.weight
           trained on CT, -175 to 250 HU mapped to 0 to 1; here values are from -1 to 1
     """

@@ -36,7 +36,7 @@ def model_card(facts: Mapping[str, Any], summary: Mapping[str, Any] | None, addr
         ...          "spacing_mm": [2.0, 2.0, 2.0], "view_size": [32, 32, 32], "axes": "RAS", "unit_mm": 100.0,
         ...          "intensity": {"CT": {"window_hu": [-1000, 1000]}, "MR": {"percentiles_of_body": [0.5, 99.5]}},
         ...          "data_fingerprint": "cb40", "licence": "unknown", "sha256": "bdd4", "target": None}
-        >>> print(model_card(facts, {"heldout": {}, "scans": {"read": 12}}).splitlines()[9])
+        >>> print(model_card(facts, {"heldout": {}, "scans": {"read": 12}}).splitlines()[13])
         # An encoder of 3D scans, pretrained without labels
     """
     of_run = () if summary is None else (_data(facts, summary), _results(summary))
