@@ -10,8 +10,9 @@ from orienteer.errors import InputError
 from orienteer.exports.export_folder import new_export_folder
 from orienteer.exports.private_words import check_nothing_private
 from orienteer.files import write_bytes
+from orienteer.runs.handover import handover_files
 from orienteer.runs.hub import SCHEME, hub_errors, hub_library, is_address, local_copy, parse_address
-from orienteer.runs.hub_folder import CONFIG_FILE, MODEL_FILE, hub_files
+from orienteer.runs.hub_folder import CONFIG_FILE, hub_files
 from orienteer.runs.model_card import model_card
 from orienteer.runs.summary import SUMMARY_FILE, read_summary
 from orienteer.runs.weights import load_encoder, weights_file
@@ -50,6 +51,7 @@ def push(
     run: str | None = None,
     to: str | None = None,
     license: str | None = None,
+    whole: bool = False,
     private: bool = False,
     overwrite: bool = False,
 ) -> Pushed:
@@ -59,6 +61,7 @@ def push(
         run: run folder, or an encoder.safetensors in a folder with its encoder.json.
         to: a folder, such as ./folder or an absolute path, or user/name on the hub, which needs the extra hub.
         license: licence of the weights, for example apache-2.0. It depends on the scans, so only you can know it.
+        whole: heads, teacher, averages, optimiser and settings too, with which others can go on: pretrain --continue.
         private: on the hub: make the repository private where it does not exist yet.
         overwrite: replace weights that are there. The hub keeps the earlier commit.
 
@@ -85,8 +88,9 @@ def push(
     licence = _licence(license, str(card.get("licence", _UNKNOWN)))
     place = local_copy(run)
     folder = place if place.is_dir() else place.parent
-    files = _files(folder, {**card, "licence": licence}, licence, target)
-    check_nothing_private(folder, {name: blob for name, blob in files.items() if name != MODEL_FILE})
+    more = handover_files(folder) if whole else {}
+    files = _files(folder, {**card, "licence": licence}, licence, target, more)
+    check_nothing_private(folder, {name: blob for name, blob in files.items() if not name.endswith(".safetensors")})
     if isinstance(target, Path):
         with new_export_folder(target, overwrite, last=CONFIG_FILE, option="to") as part:
             _write(part, files)
@@ -130,12 +134,14 @@ def _licence(given: str | None, of_card: str) -> str:
     return licence
 
 
-def _files(folder: Path, card: dict[str, Any], licence: str, target: Path | str) -> dict[str, bytes]:
+def _files(
+    folder: Path, card: dict[str, Any], licence: str, target: Path | str, more: dict[str, bytes]
+) -> dict[str, bytes]:
     """Returns the content of each file by name."""
     summary = read_summary(folder) if (folder / SUMMARY_FILE).is_file() else None
     address = "this folder" if isinstance(target, Path) else f"{SCHEME}{target}"
     readme = model_card(card, summary, address)
-    return hub_files(card, licence, readme, weights_file(folder).read_bytes())
+    return hub_files(card, licence, readme, weights_file(folder).read_bytes(), more)
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

@@ -1,6 +1,5 @@
 """Going on with a run in a new folder: on other scans, with other settings, with a new schedule. The run stays as it is."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,31 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from orienteer.encoders.states import check_finite
 from orienteer.errors import InputError
-from orienteer.pretraining.module import Pretraining, parameter_names
+from orienteer.pretraining.module import Pretraining
 from orienteer.runs.began import Began
-from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
-from orienteer.runs.folder import read_settings
+from orienteer.runs.handover import OF_PLACE, handover_settings, handover_sha256, of_parts, read_handover
 from orienteer.runs.hub import is_address
-from orienteer.runs.network import Network, build_network
-from orienteer.runs.records import run_fingerprint
-from orienteer.runs.run_config import RunConfig, read_config
-from orienteer.runs.split import read_split
+from orienteer.runs.network import Network, parameter_names
+from orienteer.runs.run_config import RunConfig
 from orienteer.settings import plain
-
-OF_PLACE = (
-    *("scans", "out", "store", "include", "exclude", "frame", "skip_audited", "group_by", "probe", "weights", "resume"),
-    *("continue_from", "continue_optimiser", "continue_schedule", "validate_every"),
-    *("accelerator", "devices", "nodes", "workers", "prepare_workers"),
-)
-"""Settings of a run that belong to its scans, its machine or its length: they are not taken over."""
 
 OF_METHOD = ("tasks", "only_tasks", "views", "layout", "warp", "distortion", "teacher")
 """Settings that another method brings with it."""
-
-_DO = "name a folder that `orienteer pretrain` made, with its checkpoints; for the encoder alone use --weights"
 
 
 @dataclass(frozen=True)
@@ -90,9 +76,7 @@ def with_continued(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("continue_from") is None:
         return dict(given)
     run = str(given["continue_from"])
-    if is_address(run):
-        raise InputError("continue", wanted="a run folder with checkpoints", got=f"{run}, an encoder alone", do=_DO)
-    before = {name: value for name, value in read_settings(Path(run)).items() if name not in OF_PLACE}
+    before = handover_settings(run)
     if given.get("method", before.get("method")) != before.get("method"):
         before = {name: value for name, value in before.items() if name not in OF_METHOD}
     tasks = {**before.get("tasks", {})}
@@ -107,7 +91,7 @@ def _check_encoder(given: Mapping[str, Any], before: Mapping[str, Any], run: str
     arguments = {**before.get("encoder_arguments", {}), **(given.get("encoder_arguments") or {})}
     same = given.get("encoder", before.get("encoder")) in ("auto", before.get("encoder"))
     if not same or arguments != before.get("encoder_arguments", {}):
-        wanted = f"the encoder '{before.get('encoder')}' of {Path(run).name} with {before.get('encoder_arguments')}"
+        wanted = f"the encoder '{before.get('encoder')}' of {run_name(run)} with {before.get('encoder_arguments')}"
         got = f"'{given.get('encoder', before.get('encoder'))}' with {arguments}"
         raise InputError("encoder", wanted=wanted, got=got, do="leave it out, or start a new run")
     if given.get("weights") is not None:
@@ -125,25 +109,20 @@ def read_continued(config: RunConfig, network: Network) -> Continued:
     Raises:
         InputError: the run has no whole checkpoint, or one of another run.
     """
-    folder = Path(str(config.continue_from))
-    before, (training, heldout) = read_config(folder), read_split(folder)
-    file, sha256 = folder / "checkpoints" / "last.ckpt", checkpoint_sha256(folder)
-    content = read_checkpoint(file, form=PretrainingState)
-    check_run(content, file, run_fingerprint([*training, *heldout], before.seed, before.steps), _DO)
-    theirs = content["state_dict"]
-    check_finite({name: tensor for name, tensor in theirs.items() if name.startswith("network.")}, str(file))
-    state = _under("network.", theirs)
-    fitting, tasks, anew = _fitting(network, state, str(file))
-    names = set(fitting)
-    averaged = {name: tensor for name, tensor in _under("averaged.module.", theirs).items() if name in names}
+    handed = read_handover(str(config.continue_from))
+    state = of_parts("network.", handed.state)
+    fitting, tasks, anew = _fitting(network, state, str(config.continue_from))
+    averaged = {name: tensor for name, tensor in of_parts("averaged.module.", handed.state).items() if name in fitting}
+    trained = {name for group in parameter_names(network) for name in group} & fitting.keys()
+    moments = {name: handed.moments[name] for name in trained & handed.moments.keys()}
     return Continued(
-        before,
-        int(content["global_step"]),
-        sha256,
+        handed.before,
+        handed.step,
+        handed.sha256,
         fitting,
-        _under("teacher.module.", theirs),
+        of_parts("teacher.module.", handed.state),
         averaged,
-        _moments(content, before, network, names) if config.continue_optimiser else {},
+        moments if config.continue_optimiser else {},
         tasks,
         anew,
         tuple(sorted({name.split(".")[1] for name in state if name.startswith("tasks.")} - {*network.tasks_by_name})),
@@ -156,27 +135,9 @@ def check_same_run(config: RunConfig, began: Began) -> None:
     Raises:
         InputError: the run was trained further or replaced.
     """
-    folder = Path(str(config.continue_from))
-    if began.checkpoint_sha256 and checkpoint_sha256(folder) != began.checkpoint_sha256:
+    if began.checkpoint_sha256 and handover_sha256(str(config.continue_from)) != began.checkpoint_sha256:
         got, do = "another one: it was trained further, or replaced", "start again in another --out"
-        raise InputError(str(folder), wanted="the checkpoint that this run began with", got=got, do=do)
-
-
-def checkpoint_sha256(folder: Path) -> str:
-    """Returns the checksum of the last checkpoint of a run.
-
-    Raises:
-        InputError: it has none.
-    """
-    file = folder / "checkpoints" / "last.ckpt"
-    if not file.is_file():
-        raise InputError("continue", wanted=f"a run folder with {file.name}", got=str(folder), do=_DO)
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+        raise InputError(str(config.continue_from), wanted="the checkpoint that this run began with", got=got, do=do)
 
 
 def _fitting(
@@ -214,18 +175,6 @@ def _part(name: str, module: nn.Module, state: Mapping[str, Tensor]) -> dict[str
     return f"other layers: {odd[0].removeprefix(f'{name}.')}" if odd else theirs
 
 
-def _moments(
-    content: Mapping[str, Any], before: RunConfig, network: Network, names: set[str]
-) -> dict[str, dict[str, Any]]:
-    """Returns the optimiser's state of the weights that go on, by name: in the file it is by number."""
-    saved = content.get("optimizer_states") or [{}]
-    numbered = saved[0].get("state", {})
-    earlier = [name for group in parameter_names(build_network(before)) for name in group]
-    by_name = {earlier[number]: state for number, state in numbered.items() if number < len(earlier)}
-    trained = {name for group in parameter_names(network) for name in group}
-    return {name: state for name, state in by_name.items() if name in names & trained}
-
-
 def changes(continued: Continued, config: RunConfig) -> dict[str, tuple[Any, Any]]:
     """Returns the settings that differ from those of the run before, each with its value then and now."""
     then, now = plain(continued.before), plain(config)
@@ -235,16 +184,21 @@ def changes(continued: Continued, config: RunConfig) -> dict[str, tuple[Any, Any
     }
 
 
-def in_words(continued: Continued, config: RunConfig, known: int, scans: int) -> str:
+def run_name(run: str) -> str:
+    """Returns the name of a run that is gone on with, without the folders of this machine."""
+    return run if is_address(run) else Path(run).name
+
+
+def in_words(continued: Continued, config: RunConfig, known: int | None, scans: int) -> str:
     """Returns what goes on, what begins anew and what changed, for a person.
 
     Args:
         continued: what was handed over.
         config: the settings of this run.
-        known: scans of this run that the run before had too.
+        known: scans of this run that the run before had too; None where its scans are not known.
         scans: all scans of this run.
     """
-    name = Path(str(config.continue_from)).name
+    name = run_name(str(config.continue_from))
     optimiser = f"the optimiser's state of {len(continued.moments)} weights" if continued.moments else ""
     averages = [
         word for word, state in (("teacher", continued.teacher), ("averaged weights", continued.averaged)) if state
@@ -256,7 +210,8 @@ def in_words(continued: Continued, config: RunConfig, known: int, scans: int) ->
     lines += [f"  left behind: task {task}" for task in continued.dropped]
     lines += [] if optimiser else ["  anew: the optimiser"]
     lines.append(f"  schedule: {schedule_in_words(continued, config)}")
-    lines.append(f"  scans: {scans}, {known} of them known to {name}")
+    seen = "which of them it had seen is not known" if known is None else f"{known} of them known to {name}"
+    lines.append(f"  scans: {scans}, {seen}")
     lines += [f"  {key}: {then} -> {now}" for key, (then, now) in changes(continued, config).items()]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from orienteer.errors import TrainingStopped
 from orienteer.runs.config import Training
-from orienteer.runs.network import Answer, Network
+from orienteer.runs.network import Answer, Network, parameter_names
 from orienteer.runs.records import run_fingerprint
 from orienteer.runs.schedule import warmup_cosine
 from orienteer.views.batch import ViewBatch
@@ -104,12 +104,6 @@ class Pretraining(pl.LightningModule):
                 f"{', '.join(self._scan_names.get(key, key) for key in views.scans)}. The last checkpoint, from before "
                 "this step, is kept. Do this: look at these scans, use a lower --learning-rate, or --precision 32."
             )
-
-
-def parameter_names(network: nn.Module) -> tuple[list[str], list[str]]:
-    """Returns the names of the weights that are decayed, and of those that are not, in the order of the optimiser."""
-    trained = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
-    return [name for name, p in trained if p.ndim > 1], [name for name, p in trained if p.ndim <= 1]
 
 
 def named_losses(answers: Mapping[str, Answer]) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ from orienteer.runs.loaded import network_state
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import count_patients, run_fingerprint, write_counts, write_failures
 from orienteer.runs.run_config import MAY_CHANGE, PLACES, RunConfig, read_config
-from orienteer.runs.split import check_prepared, read_split, seen_by, write_split
+from orienteer.runs.split import check_prepared, read_split, write_split
 from orienteer.runs.weights import start_from
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection, reasons
@@ -86,7 +86,9 @@ def new_run(folder: Path, settings: PretrainConfig) -> Start:
     Raises:
         InputError: settings, scans or weights that cannot be used.
     """
-    made = resolve_config(replace(settings, weights=pinned(settings.weights)))
+    made = resolve_config(
+        replace(settings, weights=pinned(settings.weights), continue_from=pinned(settings.continue_from))
+    )
     config = replace(made.config, store=made.config.store or str(folder.resolve().parent / "store"))
     start = _start(folder, config, made.network, None)
     _print_choices(made)
@@ -137,11 +139,13 @@ def _began(start: Start, scans: Collection[str]) -> Began:
     """
     config, continued = start.config, start.continued
     if continued is not None:
-        folder = Path(str(config.continue_from))
-        words = in_words(continued, config, len({*scans} & {scan.content for scan in seen_by(folder)}), len(scans))
+        seen = {scan.content for scan in scans_seen_before(config)}
+        words = in_words(continued, config, len({*scans} & seen) if seen else None, len(scans))
         say(words)
         report = {"words": words.splitlines(), "settings": changes(continued, config)}
-        return Began(origins_of_run(folder, continued.step), continued.step, continued.sha256, report)
+        return Began(
+            origins_of_run(str(config.continue_from), continued.step), continued.step, continued.sha256, report
+        )
     if config.weights is None:
         return Began()
     return Began(

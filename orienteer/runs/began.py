@@ -78,12 +78,20 @@ def origins_of_weights(path: str, adopted: Adopted | None) -> list[Origin]:
     return [{**address, **facts}, *card.get("started_from", [])]
 
 
-def origins_of_run(folder: Path, steps: int) -> list[Origin]:
+def origins_of_run(run: str, steps: int) -> list[Origin]:
     """Returns what the weights of a run that is gone on with had been trained on.
+
+    Args:
+        run: its folder, or what ``push --whole`` wrote.
+        steps: that it was trained for.
 
     Raises:
         InputError: a damaged run folder.
     """
+    folder = local_copy(run)
+    if not (folder / CONFIG_FILE).is_file():
+        first, *others = origins_of_weights(run, None)
+        return [{**first, "steps": steps}, *others]
     config: RunConfig = read_config(folder)
     own = [content for key, content in read_split_contents(folder).items() if content is not None and key != content]
     facts = {"data_fingerprint": fingerprint(own), "method": config.method, "steps": steps}

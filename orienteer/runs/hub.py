@@ -1,7 +1,7 @@
 """hf:// addresses: weights on the Hugging Face hub, fetched only where one is named, and pinned to a commit."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -70,15 +70,19 @@ def parse_address(address: str | Path) -> HubAddress:
     return HubAddress(parts[1], None if parts[2] is None else unquote(parts[2]), parts[3])
 
 
-def local_copy(path: str | Path) -> Path:
+def local_copy(path: str | Path, more: Sequence[str] = ()) -> Path:
     """Returns where weights lie on this machine: the path itself, or what was fetched for an address on the hub.
 
     What lies in the cache of `huggingface_hub` is not fetched again, and with HF_HUB_OFFLINE nothing is.
 
+    Args:
+        path: a path or an address.
+        more: names of files of a repository that are fetched beside those of the encoder.
+
     Raises:
         InputError: no such repository, revision or file, no network, or the extra ``hub`` is not installed.
     """
-    return _fetched(parse_address(path)) if is_address(path) else Path(path)
+    return _fetched(parse_address(path), more) if is_address(path) else Path(path)
 
 
 def pinned(path: str | None) -> str | None:
@@ -161,10 +165,12 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _fetched(address: HubAddress) -> Path:
+def _fetched(address: HubAddress, more: Sequence[str] = ()) -> Path:
     """Returns the folder or file of an address in the cache, which it is fetched into where it is not there yet."""
     library = hub_library()
     with hub_errors(str(address)):
         if address.file is not None:
             return Path(library.hf_hub_download(address.repository, address.file, revision=address.revision))
-        return Path(library.snapshot_download(address.repository, revision=address.revision, allow_patterns=[*FETCHED]))
+        return Path(
+            library.snapshot_download(address.repository, revision=address.revision, allow_patterns=[*FETCHED, *more])
+        )

@@ -26,6 +26,9 @@ LIBRARY = "orienteer"
 PREPARATION = ("view_size", "spacing_mm", "axes", "intensity", "crop", "unit_mm")
 """Keys of a card that say what images the encoder takes: they are in preprocessor_config.json."""
 
+FURTHER = "further_sha256"
+"""Key of the checksums of further files."""
+
 _FETCH_AGAIN = "fetch or copy the folder again, or ask who published it"
 _WRITTEN = "the file that `orienteer push` wrote"
 
@@ -36,7 +39,9 @@ class _Config(TypedDict):
     config_sha256: str
 
 
-def hub_files(card: Mapping[str, Any], licence: str, readme: str, weights: bytes) -> dict[str, bytes]:
+def hub_files(
+    card: Mapping[str, Any], licence: str, readme: str, weights: bytes, more: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
     """Returns the content of each file of the layout.
 
     Args:
@@ -44,6 +49,7 @@ def hub_files(card: Mapping[str, Any], licence: str, readme: str, weights: bytes
         licence: of the weights, an identifier such as ``apache-2.0``.
         readme: the model card.
         weights: content of encoder.safetensors.
+        more: further files by name, whose checksums are kept too.
     """
     preparation = _json({key: card[key] for key in PREPARATION if key in card})
     config = {
@@ -52,8 +58,11 @@ def hub_files(card: Mapping[str, Any], licence: str, readme: str, weights: bytes
         "licence": licence,
         "preparation_sha256": hashlib.sha256(preparation).hexdigest(),
     }
+    if more:
+        config[FURTHER] = {name: hashlib.sha256(blob).hexdigest() for name, blob in more.items()}
     config["config_sha256"] = _own_checksum(config)
     return {
+        **(more or {}),
         PREPARATION_FILE: preparation,
         MODEL_FILE: weights,
         README_FILE: readme.encode(),
@@ -81,8 +90,30 @@ def read_hub_card(folder: Path) -> dict[str, Any]:
         got = "one that is cut short or was changed" if blob else "no such file"
         raise InputError(str(preparation), wanted=_WRITTEN, got=got, do=_FETCH_AGAIN)
     _check_licence(folder, str(config.get("licence")))
-    own = {*_Config.__required_keys__}
+    own = {*_Config.__required_keys__, FURTHER}
     return {**{key: value for key, value in config.items() if key not in own}, **json.loads(blob)}
+
+
+def checked_file(folder: Path, name: str, do: str) -> bytes:
+    """Returns the content of a further file of a folder whose card was read, and so found whole.
+
+    Args:
+        folder: the folder.
+        name: of the file.
+        do: what to do where the folder never had it.
+
+    Raises:
+        InputError: the folder does not have it, or it was changed.
+    """
+    config: dict[str, Any] = read_json(folder / CONFIG_FILE, do=_FETCH_AGAIN)
+    if name not in config.get(FURTHER, {}):
+        raise InputError(str(folder / name), wanted="such a file", got="an encoder alone", do=do)
+    file = folder / name
+    blob = file.read_bytes() if file.is_file() else b""
+    if hashlib.sha256(blob).hexdigest() != config[FURTHER][name]:
+        got = "one that is cut short or was changed" if blob else "no such file"
+        raise InputError(str(file), wanted=_WRITTEN, got=got, do=_FETCH_AGAIN)
+    return blob
 
 
 def _check_licence(folder: Path, licence: str) -> None:

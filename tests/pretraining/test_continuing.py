@@ -12,13 +12,17 @@ import yaml
 
 from orienteer.cli import main
 from orienteer.errors import InputError
+from orienteer.exports.push import push
 from orienteer.labelled.overlap_contents import pretraining_contents
 from orienteer.pretraining.continuing import with_continued
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.runs.card import read_card
 from orienteer.runs.checkpoints import read_checkpoint
+from orienteer.runs.handover import read_handover
 from orienteer.runs.run import Run
 from orienteer.runs.split import read_split_contents, seen_by
+from orienteer.runs.weights import load_encoder
+from tests.helpers.fake_hub import FakeHub
 from tests.helpers.small_run import SMALL
 
 PLAIN: dict[str, Any] = {**SMALL, "pictures": False}
@@ -242,8 +246,6 @@ def test_another_encoder_is_refused(given: dict[str, Any], words: str, before: P
 
 
 def test_what_is_no_run_with_checkpoints_is_refused(before: Path, others: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"hf://user/name, an encoder alone.*--weights"):
-        with_continued({"continue_from": "hf://user/name"})
     with pytest.raises(InputError, match=r"wanted a run folder with config.yaml"):
         with_continued({"continue_from": str(tmp_path)})
     shutil.copytree(before, tmp_path / "ct")
@@ -252,7 +254,7 @@ def test_what_is_no_run_with_checkpoints_is_refused(before: Path, others: Path, 
     with pytest.raises(InputError, match=r"last.ckpt: wanted a whole checkpoint, got a file that is cut short"):
         go_on(tmp_path / "ct", others, tmp_path / "next")
     last.unlink()
-    with pytest.raises(InputError, match=r"continue: wanted a run folder with last.ckpt.*--weights"):
+    with pytest.raises(InputError, match=r"continue: wanted a run with last.ckpt.*--weights"):
         go_on(tmp_path / "ct", others, tmp_path / "next")
     assert not (tmp_path / "next").exists()
 
@@ -265,3 +267,52 @@ def test_given_settings_are_kept_also_where_they_are_defaults(before: Path) -> N
     _, given = parse("orienteer", "about", COMMANDS, words)
     settings = with_continued(given)
     assert (settings["steps"], settings["weight_averaging"], settings["batch"]) == (2000, 0.0, 2)
+
+
+def test_a_run_that_was_pushed_whole_goes_on_to_the_same_weights(
+    before: Path, others: Path, fake_hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pushed = push(str(before), to=str(tmp_path / "pushed"), license="mit", whole=True)
+    assert pushed.folder is not None
+    address = f"hf://user/ct@{fake_hub.put('user/ct', pushed.folder)}"
+    whole = go_on(before, others, tmp_path / "whole", steps=2)
+    for number, source in enumerate((str(pushed.folder), "hf://user/ct")):
+        capsys.readouterr()
+        run = pretrain(
+            others, tmp_path / f"next{number}", continue_from=source, steps=2, store=str(tmp_path / "store"), **HARDWARE
+        )
+        weights = [(folder / "encoder.safetensors").read_bytes() for folder in (run.folder, whole.folder)]
+        assert weights[0] == weights[1]
+        assert "scans: 3, which of them it had seen is not known" in capsys.readouterr().err
+        (origin,) = read_card(run.folder)["started_from"]
+        assert (origin["steps"], origin["data_fingerprint"]) == (4, read_card(before)["data_fingerprint"])
+    assert yaml.safe_load((run.folder / "config.yaml").read_text())["continue_from"] == address
+    assert origin["address"] == address
+
+
+def test_the_encoder_of_what_was_pushed_whole_is_fetched_without_the_rest(
+    before: Path, fake_hub: FakeHub, tmp_path: Path
+) -> None:
+    push(str(before), to="user/ct", license="mit", whole=True)
+    files = fake_hub.repositories["user/ct"][0]
+    assert {"pretraining.json", "pretraining.safetensors"} <= set(files)
+    for private in (str(before), "torso_0", "store"):
+        assert private.encode() not in files["pretraining.json"]
+    load_encoder("hf://user/ct")
+    assert not any("pretraining." in request for request in fake_hub.requests if "/resolve/" in request)
+
+
+def test_what_was_pushed_is_refused_where_it_is_not_whole(before: Path, tmp_path: Path) -> None:
+    push(str(before), to=str(tmp_path / "alone"), license="mit")
+    with pytest.raises(InputError, match=r"pretraining.json: wanted such a file, got an encoder alone.*--weights"):
+        with_continued({"continue_from": str(tmp_path / "alone")})
+    push(str(before), to=str(tmp_path / "whole"), license="mit", whole=True)
+    settings = tmp_path / "whole/pretraining.json"
+    settings.write_text(settings.read_text().replace('"step": 4', '"step": 9'))
+    with pytest.raises(InputError, match=r"pretraining.json: .*cut short or was changed"):
+        with_continued({"continue_from": str(tmp_path / "whole")})
+    push(str(before), to=str(tmp_path / "cut"), license="mit", whole=True)
+    state = tmp_path / "cut/pretraining.safetensors"
+    state.write_bytes(state.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"pretraining.safetensors: .*cut short or was changed"):
+        read_handover(tmp_path / "cut")
