@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from orienteer.encoders.base import Encoder
@@ -146,8 +147,9 @@ def one_name_each(state: State) -> dict[str, Tensor]:
     for name, tensor in state.items():
         unit = re.sub(r"\.norm\.(weight|bias)$", r".all_modules.1.\1", name)
         unit = re.sub(r"((?:conv\d|convs\.\d+|skip\.\d+|^\w*))\.conv\.(weight|bias)$", r"\1.all_modules.0.\2", unit)
-        if unit == name or unit not in state:
-            named[unit] = tensor
+        second = unit != name and unit in state
+        if not (second and torch.equal(tensor, state[unit])):
+            named[name if second else unit] = tensor
     return named
 
 

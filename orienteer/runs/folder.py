@@ -10,7 +10,7 @@ import yaml
 from orienteer.errors import InputError
 from orienteer.files import is_leftover, read_yaml, write_text, written
 from orienteer.locks import Lock
-from orienteer.runs.hub import is_address
+from orienteer.runs.hub import agrees, is_address
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
@@ -131,6 +131,8 @@ def check_unchanged(before: Any, now: Any, given: Collection[str], may_differ: C
 def _agrees(given: Any, begun: Any) -> bool:
     if isinstance(given, Mapping) and isinstance(begun, Mapping):
         return all(key in begun and _agrees(value, begun[key]) for key, value in given.items())
+    if isinstance(given, str) and isinstance(begun, str) and is_address(given) and is_address(begun):
+        return agrees(given, begun)
     return given in (None, "auto") or bool(plain(given) == plain(begun))
 
 

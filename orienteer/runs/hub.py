@@ -103,6 +103,25 @@ def pinned(path: str | None) -> str | None:
     return str(HubAddress(address.repository, commit, address.file))
 
 
+def agrees(given: str, begun: str) -> bool:
+    """Returns whether an address may be what a run began with: the same file, and no other commit.
+
+    Args:
+        given: an address, as a user gives it.
+        begun: an address with the commit that it stood for.
+
+    Example:
+        >>> begun = "hf://user/name@" + 40 * "a"
+        >>> agrees("hf://user/name", begun), agrees("hf://user/name@v1", begun), agrees("hf://user/name@" + 40 * "b", begun)
+        (True, True, False)
+    """
+    one, other = parse_address(given), parse_address(begun)
+    exact = one.revision is not None and _COMMIT.fullmatch(one.revision)
+    return (one.repository, one.file) == (other.repository, other.file) and (
+        not exact or one.revision == other.revision
+    )
+
+
 def hub_library() -> ModuleType:
     """Returns huggingface_hub.
 

@@ -221,35 +221,6 @@ def test_other_settings_are_refused_with_those_that_fit(publish: Publish) -> Non
     assert all(torch.equal(before[name], tensor) for name, tensor in encoder.state_dict().items())
 
 
-def test_a_file_that_holds_too_little_of_the_encoder_is_refused(tmp_path: Path) -> None:
-    encoder = build_encoder("dynunet", (8, 8, 16), filters=[4, 6, 8], strides=[1, 2, 2])
-    state = encoder.state_dict()
-    torch.save({name: state[name] for name in list(state)[:3]}, tmp_path / "few.pt")
-    with pytest.raises(InputError, match=r"got \d+% of them: it lacks \d+ tensors, first "):
-        start_from(encoder, tmp_path / "few.pt")
-    torch.save({"layer.weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
-    with pytest.raises(InputError, match=r"got 0% of them.*its own names begin with layer.weight"):
-        start_from(encoder, tmp_path / "other.pt")
-
-
-def test_the_encoders_of_student_and_teacher_are_not_confused(tmp_path: Path) -> None:
-    one, other = (build_encoder("segresnet", (8, 8, 16), init_filters=8) for _ in range(2))
-    both = {f"student.{name}": tensor for name, tensor in one.state_dict().items()}
-    both |= {f"teacher.{name}": tensor for name, tensor in other.state_dict().items()}
-    torch.save(both, tmp_path / "both.pt")
-    with pytest.raises(InputError, match=r"wanted one encoder, got two, under student\.\* and teacher\.\*"):
-        start_from(one, tmp_path / "both.pt")
-
-
-def test_weights_that_are_not_finite_are_refused(publish: Publish) -> None:
-    network = segresnet()
-    with torch.no_grad():
-        network.convInit.conv.weight[0] = float("nan")
-    path = publish("supervised_suprem_segresnet_2100.pth", network)
-    with pytest.raises(InputError, match="wanted finite weights, got NaN"):
-        start_from(built(path), path)
-
-
 class Arguments:
     """What a training script saves beside its weights."""
 
