@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from orienteer.errors import InputError as InputError
     from orienteer.explorer.explore import explore as explore
     from orienteer.exports.export import export as export
+    from orienteer.exports.push import push as push
     from orienteer.features.embed import embed as embed
     from orienteer.features.pretrained import load as load
     from orienteer.finetuning.classification.classify import classify as classify
@@ -39,6 +40,7 @@ _PUBLIC = {
     "load_encoder": "orienteer.runs.weights",
     "locate": "orienteer.locating.locate",
     "export": "orienteer.exports.export",
+    "push": "orienteer.exports.push",
     "finetune": "orienteer.finetuning.finetune",
     "predict": "orienteer.finetuning.predict",
     "embed": "orienteer.features.embed",

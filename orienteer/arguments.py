@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from orienteer.forms import as_word, described, shown
-from orienteer.help_text import FULL, Option, full_help_of, group_of, help_of, hyphens, summary
+from orienteer.help_text import FULL, SPELLINGS, Option, full_help_of, group_of, help_of, hyphens, summary
 
 if TYPE_CHECKING:  # loaded when a command is parsed: the list of commands must come at once
     from jsonargparse import ArgumentParser
@@ -56,7 +57,7 @@ class Command:
 
 
 def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[str]) -> tuple[Command, dict[str, Any]]:
-    """Returns the command and those of its settings that differ from their defaults.
+    """Returns the command and those of its settings that were given, or that its function has another default for.
 
     Exits with a message and code 2 where a command or option is unknown or a value has the wrong type, and with code 0
     after the help.
@@ -74,8 +75,19 @@ def parse(prog: str, about: str, commands: dict[str, Command], argv: Sequence[st
         values = parser.parse_args(words).as_dict()
     except argparse.ArgumentError as error:
         _stop(name, _in_words(str(error), kinds, command.positional))
-    defaults = parser.get_defaults().as_dict()
-    return command, {key: value for key, value in values.items() if key != "config" and value != defaults.get(key)}
+    defaults, named = parser.get_defaults().as_dict(), _named_settings(words)
+    given = {key: value for key, value in values.items() if key in named or value != defaults.get(key)}
+    return command, {key: value for key, value in given.items() if key != "config"}
+
+
+def _named_settings(words: Sequence[str]) -> set[str]:
+    """Returns the settings that a command line names, and those with a value in its YAML file: defaults too, if given."""
+    import yaml
+
+    pairs = [word[2:].partition("=") for word in words if word.startswith("--")]
+    files = [yaml.safe_load(Path(value).read_bytes()) or {} for name, _, value in pairs if name == "config"]
+    in_files = {key for content in files for key, value in content.items() if value is not None}
+    return {name.partition(".")[0] for name, _, _ in pairs} | in_files
 
 
 def _without_command(prog: str, about: str, commands: dict[str, Command], word: str) -> NoReturn:
@@ -181,7 +193,7 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
             plain.append(word if bare else f"--{positional}={word}")
             continue
         name, equals, value = word[2:].partition("=")
-        name = name.replace("-", "_")
+        name = SPELLINGS.get(name, name.replace("-", "_"))
         kind = kinds.get(name)
         if kind is bool and not equals:
             equals, value = "=", left.pop(0) if left and left[0].lower() in ("true", "false") else "true"

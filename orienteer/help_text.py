@@ -11,6 +11,9 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 FULL = "all"
 """What follows ``--help`` where every option is wanted."""
 
+SPELLINGS = {"continue": "continue_from"}
+"""Options that the shell spells otherwise than Python, which has a word of its own of that name."""
+
 FEW = 14
 """A command with no more options than this shows them all."""
 
@@ -48,7 +51,7 @@ def hyphens(name: str) -> str:
         >>> hyphens("view_size")
         'view-size'
     """
-    return name.replace("_", "-")
+    return next((word for word, setting in SPELLINGS.items() if setting == name), name.replace("_", "-"))
 
 
 def value_form(name: str, kind: Any) -> str:

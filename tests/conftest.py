@@ -14,6 +14,8 @@ from tests.helpers.shape_checks import check_shapes
 
 finder = check_shapes("orienteer")
 
+from tests.helpers.fake_hub import fake_hub as fake_hub  # noqa: E402
+from tests.helpers.published_files import publish as publish  # noqa: E402
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
 from tests.helpers.small_demo import copied_demo as copied_demo  # noqa: E402
 from tests.helpers.small_demo import small_demo as small_demo  # noqa: E402

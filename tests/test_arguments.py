@@ -14,6 +14,7 @@ import orienteer
 from orienteer.arguments import kinds_of, parse
 from orienteer.cli import COMMANDS, main
 from orienteer.comparison.config import make_config as make_compare_config
+from orienteer.help_text import hyphens
 from orienteer.runs.config import PretrainConfig, make_config
 
 
@@ -165,7 +166,7 @@ def stopped(*words: str, capsys: pytest.CaptureFixture) -> str:
 def test_full_help_explains_every_setting(capsys: pytest.CaptureFixture) -> None:
     text = shown("pretrain", "--help", "all", capsys=capsys)
     for name in PretrainConfig().to_dict():
-        assert f"--{name.replace('_', '-')}" in text or name in ("scans", "augmentation"), name
+        assert f"--{hyphens(name)}" in text or name in ("scans", "augmentation"), name
     assert "Optimiser steps. (default: 2000)" in text
     assert "--augmentation.noise-probability X" in text
 
@@ -257,7 +258,10 @@ def test_every_command_is_a_public_function_of_the_same_name(name: str, capsys: 
 
 
 def test_the_demo_has_its_own_defaults_for_shared_settings() -> None:
-    assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "500"])[1] == {}
+    assert parse("orienteer", "about", COMMANDS, ["demo"])[1] == {}
+    assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "500"])[1] == {
+        "steps": 500
+    }  # given, though it is one
     assert parse("orienteer", "about", COMMANDS, ["demo", "--steps", "2000"])[1] == {"steps": 2000}
     assert parse("orienteer", "about", COMMANDS, ["demo", "--learning-rate", "0.001"])[1] == {"learning_rate": 0.001}
 

@@ -17,6 +17,7 @@ from orienteer.comparison.ablate import QUESTIONS
 from orienteer.comparison.config import CompareConfig
 from orienteer.comparison.config import make_config as make_compare_config
 from orienteer.encoders import ENCODERS, view_divisor
+from orienteer.help_text import SPELLINGS
 from orienteer.methods import METHODS, TaskUse
 from orienteer.runs.config import PretrainConfig
 from orienteer.tasks import TASKS
@@ -127,7 +128,7 @@ def test_commands_and_options_exist(block: Block, words: list[str]) -> None:
     assert command in COMMANDS
     known = {*kinds_of(COMMANDS[command]), "print_config", "help"}
     options = [word[2:].partition("=")[0].replace("-", "_") for word in rest if word.startswith("--")]
-    assert [option for option in options if option not in known] == []
+    assert [option for option in options if SPELLINGS.get(option, option) not in known] == []
 
 
 def table_rows(page: Path, columns: int) -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from orienteer.encoders.anatomix import AnatomixEncoder
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.dynunet import DynUNetEncoder
 from orienteer.encoders.mednext import MedNeXtEncoder
@@ -31,6 +32,7 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {
     "swinunetr": SwinUNETREncoder,
     "vit": ViTEncoder,
     "residual": ResidualEncoder,
+    "anatomix": AnatomixEncoder,
 }
 """Each entry takes the view size and its own arguments. The libraries behind them are imported when an encoder is built."""
 

@@ -18,6 +18,7 @@ TARGETS = (
     "monai.networks.nets.ViT",
     "dynamic_network_architectures.architectures.unet.PlainConvUNet",
     "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
+    "orienteer.encoders.anatomix_unet.AnatomixUNet",
 )
 """The classes that may be built. A weights file names its target, and the modules of these classes contain functions that
 download and unpickle files, as some other networks do when they are built: hence full names, not prefixes."""

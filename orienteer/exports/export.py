@@ -14,6 +14,7 @@ from orienteer.exports.nnssl import write_nnssl
 from orienteer.exports.nnunet import write_nnunet
 from orienteer.exports.nnunet_axes import axis_map
 from orienteer.exports.nnunet_plans import read_plans
+from orienteer.runs.hub import is_address
 from orienteer.runs.weights import load_encoder
 from orienteer.types import Triple
 
@@ -47,7 +48,7 @@ def export(
     """Writes a run's weights for another program, loads them back with it and compares the features.
 
     Args:
-        run: run folder, or an encoder.safetensors in a folder with its encoder.json.
+        run: run folder, or an encoder.safetensors in a folder with its encoder.json; or hf://user/name.
         to: monai, nnunet (for -pretrained_weights), nnssl (with an adaptation plan), onnx, torchscript or torch-export.
         out: folder to write into. By default export/<to> in the run folder.
         plans: nnunet: your nnUNetPlans.json. Without a run, the message says how to train an encoder that fits.
@@ -87,6 +88,8 @@ def export(
     if run is None:
         do = f"train one that fits: {planned.how_to_train()}" if planned else "name one: orienteer export RUN --to ..."
         raise InputError("run", wanted="a run folder", got="none", do=do)
+    if out is None and is_address(run):
+        raise InputError("out", wanted="a folder to write into", got="none", do="name one with --out")
     encoder, card = load_encoder(run)
     folder = Path(out) if out is not None else _folder_of(run) / "export" / to
     with new_export_folder(folder, overwrite) as part:

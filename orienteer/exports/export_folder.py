@@ -16,28 +16,34 @@ EXPORT_FILE = "export.json"
 
 
 @contextmanager
-def new_export_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Gives a temporary folder to write into; its files move to ``folder`` if the block succeeds, export.json last.
+def new_export_folder(folder: Path, overwrite: bool, last: str = EXPORT_FILE, option: str = "out") -> Iterator[Path]:
+    """Gives a temporary folder to write into; its files move to ``folder`` if the block succeeds, one file last.
 
-    A folder that holds export.json is therefore complete, and where an export is replaced its export.json goes first.
+    A folder that holds this file is therefore complete, and where an export is replaced this file goes first.
+
+    Args:
+        folder: to make, or to write into.
+        overwrite: replace an export that is there.
+        last: the file that a complete folder holds.
+        option: the option that names the folder, for messages.
 
     Raises:
         InputError: a file of that name exists and ``overwrite`` is not set, or the folder cannot be written.
     """
     new_folders = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        if (folder / EXPORT_FILE).exists() and not overwrite:
-            raise _taken(folder, EXPORT_FILE)
+        if (folder / last).exists() and not overwrite:
+            raise _taken(folder, last, option)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=TEMPORARY, dir=folder.parent) as temporary:
             yield Path(temporary)
-            _move_files(Path(temporary), folder, overwrite)
+            _move_files(Path(temporary), folder, overwrite, last, option)
     except OSError as error:
         raise InputError(
-            "out",
+            option,
             wanted="a folder that can be written, with room for the weights",
             got=f"{folder} ({error.strerror or error})",
-            do="choose another --out, or free some disk space",
+            do=f"choose another --{option}, or free some disk space",
         ) from error
     finally:
         for path in new_folders:  # of an export that failed; that of one that succeeded is not empty
@@ -61,22 +67,22 @@ def write_export_json(folder: Path, to: str, card: Mapping[str, Any], written: W
     write_json(folder / EXPORT_FILE, facts)
 
 
-def _move_files(temporary: Path, folder: Path, overwrite: bool) -> None:
-    files = sorted(temporary.iterdir(), key=lambda path: (path.name == EXPORT_FILE, path.name))
+def _move_files(temporary: Path, folder: Path, overwrite: bool, last: str, option: str) -> None:
+    files = sorted(temporary.iterdir(), key=lambda path: (path.name == last, path.name))
     existing = [path.name for path in files if (folder / path.name).exists()]
     if existing and not overwrite:
-        raise _taken(folder, existing[0])
+        raise _taken(folder, existing[0], option)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / EXPORT_FILE).unlink(missing_ok=True)
+    (folder / last).unlink(missing_ok=True)
     for path in files:
         with replacing(folder / path.name) as beside:
             shutil.move(path, beside)
 
 
-def _taken(folder: Path, name: str) -> InputError:
+def _taken(folder: Path, name: str, option: str) -> InputError:
     return InputError(
-        "out",
+        option,
         wanted="a folder without an export",
         got=f"{folder}, which holds {name}",
-        do="choose another --out, or replace it with --overwrite",
+        do=f"choose another --{option}, or replace it with --overwrite",
     )

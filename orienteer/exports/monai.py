@@ -37,7 +37,7 @@ def write_monai(part: Path, encoder: Encoder, classes: int | None, channels: int
             "to",
             wanted="a run whose encoder is one of MONAI's",
             got=f"encoder '{encoder.family}', of {encoder.target}",
-            do="use --to nnunet or --to nnssl for this one",
+            do="use --to nnunet or --to nnssl for one of nnU-Net's, and --to onnx or --to torch-export for any",
         )
     segments = encoder.target_outputs in encoder.target_arguments  # a ViT alone outputs features, not classes
     if classes is not None and not segments:

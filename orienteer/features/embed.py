@@ -18,6 +18,7 @@ from orienteer.files import write_bytes, write_json
 from orienteer.labelled.failures import failures_text
 from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress
+from orienteer.runs.hub import is_address
 from orienteer.scans.discover import discover
 from orienteer.scans.source import LeftOut, Selection
 from orienteer.settings import make_settings
@@ -43,7 +44,7 @@ class EmbedSettings(Selection):
     pictures: bool = True
     """Draw a map of the scans, and the features of the first few in colours."""
     store: str | None = None
-    """Folder for prepared scans. By default `store` beside the run folder, as in pretraining."""
+    """Folder for prepared scans. By default `store` beside the run folder, as in pretraining; for hf:// ./store."""
     workers: int | None = None
     """Processes that prepare scans. By default one per core."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -97,7 +98,7 @@ def embed(
     .npy per scan. The command prints the vector of a single scan if it gets no ``--out``.
 
     Args:
-        run: run folder, or its encoder.safetensors.
+        run: run folder, or its encoder.safetensors; or hf://user/name.
         scans: folder of scans, subfolders too; or one scan: a file, or a folder with one DICOM series.
         out: file or folder to write. One scan needs none.
         **settings: any field of `EmbedSettings`, as on the command line.
@@ -143,7 +144,12 @@ def embed(
 
 
 def default_store(run: str | Path) -> Path:
-    """Returns the store beside a run folder, where the scans of its pretraining are prepared already."""
+    """Returns the store beside a run folder, where the scans of its pretraining are prepared already.
+
+    For weights from the hub it is ``store`` in the folder that the command is given in.
+    """
+    if is_address(run):
+        return Path("store")
     path = Path(run).resolve()
     return (path if path.is_dir() else path.parent).parent / "store"
 

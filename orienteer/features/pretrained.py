@@ -183,7 +183,8 @@ def load(run: str | Path, accelerator: Accelerator = "cpu", spacing_mm: TripleMm
     """Returns the encoder of a run ready to use: weights loaded, eval mode, with the preparation of its training scans.
 
     Args:
-        run: a run folder, or an ``encoder.safetensors`` with its ``encoder.json`` beside it.
+        run: a run folder, an ``encoder.safetensors`` with its ``encoder.json`` beside it, a folder that `orienteer.push`
+            wrote, or an address on the Hugging Face hub, ``hf://user/name``.
         accelerator: where to compute; ``auto`` takes a GPU if torch can use one.
         spacing_mm: voxel size at which scans are prepared, mm. By default that of pretraining.
 

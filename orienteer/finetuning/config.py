@@ -23,12 +23,13 @@ class FinetuneConfig:
     """All settings of `orienteer.finetune`. The output folder holds a copy as config.yaml, with open settings resolved."""
 
     run: str | None = None
-    """Run folder (or encoder.safetensors) that the network, the spacing and the intensity rule come from, and the
-    weights too unless start names others. Without one: a new network, planned from the data."""
+    """Run folder (or encoder.safetensors, or hf://user/name) that the network, the spacing and the intensity rule come
+    from, and the weights too unless start names others. Without one: a new network, planned from the data."""
     start: str | None = None
-    """Where the weights come from: scratch, a run folder, or an encoder.safetensors file. By default the run; scratch
-    where there is none. `orienteer finetune RUN --start scratch` trains the scratch baseline of RUN: the same network
-    and preparation, new weights."""
+    """Where the weights come from: scratch, a run folder, an encoder.safetensors file, hf://user/name, or a checkpoint of
+    others (SwinUNETR, VoCo, SuPreM, nnssl, anatomix). By default the run; scratch where there is none.
+    `orienteer finetune RUN --start scratch` trains the scratch baseline of RUN: the same network and preparation, new
+    weights."""
     data: str | None = None
     """Segmentation: a dataset.json (Medical Segmentation Decathlon or nnU-Net) or the folder that holds it.
     Classification: a CSV file of scan, label and, if wanted, split."""

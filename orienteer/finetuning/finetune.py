@@ -9,6 +9,7 @@ from orienteer.errors import InputError
 from orienteer.finetuning.config import MAY_CHANGE_ON_RESUME, FinetuneConfig, make_config
 from orienteer.finetuning.keywords import FinetuneKeywords
 from orienteer.runs.folder import CONFIG_FILE, check_unchanged, opened, read_settings
+from orienteer.runs.hub import pinned
 from orienteer.runs.run import Run
 
 
@@ -21,7 +22,7 @@ def finetune(
     """Trains a network on labelled scans, starting from a run's encoder or from scratch, and scores it on test cases.
 
     Args:
-        run: run folder of a pretraining. Without one the network starts from scratch.
+        run: run folder of a pretraining, or hf://user/name. Without one the network starts from scratch.
         data: segmentation: dataset.json; classification: a CSV file of scan, label.
         out: folder to create, or with ``resume=True`` the folder to resume.
         **settings: any field of `FinetuneConfig`, as on the command line.
@@ -40,6 +41,7 @@ def finetune(
     folder = Path(config.out)
     with opened(folder, config.resume):
         config = _resumed(folder, config, given) if config.resume else config
+        config = replace(config, run=pinned(config.run), start=pinned(config.start))
         config = replace(config, store=config.store or str(folder.resolve().parent / "store"))
         return _task(config.task)(config, folder)
 

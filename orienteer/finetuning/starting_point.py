@@ -8,12 +8,15 @@ import torch
 
 from orienteer.devices import choose_device
 from orienteer.encoders import build_encoder
+from orienteer.encoders.adoption import Adopted
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.runs.card import read_card
+from orienteer.runs.foreign import is_foreign
+from orienteer.runs.hub import local_copy
 from orienteer.runs.recipe import Card, ct_window_of, mr_percentiles_of, spacing_of
-from orienteer.runs.weights import SCRATCH, load_encoder
+from orienteer.runs.weights import SCRATCH, encoder_of, load_encoder, start_from
 from orienteer.settings import require
 from orienteer.types import Triple
 
@@ -34,6 +37,7 @@ class StartingPoint:
         start: ``scratch``, or where the weights come from.
         encoder: the network with these weights, or with new ones drawn from the seed.
         view_size: size in voxels of the views that the run was trained with; None without a run.
+        adopted: what became of the tensors of a file of others that the weights come from.
         spacing_of_run: whether scans are prepared with the spacing that the run was trained with.
     """
 
@@ -42,6 +46,7 @@ class StartingPoint:
     encoder: Encoder
     view_size: Triple | None
     spacing_of_run: bool
+    adopted: Adopted | None = None
 
     @property
     def one_size(self) -> Triple | None:
@@ -62,7 +67,11 @@ def starting_point(config: FinetuneConfig) -> StartingPoint:
         >>> point.start, point.encoder.family
         ('scratch', 'segresnet')
     """
+    if config.run is not None and is_foreign(local_copy(config.run)):
+        config = replace(_as_of_file(config, config.run), start=config.start or config.run, run=None)
     start = config.start or config.run or SCRATCH
+    if start != SCRATCH and is_foreign(local_copy(start)):
+        return _from_others(config, start)
     source = config.run or (start if start != SCRATCH else None)
     trained, weights_card = load_encoder(start) if start != SCRATCH else (None, {})
     if source is None:
@@ -80,6 +89,22 @@ def starting_point(config: FinetuneConfig) -> StartingPoint:
         encoder, size = trained, _triple(weights_card["view_size"])
     spacing_of_run = config.spacing_mm == spacing_of(card)
     return StartingPoint(config, start, _checked(encoder, config.patch_size), size, spacing_of_run)
+
+
+def _from_others(config: FinetuneConfig, start: str) -> StartingPoint:
+    """Returns the start from a file of others: network and preparation of the run, or else the network of the file."""
+    config = _as_of_file(config, start) if config.run is None else config
+    point = starting_point(replace(config, start=SCRATCH))
+    adopted = start_from(point.encoder, start)
+    return replace(point, config=replace(point.config, start=start), start=start, adopted=adopted)
+
+
+def _as_of_file(config: FinetuneConfig, file: str) -> FinetuneConfig:
+    """Returns the settings with the encoder of a file of others, where none is named and the file tells."""
+    settings = encoder_of(file) if config.encoder == "auto" else None
+    if settings is None:
+        return config
+    return replace(config, encoder=settings[0], encoder_arguments={**settings[1], **config.encoder_arguments})
 
 
 def encoder_for(point: StartingPoint, patch_size: Triple) -> Encoder:
@@ -170,7 +195,8 @@ def _check_weights(card: Card, weights_card: Card, start: str) -> None:
 
 
 def _folder(source: str) -> Path:
-    return Path(source) if Path(source).is_dir() else Path(source).parent
+    place = local_copy(source)
+    return place if place.is_dir() else place.parent
 
 
 def _triple(size: list[int]) -> Triple:

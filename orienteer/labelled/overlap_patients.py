@@ -13,7 +13,7 @@ from orienteer.labelled.overlap_contents import (
     run_folder,
     run_settings,
 )
-from orienteer.runs.split import read_split
+from orienteer.runs.split import read_earlier, read_split
 from orienteer.scans.patient_ids import dicom_patients
 from orienteer.scans.patients import Evidence, groups_of
 from orienteer.scans.source import ScanSource
@@ -67,7 +67,9 @@ def same_labels(
         return {}
     try:
         evidence = Evidence(pattern=run_settings(start).get("group_by"))
-        trained = {name for part in read_split(run_folder(start)) for name in part.values()}
+        folder = run_folder(start)
+        trained = {name for part in read_split(folder) for name in part.values()}
+        trained |= {scan.name for scan in read_earlier(folder)}
         seen = set(groups_of(trained, evidence).values())
         labels = groups_of([name for name, content in test.items() if content not in contents], evidence)
         for name in test.keys() - labels.keys():

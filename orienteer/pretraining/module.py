@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from orienteer.errors import TrainingStopped
 from orienteer.runs.config import Training
-from orienteer.runs.network import Answer, Network
+from orienteer.runs.network import Answer, Network, parameter_names
 from orienteer.runs.records import run_fingerprint
 from orienteer.runs.schedule import warmup_cosine
 from orienteer.views.batch import ViewBatch
@@ -24,6 +24,10 @@ class Pretraining(pl.LightningModule):
         weights: the weight of each task's losses in the total loss.
         config: learning rate, teacher, averaging.
         scan_names: names of the scans by key, for messages.
+
+    Attributes:
+        carried_moments: state of the optimiser to begin with, by the name of the weight: that of a run that is gone on with.
+        steps_before: steps before the first one, as far as the learning rate is concerned.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class Pretraining(pl.LightningModule):
         self.network, self.weights, self.config = network, dict(weights), config
         self.teacher = _moving_average(network.encoder, config.teacher_decay) if config.teacher else None
         self.averaged = _moving_average(network, config.weight_averaging) if config.weight_averaging else None
+        self.carried_moments: Mapping[str, Mapping[str, Any]] = {}
+        self.steps_before = 0
         self.last_losses: dict[str, Tensor] = {}
         self.last_metrics: dict[str, Tensor] = {}
 
@@ -67,15 +73,22 @@ class Pretraining(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Returns AdamW and its schedule of warm-up and cosine, in optimiser steps."""
-        decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.requires_grad and p.ndim <= 1]
+        names = parameter_names(self.network)
+        decayed, plain = ([self.network.get_parameter(name) for name in group] for group in names)
         optimiser = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=self.config.learning_rate,
             fused=self.config.precision == "32",  # with autocast, Lightning cannot clip what a fused step takes
         )
-        steps, warmup = self.config.steps, self.config.warmup
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warmup_cosine(step, steps, warmup))
+        if self.carried_moments:
+            numbers = {name: number for number, name in enumerate([*names[0], *names[1]])}
+            state = {numbers[name]: dict(moments) for name, moments in self.carried_moments.items()}
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        before, warmup = self.steps_before, self.config.warmup
+        steps = before + self.config.steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: warmup_cosine(before + step, steps, warmup)
+        )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from orienteer.methods import resolve_method
+from orienteer.pretraining.continuing import with_continued
 from orienteer.pretraining.dry_run import Cost, count_step, measure_step
 from orienteer.pretraining.footprint import Footprint
 from orienteer.pretraining.resolve import on_gpu, resolve_config
@@ -85,7 +86,8 @@ def plan(scans: str | Path | None = None, dry_run: bool = True, **settings: Unpa
         >>> made.config.spacing_mm, made.config.view_size
         ((5.0, 5.0, 5.0), (32, 32, 32))
     """
-    made = resolve_config(make_config({**settings, "scans": str(scans) if scans is not None else None}))
+    given = {**settings, **({} if scans is None else {"scans": str(scans)})}
+    made = resolve_config(make_config(with_continued(given)))
     cost = measure_step(made.config, made.network) if dry_run and not _lacks_gpu(made.config) else None
     patients = _patients([*made.discovery.sources], made.config.group_by)
     return Plan(

@@ -5,6 +5,7 @@ from typing import Unpack
 
 from orienteer.errors import InputError
 from orienteer.pretraining import launch
+from orienteer.pretraining.continuing import with_continued
 from orienteer.pretraining.start import joined_run, new_run, resumed_run
 from orienteer.pretraining.train import train
 from orienteer.runs.config import make_config
@@ -41,7 +42,7 @@ def pretrain(
         ['encoder.json', 'encoder.safetensors']
     """
     given = {**settings, **{key: str(value) for key, value in (("scans", scans), ("out", out)) if value is not None}}
-    config = make_config(given)
+    config = make_config(given if given.get("resume") else with_continued(given))
     if config.out is None:
         raise InputError("out", wanted="a run folder", got="none", do="name it: orienteer pretrain SCANS --out RUN")
     folder = Path(config.out)

@@ -15,6 +15,7 @@ from orienteer.progress import tracked
 from orienteer.runs.config import PretrainConfig, Training
 from orienteer.runs.network import Network, build_network
 from orienteer.runs.run_config import RunConfig
+from orienteer.runs.weights import encoder_of
 from orienteer.scans.discover import discover
 from orienteer.scans.headers import scan_headers
 from orienteer.scans.patients import check_matches
@@ -124,7 +125,10 @@ def _learning_rate(config: PretrainConfig, encoder: str) -> float:
 
 
 def _encoder(config: PretrainConfig, method: Method, headers: Sequence[ScanHeader]) -> tuple[str, dict[str, Any]]:
-    """Returns the name and the arguments of the encoder."""
+    """Returns the name and the arguments of the encoder: those that were given, of the weights, or of the method."""
+    of_weights = encoder_of(config.weights) if config.encoder == "auto" and config.weights is not None else None
+    if of_weights is not None:
+        return of_weights[0], {**of_weights[1], **config.encoder_arguments}
     default = method.encoder if _for_gpu(config) else "tiny"
     encoder = default if config.encoder == "auto" else config.encoder
     decoder = {"decoder": True} if method.decoder and can_decode(encoder) else {}

@@ -2,22 +2,33 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orienteer.encoders.adoption import Adopted
 from orienteer.encoders.states import check_before_building
 from orienteer.errors import InputError
 from orienteer.methods import listed_tasks, resolve_method
 from orienteer.pretraining.audited import rules_line
+from orienteer.pretraining.continuing import Continued, changes, check_same_run, in_words, read_continued
 from orienteer.pretraining.resolve import Resolved, resolve_config
 from orienteer.pretraining.usable import ENOUGH_HELDOUT, FEW_HELDOUT, say_patients, split, usable_scans
 from orienteer.progress import say
+from orienteer.runs.began import (
+    Began,
+    origins_of_run,
+    origins_of_weights,
+    read_began,
+    scans_seen_before,
+    write_began,
+)
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
 from orienteer.runs.config import PretrainConfig
 from orienteer.runs.folder import check_unchanged, last_checkpoint, write_config
+from orienteer.runs.hub import pinned
 from orienteer.runs.loaded import network_state
 from orienteer.runs.network import Network, build_network, network_numbers
 from orienteer.runs.records import count_patients, run_fingerprint, write_counts, write_failures
@@ -40,17 +51,28 @@ class Start:
         config: the settings.
         network: encoder and tasks with their initial weights.
         checkpoint: content of last.ckpt where the run is resumed from it; it replaces the initial weights.
+        adopted: what became of the tensors of a file of others that the initial weights come from.
+        continued: what a run that is gone on with hands over.
     """
 
     folder: Path
     config: RunConfig
     network: Network
     checkpoint: dict[str, Any] | None
+    adopted: Adopted | None = None
+    continued: Continued | None = None
 
     @property
     def step(self) -> int:
         """Optimiser steps that are already done."""
         return self.checkpoint["global_step"] if self.checkpoint else 0
+
+    @property
+    def steps_before(self) -> int:
+        """Steps before the first one, as far as the learning rate is concerned: those of a run whose schedule goes on."""
+        if self.config.continue_from is None or self.config.continue_schedule == "new":
+            return 0
+        return self.continued.step if self.continued is not None else read_began(self.folder).steps
 
 
 def new_run(folder: Path, settings: PretrainConfig) -> Start:
@@ -59,11 +81,16 @@ def new_run(folder: Path, settings: PretrainConfig) -> Start:
     Raises:
         InputError: settings, scans or weights that cannot be used.
     """
-    made = resolve_config(settings)
+    made = resolve_config(
+        replace(settings, weights=pinned(settings.weights), continue_from=pinned(settings.continue_from))
+    )
     config = replace(made.config, store=made.config.store or str(folder.resolve().parent / "store"))
     start = _start(folder, config, made.network, None)
     _print_choices(made)
-    _prepare(folder, config, made.discovery)
+    if start.adopted is not None:
+        say(start.adopted)
+    scans = _prepare(folder, config, made.discovery)
+    write_began(folder, _began(start, scans))
     write_config(folder, config.to_dict())  # last: a folder with a config.yaml is a run that can be resumed
     return start
 
@@ -98,6 +125,30 @@ def joined_run(folder: Path, resume: bool) -> Start:
     return _begun(folder, read_config(folder), resume)
 
 
+def _began(start: Start, scans: Collection[str]) -> Began:
+    """Returns what a new run begins with, and says what a run that it goes on with hands over.
+
+    Args:
+        start: of the run.
+        scans: hash of the content of each of its scans.
+    """
+    config, continued = start.config, start.continued
+    if continued is not None:
+        seen = {scan.content for scan in scans_seen_before(config)}
+        words = in_words(continued, config, len({*scans} & seen) if seen else None, len(scans))
+        say(words)
+        report = {"words": words.splitlines(), "settings": changes(continued, config)}
+        return Began(
+            origins_of_run(str(config.continue_from), continued.step), continued.step, continued.sha256, report
+        )
+    if config.weights is None:
+        return Began()
+    return Began(
+        origins_of_weights(config.weights, start.adopted),
+        report=start.adopted.facts() if start.adopted is not None else {},
+    )
+
+
 def _listed(settings: PretrainConfig, before: RunConfig) -> PretrainConfig:
     """Returns settings with all tasks of the run's method listed, as those of the run are, so that both can be compared."""
     if settings.only_tasks or not before.only_tasks:
@@ -122,13 +173,19 @@ def _begun(folder: Path, config: RunConfig, resume: bool) -> Start:
         check_before_building(build, network_numbers(config), state, what, do)
         training, heldout = read_split(folder)
         check_run(checkpoint, last, run_fingerprint([*training, *heldout], config.seed, config.steps), do)
+    elif config.continue_from is not None:
+        check_same_run(config, read_began(folder))
     return _start(folder, config, build_network(config), checkpoint)
 
 
 def _start(folder: Path, config: RunConfig, network: Network, checkpoint: dict[str, Any] | None) -> Start:
+    adopted = continued = None
     if checkpoint is None and config.weights is not None:
-        start_from(network.encoder, config.weights)
-    return Start(folder, config, network, checkpoint)
+        adopted = start_from(network.encoder, config.weights)
+    if checkpoint is None and config.continue_from is not None:
+        continued = read_continued(config, network)
+        continued.fill(network)
+    return Start(folder, config, network, checkpoint, adopted, continued)
 
 
 def _lacks_scans(folder: Path, config: RunConfig) -> bool:
@@ -174,8 +231,13 @@ def _print_choices(made: Resolved) -> None:
         say(f"left out {count} {'file' if count == 1 else 'files'}: {reason}")
 
 
-def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
-    """Prepares the scans and writes which of them are trained on, held out or not used."""
+def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> set[str]:
+    """Prepares the scans and writes which of them are trained on, held out or not used.
+
+    Returns:
+        The hashes of their content.
+    """
+    seen = scans_seen_before(config)
     report = prepare_folder(
         discovery,
         str(config.store),
@@ -195,14 +257,21 @@ def _prepare(folder: Path, config: RunConfig, discovery: Discovery) -> None:
     for key, reason in usable.too_small.items():
         say(f"set aside {names[key]}: {reason}")
     patients = say_patients(usable.keys, report, config.group_by)
-    training, validation = split(usable.keys, config.validation_fraction, config.seed, patients)
-    say(_heldout_in_words(len(training), len(validation)))
     contents = {key: scan.content for key, scan in scans.items()}
+    learned = {scan.content for scan in seen if scan.trained}
+    trained = [key for key in usable.keys if contents[key] in learned]
+    training, validation = split(usable.keys, config.validation_fraction, config.seed, patients, trained)
+    say(_heldout_in_words(len(training), len(validation)))
+    known = len({*validation} & {*trained})
+    if known:
+        say(f"WARNING: the weights were trained on {known} of the held-out scans before: their errors are too small")
     parts = [{key: names[key] for key in part} for part in (training, validation)]
-    write_split(folder, parts[0], parts[1], contents, patients)
+    write_split(folder, parts[0], parts[1], contents, patients, seen)
     write_failures(folder, report.failures, {names[key]: reason for key, reason in usable.too_small.items()})
     counts = _counts(report, len(usable.too_small), len(discovery.left_out))
+    counts |= {"heldout_seen_before": known} if known else {}
     write_counts(folder, counts | count_patients(usable.keys, patients))
+    return {contents[key] for key in usable.keys}
 
 
 def _heldout_in_words(training: int, heldout: int) -> str:

@@ -26,6 +26,7 @@ from orienteer.pretraining.start import Start
 from orienteer.pretraining.trainer import build_trainer
 from orienteer.pretraining.validation import Probe, Validation
 from orienteer.progress import say
+from orienteer.runs.began import read_began
 from orienteer.runs.card import encoder_facts
 from orienteer.runs.checkpoints import check_fits
 from orienteer.runs.error_bars_file import lost_error_bars, write_error_bars
@@ -55,7 +56,8 @@ def train(start: Start) -> Run:
         return Run(folder, summary)
     began = time.monotonic()
     scans = open_scans(folder, config)
-    facts = encoder_facts(config, fingerprint(scans.store.scan(key).content for key in scans.names))
+    contents = fingerprint(scans.store.scan(key).content for key in scans.names)
+    facts = encoder_facts(config, contents, read_began(folder).origins)
     module = module_of(start, scans)
     data = ViewData(scans.store, scans.training, config, start.step)
     pace = Pace(lambda: data.waited_s, config.batch * config.views)
@@ -143,6 +145,11 @@ def module_of(start: Start, scans: RunScans) -> Pretraining:
     if start.checkpoint is None:  # before the module copies the network, buffers included, for moving averages
         fit_baselines(network, baseline_batches(scans.store, scans.training, config))
     module = Pretraining(network, task_weights(config), config, scans.names)
+    module.steps_before = start.steps_before
+    if start.continued is not None:
+        start.continued.fill_averages(module)
+        if module.averaged is not None:  # the baselines in it are those of the scans before
+            fit_baselines(module.best_network, baseline_batches(scans.store, scans.training, config))
     if start.checkpoint is not None:
         check_fits(start.checkpoint, module, last_checkpoint(start.folder))
     return module

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orienteer.errors import InputError
@@ -85,7 +85,11 @@ def scans_to_hold_out(scans: int, validation_fraction: float | None) -> int:
 
 
 def split(
-    keys: Sequence[str], validation_fraction: float | None, seed: int, groups: Mapping[str, str] | None = None
+    keys: Sequence[str],
+    validation_fraction: float | None,
+    seed: int,
+    groups: Mapping[str, str] | None = None,
+    trained: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Returns training and held-out keys. Scans of one patient are in one part.
 
@@ -97,6 +101,7 @@ def split(
         validation_fraction: share of the scans to hold out, see `scans_to_hold_out`.
         seed: decides which.
         groups: patient by key, where it is known.
+        trained: keys of scans that the weights were trained on before: they are held out only where there are no others.
 
     Raises:
         InputError: fewer than two scans, or all of one patient.
@@ -125,9 +130,10 @@ def split(
             do="add scans of others; or use --group-by REGEX to say who is one patient (none: every scan is one)",
         )
     room = scans_to_hold_out(len(keys), validation_fraction)
+    fresh = [scans for scans in patients if not {*scans} & {*trained}] or patients
     held_out: list[str] = []
-    for scans in patients:
+    for scans in fresh:
         if len(held_out) + len(scans) <= room:
             held_out += scans
-    held_out = held_out or min(patients, key=len)
+    held_out = held_out or min(fresh, key=len)
     return sorted(set(keys) - set(held_out)), sorted(held_out)

@@ -21,6 +21,7 @@ from orienteer.probing.outcome import FEATURES, RANDOM, ProbeOutcome, bars_table
 from orienteer.probing.scans import ScanProbe
 from orienteer.probing.voxels import VoxelProbe
 from orienteer.progress import say
+from orienteer.runs.hub import is_address, pinned
 from orienteer.scans.source import ScanSource, Selection
 from orienteer.scoring.classification_results import SCORES, majority_scores, predictions_table, scores_picture
 from orienteer.scoring.segmentation_results import dice_by_class
@@ -95,7 +96,7 @@ def probe(
     classification of whole scans, scored by AUC and balanced accuracy.
 
     Args:
-        run: run folder, or its encoder.safetensors.
+        run: run folder, or its encoder.safetensors; or hf://user/name.
         data: dataset.json (or its folder), or a CSV.
         out: folder to make. By default ``probe-NAME-KIND`` in the run folder.
         **settings: any field of `ProbeSettings`, as on the command line.
@@ -109,6 +110,9 @@ def probe(
         raise InputError("run" if run is None else "data", wanted="a path", got="none", do=do)
     options, path, classifies = make_settings(ProbeSettings, settings), Path(data), Path(data).suffix.lower() == ".csv"
     _check(options, classifies)
+    if out is None and is_address(run):
+        raise InputError("out", wanted="a folder to make", got="none", do="name one with --out")
+    run = pinned(str(run)) or run
     folder = Path(out) if out is not None else _default_out(Path(run), path, options.kind)
     _check_folder(folder)
     encoder = load(run, options.accelerator, options.spacing_mm)

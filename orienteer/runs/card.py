@@ -1,11 +1,14 @@
 """encoder.json: what a user of a run's weights must know about the network and its input."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError
 from orienteer.files import read_json
 from orienteer.runs.card_checks import check_values
+from orienteer.runs.hub_folder import CONFIG_FILE as HUB_CONFIG_FILE
+from orienteer.runs.hub_folder import read_hub_card
 from orienteer.runs.recipe import recipe_facts
 from orienteer.runs.run_config import RunConfig
 
@@ -17,12 +20,15 @@ FORMAT = 1
 _REQUIRED = ("format", "encoder", "arguments", "view_size", "spacing_mm", "axes", "intensity", "sha256")
 
 
-def encoder_facts(config: RunConfig, data_fingerprint: str) -> dict[str, Any]:
+def encoder_facts(
+    config: RunConfig, data_fingerprint: str, started_from: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Returns what encoder.json holds about the input of the encoder and its training; the rest describes the network.
 
     Args:
         config: the settings of the run.
         data_fingerprint: one hash of the content of all scans.
+        started_from: what the weights had been trained on before, see `orienteer.runs.began`.
     """
     return {
         "view_size": list(config.view_size),
@@ -32,18 +38,32 @@ def encoder_facts(config: RunConfig, data_fingerprint: str) -> dict[str, Any]:
         "steps": config.steps,
         "seed": config.seed,
         "data_fingerprint": data_fingerprint,
+        **({"started_from": [dict(origin) for origin in started_from]} if started_from else {}),
         "licence": "unknown: set it before you share the weights; it depends on the scans",
     }
 
 
+def card_file(folder: Path) -> Path:
+    """Returns the card of a folder: encoder.json of a run, or config.json of what `orienteer push` wrote."""
+    run, hub = folder / CARD_FILE, folder / HUB_CONFIG_FILE
+    return hub if hub.is_file() and not run.is_file() else run
+
+
 def read_card(folder: Path) -> dict[str, Any]:
-    """Returns the content of encoder.json in a folder.
+    """Returns the content of encoder.json in a folder, or the same from a folder in the layout of the Hugging Face hub.
 
     Raises:
-        InputError: no such file, not JSON, a later version, or a missing or invalid value.
+        InputError: no such file, not JSON, a later version, or a missing or invalid value; a changed file of that layout.
     """
-    file, wanted = folder / CARD_FILE, f"a run folder with encoder.safetensors and {CARD_FILE}"
-    card: dict[str, Any] = read_json(file, wanted=wanted, do="name the folder that `orienteer pretrain` wrote")
+    file = card_file(folder)
+    if file.name == HUB_CONFIG_FILE:
+        card = read_hub_card(folder)
+    else:
+        wanted, do = (
+            f"a run folder with encoder.safetensors and {CARD_FILE}",
+            "name the folder that `orienteer pretrain` wrote",
+        )
+        card = read_json(file, wanted=wanted, do=do)
     missing = [key for key in _REQUIRED if key not in card]
     if missing:
         raise InputError(

@@ -91,6 +91,7 @@ _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "method": ("a name", _is(str)),
     "licence": ("text", _is(str)),
     "data_fingerprint": ("text", _is(str)),
+    "started_from": ("a list of tables", lambda value: misfit(value, list[dict[str, Any]]) is None),
     "target": ("a name, or nothing", lambda value: value is None or isinstance(value, str)),
     "parameters": ("a number", _is_number),
     "steps": ("a number", _is_number),

@@ -122,7 +122,15 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     prepare_workers: int | None = None
     """Processes that prepare scans. By default one per CPU core."""
     weights: str | None = None
-    """Initial weights: a run folder or an encoder.safetensors file. (To continue a run, use resume.)"""
+    """Initial weights of the encoder alone: a run folder, an encoder.safetensors file, hf://user/name, or a checkpoint of
+    others (SwinUNETR, VoCo, SuPreM, nnssl, anatomix). An encoder that is left open is then theirs."""
+    continue_from: str | None = None
+    """Go on with a run (--continue RUN; also one that was pushed whole): its encoder, heads, teacher and optimiser, on these
+    scans, in a new folder. Its settings hold where none are given. (The encoder alone: weights; this run: resume.)"""
+    continue_optimiser: bool = True
+    """With continue: go on with the optimiser's state too. false: begin it anew, for scans of another kind."""
+    continue_schedule: Literal["new", "longer"] = "new"
+    """With continue: a new warm-up and cosine over `steps`, or the schedule of one longer run of the steps before and these."""
     probe: str | None = None
     """A dataset.json with label maps: at every validation, probe the frozen features with its labels."""
     resume: bool = False

@@ -10,9 +10,13 @@ import yaml
 from orienteer.errors import InputError
 from orienteer.files import is_leftover, read_yaml, write_text, written
 from orienteer.locks import Lock
+from orienteer.runs.hub import agrees, is_address
 from orienteer.settings import plain
 
 CONFIG_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE = "config.yaml", "split.json", "scans.json", "failures.csv"
+START_FILE = "start.json"
+"""What a training began with, where that was not new weights: whose they were, and what became of each tensor."""
+
 LOCK_FILE, READY_FILE = ".lock", ".ready"
 
 
@@ -94,8 +98,11 @@ def read_settings(folder: Path, command: str = "pretrain") -> dict[str, Any]:
     """Returns the content of config.yaml.
 
     Raises:
-        InputError: the folder has no config.yaml, or a damaged one.
+        InputError: the folder has no config.yaml, or a damaged one; or it is an address on the hub, which holds no run.
     """
+    if is_address(folder):
+        do = "fetch the run folder itself; embed, probe, finetune, export and --weights take the encoder alone"
+        raise InputError(str(folder), wanted="a run folder, with its tasks", got="weights on the hub", do=do)
     do = f"restore it, or name a folder that `orienteer {command}` made"
     settings: dict[str, Any] = read_yaml(folder / CONFIG_FILE, wanted=f"a run folder with {CONFIG_FILE}", do=do)
     return settings
@@ -129,10 +136,20 @@ def check_unchanged(before: Any, now: Any, given: Collection[str], may_differ: C
 def _agrees(given: Any, begun: Any) -> bool:
     if isinstance(given, Mapping) and isinstance(begun, Mapping):
         return all(key in begun and _agrees(value, begun[key]) for key, value in given.items())
+    if isinstance(given, str) and isinstance(begun, str) and is_address(given) and is_address(begun):
+        return agrees(given, begun)
     return given in (None, "auto") or bool(plain(given) == plain(begun))
 
 
 def _is_free(folder: Path) -> bool:
     """Returns whether a folder is empty, or holds only what a run left that was killed before it had a config.yaml."""
-    leftovers = {LOCK_FILE, f"{LOCK_FILE}.holder", READY_FILE, SPLIT_FILE, COUNTS_FILE, FAILURES_FILE}
+    leftovers = {
+        LOCK_FILE,
+        f"{LOCK_FILE}.holder",
+        READY_FILE,
+        SPLIT_FILE,
+        COUNTS_FILE,
+        FAILURES_FILE,
+        START_FILE,
+    }
     return folder.is_dir() and all(path.name in leftovers or is_leftover(path) for path in folder.iterdir())

@@ -68,6 +68,9 @@ class DemoKeywords(_ScanKeywords, total=False):
     skip_audited: str | None
     prepare_workers: int | None
     weights: str | None
+    continue_from: str | None
+    continue_optimiser: bool
+    continue_schedule: Literal["new", "longer"]
     probe: str | None
     resume: bool
 

@@ -110,6 +110,12 @@ def task_weights(config: RunConfig) -> dict[str, float]:
     return {name: use.weight for name, use in config.run_method.tasks.items()}
 
 
+def parameter_names(network: nn.Module) -> tuple[list[str], list[str]]:
+    """Returns the names of the weights that are decayed, and of those that are not, in the order of the optimiser."""
+    trained = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    return [name for name, p in trained if p.ndim > 1], [name for name, p in trained if p.ndim <= 1]
+
+
 def pulled(features: Features, share: float) -> Features:
     """Returns the same features; their gradient is multiplied by ``share`` on its way to the encoder.
 

@@ -23,6 +23,7 @@ MAY_CHANGE = {
     *("workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"),
     "audit_rules",
     "header_steps",
+    "continue_from",
 }
 """Settings that may change when a run is resumed: they affect its speed and its extras, not its weights."""
 

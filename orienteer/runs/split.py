@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 from orienteer.errors import InputError
 from orienteer.files import read_json, write_json
@@ -16,6 +16,20 @@ PARTS = ("training", "validation")
 _DO = "restore it, or name a folder that `orienteer pretrain` made"
 
 
+class EarlierScan(NamedTuple):
+    """A scan that weights had seen before a run began.
+
+    Attributes:
+        name: of the scan, in the folder that it lay in.
+        content: hash of its files.
+        trained: whether they were trained on it; otherwise it was held out.
+    """
+
+    name: str
+    content: str
+    trained: bool
+
+
 class _Row(TypedDict):
     key: str
     name: str
@@ -23,9 +37,16 @@ class _Row(TypedDict):
     patient: NotRequired[int]
 
 
+class _Earlier(TypedDict):
+    name: str
+    content: str
+    trained: bool
+
+
 class _Split(TypedDict):
     training: list[_Row]
     validation: list[_Row]
+    earlier: NotRequired[list[_Earlier]]
 
 
 def write_split(
@@ -34,6 +55,7 @@ def write_split(
     validation: Mapping[str, str],
     contents: Mapping[str, str] | None = None,
     patients: Mapping[str, str] | None = None,
+    earlier: Iterable[EarlierScan] = (),
 ) -> None:
     """Writes split.json: key and name of every scan of each part.
 
@@ -43,6 +65,7 @@ def write_split(
         validation: names of the scans that are held out, by key.
         contents: hash of each scan's files by key. With it a fine-tuning can check whether its test scans were seen.
         patients: patient by key, where it is known. They are written as numbers that mean something within this file only.
+        earlier: scans that the weights had seen before.
     """
     hashes, of_key = contents or {}, patients or {}
     order = {patient: number for number, patient in enumerate(dict.fromkeys(of_key.values()), 1)}
@@ -58,7 +81,8 @@ def write_split(
         ]
         for part, scans in zip(PARTS, (training, validation), strict=True)
     }
-    write_json(folder / SPLIT_FILE, rows, indent=1)
+    seen = [scan._asdict() for scan in earlier]
+    write_json(folder / SPLIT_FILE, {**rows, **({"earlier": seen} if seen else {})}, indent=1)
 
 
 def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -79,10 +103,41 @@ def read_split(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 def read_split_contents(folder: Path) -> dict[str, str | None]:
     """Returns the content hash of every scan of the run by key; None in runs of versions that did not record it.
 
+    Scans that its weights had seen before are there by their hash.
+
     Raises:
         InputError: the folder has no split.json, or a damaged one.
     """
-    return {row["key"]: row.get("content") for rows in _read(folder) for row in rows}
+    of_run = {row["key"]: row.get("content") for rows in _read(folder) for row in rows}
+    return {**{scan.content: scan.content for scan in read_earlier(folder)}, **of_run}
+
+
+def read_earlier(folder: Path) -> list[EarlierScan]:
+    """Returns the scans that the weights of a run had seen before it began; none for a run from new weights.
+
+    Raises:
+        InputError: the folder has no split.json, or a damaged one.
+    """
+    rows: _Split = read_json(folder / SPLIT_FILE, _Split, wanted=f"a run folder with {SPLIT_FILE}", do=_DO)
+    return [EarlierScan(row["name"], row["content"], row["trained"]) for row in rows.get("earlier", [])]
+
+
+def seen_by(folder: Path) -> list[EarlierScan]:
+    """Returns all scans that the weights of a run have seen: its own, and those from before it began.
+
+    Scans of a version that did not record their content are left out.
+
+    Raises:
+        InputError: the folder has no split.json, or a damaged one.
+    """
+    parts = zip((True, False), _read(folder), strict=True)
+    own = [
+        EarlierScan(row["name"], row["content"], trained) for trained, rows in parts for row in rows if "content" in row
+    ]
+    before = read_earlier(folder)
+    trained = {scan.content for scan in (*own, *before) if scan.trained}
+    by_content = {scan.content: scan for scan in (*before, *own)}
+    return [scan._replace(trained=content in trained) for content, scan in by_content.items()]
 
 
 def read_patients(folder: Path) -> dict[str, int]:

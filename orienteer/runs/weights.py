@@ -12,11 +12,16 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from orienteer.encoders import build_encoder
+from orienteer.encoders.adapters import Settings
+from orienteer.encoders.adoption import Adopted, adopt
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.states import check_before_building, check_finite, load_state
 from orienteer.errors import InputError
 from orienteer.files import write_bytes, write_json
-from orienteer.runs.card import CARD_FILE, FORMAT, read_card
+from orienteer.runs.card import CARD_FILE, FORMAT, card_file, read_card
+from orienteer.runs.foreign import is_foreign, read_foreign
+from orienteer.runs.hub import local_copy
+from orienteer.runs.hub_folder import MODEL_FILE
 
 WEIGHTS_FILE = "encoder.safetensors"
 SCRATCH = "scratch"
@@ -57,7 +62,8 @@ def load_encoder(path: str | Path, grad_checkpointing: bool = False) -> tuple[En
     """Returns the encoder of a run, in eval mode, and the content of its encoder.json.
 
     Args:
-        path: a run folder, or an ``encoder.safetensors`` with its ``encoder.json`` beside it.
+        path: a run folder, an ``encoder.safetensors`` with its ``encoder.json`` beside it, a folder that `orienteer.push`
+            wrote, or an address on the Hugging Face hub, ``hf://user/name``.
         grad_checkpointing: recompute feature maps in the backward pass: less memory, about a third more time.
 
     Raises:
@@ -72,18 +78,39 @@ def load_encoder(path: str | Path, grad_checkpointing: bool = False) -> tuple[En
     return encoder.eval(), card
 
 
-def start_from(encoder: Encoder, path: str | Path) -> None:
-    """Replaces the initial weights of an encoder by those of a run.
+def start_from(encoder: Encoder, path: str | Path) -> Adopted | None:
+    """Replaces the initial weights of an encoder by those of a run, or of a file that others published.
 
     Args:
         encoder: the encoder to train.
-        path: a run folder, or an ``encoder.safetensors`` with its ``encoder.json`` beside it.
+        path: what `load_encoder` takes, or a state dict or checkpoint of others, see `orienteer.encoders.adapters`.
+
+    Returns:
+        What became of the tensors of a file of others; None for a run, whose weights fit in full.
 
     Raises:
         InputError: a missing, damaged or changed file, or the weights of another network.
     """
-    weights, _ = read_weights(path)
+    place = local_copy(path)
+    if is_foreign(place):
+        foreign = read_foreign(place)
+        return adopt(encoder, foreign.state, foreign.file.name)
+    weights, _ = read_weights(place)
     _load(encoder, weights, path)
+    return None
+
+
+def encoder_of(path: str | Path) -> Settings | None:
+    """Returns name and arguments of the encoder that weights are of; None for a file of others that does not tell.
+
+    Raises:
+        InputError: as `start_from`.
+    """
+    place = local_copy(path)
+    if is_foreign(place):
+        return read_foreign(place).settings
+    _, card = read_weights(place)
+    return card["encoder"], dict(card["arguments"])
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -92,13 +119,18 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         InputError: a missing, damaged or changed file.
     """
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    file, card = folder / WEIGHTS_FILE, read_card(folder)
+    place = local_copy(path)
+    if is_foreign(place):
+        got = "weights of others, which do not say how scans are prepared"
+        do = "start from them: pretrain --weights, or finetune --start"
+        raise InputError(str(path), wanted=f"a run folder with {WEIGHTS_FILE} and {CARD_FILE}", got=got, do=do)
+    folder = place if place.is_dir() else place.parent
+    card, file = read_card(folder), weights_file(folder)
     content = _content(file)  # read once: the hash is of the bytes that are loaded
     if hashlib.sha256(content).hexdigest() != card["sha256"]:
         raise InputError(
             str(file),
-            wanted=f"the weights that {CARD_FILE} describes",
+            wanted=f"the weights that {card_file(folder).name} describes",
             got="no such file" if not content else "a file that is cut short or was changed",
             do=_COPY_AGAIN,
         )
@@ -109,6 +141,11 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(str(file), wanted="a safetensors file", got=str(error), do=do) from error
     check_finite(weights, str(file))
     return weights, card
+
+
+def weights_file(folder: Path) -> Path:
+    """Returns the weights of a folder: those of a run, or of what `orienteer push` wrote."""
+    return folder / (WEIGHTS_FILE if card_file(folder).name == CARD_FILE else MODEL_FILE)
 
 
 def _content(file: Path) -> bytes:

@@ -8,6 +8,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from orienteer.encoders import ENCODERS, build_encoder, view_divisor
+from orienteer.encoders.anatomix_unet import decoder_stages, encoder_stages
 from orienteer.encoders.base import Encoder
 from orienteer.encoders.target import build_target
 from orienteer.errors import InputError
@@ -19,6 +20,7 @@ AFTER_THE_ENCODER = (
     *("up_blocks.", "dec_stages.", "out_0."),  # MedNeXt
     *("encoder1.", "encoder2.", "encoder3.", "encoder4.", "encoder10.", "decoder", "out."),  # SwinUNETR and UNETR
     *("decoder.transpconvs.", "decoder.stages.", "decoder.seg_layers."),  # nnU-Net
+    *("out.", *(f"model.{number}." for number in range(23, 37))),  # anatomix of three levels
 )
 """Names in the target networks that pretraining does not fill."""
 
@@ -240,6 +242,10 @@ def _features_of_target(target: nn.Module, images: Tensor, decoder: bool) -> tup
         case "ViT":
             cells = [size // 8 for size in images.shape[-3:]]
             return (target(images)[0].transpose(1, 2).unflatten(2, cells),)
+        case "AnatomixUNet":
+            stages, coarser = encoder_stages(target.model, target.levels), decoder_stages(target.model, target.levels)
+            blocks = [stages[-1], *coarser] if decoder else stages
+            blocks = [block[-1] for block in blocks]
         case "DynUNet" if decoder:
             blocks = [target.bottleneck, *target.upsamples]
         case "DynUNet":

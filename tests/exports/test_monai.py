@@ -60,7 +60,7 @@ def test_the_plain_class_loads_it_strictly(name: str, save_run: SaveRun) -> None
 
 
 def test_every_monai_family_is_tried() -> None:
-    others = {"residual", "mednext-b", "mednext-m", "mednext-l"}
+    others = {"residual", "anatomix", "mednext-b", "mednext-m", "mednext-l"}
     assert set(FAMILIES) == set(ENCODERS) - others
 
 

@@ -6,12 +6,15 @@ import signal
 
 import pytest
 import torch
+import yaml
 
 from orienteer.errors import InputError
+from orienteer.exports.push import push
 from orienteer.finetuning.finetune import finetune
 from orienteer.finetuning.segmentation import train as segmentation
 from tests.helpers.finetuned import same_weights
 from tests.helpers.labelled import SMALL, rewrite_labels
+from tests.helpers.published import segresnet
 
 
 def test_ctrl_c_saves_the_step_and_resume_ends_as_if_nothing_had_happened(
@@ -104,3 +107,29 @@ def test_the_original_command_with_resume_goes_on_and_its_data_may_have_moved(da
     rewrite_labels(moved / "labelsTr/case_1.nii.gz", lambda values: values.clip(max=1))
     with pytest.raises(InputError, match="other files under the same names, first imagesTr/case_1"):
         finetune(data=moved, resume=True, **settings)
+
+
+def test_a_run_on_the_hub_is_pinned_and_resumed_by_its_name(
+    save_run, fake_hub, labelled_data, labelled_store, tmp_path
+):
+    theirs = save_run("tiny", filters=[4, 8, 8], stem_stride=1)
+    push(str(theirs), to=str(tmp_path / "pushed"))
+    address = f"hf://user/name@{fake_hub.put('user/name', tmp_path / 'pushed')}"
+    settings = {name: value for name, value in SMALL.items() if not name.startswith("encoder")}
+    run = finetune("hf://user/name", labelled_data, tmp_path / "organs", store=labelled_store, **settings)
+    assert run.summary["start"] == address
+    config = yaml.safe_load((run.folder / "config.yaml").read_text())
+    assert (config["run"], config["encoder"]) == (address, "tiny")
+    finetune("hf://user/name", out=run.folder, resume=True)
+    with pytest.raises(InputError, match="run: wanted hf://user/name@"):
+        finetune("hf://user/other", out=run.folder, resume=True)
+
+
+def test_a_network_starts_from_a_file_of_others(publish, labelled_data, labelled_store, tmp_path, capsys):
+    path = publish("supervised_suprem_segresnet_2100.pth", segresnet())
+    settings = {name: value for name, value in SMALL.items() if not name.startswith("encoder")}
+    run = finetune(data=labelled_data, out=tmp_path / "organs", start=str(path), store=labelled_store, **settings)
+    assert "weights of supervised_suprem_segresnet_2100.pth, MONAI's SegResNet (SuPreM): 58" in capsys.readouterr().err
+    assert run.summary["start_report"]["share"] == 1.0
+    assert run.summary["start"] == path.name
+    finetune(out=run.folder, resume=True)

@@ -8,11 +8,13 @@ import torch
 from safetensors.torch import load_file
 
 from orienteer.errors import InputError
+from orienteer.exports.push import push
 from orienteer.finetuning import starting_point as module
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.starting_point import encoder_for, starting_point
 from orienteer.runs.weights import load_encoder
 from tests.helpers.disguise import MakesAFile, with_hash
+from tests.helpers.published import segresnet
 
 TINY: dict[str, Any] = {"filters": [4, 8, 8], "stem_stride": 1}
 VIT: dict[str, Any] = {"hidden_size": 12, "mlp_dim": 8, "num_heads": 2}
@@ -154,3 +156,39 @@ def test_weights_that_are_cut_or_a_pickle_are_refused_and_never_run(kind, vouche
     with pytest.raises(InputError, match="wanted a safetensors file" if vouched else "cut short or was changed"):
         starting_point(FinetuneConfig(start=str(file)))
     assert not mark.exists()
+
+
+def test_a_file_of_others_decides_the_network_and_not_the_preparation(publish):
+    path = str(publish("supervised_suprem_segresnet_2100.pth", segresnet()))
+    for config in (FinetuneConfig(start=path), FinetuneConfig(run=path)):
+        point = starting_point(config)
+        assert (point.config.run, point.config.start, point.start) == (None, path, path)
+        assert (point.config.encoder, point.config.encoder_arguments["init_filters"]) == ("segresnet", 8)
+        assert (point.config.spacing_mm, point.view_size, point.spacing_of_run) == (None, None, False)
+        assert point.adopted.share == 1.0
+        assert torch.equal(point.encoder.state_dict()["convInit.conv.weight"], segresnet().convInit.conv.weight)
+        again = starting_point(point.config)
+        assert again.config == point.config
+        assert equal(again.encoder, point.encoder)
+    scratch = starting_point(FinetuneConfig(run=path, start="scratch"))
+    assert (scratch.config.encoder, scratch.start, scratch.adopted) == ("segresnet", "scratch", None)
+
+
+def test_a_file_of_others_goes_into_the_network_of_a_run(save_run, publish):
+    path = str(publish("supervised_suprem_segresnet_2100.pth", segresnet()))
+    run = str(save_run("segresnet", init_filters=8))
+    point = starting_point(FinetuneConfig(run=run, start=path))
+    assert (point.config.run, point.start, point.config.spacing_mm) == (run, path, (2.0, 2.0, 3.0))
+    assert torch.equal(point.encoder.state_dict()["convInit.conv.weight"], segresnet().convInit.conv.weight)
+    other = str(save_run("tiny", folder="other", **TINY))
+    with pytest.raises(InputError, match="wanted weights of encoder 'tiny', got those of MONAI's SegResNet"):
+        starting_point(FinetuneConfig(run=other, start=path))
+
+
+def test_a_run_on_the_hub_decides_as_its_folder_does(save_run, fake_hub, tmp_path):
+    run = save_run("tiny", **TINY)
+    push(str(run), to=str(tmp_path / "pushed"))
+    fake_hub.put("user/name", tmp_path / "pushed")
+    here, there = (starting_point(FinetuneConfig(run=place)) for place in (str(run), "hf://user/name"))
+    assert here.config.spacing_mm == there.config.spacing_mm
+    assert equal(here.encoder, there.encoder)

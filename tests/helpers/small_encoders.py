@@ -35,6 +35,7 @@ SMALL: dict[str, Small] = {
     "swinunetr": Small("swinunetr", (32, 32, 64), _SWIN),
     "vit": Small("vit", (8, 16, 24), _VIT),
     "residual": Small("residual", (4, 8, 16), _RESIDUAL),
+    "anatomix": Small("anatomix", (8, 16, 24), {"filters": 4, "levels": 3}),
 }
 """One case for each entry of ENCODERS."""
 
@@ -43,6 +44,12 @@ VARIANTS: dict[str, Small] = {
         "dynunet", (8, 8, 16), {"filters": [4, 6, 8], "strides": [1, [1, 2, 2], 2], "decoder": True}
     ),
     "tiny with decoder": Small("tiny", (16, 32, 48), {"filters": [4, 6, 8, 10], "decoder": True}),
+    "anatomix of 2025": Small(
+        "anatomix",
+        (8, 8, 16),
+        {"filters": 4, "levels": 3, "norm": "batch", "pooling": "max", "interpolation": "nearest", "norm_eps": 1e-5},
+    ),
+    "anatomix with decoder": Small("anatomix", (8, 16, 8), {"filters": 4, "levels": 3, "decoder": True}),
     "vit of UNETR": Small("vit", (16, 32, 16), {"hidden_size": 12, "mlp_dim": 8, "num_heads": 2}),
     "swinunetr v2": Small("swinunetr", (64, 32, 32), {**_SWIN, "use_v2": True}),
 }

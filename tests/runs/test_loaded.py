@@ -1,6 +1,7 @@
 """A loaded run reproduces what the run itself measured."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -92,3 +93,9 @@ def test_a_checkpoint_of_another_run_is_refused(finished, tmp_path):
     write_config(folder, config | {"seed": 7})  # as if its last.ckpt had been copied from the run with seed 0
     with pytest.raises(InputError, match=r"last\.ckpt: wanted a checkpoint of this run: .* got one of another run"):
         load_run(folder)
+
+
+@pytest.mark.parametrize("run", ["hf://user/name", Path("hf://user/name@v1")])
+def test_weights_on_the_hub_are_no_run(run: str | Path) -> None:
+    with pytest.raises(InputError, match="wanted a run folder, with its tasks, got weights on the hub"):
+        load_run(run)
