@@ -42,7 +42,7 @@ def varied(model: SegmentationModel) -> SegmentationModel:
     values = torch.from_numpy(case_arrays(0)[0].astype("float32"))
     low, high = values.quantile(0.005), values.quantile(0.995)
     images = (2 * (values - low) / (high - low) - 1).clamp(-1, 1)[None, None]
-    images = images[:, :, : images.shape[2] // 4 * 4, : images.shape[3] // 4 * 4, : images.shape[4] // 4 * 4]
+    images = images[:, :, : images.shape[2] // 8 * 8, : images.shape[3] // 8 * 8, : images.shape[4] // 8 * 8]
     convolutions = [each for each in model.network.modules() if isinstance(each, torch.nn.Conv3d)]
     output = [each for each in convolutions if each.out_channels == len(model.classes)][-1]
     with torch.no_grad():
