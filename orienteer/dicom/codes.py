@@ -11,11 +11,10 @@ from typing import NamedTuple
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+from orienteer.dicom.equipment import short_text
+
 OUR_SCHEME = "99ORIENTEER"
 """Designators that begin with 99 are private (PS3.16, 8.2)."""
-
-LONGEST_MEANING = 64
-"""Characters of a code's meaning, whose value representation is LO."""
 
 SIDES = {"left": "Left", "right": "Right"}
 
@@ -64,9 +63,9 @@ def our_code(value: str, meaning: str) -> Code:
 
     Args:
         value: at most 16 characters.
-        meaning: text for a person; what does not fit is cut off.
+        meaning: text for a person; what the standard does not allow in it is left out.
     """
-    return Code(value, OUR_SCHEME, meaning[:LONGEST_MEANING] or value)
+    return Code(value, OUR_SCHEME, short_text(meaning, value))
 
 
 @cache

@@ -9,8 +9,25 @@ from orienteer.files import replacing, room_for
 
 MAKER = "orienteer"
 
+UTF_8 = "ISO_IR 192"
+
 LONGEST_NAME = 64
 """Characters of a text whose value representation is LO."""
+
+
+def short_text(text: str, otherwise: str) -> str:
+    r"""Returns a text as an element of the representation LO holds it: 64 characters, no control characters, no backslash.
+
+    Args:
+        text: what a user wrote.
+        otherwise: for an empty one.
+
+    Example:
+        >>> short_text("left\\lung\n", "label 1"), short_text(" ", "label 1")
+        ('left/lung', 'label 1')
+    """
+    plain = "".join(letter for letter in text.replace("\\", "/") if letter.isprintable()).strip()
+    return plain[:LONGEST_NAME].strip() or otherwise
 
 
 def software_version() -> str:
@@ -37,4 +54,5 @@ def save(path: Path, dataset: Any) -> None:
     do = "free some disk space, then run the same command again"
     with room_for("a DICOM object", path, do), replacing(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns about texts of the source that break its rules
+        dataset.SpecificCharacterSet = UTF_8  # names of classes may have letters that the series' own set lacks
         dataset.save_as(temporary, enforce_file_format=True)

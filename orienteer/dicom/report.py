@@ -14,7 +14,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from orienteer.dicom.codes import coded_class, our_code
-from orienteer.dicom.equipment import LONGEST_NAME, MAKER, identified, save, software_version
+from orienteer.dicom.equipment import MAKER, identified, save, short_text, software_version
 from orienteer.dicom.source_series import SourceSeries
 from orienteer.types import TripleMm
 
@@ -88,7 +88,7 @@ def _group(number: int, place: ReportedPlace, series: SourceSeries, sha256: str)
     right, front, head = place.point_mm
     point = np.array([[-right, -front, head]])
     coded = coded_class(place.name, number)
-    identifier = sr.TrackingIdentifier(uid=_new_uid(), identifier=place.name[:LONGEST_NAME] or f"place {number}")
+    identifier = sr.TrackingIdentifier(uid=_new_uid(), identifier=short_text(place.name, f"place {number}"))
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=identifier,
         referenced_region=sr.ImageRegion3D(sr.GraphicTypeValues3D.POINT, point, series.frame_of_reference),

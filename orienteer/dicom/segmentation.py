@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from orienteer.dicom.codes import coded_class
-from orienteer.dicom.equipment import LONGEST_NAME, MAKER, identified, save, software_version
+from orienteer.dicom.equipment import MAKER, identified, save, short_text, software_version
 from orienteer.dicom.source_series import SourceSeries
 
 SERIES_NUMBER = 8001
@@ -70,7 +70,7 @@ def _segment(number: int, value: int, name: str, sha256: str) -> Any:
     coded = coded_class(name, value)
     described = highdicom.seg.SegmentDescription(
         segment_number=number,
-        segment_label=name[:LONGEST_NAME] or f"label {value}",
+        segment_label=short_text(name, f"label {value}"),
         segmented_property_category=coded.category,
         segmented_property_type=coded.kind,
         algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
@@ -80,7 +80,7 @@ def _segment(number: int, value: int, name: str, sha256: str) -> Any:
             version=software_version(),
         ),
         tracking_uid=highdicom.UID(),
-        tracking_id=f"{number}: {name}"[:LONGEST_NAME],
+        tracking_id=short_text(f"{number}: {name}", str(number)),
     )
     described.SegmentDescription = f"label value {value}"
     if coded.side is not None:

@@ -96,14 +96,16 @@ def read_series(source: ScanSource) -> SourceSeries:
 
 
 def _check_identifiers(source: ScanSource, headers: Sequence[pydicom.Dataset]) -> None:
-    for number, tag in enumerate(REFERRED_TO):
-        values = [str(header.get(tag) or "") for header in headers]
-        if not all(values):
-            got = f"none in {values.count('')} of {len(values)} files"
-            raise _unusable(source, f"{tag} in every slice, by which a result refers to them", got, _AGAIN)
-        if number < 3 and len(set(values)) > 1:
-            raise _unusable(source, f"one {tag} in all slices", f"{len(set(values))} of them", _AGAIN)
-    if len({header.SOPInstanceUID for header in headers}) < len(headers):
+    """Refuses a series that a result cannot refer to, naming all identifiers that it lacks."""
+    values = {tag: [str(header.get(tag) or "") for header in headers] for tag in REFERRED_TO}
+    lacking = {tag: of_tag.count("") for tag, of_tag in values.items() if "" in of_tag}
+    if lacking:
+        wanted, got = f"{', '.join(lacking)} in every slice", f"none in {max(lacking.values())} of {len(headers)} files"
+        raise _unusable(source, f"{wanted}, by which a result refers to them", got, _AGAIN)
+    for tag in REFERRED_TO[:3]:
+        if len(set(values[tag])) > 1:
+            raise _unusable(source, f"one {tag} in all slices", f"{len(set(values[tag]))} of them", _AGAIN)
+    if len(set(values["SOPInstanceUID"])) < len(headers):
         raise _unusable(source, "another SOPInstanceUID in each slice", "one that several slices share", _AGAIN)
 
 

@@ -3,7 +3,8 @@
 import pytest
 from pydicom.sr.codedict import codes
 
-from orienteer.dicom.codes import LONGEST_MEANING, OUR_SCHEME, coded_class, our_code
+from orienteer.dicom.codes import OUR_SCHEME, coded_class, our_code
+from orienteer.dicom.equipment import LONGEST_NAME
 
 
 @pytest.mark.parametrize("name", ["liver", "Liver", " LIVER "])
@@ -24,12 +25,13 @@ def test_a_structure_whose_name_holds_its_side_keeps_its_own_code():
     assert "ventricle" in coded.kind.meaning.lower()
 
 
-@pytest.mark.parametrize("name", ["class 2", "left right kidney", "Läsion", "", "x" * 200])
+@pytest.mark.parametrize("name", ["class 2", "left right kidney", "Läsion", "", "x" * 200, "a\\b\n"])
 def test_what_the_standard_does_not_know_is_not_called_anatomy(name):
     coded = coded_class(name, 2)
     assert (coded.kind.value, coded.kind.scheme_designator, coded.side) == ("label-2", OUR_SCHEME, None)
     assert coded.category == codes.SCT.SpatialAndRelationalConcept
-    assert 0 < len(coded.kind.meaning) <= LONGEST_MEANING
+    assert 0 < len(coded.kind.meaning) <= LONGEST_NAME
+    assert "\\" not in coded.kind.meaning
 
 
 def test_a_code_without_a_meaning_has_its_value_for_one():

@@ -101,6 +101,15 @@ def test_patient_and_study_are_those_of_the_series(tmp_path):
     assert data.SeriesInstanceUID != "1.2.3.4"
 
 
+def test_names_of_any_letters_can_be_read_again(tmp_path):
+    write_series(tmp_path / "s", np.eye(3), PatientName="Nob\xf6dy^Invented", SpecificCharacterSet="ISO_IR 100")
+    names = {0: "background", 1: "L\xe4sion", 2: "left\\\u809d"}
+    write_segmentation(tmp_path / "a.dcm", asymmetric_labels(), names, read_series(only_scan(tmp_path / "s")), SHA)
+    data = pydicom.dcmread(tmp_path / "a.dcm")
+    assert [item.SegmentLabel for item in data.SegmentSequence] == ["L\xe4sion", "left/\u809d"]
+    assert str(data.PatientName) == "Nob\xf6dy^Invented"
+
+
 def test_a_scan_without_any_class_gives_a_segmentation_that_can_be_read(tmp_path):
     written(tmp_path, np.eye(3), labels=np.zeros_like(asymmetric_labels()))
     segmentation = highdicom.seg.segread(tmp_path / "a.seg.dcm")

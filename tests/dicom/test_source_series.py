@@ -66,6 +66,25 @@ def test_a_missing_identifier_is_named(tmp_path, tag):
         read_series(only_scan(tmp_path / "s"))
 
 
+def test_all_missing_identifiers_are_named_at_once(tmp_path):
+    write_series(tmp_path / "s", np.eye(3))
+    change(tmp_path / "s", 1, StudyInstanceUID="", FrameOfReferenceUID="")
+    change(tmp_path / "s", 0, FrameOfReferenceUID="")
+    source = ScanSource("s", "DICOM", tuple((tmp_path / "s").iterdir()))
+    with pytest.raises(ScanError, match="one study"):  # the reader compares slices first
+        read_series(source)
+    change(tmp_path / "s", None, StudyInstanceUID="", FrameOfReferenceUID="")
+    with pytest.raises(ScanError, match="wanted StudyInstanceUID, FrameOfReferenceUID in every slice.* 5 of 5 files"):
+        read_series(source)
+
+
+def test_slices_of_two_series_are_refused(tmp_path):
+    write_series(tmp_path / "s", np.eye(3))
+    change(tmp_path / "s", 0, SeriesInstanceUID="1.2.3.5")
+    with pytest.raises(ScanError, match="wanted one SeriesInstanceUID in all slices, got 2 of them"):
+        read_series(ScanSource("s", "DICOM", tuple((tmp_path / "s").iterdir())))
+
+
 def test_slices_that_share_an_identifier_are_refused(tmp_path):
     write_series(tmp_path / "s", np.eye(3))
     change(tmp_path / "s", None, SOPInstanceUID="1.2.3.4.1")

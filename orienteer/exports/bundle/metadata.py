@@ -44,7 +44,7 @@ def metadata(facts: BundleFacts, text: BundleText, target: str) -> dict[str, Any
         text: what the bundle says about itself.
         target: class of the network.
     """
-    packages = ["nibabel", "pytorch-ignite", "scipy", "einops"]
+    packages = ["nibabel", "pytorch-ignite", "scipy", "einops", "fire"]
     if not target.startswith("monai."):
         packages.append("dynamic-network-architectures")
     task = "Start of a segmentation, pretrained without labels" if text.pretrained else "Segmentation"
