@@ -26,7 +26,7 @@ def write_segmentation(
     """Writes a label map as a DICOM Segmentation, whole or not at all.
 
     Segment k is class k; its label value in the data set stands in its description. Frames without a voxel of a segment are
-    not stored. Patient and study are those of the series, as the standard requires.
+    not stored, unless there is nothing else. Patient and study are those of the series, as the standard requires.
 
     Args:
         path: the file.
@@ -56,6 +56,7 @@ def write_segmentation(
             manufacturer_model_name=MAKER,
             software_versions=software_version(),
             device_serial_number=identified(sha256),
+            omit_empty_frames=bool(class_numbers.any()),  # a file of no frames at all is not allowed
             content_label="SEGMENTATION",
             content_description="label map of a fine-tuned network",
             series_description=f"{MAKER}: label map",
