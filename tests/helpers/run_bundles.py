@@ -31,6 +31,22 @@ def take_parts(root: str, file: str, options: dict[str, Any]) -> None:
     np.save(options["to"], item["pred"].numpy())
 
 
+def as_slicer(root: str, file: str, options: dict[str, Any]) -> None:
+    """Predicts one scan as 3D Slicer's module for bundles does: sets a few entries, takes the evaluator alone, and runs it."""
+    import torch
+    from monai.bundle import ConfigParser
+
+    parser = ConfigParser()
+    parser.read_config(file)
+    for key, value in {"bundle_root": root, **options, "window_device": "cpu", "device": torch.device("cpu")}.items():
+        parser[key] = value
+    parser["inferer"]["device"] = torch.device("cpu")
+    parser["dataloader"]["num_workers"] = 0
+    assert len(parser.get_parsed_content("dataloader")) == 1
+    with torch.no_grad():
+        parser.get_parsed_content("evaluator").run()
+
+
 def verify(root: str, file: str, schema: str) -> None:
     """Lets MONAI check the metadata, and that the network has the outputs that they promise."""
     from monai.bundle import verify_metadata, verify_net_in_out
@@ -59,6 +75,8 @@ def main(steps: Path, report: Path) -> None:
         file = f"{step['bundle']}/configs/{step['config']}.json"
         if step["kind"] == "parts":
             take_parts(step["bundle"], file, step["options"])
+        elif step["kind"] == "slicer":
+            as_slicer(step["bundle"], file, step["options"])
         elif step["kind"] == "verify":
             verify(step["bundle"], file, step["schema"])
         else:

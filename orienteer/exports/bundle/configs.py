@@ -47,7 +47,7 @@ def network_definition(target: str, arguments: Mapping[str, Any], enlarged: bool
         for key, value in arguments.items()
     }
     network = {"_target_": target, **values}
-    return {"_target_": "scripts.network.ImageSized", "network": network} if enlarged else network
+    return {**_script("network.ImageSized"), "network": network} if enlarged else network
 
 
 def recipe_fields(preparation: Preparation, modality: str) -> Config:
@@ -64,40 +64,41 @@ def recipe_fields(preparation: Preparation, modality: str) -> Config:
 def inference_config(facts: BundleFacts, weights: str = PRETRAINED) -> Config:
     """Returns the config that writes a label map on the grid of each scan of a folder.
 
+    Values are the numbers of the classes, 0, 1, ..., since programs find the names of labels by these; ``label_values``
+    replaces them. The weights are loaded when the evaluator begins, since 3D Slicer runs it alone, without ``initialize``.
+
     Its keys are those of the bundles of MONAI's model zoo, from which MONAI Label and other programs take single parts.
 
     Args:
         weights: file in the bundle.
     """
-    values = list(facts.classes)
-    kind = "$numpy.uint8" if max(values) < 256 else "$numpy.int32"
     saved = {
         "output_dir": "@output_dir",
         "output_postfix": "seg",
         "output_ext": ".nii.gz",
-        "output_dtype": kind,
+        "output_dtype": "$numpy.uint8 if max(@label_values) < 256 else numpy.int32",
         "separate_folder": False,
         "resample": True,  # onto the grid that it has: without it, MONAI 1.6 fails where a file's axes are permuted
     }
     return {
         **_beginning("eval"),
         "checkpoint": f"$@bundle_root + '/{weights}'",
-        "label_values": values,
+        "label_values": list(range(len(facts.classes))),
+        "datalist": _files("scans_in"),
         "recipe": dict(facts.recipe),
         "network_def": dict(facts.network),
         "network": "$@network_def.to(@device)",
         "preprocessing": _composed(*_loaded("image"), _prepared("image")),
-        "dataset": {"_target_": "Dataset", "data": _files("scans_in"), "transform": "@preprocessing"},
+        "dataset": _listed(),
         "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1, "num_workers": 0},
         "inferer": sliding_window(facts),
         "postprocessing": _composed(
-            {"_target_": "scripts.labels.ToScanLabelsd", "keys": "pred", "label_values": "@label_values"},
+            {**_script("labels.ToScanLabelsd"), "keys": "pred", "label_values": "@label_values"},
             {"_target_": "SaveImaged", "keys": "pred", **saved},
         ),
-        "handlers": [{"_target_": "StatsHandler", "iteration_log": False}],
+        "handlers": [_loader("@checkpoint"), {"_target_": "StatsHandler", "iteration_log": False}],
         "evaluator": _evaluator("@dataloader", "@inferer", "@postprocessing", "@handlers"),
-        "checkpointloader": _loader("@checkpoint"),
-        "initialize": [*_INITIALIZE, "$@checkpointloader(@evaluator)"],
+        "initialize": ["$monai.utils.set_determinism(seed=0)"],
         "run": ["$@evaluator.run()"],
     }
 
@@ -105,7 +106,7 @@ def inference_config(facts: BundleFacts, weights: str = PRETRAINED) -> Config:
 def features_config(facts: BundleFacts) -> Config:
     """Returns the config that writes the vectors of each scan of a folder."""
     writer = {
-        "_target_": "scripts.features.VectorWriter",
+        **_script("features.VectorWriter"),
         "data": "@dataset",
         "encoder": "@network_def",
         "recipe": "@recipe",
@@ -118,10 +119,11 @@ def features_config(facts: BundleFacts) -> Config:
         "recipe": dict(facts.recipe),
         "network_def": {"_target_": "torch.jit.load", "f": f"$@bundle_root + '/{ENCODER}'"},
         "preprocessing": _composed(*_loaded("image")),
-        "dataset": {"_target_": "Dataset", "data": _files("scans_in"), "transform": "@preprocessing"},
+        "datalist": _files("scans_in"),
+        "dataset": _listed(),
         "inferer": {"_target_": "SimpleInferer"},
         "evaluator": writer,
-        "initialize": _INITIALIZE,
+        "initialize": ["$monai.utils.set_determinism(seed=0)"],
         "run": ["$@evaluator.run()"],
     }
 
@@ -164,13 +166,9 @@ def training_config(facts: BundleFacts) -> Config:
         "train": _training(facts, cut),
         "validate": _validation(facts),
         "checkpointloader": _loader("@checkpoint"),
-        "initialize": [*_INITIALIZE, "$monai.utils.set_determinism(seed=0)", "$@checkpointloader(@train#trainer)"],
+        "initialize": ["$monai.utils.set_determinism(seed=0)", "$@checkpointloader(@train#trainer)"],
         "run": ["$@train#trainer.run()"],
     }  # fmt: skip
-
-
-_INITIALIZE = ["$sys.path.insert(0, @bundle_root)"]
-"""So that ``scripts`` is there wherever the command is given: `monai.bundle` itself adds the folder only afterwards."""
 
 
 def _training(facts: BundleFacts, cut: Config) -> Config:
@@ -242,6 +240,7 @@ def _beginning(output: str) -> Config:
     return {
         "imports": ["$import sys"],
         "bundle_root": ".",
+        "scripts": "$sys.path.insert(0, @bundle_root)",
         "output_dir": f"$@bundle_root + '/{output}'",
         "dataset_dir": "data",
         "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
@@ -262,11 +261,25 @@ def _loaded(keys: str | Sequence[str]) -> tuple[Config, Config]:
 
 def _prepared(key: str, label_key: str | None = None) -> Config:
     labels = {"label_key": label_key, "label_values": "@label_values"} if label_key else {}
-    return {"_target_": "scripts.preparation.PrepareScand", "keys": key, "recipe": "@recipe", **labels}
+    return {**_script("preparation.PrepareScand"), "keys": key, "recipe": "@recipe", **labels}
 
 
 def _files(function: str) -> Config:
-    return {"_target_": f"scripts.files.{function}", "folder": "@dataset_dir"}
+    return {**_script(f"files.{function}"), "folder": "@dataset_dir"}
+
+
+def _listed() -> Config:
+    """Returns the scans of ``datalist``, which programs replace by a list of paths."""
+    return {"_target_": "Dataset", "data": "$[{'image': path} for path in @datalist]", "transform": "@preprocessing"}
+
+
+def _script(name: str) -> Config:
+    """Returns the beginning of a component of the bundle's scripts.
+
+    They are found wherever the bundle is run from, and by programs that take single components of a config: `monai.bundle`
+    itself adds the folder only after it has built them.
+    """
+    return {"_target_": f"scripts.{name}", "_requires_": "@scripts"}
 
 
 def _evaluator(loader: str, inferer: str, postprocessing: str, handlers: str) -> Config:

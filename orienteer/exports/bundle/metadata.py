@@ -91,7 +91,7 @@ def _data_format(facts: BundleFacts) -> dict[str, Any]:
         "modality": "n/a",
         "num_channels": len(facts.classes),
         "value_range": [],
-        "channel_def": {str(value): name for value, name in facts.classes.items()},
+        "channel_def": {str(number): name for number, name in enumerate(facts.classes.values())},
     }
     return {"inputs": {"image": image}, "outputs": {"pred": pred}}
 
@@ -104,7 +104,7 @@ def readme(facts: BundleFacts, text: BundleText) -> str:
         f"# {text.name}",
         _description(text),
         "## Labels" if not text.pretrained else "## Labels after training",
-        "\n".join(f"- {value}: {name}" for value, name in facts.classes.items()),
+        _labels(facts),
         "## Run it",
         "In the folder of the bundle, with the packages that `configs/metadata.json` lists. orienteer is not needed.",
         f"    {run} configs/inference.json --dataset_dir SCANS --output_dir OUT",
@@ -125,6 +125,16 @@ def readme(facts: BundleFacts, text: BundleText) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+def _labels(facts: BundleFacts) -> str:
+    """Returns the list of labels, with the values of the data set where these are others."""
+    values = list(facts.classes)
+    lines = [f"- {number}: {name}" for number, name in enumerate(facts.classes.values())]
+    if values == list(range(len(values))):
+        return "\n".join(lines)
+    others = [f"{line} ({value} in the data set)" for line, value in zip(lines, values, strict=True)]
+    return "\n".join(others) + f"\n\nFor the values of the data set add `--label_values '{values}'` to inference."
+
+
 _INFERENCE = {
     False: "writes a label map on the voxels of each scan: `NAME_seg.nii.gz`.",
     True: "writes the pretrained features of each scan, `NAME.nii.gz.npz`: `vector` is the mean over the views of the "
@@ -134,7 +144,8 @@ _INFERENCE = {
 _AFTER = {
     False: "To predict with them, add `--checkpoint models/finetuned.pt` to inference.\n\n## 3D Slicer and MONAI Label\n\n"
     "Put this folder into the `model` folder of MONAI Label's app *monaibundle*, start the server with "
-    "`--conf models NAME_OF_THE_FOLDER`, and choose the model in 3D Slicer's module MONAI Label.",
+    "`--conf models NAME_OF_THE_FOLDER`, and choose the model in 3D Slicer's module MONAI Label. Or give this folder to "
+    "Slicer's module for MONAI bundles (extension MONAI Auto3DSeg).",
     True: "After that\n\n    RUN configs/segment.json --dataset_dir SCANS --output_dir OUT\n\n"
     "writes a label map on the voxels of each scan: `NAME_seg.nii.gz`.",
 }

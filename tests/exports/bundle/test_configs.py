@@ -1,6 +1,7 @@
 """The configs of bundles: keys that programs ask for, and values that JSON holds."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,8 +48,34 @@ def test_the_window_is_that_of_predict():
     )
 
 
-def test_label_values_above_255_get_a_wider_type():
-    assert inference_config(FACTS)["postprocessing"]["transforms"][-1]["output_dtype"] == "$numpy.int32"
+def test_predictions_hold_the_numbers_that_name_their_classes():
+    assert inference_config(FACTS)["label_values"] == [0, 1, 2]
+    assert training_config(FACTS)["label_values"] == [0, 3, 300]  # those of the label maps that it reads
+
+
+def test_the_weights_are_loaded_by_the_evaluator_itself():
+    """3D Slicer runs the evaluator alone; without its weights it would predict with new ones, and say nothing."""
+    config = inference_config(FACTS)
+    assert config["handlers"][0]["_target_"] == "CheckpointLoader"
+    assert config["evaluator"]["val_handlers"] == "@handlers"
+
+
+def every_component(config):
+    if isinstance(config, dict):
+        yield from ([config] if "_target_" in config else [])
+        config = list(config.values())
+    if isinstance(config, list):
+        for value in config:
+            yield from every_component(value)
+
+
+@pytest.mark.parametrize("make", [inference_config, features_config, training_config])
+def test_every_component_of_the_scripts_makes_sure_that_they_are_found(make):
+    network = network_definition("monai.networks.nets.DynUNet", {}, enlarged=True)
+    scripts = [each for each in every_component(make(replace(FACTS, network=network)))
+               if each["_target_"].startswith("scripts.")]  # fmt: skip
+    assert len(scripts) >= 2
+    assert all(each["_requires_"] == "@scripts" for each in scripts)
 
 
 def test_a_class_of_torch_becomes_an_expression():

@@ -1,5 +1,7 @@
 """What a bundle says about itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from orienteer.exports.bundle.metadata import BundleText, metadata, readme
@@ -14,9 +16,9 @@ def test_the_licence_is_that_of_the_card(licence):
     assert f"Weights: {licence}" in readme(FACTS, text)
 
 
-def test_labels_are_named_by_their_values_in_the_label_map():
+def test_labels_are_named_by_the_numbers_of_their_channels():
     outputs = metadata(FACTS, BundleText("organs", False, "MIT", ""), "x")["network_data_format"]["outputs"]["pred"]
-    assert outputs["channel_def"] == {"0": "background", "3": "liver", "300": "spleen"}
+    assert outputs["channel_def"] == {"0": "background", "1": "liver", "2": "spleen"}
     assert outputs["num_channels"] == 3
 
 
@@ -26,6 +28,13 @@ def test_the_readme_says_what_inference_writes(pretrained):
     assert ("Label maps need training first" in text) == pretrained
     assert ("MONAI Label" in text) != pretrained
     assert "1 x 1 x 2 mm" in text
+
+
+def test_the_readme_says_how_to_get_the_values_of_the_data_set():
+    text = BundleText("organs", False, "MIT", "")
+    assert "- 2: spleen (300 in the data set)" in readme(FACTS, text)
+    assert "--label_values '[0, 3, 300]'" in readme(FACTS, text)
+    assert "data set add" not in readme(replace(FACTS, classes={0: "background", 1: "liver"}), text)
 
 
 def test_a_network_of_another_library_asks_for_it():

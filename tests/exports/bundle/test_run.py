@@ -23,6 +23,9 @@ pytestmark = pytest.mark.slow
 
 RUNNER = Path(__file__).parents[2] / "helpers" / "run_bundles.py"
 
+VALUES = [0, 2, 5]
+"""Label values of the models of these tests."""
+
 WANTED = ("version", "monai_version", "pytorch_version", "numpy_version", "optional_packages_version", "task",
           "description", "authors", "copyright", "network_data_format")  # fmt: skip
 OF_TENSORS = ("type", "format", "modality", "num_channels", "spatial_shape", "dtype", "value_range", "is_patch_data",
@@ -59,9 +62,11 @@ def case(tmp_path_factory, varied_folder, ct_model, mr_scans, torso_data) -> dic
                 "schema": str(folder / "schema.json"), "options": {"logging_file": False, **options}}  # fmt: skip
 
     scans, few = str(torso_data / "imagesTr"), {"epochs": 1, "val_interval": 1, "dataset_dir": str(torso_data)}
+    alone = min((torso_data / "imagesTr").iterdir())
     steps = [
+        step("ct", "inference", "slicer"),  # first: no other has yet told the process where the scripts are
         step("mr", "inference", "infer", dataset_dir=str(mr_scans), output_dir=str(folder / "theirs/mr")),
-        step("ct", "inference", "infer", dataset_dir=scans, output_dir=str(folder / "theirs/ct")),
+        step("ct", "inference", "infer", dataset_dir=scans, output_dir=str(folder / "theirs/ct"), label_values=VALUES),
         step("pretrained", "inference", "infer", dataset_dir=scans, output_dir=str(folder / "theirs/features")),
         step("pretrained", "train", "train", **few),
         step("pretrained", "segment", "infer", dataset_dir=scans, output_dir=str(folder / "theirs/after")),
@@ -71,6 +76,9 @@ def case(tmp_path_factory, varied_folder, ct_model, mr_scans, torso_data) -> dic
         *(step(bundle, "inference", "verify") for bundle in ("mr", "ct")),
         step("pretrained", "segment", "verify"),
     ]
+    steps[0]["options"] = {
+        "dataset_dir": str(alone.parent), "datalist": [str(alone)], "output_dir": str(folder / "theirs/slicer")
+    }  # fmt: skip
     (folder / "steps.json").write_text(json.dumps(steps))
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run([sys.executable, str(RUNNER), "steps.json", "report.json"], cwd=folder, env=environment,
@@ -104,6 +112,8 @@ def test_labels_are_those_of_predict_on_the_same_voxels(case, tmp_path, kind):
         for wanted, got in zip(itk_geometry_of(ours), itk_geometry_of(theirs), strict=True):
             np.testing.assert_allclose(got, wanted, atol=1e-4)
         one, other = sitk.GetArrayFromImage(ours), sitk.GetArrayFromImage(theirs)
+        if kind == "mr":  # by default the numbers of the classes, which name them in metadata.json
+            other = np.array(VALUES, one.dtype)[other]
         assert len(np.unique(one)) == 3
         assert np.mean(one != other) < 1e-3, name
 
@@ -119,10 +129,18 @@ def test_every_geometry_is_tried(case):
     assert itk_geometry(case["mr"] / "plain.nii.gz") != itk_geometry(case["mr"] / "turned.nii.gz")
 
 
+def test_slicers_way_gives_the_same_labels(case):
+    (written,) = (case["folder"] / "theirs/slicer").iterdir()
+    whole = sitk.GetArrayFromImage(sitk.ReadImage(str(case["folder"] / "theirs/ct" / written.name)))
+    alone = sitk.GetArrayFromImage(sitk.ReadImage(str(written)))
+    np.testing.assert_array_equal(np.array(VALUES)[alone], whole)
+    assert len(np.unique(alone)) == 3
+
+
 def test_its_parts_alone_give_the_same_labels(case):
     first = min(case["torsos"].iterdir()).name.removesuffix(".nii.gz")
     whole = sitk.GetArrayFromImage(sitk.ReadImage(str(case["folder"] / f"theirs/ct/{first}_seg.nii.gz")))
-    np.testing.assert_array_equal(np.load(case["folder"] / "parts.npy")[0].transpose(2, 1, 0), whole)
+    np.testing.assert_array_equal(np.array(VALUES)[np.load(case["folder"] / "parts.npy")[0]].transpose(2, 1, 0), whole)
 
 
 def test_features_are_those_of_embed(case, tmp_path):

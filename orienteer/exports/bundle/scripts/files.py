@@ -5,8 +5,8 @@ from pathlib import Path
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
-def scans_in(folder: str) -> list[dict[str, str]]:
-    """Returns the scans of a folder, as items with the key ``image``.
+def scans_in(folder: str) -> list[str]:
+    """Returns the scans of a folder.
 
     Raises:
         FileNotFoundError: there is none.
@@ -14,7 +14,7 @@ def scans_in(folder: str) -> list[dict[str, str]]:
     files = _scans(Path(folder))
     if not files:
         raise FileNotFoundError(f"no scan in {folder}: give a folder of {', '.join(ENDINGS)} files with --dataset_dir")
-    return [{"image": str(file)} for file in files]
+    return [str(file) for file in files]
 
 
 EVERY = 5

@@ -13,7 +13,7 @@ def touch(folder, *names):
 
 def test_scans_of_a_folder(tmp_path):
     touch(tmp_path, "b.nii.gz", "a.nrrd", ".hidden.nii", "notes.txt")
-    assert [item["image"].rpartition("/")[2] for item in scans_in(str(tmp_path))] == ["a.nrrd", "b.nii.gz"]
+    assert [path.rpartition("/")[2] for path in scans_in(str(tmp_path))] == ["a.nrrd", "b.nii.gz"]
 
 
 def test_an_empty_folder_is_named(tmp_path):
