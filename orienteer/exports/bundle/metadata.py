@@ -23,12 +23,14 @@ class BundleText:
         pretrained: the decoder is not trained: the bundle is a start, not a finished network.
         licence: of the weights, as the card has it.
         sha256: of the weights that it was made from.
+        start: of a fine-tuning: from which weights it began, ``pretrained`` or ``scratch``.
     """
 
     name: str
     pretrained: bool
     licence: str
     sha256: str
+    start: str = "pretrained"
 
     @property
     def licence_known(self) -> bool:
@@ -153,9 +155,10 @@ _AFTER = {
 
 def _description(text: BundleText) -> str:
     if text.pretrained:
-        return ("A segmentation network whose encoder was pretrained on unlabelled scans to know where things are; its "
-                "decoder is new. Fine-tune it before use.")  # fmt: skip
-    return "A segmentation network that was fine-tuned on labelled scans from an encoder that knows where things are."
+        return ("A segmentation network whose encoder was pretrained on unlabelled scans; its decoder is new. Fine-tune it "
+                "before use.")  # fmt: skip
+    start = "a pretrained encoder" if text.start == "pretrained" else "new weights"
+    return f"A segmentation network that was trained on labelled scans, beginning with {start}."
 
 
 def _version(package: str) -> str:

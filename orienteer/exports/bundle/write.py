@@ -36,6 +36,7 @@ from orienteer.finetuning.model_files import MODEL_FILE, read_model_card
 from orienteer.finetuning.segmentation.model import load_segmentation
 from orienteer.finetuning.segmentation.network import DEEP_SUPERVISION, NO_DECODER, Segmenter
 from orienteer.runs.recipe import preparation_of
+from orienteer.runs.weights import SCRATCH
 
 WINDOW_OVERLAP = 0.5
 """Of neighbouring windows, for networks that were not fine-tuned here; those that were keep theirs."""
@@ -96,7 +97,8 @@ def write_finetuned_bundle(part: Path, folder: Path) -> tuple[WrittenExport, dic
         model.overlap,
         model.classes,
     )
-    text = BundleText(folder.resolve().name, False, str(card.get("licence", UNKNOWN_LICENCE)), model.sha256)
+    licence, start = str(card.get("licence", UNKNOWN_LICENCE)), str(card.get("start", SCRATCH))
+    text = BundleText(folder.resolve().name, False, licence, model.sha256, start)
     files = _write_all(part, facts, text, target, network)
     difference = _compared(part, facts, model.network)
     hint = f"run: {RUN}/inference.json --dataset_dir SCANS --output_dir OUT"

@@ -30,6 +30,12 @@ def test_the_readme_says_what_inference_writes(pretrained):
     assert "1 x 1 x 2 mm" in text
 
 
+@pytest.mark.parametrize(("start", "words"), [("pretrained", "a pretrained encoder"), ("scratch", "new weights")])
+def test_the_description_says_where_training_began(start, words):
+    described = metadata(FACTS, BundleText("organs", False, "MIT", "", start), "x")["description"]
+    assert described.endswith(f"beginning with {words}.")
+
+
 def test_the_readme_says_how_to_get_the_values_of_the_data_set():
     text = BundleText("organs", False, "MIT", "")
     assert "- 2: spleen (300 in the data set)" in readme(FACTS, text)

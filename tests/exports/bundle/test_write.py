@@ -12,8 +12,6 @@ from orienteer.exports.export import export
 from tests.exports.test_monai import FAMILIES
 from tests.helpers.saved_runs import SaveRun
 
-RESIDUAL = ((16, 16, 16), {"features": [4, 8, 8], "blocks": [1, 1, 1], "strides": [1, 2, 2]})
-
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_that_segments_can_be_built_from_its_config(name: str, save_run: SaveRun) -> None:
@@ -34,6 +32,16 @@ def test_every_family_that_segments_can_be_built_from_its_config(name: str, save
     assert facts["to"] == "monai-bundle"
     assert sorted(facts["files"]) == sorted(exported.written.files)
     assert "files)" in str(exported)
+
+
+def test_nnunets_residual_encoder_is_built_from_its_config_with_classes_of_torch(save_run: SaveRun) -> None:
+    run = save_run("residual", (16, 16, 16), features=[4, 6], blocks=[1, 1], strides=[1, 2])
+    exported = export(str(run), to="monai-bundle", classes=3)
+    config = json.loads((exported.folder / "configs/segment.json").read_text())
+    assert config["network_def"]["conv_op"] == "$torch.nn.Conv3d"
+    assert exported.written.difference < 1e-5
+    packages = json.loads((exported.folder / "configs/metadata.json").read_text())["required_packages_version"]
+    assert "dynamic-network-architectures" in packages
 
 
 def test_new_weights_follow_the_seed(save_run: SaveRun, tmp_path: Path) -> None:
