@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from orienteer.dicom.codes import coded_class
 from orienteer.dicom.equipment import MAKER, identified, save, short_text, software_version
 from orienteer.dicom.source_series import SourceSeries
+from orienteer.errors import InputError
 
 SERIES_NUMBER = 8001
 """Far above the numbers that scanners give to series."""
@@ -36,10 +37,14 @@ def write_segmentation(
         sha256: of the weights, which identify the algorithm.
 
     Raises:
-        InputError: it cannot be written, for example because the disk is full.
+        InputError: labels on other voxels, or a file that cannot be written, for example because the disk is full.
     """
     import highdicom
 
+    if class_numbers.shape != series.shape:
+        wanted, got = (" x ".join(map(str, shape)) for shape in (series.shape, class_numbers.shape))
+        do = "leave the series as it is while it is predicted, and run the command again"
+        raise InputError(str(path), wanted=f"labels on the {wanted} voxels of the series", got=f"{got} of them", do=do)
     segments = [_segment(number, *item, sha256) for number, item in enumerate(list(classes.items())[1:], 1)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about names of the source that its own writer wrote in an old form

@@ -30,10 +30,12 @@ class SourceSeries:
     Attributes:
         headers: of its files without their pixels, in the order of the slices; a single one for an enhanced file.
         slices: for each frame of an enhanced file the number of its slice in the scan; None for a file a slice.
+        shape: slices, rows, columns.
     """
 
     headers: tuple[pydicom.Dataset, ...]
     slices: tuple[int, ...] | None
+    shape: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def frame_of_reference(self) -> str:
@@ -92,7 +94,8 @@ def read_series(source: ScanSource) -> SourceSeries:
                 setattr(header, tag, None)
     numbers = [item.frame for item in stack.slices]
     slices = None if numbers[0] is None else tuple(int(place) for place in np.argsort(np.array(numbers, np.int64)))
-    return SourceSeries(headers, slices)
+    columns, rows, count = stack.shape_vox
+    return SourceSeries(headers, slices, (count, rows, columns))
 
 
 def _check_identifiers(source: ScanSource, headers: Sequence[pydicom.Dataset]) -> None:

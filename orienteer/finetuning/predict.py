@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orienteer.devices import choose_device
-from orienteer.dicom.segmentation import write_segmentation
 from orienteer.dicom.source_series import check_dicom_output, read_series
 from orienteer.errors import InputError, ScanError
 from orienteer.finetuning.classification.classify import CLASSES_FILE, Classes, classify
@@ -131,4 +130,6 @@ def _predict_file(model: SegmentationModel, source: ScanSource, path: Path, besi
     class_numbers = segment(model, to_values(arrays.voxels), grid, geometry)
     write_labels(path, label_values(class_numbers, list(model.classes)), geometry, source)
     if beside and series:
+        from orienteer.dicom.segmentation import write_segmentation  # here: its dictionary of codes takes long to load
+
         write_segmentation(beside, class_numbers, model.classes, series, model.sha256)

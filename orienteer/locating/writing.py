@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from orienteer.dicom.report import ReportedPlace, write_report
 from orienteer.dicom.source_series import SourceSeries
 from orienteer.files import write_csv, write_json
 from orienteer.labelled.grids import Geometry
@@ -51,6 +50,8 @@ def write_dicom_report(located: LocatedScan, series: SourceSeries, sha256: str) 
     if not shown:
         say(f"{located.name}: no {REPORT}, since all places lie outside the field of view")
         return
+    from orienteer.dicom.report import ReportedPlace, write_report  # here: its dictionary of codes takes long to load
+
     places = [ReportedPlace(each.name, each.point_mm, each.error_bar_mm, each.verdict) for each in shown]
     write_report(located.folder / REPORT, places, series, sha256)
 

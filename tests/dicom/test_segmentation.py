@@ -117,6 +117,13 @@ def test_a_scan_without_any_class_gives_a_segmentation_that_can_be_read(tmp_path
     assert not segmentation.pixel_array.any()
 
 
+def test_labels_on_other_voxels_are_refused(tmp_path):
+    labels = np.ascontiguousarray(asymmetric_labels().transpose(2, 1, 0))
+    with pytest.raises(InputError, match="wanted labels on the 5 x 6 x 7 voxels of the series, got 7 x 6 x 5"):
+        written(tmp_path, np.eye(3), labels=labels)
+    assert not (tmp_path / "a.seg.dcm").exists()
+
+
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(number: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -22,6 +22,9 @@ from orienteer.types import TripleMm
 SKEW = 1e-3
 """How far three directions may deviate from right angles."""
 
+SAME_PLACE = 0.1
+"""Share of a voxel by which the corners of a scan and of its label map may differ."""
+
 SCAN_AFFINE, SCAN_SHAPE = "scan_affine", "scan_shape"
 """Under these names a prepared image remembers the grid of its scan."""
 
@@ -111,9 +114,10 @@ def label_image(labels: MetaTensor, image: MetaTensor, values: Sequence[int]) ->
     """Returns the class numbers of a label map on the grid of a prepared image: of each voxel the strongest class.
 
     Raises:
-        ValueError: a label value that is none of a class.
+        ValueError: a label map on other voxels than its scan, or a label value that is none of a class.
     """
     array, affine = _array(labels), np.asarray(labels.affine, np.float64)
+    _check_same_voxels(labels, array.shape, affine, image)
     unknown = sorted(set(np.unique(array).tolist()) - set(values))
     if unknown:
         raise ValueError(f"{_name(labels)}: label values {unknown[:5]}, where the classes have {list(values)}")
@@ -121,6 +125,24 @@ def label_image(labels: MetaTensor, image: MetaTensor, values: Sequence[int]) ->
     size0, size1, size2 = image.shape[1:]
     numbers = strongest(channels, affine, np.asarray(image.affine, np.float64), (size0, size1, size2))
     return MetaTensor(torch.from_numpy(numbers)[None].float(), affine=image.affine, meta=_meta(labels))
+
+
+def _check_same_voxels(labels: MetaTensor, shape: Sequence[int], affine: Affine, image: MetaTensor) -> None:
+    """Refuses a label map that is not on the voxels of its scan, in whatever order its axes lie."""
+    scan_affine, scan_shape = np.asarray(image.meta[SCAN_AFFINE]).reshape(4, 4), np.asarray(image.meta[SCAN_SHAPE])
+    ours, theirs = _corners_mm(shape, affine), _corners_mm(scan_shape.reshape(-1).tolist(), scan_affine)
+    apart = np.linalg.norm(ours[:, None] - theirs[None], axis=2).min(axis=1).max()
+    least = np.linalg.norm(scan_affine[:3, :3], axis=0).min()
+    if sorted(shape) != sorted(scan_shape.reshape(-1).tolist()) or not apart <= SAME_PLACE * least:
+        raise ValueError(
+            f"{_name(labels)}: a label map on other voxels than its scan (corners up to {apart:.3g} mm apart)"
+        )
+
+
+def _corners_mm(shape: Sequence[int], affine: Affine) -> Float64[np.ndarray, "8 3"]:
+    corners = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * (np.array(shape) - 1)
+    corners_mm: Float64[np.ndarray, "8 3"] = corners @ affine[:3, :3].T + affine[:3, 3]
+    return corners_mm
 
 
 def scan_of(image: MetaTensor, modality: str) -> tuple[Scan, Affine]:

@@ -10,7 +10,15 @@ from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
 from orienteer.errors import ScanError
 from orienteer.exports.bundle.configs import recipe_fields
-from orienteer.exports.bundle.scripts.preparation import PrepareScand, label_image, prepare, read_recipe, scan_of
+from orienteer.exports.bundle.scripts.preparation import (
+    SCAN_AFFINE,
+    SCAN_SHAPE,
+    PrepareScand,
+    label_image,
+    prepare,
+    read_recipe,
+    scan_of,
+)
 from orienteer.scans.normalise import to_values
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.prepare_scan import prepare_scan
@@ -99,7 +107,28 @@ def test_a_ct_with_an_offset_is_refused_as_here():
         scan_of(image_of(values), "CT")
 
 
+def prepared_image_of(affine: np.ndarray) -> MetaTensor:
+    return image_of(VALUES, affine, **{SCAN_AFFINE: affine, SCAN_SHAPE: np.array([8, 8, 8])})
+
+
 def test_an_unknown_label_value_is_named():
     labels = image_of(np.full((1, 8, 8, 8), 7.0))
     with pytest.raises(ValueError, match=r"label values \[7\.0\], where the classes have \[0, 1\]"):
-        label_image(labels, labels, [0, 1])
+        label_image(labels, prepared_image_of(np.eye(4)), [0, 1])
+
+
+def test_labels_whose_axes_run_the_other_way_are_on_the_same_voxels():
+    numbers = np.zeros((1, 8, 8, 8))
+    numbers[0, 0] = 1
+    reversed_affine = np.diag([-1.0, 1.0, 1.0, 1.0])
+    reversed_affine[0, 3] = 7.0
+    made = label_image(image_of(numbers, reversed_affine), prepared_image_of(np.eye(4)), [0, 1])
+    assert made[0, :, 0, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8, 8), (1, 8, 8, 9)])
+def test_labels_on_other_voxels_than_their_scan_are_refused(shape):
+    moved = np.eye(4)
+    moved[:3, 3] = [0, 0, 0.5]
+    with pytest.raises(ValueError, match="on other voxels than its scan"):
+        label_image(image_of(np.zeros(shape), moved), prepared_image_of(np.eye(4)), [0, 1])
