@@ -7,6 +7,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from orienteer.cli import main
 from orienteer.errors import InputError
 from orienteer.finetuning.predict import predict
 from tests.dicom.conftest import IDENTIFIED, in_order
@@ -53,6 +54,13 @@ def test_the_patient_is_in_no_other_output(tmp_path, segmentation_folder, capsys
             assert not any(word in path.read_bytes() for word in (b"Nobody", b"made-up-id", b"1.2.3.4")), path
     captured = capsys.readouterr()
     assert not any(word in captured.out + captured.err for word in ("Nobody", "made-up-id"))
+
+
+def test_the_command_line_has_the_option(tmp_path, segmentation_folder):
+    write_series(tmp_path / "scans/knee")
+    words = ["--scans", str(tmp_path / "scans"), "--to", str(tmp_path / "out"), "--to-dicom-seg"]
+    assert main(["predict", str(segmentation_folder), *words]) == 0
+    assert (tmp_path / "out/knee.seg.dcm").is_file()
 
 
 def test_it_is_made_for_label_maps_that_are_there_already(tmp_path, segmentation_folder):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orienteer.exports.bundle.inert import network_arguments
 from orienteer.scans.preparation import Preparation
 from orienteer.settings import plain
 from orienteer.types import Triple
@@ -41,12 +42,11 @@ def network_definition(target: str, arguments: Mapping[str, Any], enlarged: bool
         target: its class.
         arguments: of the class; those that name a class of torch become expressions.
         enlarged: its outputs are smaller than its images.
+
+    Raises:
+        InputError: an argument that `monai.bundle` would run.
     """
-    values = {
-        key: f"${value}" if isinstance(value, str) and value.startswith("torch.nn.") else value
-        for key, value in arguments.items()
-    }
-    network = {"_target_": target, **values}
+    network = {"_target_": target, **network_arguments(arguments)}
     return {**_script("network.ImageSized"), "network": network} if enlarged else network
 
 
@@ -85,7 +85,7 @@ def inference_config(facts: BundleFacts, weights: str = PRETRAINED) -> Config:
         "checkpoint": f"$@bundle_root + '/{weights}'",
         "label_values": list(range(len(facts.classes))),
         "datalist": _files("scans_in"),
-        "recipe": dict(facts.recipe),
+        "recipe": {**facts.recipe, "crop_to_body": False},  # as in training
         "network_def": dict(facts.network),
         "network": "$@network_def.to(@device)",
         "preprocessing": _composed(*_loaded("image"), _prepared("image")),

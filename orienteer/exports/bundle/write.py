@@ -24,6 +24,7 @@ from orienteer.exports.bundle.configs import (
     recipe_fields,
     training_config,
 )
+from orienteer.exports.bundle.inert import inert
 from orienteer.exports.bundle.metadata import UNKNOWN_LICENCE, BundleText, metadata, readme
 from orienteer.exports.bundle.scripts.network import ImageSized
 from orienteer.exports.exported import WrittenExport
@@ -182,7 +183,7 @@ def _enlarged(network: nn.Module, patch_size: tuple[int, int, int]) -> bool:
 
 def _write_all(part: Path, facts: BundleFacts, text: BundleText, target: str, network: nn.Module) -> tuple[str, ...]:
     """Writes everything but the encoder, and returns the names of the files."""
-    configs = {"metadata.json": metadata(facts, text, target), "train.json": training_config(facts)}
+    configs = {"metadata.json": inert(metadata(facts, text, target)), "train.json": training_config(facts)}
     if text.pretrained:
         configs |= {"inference.json": features_config(facts), "segment.json": inference_config(facts, FINETUNED)}
     else:
