@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from orienteer.encoders.base import Encoder
 from orienteer.errors import InputError
+from orienteer.exports.bundle.write import write_finetuned_bundle, write_pretrained_bundle
 from orienteer.exports.export_folder import new_export_folder, write_export_json
 from orienteer.exports.exported import Exported
 from orienteer.exports.graph import write_onnx, write_torch_export, write_torchscript
@@ -14,19 +15,20 @@ from orienteer.exports.nnssl import write_nnssl
 from orienteer.exports.nnunet import write_nnunet
 from orienteer.exports.nnunet_axes import axis_map
 from orienteer.exports.nnunet_plans import read_plans
+from orienteer.finetuning.model_files import MODEL_CARD
 from orienteer.runs.hub import is_address
 from orienteer.runs.weights import load_encoder
 from orienteer.types import Triple
 
-Target = Literal["monai", "nnunet", "nnssl", "onnx", "torchscript", "torch-export"]
+Target = Literal["monai", "nnunet", "nnssl", "onnx", "torchscript", "torch-export", "monai-bundle"]
 
 _USED_BY = {
     "plans": ("nnunet",),
     "configuration": ("nnunet",),
     "file_axes": ("nnunet", "nnssl"),
-    "classes": ("monai",),
+    "classes": ("monai", "monai-bundle"),
     "channels": ("monai",),
-    "seed": ("monai", "nnunet"),
+    "seed": ("monai", "monai-bundle", "nnunet"),
     "view_size": ("onnx", "torchscript", "torch-export"),
 }
 """The targets that use an option. Given for another target it would have no effect, which is an error."""
@@ -48,17 +50,19 @@ def export(
     """Writes a run's weights for another program, loads them back with it and compares the features.
 
     Args:
-        run: run folder, or an encoder.safetensors in a folder with its encoder.json; or hf://user/name.
-        to: monai, nnunet (for -pretrained_weights), nnssl (with an adaptation plan), onnx, torchscript or torch-export.
+        run: run folder, or an encoder.safetensors in a folder with its encoder.json; or hf://user/name. For monai-bundle also
+            the folder of a fine-tuned segmentation.
+        to: monai, monai-bundle (run by monai.bundle, MONAI Label and 3D Slicer), nnunet (for -pretrained_weights), nnssl
+            (with an adaptation plan), onnx, torchscript or torch-export.
         out: folder to write into. By default export/<to> in the run folder.
         plans: nnunet: your nnUNetPlans.json. Without a run, the message says how to train an encoder that fits.
         configuration: nnunet: which configuration of the plans. By default 3d_fullres.
         file_axes: nnunet, nnssl: the directions of your images' axes, as three letters (nibabel's aff2axcodes), or one of
             your images. By default RAS.
-        classes: monai: output channels of the network. By default 2.
+        classes: monai, monai-bundle of a pretraining: output channels of the network. By default 2.
         channels: monai: input channels; the first convolution is shared out over them. By default 1.
         view_size: onnx, torchscript, torch-export: size of the images in voxels. By default that of the training views.
-        seed: monai, nnunet: of the new weights of the decoder. By default 0.
+        seed: monai, monai-bundle, nnunet: of the new weights of the decoder. By default 0.
         overwrite: replace an existing export.
 
     Returns:
@@ -90,6 +94,8 @@ def export(
         raise InputError("run", wanted="a run folder", got="none", do=do)
     if out is None and is_address(run):
         raise InputError("out", wanted="a folder to write into", got="none", do="name one with --out")
+    if Path(run, MODEL_CARD).is_file():
+        return _export_finetuned(Path(run), to, out, given, overwrite)
     encoder, card = load_encoder(run)
     folder = Path(out) if out is not None else _folder_of(run) / "export" / to
     with new_export_folder(folder, overwrite) as part:
@@ -99,9 +105,31 @@ def export(
             written = write_nnssl(part, encoder, card, axis_map(file_axes or "RAS"))
         elif to == "monai":
             written = write_monai(part, encoder, classes, channels or 1, seed or 0)
+        elif to == "monai-bundle":
+            name = _folder_of(run).resolve().name
+            written = write_pretrained_bundle(part, encoder, card, name, classes or 2, seed or 0)
         else:
             writer = {"onnx": write_onnx, "torchscript": write_torchscript, "torch-export": write_torch_export}[to]
             written = writer(part, encoder, _fitting(encoder, view_size))
+        write_export_json(part, to, card, written)
+    return Exported(to, folder, written)
+
+
+def _export_finetuned(run: Path, to: Target, out: str | None, given: Mapping[str, Any], overwrite: bool) -> Exported:
+    """Writes the bundle of a fine-tuned segmentation, the one format for whole networks.
+
+    Raises:
+        InputError: another format, an option that would have no effect, or a model that does not segment.
+    """
+    if to != "monai-bundle":
+        do = "add --to monai-bundle, or give the run of the pretraining"
+        raise InputError("to", wanted="monai-bundle for a fine-tuned network", got=to, do=do)
+    for name in ("classes", "seed"):
+        if given[name] is not None:
+            raise InputError(name, wanted="a pretraining run with this option", got=f"{run}, fine-tuned", do="omit it")
+    folder = Path(out) if out is not None else run / "export" / to
+    with new_export_folder(folder, overwrite) as part:
+        written, card = write_finetuned_bundle(part, run)
         write_export_json(part, to, card, written)
     return Exported(to, folder, written)
 

@@ -58,7 +58,8 @@ def write_export_json(folder: Path, to: str, card: Mapping[str, Any], written: W
         "to": to,
         "files": list(written.files),
         **written.facts,
-        "from": {"encoder": card["encoder"], "arguments": card["arguments"], "sha256": card["sha256"]},
+        "from": {"encoder": card.get("encoder"), "arguments": card.get("arguments", card.get("encoder_arguments")),
+                 "sha256": card["sha256"]},
         **{key: card.get(key) for key in preparation},
         "checked": {"with": written.checked_with, "largest_difference": written.difference},
         "tensors": {what: [name for row in written.rows if row.what == what for name in row.names]
@@ -68,15 +69,16 @@ def write_export_json(folder: Path, to: str, card: Mapping[str, Any], written: W
 
 
 def _move_files(temporary: Path, folder: Path, overwrite: bool, last: str, option: str) -> None:
-    files = sorted(temporary.iterdir(), key=lambda path: (path.name == last, path.name))
-    existing = [path.name for path in files if (folder / path.name).exists()]
+    names = [path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file()]
+    files = sorted(names, key=lambda path: (path.name == last, path))
+    existing = [path.as_posix() for path in files if (folder / path).exists()]
     if existing and not overwrite:
         raise _taken(folder, existing[0], option)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / last).unlink(missing_ok=True)
     for path in files:
-        with replacing(folder / path.name) as beside:
-            shutil.move(path, beside)
+        with replacing(folder / path) as beside:
+            shutil.move(temporary / path, beside)
 
 
 def _taken(folder: Path, name: str, option: str) -> InputError:

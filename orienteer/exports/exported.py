@@ -7,6 +7,9 @@ from typing import Any
 
 from orienteer.exports.transfer_table import TransferRow, transfer_table
 
+MOST_NAMES = 5
+"""Files that are named one by one."""
+
 
 @dataclass(frozen=True)
 class WrittenExport:
@@ -43,13 +46,18 @@ class Exported:
         """The files, without export.json."""
         return tuple(self.folder / name for name in self.written.files)
 
+    def _written(self) -> str:
+        """Returns the files, or how many there are."""
+        names = ", ".join(str(path) for path in self.files)
+        return names if len(self.files) <= MOST_NAMES else f"{self.folder} ({len(self.files)} files)"
+
     def __str__(self) -> str:
         written = self.written
         difference = f"features differ by at most {written.difference:.1e} of the largest"
         lines = [
             transfer_table(written.rows),
             f"\nloaded back with {written.checked_with}: {difference}",
-            f"written: {', '.join(str(path) for path in self.files)}",
+            f"written: {self._written()}",
             written.hint.replace("{folder}", str(self.folder)),
         ]
         return "\n".join(lines)

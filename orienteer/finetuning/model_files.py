@@ -15,6 +15,7 @@ from orienteer.files import read_json, write_bytes, write_json
 from orienteer.finetuning.resolved import ResolvedFinetune
 from orienteer.forms import misfit, shown
 from orienteer.labelled.dataset_json import check_class_values
+from orienteer.runs.card import CARD_FILE
 from orienteer.runs.card_checks import check_values
 from orienteer.runs.weights import SCRATCH
 from orienteer.settings import require
@@ -110,7 +111,10 @@ def read_model_card(folder: Path, task: str | None = None) -> dict[str, Any]:
     file = folder / MODEL_CARD
     if not file.is_file():
         wanted, do = f"a folder with {MODEL_FILE} and {MODEL_CARD}", "give the folder that `orienteer finetune` wrote"
-        raise InputError(str(folder), wanted=wanted, got="none that can be read", do=do)
+        if not (folder / CARD_FILE).is_file():
+            raise InputError(str(folder), wanted=wanted, got="none that can be read", do=do)
+        do = "train it on labels first, orienteer finetune RUN --data DATA --out OUT, and give that folder"
+        raise InputError(str(folder), wanted=wanted, got="a pretraining run, which predicts no labels", do=do)
     card: dict[str, Any] = read_json(file, wanted="what `orienteer finetune` writes", do=COPY_AGAIN)
     if card.get("format", FORMAT) != FORMAT:
         raise InputError(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orienteer.devices import choose_device
-from orienteer.errors import ScanError
+from orienteer.dicom.source_series import check_dicom_output, read_series
+from orienteer.errors import InputError, ScanError
 from orienteer.finetuning.classification.classify import CLASSES_FILE, Classes, classify
 from orienteer.finetuning.model_files import read_model_card
 from orienteer.finetuning.predictions_record import PredictionsRecord
@@ -42,7 +43,10 @@ class Predictions:
     failures: tuple[Failure, ...]
 
 
-def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions | Classes:
+SEGMENTATION_ENDING = ".seg.dcm"
+
+
+def predict(model: str | Path, scans: str | Path, to: str | Path, to_dicom_seg: bool = False) -> Predictions | Classes:
     """Writes a label map for every scan of a folder, in the scan's geometry; or, with a classifier, a table of classes.
 
     A scan that cannot be used is named and counted; the others are predicted. The same command given again resumes where
@@ -53,19 +57,26 @@ def predict(model: str | Path, scans: str | Path, to: str | Path) -> Predictions
         scans: folder of NIfTI, NRRD, MetaImage files or DICOM series; subfolders too.
         to: folder for the label maps, named like the scans: new, empty, or with predictions of the same model. With a
             classifier: for classes.csv.
+        to_dicom_seg: write each label map as a DICOM Segmentation too, beside the NIfTI file. Scans must be DICOM series;
+            patient and study are copied from them into this object, as the standard requires.
 
     Raises:
         InputError: a model or folder that cannot be used, or a disk that is full.
     """
     if read_model_card(Path(model))["task"] == "classification":
+        if to_dicom_seg:
+            do = "omit --to-dicom-seg, or give the model of a segmentation"
+            raise InputError("to_dicom_seg", wanted="a model that segments", got=f"the classifier {model}", do=do)
         return classify(model, scans, Path(to) / CLASSES_FILE)
     segmenter, folder = load_segmentation(model, choose_device()), Path(to)
     discovery = discover(scans, segmenter.selection)
+    if to_dicom_seg:
+        check_dicom_output("to_dicom_seg", discovery.sources)
     with locked(folder):
-        return _predict_all(segmenter, discovery, folder)
+        return _predict_all(segmenter, discovery, folder, to_dicom_seg)
 
 
-def _predict_all(model: SegmentationModel, discovery: Discovery, folder: Path) -> Predictions:
+def _predict_all(model: SegmentationModel, discovery: Discovery, folder: Path, to_dicom_seg: bool) -> Predictions:
     record = PredictionsRecord.opened(folder, model.sha256)
     names = case_files([source.name for source in discovery.sources], ".nii.gz")
     failures = [Failure(item.name, "discover", item.reason, "check the file") for item in discovery.left_out]
@@ -73,11 +84,12 @@ def _predict_all(model: SegmentationModel, discovery: Discovery, folder: Path) -
     with Progress("predicting", len(discovery.sources), unit="scans") as progress:
         for source in discovery.sources:
             path = inside(folder, names[source.name])
+            beside = path.with_name(path.name.removesuffix(".nii.gz") + SEGMENTATION_ENDING)
             try:
                 content = _content(source)
-                if not record.holds(source.name, content, path):
-                    record.remove(source.name, path)
-                    _predict_file(model, source, path)
+                if not record.holds(source.name, content, path) or (to_dicom_seg and not beside.is_file()):
+                    record.remove(source.name, path, beside)
+                    _predict_file(model, source, path, beside if to_dicom_seg else None)
                     record.add(source.name, content, path)
                     record.write(failures)
             except ScanError as error:
@@ -106,7 +118,9 @@ def _content(source: ScanSource) -> str:
     return hashlib.blake2b("\n".join(hashes).encode(), digest_size=16).hexdigest()
 
 
-def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> None:
+def _predict_file(model: SegmentationModel, source: ScanSource, path: Path, beside: Path | None) -> None:
+    """Writes the label map of a scan, and beside it a DICOM Segmentation where that is asked for."""
+    series = apart(source.name, source.files, read_series, source) if beside else None  # before the work of predicting
     arrays = prepare_scan_apart(source, model.selection, model.preparation)
     for warning in arrays.warnings:
         say(f"warning: {source.name}: {warning}")
@@ -115,3 +129,7 @@ def _predict_file(model: SegmentationModel, source: ScanSource, path: Path) -> N
     geometry = apart(source.name, source.files, source_geometry, source)
     class_numbers = segment(model, to_values(arrays.voxels), grid, geometry)
     write_labels(path, label_values(class_numbers, list(model.classes)), geometry, source)
+    if beside and series:
+        from orienteer.dicom.segmentation import write_segmentation  # here: its dictionary of codes takes long to load
+
+        write_segmentation(beside, class_numbers, model.classes, series, model.sha256)

@@ -69,10 +69,17 @@ class PredictionsRecord:
         """Adds a label map that has been written."""
         self.files[scan], self.contents[scan] = file.relative_to(self._folder).as_posix(), content
 
-    def remove(self, scan: str, file: Path) -> None:
-        """Removes the label map of a scan that has changed since, so that it is not taken for that of the new one."""
+    def remove(self, scan: str, file: Path, *beside: Path) -> None:
+        """Removes the label map of a scan that has changed since, so that it is not taken for that of the new one.
+
+        Args:
+            scan: its name.
+            file: the label map.
+            *beside: what was written beside it from the same labels.
+        """
         if self.files.get(scan) == file.relative_to(self._folder).as_posix():
-            file.unlink(missing_ok=True)
+            for path in (file, *beside):
+                path.unlink(missing_ok=True)
         self.files.pop(scan, None)
         self.contents.pop(scan, None)
 

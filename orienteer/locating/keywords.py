@@ -19,6 +19,7 @@ class LocateKeywords(TypedDict, total=False):
     crop: Sequence[str]
     margin: float
     transform: bool
+    to_dicom_sr: bool
     pictures: bool
     store: str | None
     workers: int | None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from orienteer.dicom.source_series import check_dicom_output, read_series
 from orienteer.errors import InputError, ScanError
 from orienteer.features.embed import default_store
 from orienteer.features.pretrained import Pretrained, load
@@ -24,7 +25,7 @@ from orienteer.locating.page import write_page
 from orienteer.locating.settings import LocateSettings
 from orienteer.locating.templates import Template, read_templates
 from orienteer.locating.transforms import write_transform
-from orienteer.locating.writing import write_all, write_scan
+from orienteer.locating.writing import write_all, write_dicom_report, write_scan
 from orienteer.output_names import inside, safe_names
 from orienteer.progress import Progress, say
 from orienteer.scans.apart import apart
@@ -80,6 +81,8 @@ def locate(
     pretrained, heads = load(run, options.accelerator), heads_of(run, options.accelerator)
     selection = Selection(options.include, options.exclude, options.frame, options.modality)
     discovery = discover(scans, selection)
+    if options.to_dicom_sr:
+        check_dicom_output("to_dicom_sr", discovery.sources)
     store_folder = Path(options.store or default_store(run))
     known = _known_templates(templates, pretrained, heads, store_folder, selection, options.workers)
     prepared = prepare_named(discovery, store_folder, pretrained.preparation, selection, options.workers)
@@ -148,12 +151,15 @@ class _Work:
         return tuple(located), tuple(grids), failures, len(located) + len(failures) < len(sources)
 
     def _find(self, store: Store, source: ScanSource, key: str, grid: Geometry, folder: Path) -> LocatedScan:
+        series = apart(source.name, source.files, read_series, source) if self.options.to_dicom_sr else None
         field = cached_field(self.pretrained, store, key, self.heads)
         begun = time.perf_counter()
         answer = find_places(self.known, field, grid)
         seconds = time.perf_counter() - begun
         found = LocatedScan(source.name, answer.places, answer.boxes, answer.maps, answer.warnings, seconds, folder)
         write_scan(found, grid)
+        if series is not None:
+            write_dicom_report(found, series, str(self.pretrained.card["sha256"]))
         write_crops(found, source, self.selection, self.options.crop, self.options.margin)
         if self.options.transform:
             for number, each in enumerate(found.maps, start=1):

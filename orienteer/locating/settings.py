@@ -29,6 +29,9 @@ class LocateSettings(Selection):
     """Margin of crops on all sides, mm."""
     transform: bool = False
     """Write the map from the template to each scan as an ITK transform (.h5)."""
+    to_dicom_sr: bool = False
+    """Write the places of each scan as a DICOM structured report (TID 1500) too, places.sr.dcm. Scans must be DICOM series;
+    patient and study are copied from them into the report, as the standard requires."""
     pictures: bool = True
     """Write the page with templates and scans side by side."""
     store: str | None = None

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from orienteer.dicom.source_series import SourceSeries
 from orienteer.files import write_csv, write_json
 from orienteer.labelled.grids import Geometry
 from orienteer.locating.answers import OUTSIDE, FoundPlace, LocatedScan
 from orienteer.locating.formats.slicer_json import write_slicer_boxes, write_slicer_points
 from orienteer.locating.places import Place, to_voxels
+from orienteer.progress import say
 
-TABLE = "places.csv"
+TABLE, REPORT = "places.csv", "places.sr.dcm"
 COLUMNS = (
     *("place", "verdict", "right_mm", "front_mm", "head_mm", "error_bar_mm"),
     *("voxel_0", "voxel_1", "voxel_2", "outside_probability", "spread_mm", "templates"),
@@ -34,6 +36,24 @@ def write_scan(located: LocatedScan, grid: Geometry) -> None:
     if boxes:
         write_slicer_boxes(folder / "boxes.mrk.json", boxes)
     write_json(folder / "places.json", scan_values(located, grid))
+
+
+def write_dicom_report(located: LocatedScan, series: SourceSeries, sha256: str) -> None:
+    """Writes places.sr.dcm into the scan's folder; places outside the field of view are not in it, as in the markups.
+
+    Args:
+        located: the scan.
+        series: its DICOM series.
+        sha256: of the weights.
+    """
+    shown = [place for place in located.places if place.verdict != OUTSIDE]
+    if not shown:
+        say(f"{located.name}: no {REPORT}, since all places lie outside the field of view")
+        return
+    from orienteer.dicom.report import ReportedPlace, write_report  # here: its dictionary of codes takes long to load
+
+    places = [ReportedPlace(each.name, each.point_mm, each.error_bar_mm, each.verdict) for each in shown]
+    write_report(located.folder / REPORT, places, series, sha256)
 
 
 def write_all(folder: Path, scans: Sequence[LocatedScan], grids: Sequence[Geometry]) -> None:

@@ -6,7 +6,8 @@ from jaxtyping import Float32
 from orienteer.report.faults import Fault, apply_fault
 from orienteer.report.whole_scan import Starts, WholeScan
 from orienteer.scans.body import body_map
-from orienteer.scans.resample import SAME_SPACING, onto_grid
+from orienteer.scans.resample import onto_grid
+from orienteer.scans.scan_grid import SAME_SPACING
 from orienteer.scans.source import Scan
 from orienteer.types import Triple, TripleMm
 

@@ -82,7 +82,7 @@ def read_scan(source: ScanSource, selection: Selection | None = None) -> Scan:
     selection = selection or Selection()
     with failures_in_words(source):
         if source.format == DICOM:
-            series = _dicom_stack(source)
+            series = series_stack(source)
             grid, modality = _series_grid(series), _modality(selection, series)
             turn, frame = _frame(grid)  # refuses what cannot be before memory is taken for it
             values, notes = read_slices(source.name, series.slices, modality)
@@ -120,7 +120,7 @@ def header(source: ScanSource, selection: Selection | None = None) -> ScanHeader
     selection = selection or Selection()
     with failures_in_words(source):
         if source.format == DICOM:
-            series = _dicom_stack(source)
+            series = series_stack(source)
             grid, modality = _series_grid(series), _modality(selection, series)
         else:
             modality = _modality(selection, None)
@@ -140,7 +140,7 @@ def file_grid(source: ScanSource) -> FileGrid:
     """
     with failures_in_words(source):
         if source.format == DICOM:
-            return _series_grid(_dicom_stack(source))
+            return _series_grid(series_stack(source))
         with _file_reader(source, Selection(frame=0)) as (_, grid):
             return grid
 
@@ -206,7 +206,12 @@ def _chosen_frame(source: ScanSource, selection: Selection, frames: int) -> int:
     return chosen
 
 
-def _dicom_stack(source: ScanSource) -> Stack:
+def series_stack(source: ScanSource) -> Stack:
+    """Returns the slices of a DICOM series in order, and where their voxels lie, from the headers alone.
+
+    Raises:
+        ScanError: files that are no slices, or slices that form no even stack (step ``read``).
+    """
     slices: list[SliceHeader] = []
     reasons = []
     for path in source.files:

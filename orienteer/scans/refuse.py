@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-import SimpleITK as sitk
-
 from orienteer.errors import ScanError
 
 
@@ -28,6 +26,8 @@ def refuse(name: str, wanted: str, got: str, do: str, step: str = "read") -> NoR
 @contextmanager
 def quiet_itk() -> Iterator[None]:
     """Suppresses the warnings that SimpleITK prints to the terminal."""
+    import SimpleITK as sitk  # here: exported bundles carry this file, and run without SimpleITK
+
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:

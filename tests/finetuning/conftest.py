@@ -11,3 +11,4 @@ from tests.helpers.finetuned import prepared_cases as prepared_cases
 from tests.helpers.finetuned import segmented as segmented
 from tests.helpers.saved_models import classifier_folder as classifier_folder
 from tests.helpers.saved_models import segmentation_folder as segmentation_folder
+from tests.helpers.saved_models import varied_folder as varied_folder

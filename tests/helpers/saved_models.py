@@ -37,6 +37,20 @@ def new_segmentation(**changes: Any) -> SegmentationModel:
     return SegmentationModel(**{**fields, **changes})
 
 
+def varied(model: SegmentationModel) -> SegmentationModel:
+    """Shifts the outputs of a new network so that it predicts every class somewhere in `case_arrays`."""
+    values = torch.from_numpy(case_arrays(0)[0].astype("float32"))
+    low, high = values.quantile(0.005), values.quantile(0.995)
+    images = (2 * (values - low) / (high - low) - 1).clamp(-1, 1)[None, None]
+    images = images[:, :, : images.shape[2] // 8 * 8, : images.shape[3] // 8 * 8, : images.shape[4] // 8 * 8]
+    convolutions = [each for each in model.network.modules() if isinstance(each, torch.nn.Conv3d)]
+    output = [each for each in convolutions if each.out_channels == len(model.classes)][-1]
+    with torch.no_grad():
+        logits = model.network(images)
+        output.bias -= logits.mean(dim=(0, 2, 3, 4))
+    return model
+
+
 def new_classifier(**changes: Any) -> ClassifierModel:
     """Returns a classifier of two classes."""
     fields: dict[str, Any] = {
@@ -55,6 +69,14 @@ def segmentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a segmentation. Read it, do not write into it."""
     folder = tmp_path_factory.mktemp("segmentation_model")
     save_segmentation(folder, new_segmentation(), {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def varied_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a segmentation that predicts every class. Read it, do not write into it."""
+    folder = tmp_path_factory.mktemp("varied_model")
+    save_segmentation(folder, varied(new_segmentation()), {})
     return folder
 
 

@@ -1,0 +1,1 @@
+"""MONAI bundles: a folder with weights, configs and scripts that `monai.bundle` runs without orienteer."""
