@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orienteer.report.demo import demo as demo
     from orienteer.report.observe import observe as observe
     from orienteer.runs.weights import load_encoder as load_encoder
+    from orienteer.watching.watch import watch as watch
 
 _PUBLIC = {
     "demo": "orienteer.report.demo",
@@ -35,6 +36,7 @@ _PUBLIC = {
     "observe": "orienteer.report.observe",
     "audit": "orienteer.auditing.audit",
     "explore": "orienteer.explorer.explore",
+    "watch": "orienteer.watching.watch",
     "load": "orienteer.features.pretrained",
     "load_encoder": "orienteer.runs.weights",
     "locate": "orienteer.locating.locate",

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Unpack
 
 from orienteer.errors import InputError
+from orienteer.extras import require_packages
 from orienteer.pretraining import launch
+from orienteer.pretraining.page_beside import page_beside
 from orienteer.pretraining.start import joined_run, new_run, resumed_run
 from orienteer.pretraining.train import train
 from orienteer.runs.config import make_config
@@ -44,6 +46,8 @@ def pretrain(
     config = make_config(given)
     if config.out is None:
         raise InputError("out", wanted="a run folder", got="none", do="name it: orienteer pretrain SCANS --out RUN")
+    if config.watch:
+        require_packages("watch", ("fastapi", "uvicorn"), extra="explore")
     folder = Path(config.out)
     if launch.rank() > 0:
         launch.wait_until_ready(folder)
@@ -52,6 +56,7 @@ def pretrain(
         try:
             start = resumed_run(folder, config, given) if config.resume else new_run(folder, config)
             launch.announce_ready(folder)
-            return train(start)
+            with page_beside(folder, config.watch):
+                return train(start)
         finally:
             launch.withdraw_ready(folder)

@@ -22,6 +22,7 @@ from orienteer.pretraining.module import Pretraining
 from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.reporter import Reporter
 from orienteer.pretraining.saving import Interrupted, SaveLast
+from orienteer.pretraining.shown import ShownPredictions
 from orienteer.pretraining.start import Start, last_checkpoint
 from orienteer.pretraining.trainer import build_trainer
 from orienteer.pretraining.validation import Probe, Validation
@@ -149,7 +150,7 @@ def module_of(start: Start, scans: RunScans) -> Pretraining:
 
 def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporter: Reporter, pace: Pace) -> Validation:
     folder, config = start.folder, start.config
-    shown = shown_views(scans.store, scans.heldout, config, SCANS) if config.pictures else []
+    views = shown_views(scans.store, scans.heldout, config, SCANS) if rank() == 0 else []
     return Validation(
         folder,
         scans.heldout,
@@ -157,9 +158,10 @@ def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporte
         config.validate_every,
         reporter,
         pace,
-        gallery=Gallery(folder, shown, reporter.picture) if config.pictures else None,
+        gallery=Gallery(folder, views, reporter.picture) if config.pictures else None,
         on_best=lambda trained: save_encoder(folder, trained.best_network.encoder, facts),
         probe=_probe(start) if config.probe is not None and rank() == 0 else None,
+        shown=ShownPredictions(folder, views, scans.names, config.unit_mm),
     )
 
 

@@ -20,6 +20,7 @@ NOT_SHOWN = {
     "store",
     "weights",
     "resume",
+    "watch",
     "prepare_workers",
     "include",
     "exclude",

@@ -125,6 +125,8 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Initial weights: a run folder or an encoder.safetensors file. (To continue a run, use resume.)"""
     probe: str | None = None
     """A dataset.json with label maps: at every validation, probe the frozen features with its labels."""
+    watch: bool = False
+    """Open a page that shows live what the run learns while it trains, as `orienteer watch` does."""
     resume: bool = False
     """Resume the run in `out` from its last checkpoint."""
 

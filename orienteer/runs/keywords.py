@@ -69,6 +69,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     prepare_workers: int | None
     weights: str | None
     probe: str | None
+    watch: bool
     resume: bool
 
 

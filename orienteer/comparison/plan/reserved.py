@@ -1,6 +1,6 @@
 """Settings that a comparison sets itself, and settings that do not decide what comes out of a cell."""
 
-PRETRAIN_RESERVED = {"scans", "out", "store", "resume", "seed", "include", "exclude", "group_by"}
+PRETRAIN_RESERVED = {"scans", "out", "store", "resume", "seed", "include", "exclude", "group_by", "watch"}
 """Settings of a pretraining that the comparison sets."""
 
 PRETRAIN_IDLE = {
