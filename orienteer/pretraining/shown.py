@@ -50,6 +50,7 @@ class ShownPredictions:
     def _scan(self, views: ViewBatch, answers: Mapping[str, Answer]) -> ShownScan:
         predicted = {name: answer.task.predicted_gaps(answer.prediction) for name, answer in answers.items()}
         gaps = {name: each.gaps[0] * self._unit_mm for name, each in predicted.items() if each is not None}
+        gaps = {name: each for name, each in gaps.items() if torch.isfinite(each).all()}
         return {
             "name": self._names[views.scans[0]],
             "centres_mm": _rounded(views.centres_mm[0], 1),
@@ -68,7 +69,7 @@ def _similarity(
             for views, answers in answered
         ]
         kept = [each for each in pairs if each is not None]
-        if kept:
+        if kept and all(torch.isfinite(cosines).all() for pair in kept for cosines, _ in pair):
             model, raw = ([each[which] for each in kept] for which in (0, 1))
             curves[name] = {"model": _falloff(model), "raw": _falloff(raw)}
     return curves

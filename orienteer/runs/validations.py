@@ -20,7 +20,7 @@ class ShownScan(TypedDict):
     """One held-out scan.
 
     ``name``: of the scan. ``centres_mm``: true centres of its views in the body frame, mm. ``gaps_mm``: by task, the gap that
-    it predicts from view i to view j, mm, in row i and column j.
+    it predicts from view i to view j, mm, in row i and column j; none of a task whose prediction is not finite.
     """
 
     name: str
@@ -48,7 +48,8 @@ class ShownSimilarity(TypedDict):
 class Shown(TypedDict):
     """The content of one file.
 
-    ``step``: optimiser steps so far. ``view_mm``: edge lengths of a view. ``scans``: those shown. ``similarity``: by task.
+    ``step``: optimiser steps so far. ``view_mm``: edge lengths of a view. ``scans``: those shown. ``similarity``: by task; none of an
+    embedding that is not finite.
     """
 
     step: int

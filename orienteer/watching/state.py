@@ -1,6 +1,5 @@
 """What a run is doing, from its files alone: nothing is locked, and nothing is written."""
 
-import math
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -108,8 +107,7 @@ class WatchedRun:
             raise InputError("validation", wanted="a step with a validation", got=got, do="reload the page")
         drawn = next((each for each in reversed(steps) if picture_files(self.folder, each)), step)
         pictures = {"step": drawn, "names": list(picture_files(self.folder, drawn))}
-        finite: dict[str, Any] = _finite({**read_shown(self.folder, step), "pictures": pictures})
-        return finite
+        return {**read_shown(self.folder, step), "pictures": pictures}
 
     def picture(self, step: int, number: int) -> Path:
         """Returns the file of a picture of a validation, by its number in the list of `validation`.
@@ -170,12 +168,3 @@ def _age_s(file: Path) -> float | None:
         return max(0.0, time.time() - file.stat().st_mtime)
     except OSError:
         return None
-
-
-def _finite(value: Any) -> Any:
-    """Returns plain values with None for numbers that are not finite, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -62,7 +62,7 @@ function sameLength(xRange, yRange, inner) {
 
 function axesOf(at, inner, width, height, x, y) {
   const parts = [], bottom = MARGIN.top + inner.height;
-  const across = ticksOf(at.ranges[0], Math.max(3, inner.width / 80)), upwards = ticksOf(at.ranges[1], 4);
+  const across = ticksOf(at.ranges[0], Math.max(3, inner.width / 60)), upwards = ticksOf(at.ranges[1], 4);
   for (const value of upwards.ticks) {
     parts.push(drawn("line", { class: "grid", x1: MARGIN.left, x2: MARGIN.left + inner.width, y1: at.y(value), y2: at.y(value) }));
     parts.push(drawn("text", { x: MARGIN.left - 5, y: at.y(value) + 4, "text-anchor": "end" }, plain(value, upwards.digits)));

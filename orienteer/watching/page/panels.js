@@ -31,12 +31,12 @@ function showMetric(figure, { name, train, heldout, baselines }, steps) {
 
 function showNumbers(details, metrics, step) {
   const columns = [...new Set(metrics.flatMap(({ baselines }) => Object.keys(baselines)))];
-  const row = (tag, cells) => made("tr", {}, ...cells.map((text, at) => made(at === 0 || tag === "th" ? "th" : "td",
-    { textContent: text, scope: tag === "th" ? "col" : at === 0 ? "row" : "" })));
+  const head = (textContent, scope) => made("th", { textContent, scope });
+  const row = ([name, ...cells]) => made("tr", {}, head(name, "row"), ...cells.map((textContent) => made("td", { textContent })));
   details.querySelector("caption").textContent = `Held-out scans at step ${step}.`;
-  details.querySelector("thead").replaceChildren(row("th", ["metric", "model", ...columns]));
+  details.querySelector("thead").replaceChildren(made("tr", {}, ...["metric", "model", ...columns].map((name) => head(name, "col"))));
   details.querySelector("tbody").replaceChildren(...metrics.map(({ name, heldout, baselines }) =>
-    row("td", [name, number(lastOf(heldout)), ...columns.map((column) => (column in baselines ? number(baselines[column]) : ""))])));
+    row([name, number(lastOf(heldout)), ...columns.map((column) => (column in baselines ? number(baselines[column]) : ""))])));
 }
 
 // Where a task puts the views of a scan: at the mean of the true centres, plus the mean gap to each view from all.
