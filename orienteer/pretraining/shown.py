@@ -10,7 +10,7 @@ from torch import Tensor
 
 from orienteer.draw.bands import binned
 from orienteer.runs.network import Answer, Network
-from orienteer.runs.validations import Falloff, ShownScan, ShownSimilarity, write_shown
+from orienteer.runs.validations import Falloff, ShownFalloff, ShownScan, write_shown
 from orienteer.tasks.graded import rank_correlation
 from orienteer.views.batch import ViewBatch
 
@@ -44,7 +44,7 @@ class ShownPredictions:
         scans = [self._scan(views, answers) for views, answers in answered]
         write_shown(
             self._folder,
-            {"step": step, "view_mm": view_mm, "scans": scans, "similarity": _similarity(answered, device)},
+            {"step": step, "view_mm": view_mm, "scans": scans, "falloff": _falloffs(answered, device)},
         )
 
     def _scan(self, views: ViewBatch, answers: Mapping[str, Answer]) -> ShownScan:
@@ -58,11 +58,11 @@ class ShownPredictions:
         }
 
 
-def _similarity(
+def _falloffs(
     answered: Sequence[tuple[ViewBatch, Mapping[str, Answer]]], device: torch.device
-) -> dict[str, ShownSimilarity]:
+) -> dict[str, ShownFalloff]:
     """Returns the curves of every task whose embedding compares places, over the view sets of all scans."""
-    curves: dict[str, ShownSimilarity] = {}
+    curves: dict[str, ShownFalloff] = {}
     for name in answered[0][1]:
         pairs = [
             answers[name].task.similar_pairs(views.to(device), answers[name].prediction, answers[name].targets)

@@ -38,7 +38,7 @@ class Falloff(TypedDict):
     rank: float
 
 
-class ShownSimilarity(TypedDict):
+class ShownFalloff(TypedDict):
     """The curve of a task's embedding and that of raw intensities, over all scans shown."""
 
     model: Falloff
@@ -48,14 +48,14 @@ class ShownSimilarity(TypedDict):
 class Shown(TypedDict):
     """The content of one file.
 
-    ``step``: optimiser steps so far. ``view_mm``: edge lengths of a view. ``scans``: those shown. ``similarity``: by task; none of an
-    embedding that is not finite.
+    ``step``: optimiser steps so far. ``view_mm``: edge lengths of a view. ``scans``: those shown. ``falloff``: by task; none of
+    an embedding that is not finite.
     """
 
     step: int
     view_mm: list[float]
     scans: list[ShownScan]
-    similarity: dict[str, ShownSimilarity]
+    falloff: dict[str, ShownFalloff]
 
 
 def write_shown(folder: Path, shown: Shown) -> None:

@@ -51,7 +51,7 @@ def test_the_curve_is_that_of_the_embedding(finished: Run, shown: Shown) -> None
         answer = loaded.network.answers(views)["similarity"]
         pairs = answer.task.similar_pairs(views, answer.prediction, answer.targets)
     assert pairs is not None
-    for which, curve in zip(pairs, (shown["similarity"]["similarity"][name] for name in ("model", "raw")), strict=True):  # type: ignore[literal-required]
+    for which, curve in zip(pairs, (shown["falloff"]["similarity"][name] for name in ("model", "raw")), strict=True):  # type: ignore[literal-required]
         assert curve["rank"] == pytest.approx(rank_correlation(*which).mean().item(), abs=1e-3)
         assert curve["mm"] == sorted(curve["mm"])
         assert all(
@@ -80,4 +80,4 @@ def test_predictions_that_are_not_finite_are_left_out(finished: Run, tmp_path: P
     ShownPredictions(tmp_path, views, scans.names, config.unit_mm).write(network, torch.device("cpu"), step=1)
     shown = read_shown(tmp_path, 1)
     assert list(shown["scans"][0]["gaps_mm"]) == ["route"]
-    assert shown["similarity"] == {}
+    assert shown["falloff"] == {}

@@ -113,7 +113,7 @@ def test_gaps_and_places_are_those_of_the_run(
 
 
 def test_the_similarity_curve_is_that_of_the_run(value: dict[str, Any], finished: Run) -> None:
-    curves = read_shown(finished.folder, 6)["similarity"]["similarity"]
+    curves = read_shown(finished.folder, 6)["falloff"]["similarity"]
     rank = f"rank correlation {curves['model']['rank']:.2f} of the model, {curves['raw']['rank']:.2f} of raw".replace(
         "-", "−"
     )

@@ -59,7 +59,7 @@ function showValidation() {
   offer(byId("scan"), shown.scans.map(({ name }) => name));
   const chosen = Math.max(0, byId("scan").selectedIndex), scan = shown.scans[chosen];
   offer(byId("task"), Object.keys(scan?.gaps_mm ?? {}));
-  const task = byId("task").selectedOptions[0]?.text, curves = Object.values(shown.similarity)[0];
+  const task = byId("task").selectedOptions[0]?.text, curves = Object.values(shown.falloff)[0];
   for (const id of ["gaps", "coronal", "sagittal"]) byId(id).hidden = !task;
   byId("task-label").hidden = !task;
   byId("similarity").hidden = !curves;
