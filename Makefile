@@ -58,7 +58,7 @@ $(READY): pyproject.toml constraints.txt
 		echo "orienteer needs Python 3.11 or newer; $(PYTHON) is older. Do this: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,onnx]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,onnx,mlflow,wandb]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps $(NNUNET)
 	@touch $(READY)
 

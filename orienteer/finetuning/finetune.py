@@ -10,6 +10,7 @@ from orienteer.finetuning.config import MAY_CHANGE_ON_RESUME, FinetuneConfig, ma
 from orienteer.finetuning.keywords import FinetuneKeywords
 from orienteer.runs.folder import CONFIG_FILE, check_unchanged, opened, read_settings
 from orienteer.runs.run import Run
+from orienteer.runs.trackers import check_trackers
 
 
 def finetune(
@@ -37,6 +38,7 @@ def finetune(
     if config.out is None:
         do = "name it: orienteer finetune RUN --data DATA --out OUT"
         raise InputError("out", wanted="a folder", got="none", do=do)
+    check_trackers(config.logger)
     folder = Path(config.out)
     with opened(folder, config.resume):
         config = _resumed(folder, config, given) if config.resume else config

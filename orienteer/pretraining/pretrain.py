@@ -13,6 +13,7 @@ from orienteer.runs.config import make_config
 from orienteer.runs.folder import opened
 from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run import Run
+from orienteer.runs.trackers import check_trackers
 
 
 def pretrain(
@@ -48,6 +49,7 @@ def pretrain(
         raise InputError("out", wanted="a run folder", got="none", do="name it: orienteer pretrain SCANS --out RUN")
     if config.watch:
         require_packages("watch", ("fastapi", "uvicorn"), extra="explore")
+    check_trackers(config.logger)
     folder = Path(config.out)
     if launch.rank() > 0:
         launch.wait_until_ready(folder)

@@ -37,6 +37,7 @@ from orienteer.runs.records import fingerprint, read_counts, run_fingerprint, wr
 from orienteer.runs.run import Run
 from orienteer.runs.split import read_patients
 from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
+from orienteer.runs.trackers import open_trackers
 from orienteer.runs.weights import read_weights, save_encoder
 
 
@@ -59,7 +60,8 @@ def train(start: Start) -> Run:
     module = module_of(start, scans)
     data = ViewData(scans.store, scans.training, config, start.step)
     pace = Pace(lambda: data.waited_s, config.batch * config.views)
-    reporter = Reporter(folder, pace, config.log_every, start.step, shown=True)
+    trackers = open_trackers(config.logger if rank() == 0 else (), folder, config.to_dict())
+    reporter = Reporter(folder, pace, config.log_every, start.step, shown=True, trackers=trackers)
     validation = _validation(start, scans, facts, reporter, pace)
     with stop_requests() as stop_requested:
         saver = SaveLast(folder, config.validate_every, pace, stop_requested)
@@ -172,13 +174,14 @@ def _probe(start: Start) -> Probe:
 
 
 def _fit(trainer: pl.Trainer, module: Pretraining, data: ViewData, reporter: Reporter, start: Start) -> None:
-    resume = f"Resume with: orienteer pretrain --resume --out {start.folder}"
+    resume, failed = f"Resume with: orienteer pretrain --resume --out {start.folder}", True
     try:
         trainer.fit(module, data, ckpt_path=last_checkpoint(start.folder) if start.checkpoint else None)
+        failed = False
     except Interrupted:
         say(f"stopped after step {trainer.global_step} of {trainer.max_steps}. {resume}")
         raise KeyboardInterrupt from None
     except TrainingStopped as error:
         raise TrainingStopped(f"{error} {resume}") from None
     finally:
-        reporter.close()
+        reporter.close(failed)

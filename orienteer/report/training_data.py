@@ -21,6 +21,7 @@ NOT_SHOWN = {
     "weights",
     "resume",
     "watch",
+    "logger",
     "prepare_workers",
     "include",
     "exclude",

@@ -73,6 +73,8 @@ class Training:
     """Steps between entries of metrics.jsonl."""
     pictures: bool = True
     """Draw the tasks' pictures at every validation."""
+    logger: tuple[Literal["wandb", "mlflow"], ...] = ()
+    """Trackers that get metrics and pictures, beside TensorBoard: wandb, mlflow. Give the option again for a second one."""
 
 
 @dataclass(frozen=True)

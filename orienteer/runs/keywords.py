@@ -54,6 +54,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     header_steps: int
     log_every: int
     pictures: bool
+    logger: Sequence[Literal["wandb", "mlflow"]]
     warp: float | None
     distortion: dict[str, Any]
     method: str

@@ -21,7 +21,7 @@ PLACES = {"scans", "store"}
 MAY_CHANGE = {
     *PLACES,
     *("workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"),
-    *("audit_rules", "watch"),
+    *("audit_rules", "watch", "logger"),
     "header_steps",
 }
 """Settings that may change when a run is resumed: they affect its speed and its extras, not its weights."""
