@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from orienteer.encoders.target import build_target as build_target
     from orienteer.errors import InputError as InputError
     from orienteer.explorer.explore import explore as explore
+    from orienteer.explorer.inline import explore_inline as explore_inline
     from orienteer.exports.export import export as export
     from orienteer.features.embed import embed as embed
     from orienteer.features.pretrained import load as load
@@ -36,6 +37,7 @@ _PUBLIC = {
     "observe": "orienteer.report.observe",
     "audit": "orienteer.auditing.audit",
     "explore": "orienteer.explorer.explore",
+    "explore_inline": "orienteer.explorer.inline",
     "watch": "orienteer.watching.watch",
     "load": "orienteer.features.pretrained",
     "load_encoder": "orienteer.runs.weights",

@@ -42,9 +42,7 @@ def explore(
         InputError: the extra ``explore`` is not installed, the folder is not a run, a scan cannot be read or is smaller
             than a view, or the port is taken.
     """
-    require_packages("explore", SERVER_PACKAGES, extra="explore")
-    paths = (scan,) if isinstance(scan, str) else tuple(scan)
-    _check_paths(run, paths)
+    paths = checked_paths(run, scan)
     from orienteer.explorer.server import make_app, running
     from orienteer.explorer.session import Session
 
@@ -83,10 +81,16 @@ def _wait() -> None:
         time.sleep(3600)
 
 
-def _check_paths(run: str, paths: tuple[str, ...]) -> None:
-    """Refuses at once what would only fail after the model is loaded."""
+def checked_paths(run: str, scan: tuple[str, ...] | str) -> tuple[str, ...]:
+    """Returns the paths of one scan or two, and refuses at once what would only fail after the model is loaded.
+
+    Raises:
+        InputError: the extra ``explore`` is not installed, the folder is not a run, or a scan is not there.
+    """
     from orienteer.runs.folder import read_settings
 
+    require_packages("explore", SERVER_PACKAGES, extra="explore")
+    paths = (scan,) if isinstance(scan, str) else tuple(scan)
     if not 1 <= len(paths) <= 2:
         raise InputError("scan", wanted="one scan, or two to compare", got=str(len(paths)), do="give --scan FILE")
     read_settings(Path(run))
@@ -94,3 +98,4 @@ def _check_paths(run: str, paths: tuple[str, ...]) -> None:
         if not Path(path).exists():
             wanted, got = "a scan file, or a folder with one DICOM series", f"{path}, which does not exist"
             raise InputError("scan", wanted=wanted, got=got, do="check the path")
+    return paths

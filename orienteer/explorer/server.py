@@ -61,18 +61,22 @@ HEADERS = {
 }
 """The page may load nothing from other servers; no other page may frame it or get its address."""
 
+FRAMED = "'self' http://localhost:* http://127.0.0.1:* vscode-webview:"
+"""Who may frame the page of a notebook: notebooks that are served on this machine."""
+
 START_S = 20.0
 """Longest time for the server to start."""
 
 
-def make_app(session: Session, token: str) -> FastAPI:
+def make_app(session: Session, token: str, framed: bool = False) -> FastAPI:
     """Returns the web application of a session.
 
     Args:
         session: has the explorer that answers the questions, as soon as run and scans are open.
         token: required by every request but those for `ASSETS`, as ``?token=`` or in the header ``X-Token``.
+        framed: whether a notebook of this machine may show the page in a frame.
     """
-    app = page_app("explore", token, page_files("orienteer.explorer", ("index.html", *ASSETS)))
+    app = page_app("explore", token, page_files("orienteer.explorer", ("index.html", *ASSETS)), framed)
 
     @app.exception_handler(NotReady)
     async def not_ready(_: Request, error: NotReady) -> JSONResponse:
@@ -88,19 +92,23 @@ def page_files(package: str, names: Sequence[str]) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names}
 
 
-def page_app(command: str, token: str, page: Mapping[str, bytes]) -> FastAPI:
+def page_app(command: str, token: str, page: Mapping[str, bytes], framed: bool = False) -> FastAPI:
     """Returns a web application that serves one page to those who know its token; routes can be added.
 
     Args:
         command: that serves it, for messages.
         token: required by every request but those for the files of the page other than ``index.html``.
         page: its files by name; ``index.html`` is served as ``/``.
+        framed: whether a notebook of this machine may show the page in a frame.
     """
     app = FastAPI(title=f"orienteer {command}", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(
         TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]
     )  # another name may resolve to 127.0.0.1
-    _guard(app, command, token, public={f"/{name}" for name in page if name != "index.html"})
+    policy = HEADERS["Content-Security-Policy"]
+    headers = HEADERS | {"Content-Security-Policy": policy.replace("ancestors 'none'", f"ancestors {FRAMED}")}
+    public = {f"/{name}" for name in page if name != "index.html"}
+    _guard(app, command, token, public, headers if framed else HEADERS)
     _serve(app, page)
 
     @app.exception_handler(InputError)
@@ -143,7 +151,7 @@ def running(app: FastAPI, port: int = 0) -> Iterator[int]:
         listener.close()
 
 
-def _guard(app: FastAPI, command: str, token: str, public: Collection[str]) -> None:
+def _guard(app: FastAPI, command: str, token: str, public: Collection[str], headers: Mapping[str, str]) -> None:
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         given = request.headers.get("x-token") or request.query_params.get("token") or ""
@@ -154,7 +162,7 @@ def _guard(app: FastAPI, command: str, token: str, public: Collection[str]) -> N
             )
         else:
             response = await call_next(request)
-        response.headers.update(HEADERS)
+        response.headers.update(headers)
         return response
 
 
