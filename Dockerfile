@@ -1,5 +1,5 @@
 # orienteer on the CPU. The demo needs no data:
-#   docker build -t orienteer . && docker run --rm -v "$PWD/runs:/runs" --user "$(id -u):$(id -g)" orienteer
+#   docker build . -t orienteer && docker run --rm -v "$PWD/runs:/runs" --user "$(id -u):$(id -g)" orienteer
 FROM python:3.12-slim-bookworm
 
 # The builds for CPUs, a tenth of the size of those for GPUs. For a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128

@@ -50,10 +50,10 @@ audit: $(READY)
 	$(AUDIT)/bin/pip-audit --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 # What a user gets: the wheel alone in a clean environment, and a small demo run with it, outside of this folder.
-package: $(READY)
+package:
 	rm -rf $(PACKAGE)
-	$(BIN)/python -m hatchling build -t wheel -d $(PACKAGE)/wheel
 	$(PYTHON) -m venv $(PACKAGE)/venv
+	$(PACKAGE)/venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w $(PACKAGE)/wheel .
 	$(PACKAGE)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(PACKAGE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		"$$(echo $(PACKAGE)/wheel/*.whl)[explore]"
