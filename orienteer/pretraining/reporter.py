@@ -35,18 +35,19 @@ class Reporter(pl.Callback):
         every: steps between lines.
         start_step: steps that are already done; lines of later steps, left by an interrupted run, are removed.
         shown: show progress.
-        trackers: get the same metrics and pictures.
     """
 
-    def __init__(
-        self, folder: Path, pace: Pace, every: int, start_step: int, shown: bool, trackers: Trackers | None = None
-    ) -> None:
-        self._trackers = trackers or Trackers()
+    def __init__(self, folder: Path, pace: Pace, every: int, start_step: int, shown: bool) -> None:
+        self._trackers = Trackers()
         self._file, self._folder, self._pace = folder / METRICS_FILE, folder, pace
         self._every, self._start, self._shown = every, start_step, shown
         self._shown_metrics: dict[str, float] = {}
         self._progress: Progress | None = None
         self._board: Any = None
+
+    def track(self, trackers: Trackers) -> None:
+        """Gives the same metrics and pictures to trackers, until `close`."""
+        self._trackers = trackers
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Opens the files."""

@@ -60,8 +60,7 @@ def train(start: Start) -> Run:
     module = module_of(start, scans)
     data = ViewData(scans.store, scans.training, config, start.step)
     pace = Pace(lambda: data.waited_s, config.batch * config.views)
-    trackers = open_trackers(config.logger if rank() == 0 else (), folder, config.to_dict())
-    reporter = Reporter(folder, pace, config.log_every, start.step, shown=True, trackers=trackers)
+    reporter = Reporter(folder, pace, config.log_every, start.step, shown=True)
     validation = _validation(start, scans, facts, reporter, pace)
     with stop_requests() as stop_requested:
         saver = SaveLast(folder, config.validate_every, pace, stop_requested)
@@ -69,6 +68,7 @@ def train(start: Start) -> Run:
         if trainer.is_global_zero:
             device = str(trainer.strategy.root_device)
             write_environment(folder, config.seed, facts["data_fingerprint"], device)
+            reporter.track(open_trackers(config.logger, folder, config.to_dict()))
         _fit(trainer, module, data, reporter, start)
     hint = plateau([step for step, _ in validation.losses], [loss for _, loss in validation.losses])
     cost = {**pace.speed(), "peak_memory_mb": peak_memory_mb(torch.device("cpu"))}

@@ -91,7 +91,8 @@ class WatchedRun:
             return status("finished", f"Finished after {at}.")
         if holder == "elsewhere":
             return status("unknown", f"At {at}, on another machine: from here one cannot see whether it still runs.")
-        resume = f"Resume with: orienteer pretrain --resume --out {self.folder.name}"
+        command = "pretrain" if "method" in self._settings() else "finetune"
+        resume = f"Resume with: orienteer {command} --resume --out {self.folder.name}"
         return status("stopped", f"Stopped at {at}: no process is training it. {resume}")
 
     def validation(self, step: int) -> dict[str, Any]:

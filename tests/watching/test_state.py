@@ -52,6 +52,14 @@ def test_a_run_that_was_killed_says_how_to_resume_it(growing: GrowingRun) -> Non
     assert "orienteer pretrain --resume --out run" in status.status().words
 
 
+def test_a_fine_tuning_shows_its_loss_and_how_to_resume_it(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("task: segmentation\nsteps: 9\n")
+    append_line(tmp_path / "metrics.jsonl", 4, "train", {"loss": 0.5, "learning_rate": 0.1})
+    answer = WatchedRun(tmp_path).answer()
+    assert answer["loss"]["train"] == {"steps": [4.0], "values": [0.5]}
+    assert answer["words"].endswith(f"Resume with: orienteer finetune --resume --out {tmp_path.name}")
+
+
 def test_of_a_run_on_another_machine_nothing_is_claimed(growing: GrowingRun) -> None:
     growing.at_step(3)
     growing.held_by("process 1 on another-host")
