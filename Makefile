@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 AUDIT := .audit
+PACKAGE := .package
 
-.PHONY: demo test check format bench docs audit clean
+.PHONY: demo test check format bench docs audit package clean
 
 demo: $(READY)
 	$(BIN)/orienteer demo --out runs/demo
@@ -48,6 +49,18 @@ audit: $(READY)
 	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.10,<3"
 	$(AUDIT)/bin/pip-audit --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
+# What a user gets: the wheel alone in a clean environment, and a small demo run with it, outside of this folder.
+package:
+	rm -rf $(PACKAGE)
+	$(PYTHON) -m venv $(PACKAGE)/venv
+	$(PACKAGE)/venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w $(PACKAGE)/wheel .
+	$(PACKAGE)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(PACKAGE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		"$$(echo $(PACKAGE)/wheel/*.whl)[explore]"
+	cd $(PACKAGE) && unset PYTHONPATH && venv/bin/orienteer --version && \
+		venv/bin/orienteer demo --out runs/demo --subjects 4 --steps 2 --workers 0 --prepare-workers 0
+	@ls -l $(PACKAGE)/wheel $(PACKAGE)/runs/demo/report.html
+
 # torch first and alone, so that the other packages find it there and do not bring another build. nnU-Net's networks and
 # loading functions need neither timm nor torchvision, which these packages would bring: hence --no-deps.
 NNUNET := dynamic-network-architectures nnunetv2 acvl-utils batchgenerators batchgeneratorsv2 scikit-image pandas \
@@ -58,7 +71,7 @@ $(READY): pyproject.toml constraints.txt
 		echo "orienteer needs Python 3.11 or newer; $(PYTHON) is older. Do this: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,onnx]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,onnx,mlflow,wandb]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps $(NNUNET)
 	@touch $(READY)
 
@@ -67,4 +80,4 @@ $(BENCH_READY): $(READY)
 	@touch $(BENCH_READY)
 
 clean:
-	rm -rf $(VENV) $(AUDIT) site build dist
+	rm -rf $(VENV) $(AUDIT) $(PACKAGE) site build dist

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from orienteer.encoders.target import build_target as build_target
     from orienteer.errors import InputError as InputError
     from orienteer.explorer.explore import explore as explore
+    from orienteer.explorer.inline import explore_inline as explore_inline
     from orienteer.exports.export import export as export
     from orienteer.exports.push import push as push
     from orienteer.features.embed import embed as embed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orienteer.report.demo import demo as demo
     from orienteer.report.observe import observe as observe
     from orienteer.runs.weights import load_encoder as load_encoder
+    from orienteer.watching.watch import watch as watch
 
 _PUBLIC = {
     "demo": "orienteer.report.demo",
@@ -36,6 +38,8 @@ _PUBLIC = {
     "observe": "orienteer.report.observe",
     "audit": "orienteer.auditing.audit",
     "explore": "orienteer.explorer.explore",
+    "explore_inline": "orienteer.explorer.inline",
+    "watch": "orienteer.watching.watch",
     "load": "orienteer.features.pretrained",
     "load_encoder": "orienteer.runs.weights",
     "locate": "orienteer.locating.locate",

@@ -1,11 +1,13 @@
 """The lock on a folder that one process at a time may use."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -40,7 +42,7 @@ class Lock:
         self, path: Path, busy: Callable[[str], InputError], *, patience_s: float = 0.0, waiting: str = ""
     ) -> None:
         self._path, self._busy, self._patience_s, self._waiting = path, busy, patience_s, waiting
-        self._holder_file = path.with_name(f"{path.name}.holder")
+        self._holder_file = _holder_file(path)
         self._lock = FileLock(path, thread_local=False)
 
     def acquire(self) -> None:
@@ -100,3 +102,47 @@ class Lock:
 def process_words(process: int) -> str:
     """Returns how messages name a process of this machine."""
     return f"process {process} on {socket.gethostname()}"
+
+
+def holder_state(path: Path) -> Literal["running", "gone", "elsewhere"] | None:
+    """Returns whether the process that locked a folder still runs, without touching the lock.
+
+    Args:
+        path: the lock file.
+
+    Returns:
+        ``elsewhere`` for a process of another machine, of which nothing can be known; None where nobody holds the lock.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     free = holder_state(Path(folder, ".lock"))
+        ...     with Lock(Path(folder, ".lock"), lambda holder: InputError("out", wanted="", got="", do="")):
+        ...         free, holder_state(Path(folder, ".lock"))
+        (None, 'running')
+    """
+    file = _holder_file(path)
+    try:
+        words, since = file.read_text(errors="replace"), file.stat().st_mtime
+    except OSError:
+        return None
+    match = re.fullmatch(r"process (\d+) on (.*)", words)
+    if match is None:
+        return "gone"
+    if match[2] != socket.gethostname():
+        return "elsewhere"
+    return "running" if _runs(int(match[1]), since) else "gone"
+
+
+def _holder_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
+
+
+def _runs(number: int, since: float) -> bool:
+    """Returns whether a process runs that was there when the file was written: numbers are given out again."""
+    import psutil
+
+    with suppress(psutil.Error):
+        process = psutil.Process(number)
+        return bool(process.create_time() <= since + 1 and process.status() != psutil.STATUS_ZOMBIE)
+    return False

@@ -1,8 +1,9 @@
-"""Progress with an estimate of the time left: a bar in a terminal, a line every few seconds in a log file."""
+"""Progress with an estimate of the time left: a bar in a terminal or notebook, a line every few seconds in a log file."""
 
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
@@ -48,8 +49,9 @@ class Progress:
         self._done, self._start = start, start
         self._began = self._last = time.monotonic()
         self._bar: tqdm[Any] | None = None
-        if shown and sys.stderr.isatty():
-            self._bar = tqdm(total=total, initial=start, desc=what, unit=unit, delay=delay_s, dynamic_ncols=True)
+        kind = _bar_kind() if shown else None
+        if kind is not None:
+            self._bar = kind(total=total, initial=start, desc=what, unit=unit, delay=delay_s, dynamic_ncols=True)
 
     def __enter__(self) -> "Progress":
         return self
@@ -129,6 +131,18 @@ def clock(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def _bar_kind() -> "type[tqdm[Any]] | None":
+    """Returns the bar of a terminal or a notebook; None where neither is: bars in log files are unreadable."""
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    if kernel is not None and kernel.IPKernelApp.initialized():
+        if find_spec("ipywidgets") is not None:
+            from tqdm.notebook import tqdm as widget
+
+            return widget
+        return tqdm
+    return tqdm if sys.stderr.isatty() else None
 
 
 def _metric(key: str, value: float) -> str:

@@ -175,7 +175,7 @@ def test_help_explains_what_people_use_with_an_example_and_fits_a_screen(capsys:
     text = shown("pretrain", "-h", capsys=capsys)
     assert "  orienteer pretrain CT --out runs/ct" in text
     assert "--help all explains all" in text
-    assert text.count("\n  --") == len(COMMANDS["pretrain"].common) == 10
+    assert text.count("\n  --") == len(COMMANDS["pretrain"].common) == 11
     assert text.count("\n") < 45
 
 

@@ -243,7 +243,7 @@ def test_the_changelog_has_the_usual_form() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     versions = re.findall(r"^## \[(.+)\]$", text, re.MULTILINE)
     assert versions[0] == "Unreleased"
-    assert version("orienteer") in versions
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", each) for each in versions[1:])
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= {
         "Added",
         "Changed",
@@ -256,7 +256,7 @@ def test_the_changelog_has_the_usual_form() -> None:
 
 def test_the_citation_names_the_version_and_the_paper() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert citation["version"] == version("orienteer")
+    assert f"## [{citation['version']}]" in (ROOT / "CHANGELOG.md").read_text()
     assert citation["license"] == "Apache-2.0"
     assert [reference["url"] for reference in citation["references"]] == ["https://arxiv.org/abs/2509.05967"]
 

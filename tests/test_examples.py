@@ -22,15 +22,20 @@ def test_an_example_runs(script: Path, small_demo: None, tmp_path: Path, monkeyp
     assert capsys.readouterr().out
 
 
-@every_example
-def test_an_example_uses_public_names_only(script: Path) -> None:
-    for node in ast.walk(ast.parse(script.read_text())):
+def assert_public_names_only(source: str) -> None:
+    """Asserts that a source imports orienteer as a whole and uses names that it makes public."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             assert not (node.module or "").startswith("orienteer")
         elif isinstance(node, ast.Import):
             assert not [alias.name for alias in node.names if alias.name.startswith("orienteer.")]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "orienteer":
             assert node.attr in orienteer.__all__
+
+
+@every_example
+def test_an_example_uses_public_names_only(script: Path) -> None:
+    assert_public_names_only(script.read_text())
 
 
 def test_there_are_examples() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orienteer.errors import InputError
-from orienteer.locks import Lock
+from orienteer.locks import Lock, holder_state, process_words
 
 
 def busy(holder: str) -> InputError:
@@ -97,3 +97,30 @@ def test_a_disk_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("orienteer.locks.FileLock.acquire", refuse)
     with pytest.raises(InputError, match="wanted a file that can be written, got no locks available"):
         Lock(tmp_path / ".lock", busy).acquire()
+
+
+def test_the_state_of_a_holder_is_known_without_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    assert holder_state(path) is None
+    with Lock(path, busy):
+        assert holder_state(path) == "running"
+    assert holder_state(path) is None
+    holder = tmp_path / ".lock.holder"
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    for words, state in (
+        (process_words(dead.pid), "gone"),
+        ("process 1 on another-host", "elsewhere"),
+        ("", "gone"),
+        ("process x", "gone"),
+    ):
+        holder.write_text(words)
+        assert holder_state(path) == state, words
+
+
+def test_a_process_that_got_the_number_of_a_dead_one_is_not_the_holder(tmp_path: Path) -> None:
+    holder = tmp_path / ".lock.holder"
+    holder.write_text(process_words(os.getpid()))
+    assert holder_state(tmp_path / ".lock") == "running"
+    os.utime(holder, (1.0, 1.0))  # written long before this process began
+    assert holder_state(tmp_path / ".lock") == "gone"

@@ -1,4 +1,5 @@
 import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -26,3 +27,20 @@ def test_short_work_leaves_no_trace(capsys: pytest.CaptureFixture) -> None:
     with Progress("preparing", total=3) as bar:
         bar.advance(3)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("widgets", [False, True])
+def test_a_notebook_gets_a_bar_and_one_with_widgets_theirs(monkeypatch: pytest.MonkeyPatch, widgets: bool) -> None:
+    kernel = ModuleType("ipykernel.kernelapp")
+    kernel.IPKernelApp = SimpleNamespace(initialized=lambda: True)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", kernel)
+    monkeypatch.setattr(progress, "find_spec", lambda name: object() if widgets else None)
+    kind = progress._bar_kind()
+    assert kind is not None
+    assert kind.__module__ == ("tqdm.notebook" if widgets else "tqdm.std")
+
+
+def test_a_log_file_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    assert progress._bar_kind() is None

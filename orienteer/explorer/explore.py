@@ -1,15 +1,14 @@
 """`explore`: serves the page about one or two scans on this machine, and opens the run and the scans behind it."""
 
 import secrets
-import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from orienteer.errors import InputError
-from orienteer.explorer.open_page import open_page, redirect_page
+from orienteer.explorer.open_page import SERVER_PACKAGES, announced
 from orienteer.explorer.shown import kept_scans
+from orienteer.extras import require_packages
 
 if TYPE_CHECKING:
     from orienteer.explorer.session import Session
@@ -43,19 +42,13 @@ def explore(
         InputError: the extra ``explore`` is not installed, the folder is not a run, a scan cannot be read or is smaller
             than a view, or the port is taken.
     """
-    _check_installed()
-    paths = (scan,) if isinstance(scan, str) else tuple(scan)
-    _check_paths(run, paths)
-    from orienteer.explorer.server import HOST, make_app, running
+    paths = checked_paths(run, scan)
+    from orienteer.explorer.server import make_app, running
     from orienteer.explorer.session import Session
 
     session, token = Session(), secrets.token_urlsafe(24)
-    with running(make_app(session, token), port) as actual_port, ExitStack() as until_ctrl_c:
-        address = f"http://{HOST}:{actual_port}/?token={token}"
-        print(f"The explorer is at {address}\nPress Ctrl-C to stop.", flush=True)
-        if open_browser:
-            page = until_ctrl_c.enter_context(redirect_page(address))
-            threading.Thread(target=open_page, args=(page,), daemon=True).start()
+    app = make_app(session, token)
+    with running(app, port) as actual_port, announced("The explorer", actual_port, token, open_browser):
         _open(session, run, paths, checkpoint, device)
         _wait()
 
@@ -88,23 +81,16 @@ def _wait() -> None:
         time.sleep(3600)
 
 
-def _check_installed() -> None:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "explore",
-            wanted="the packages fastapi and uvicorn",
-            got=f"no {error.name}",
-            do='pip install "orienteer[explore]"',
-        ) from error
+def checked_paths(run: str, scan: tuple[str, ...] | str) -> tuple[str, ...]:
+    """Returns the paths of one scan or two, and refuses at once what would only fail after the model is loaded.
 
-
-def _check_paths(run: str, paths: tuple[str, ...]) -> None:
-    """Refuses at once what would only fail after the model is loaded."""
+    Raises:
+        InputError: the extra ``explore`` is not installed, the folder is not a run, or a scan is not there.
+    """
     from orienteer.runs.folder import read_settings
 
+    require_packages("explore", SERVER_PACKAGES, extra="explore")
+    paths = (scan,) if isinstance(scan, str) else tuple(scan)
     if not 1 <= len(paths) <= 2:
         raise InputError("scan", wanted="one scan, or two to compare", got=str(len(paths)), do="give --scan FILE")
     read_settings(Path(run))
@@ -112,3 +98,4 @@ def _check_paths(run: str, paths: tuple[str, ...]) -> None:
         if not Path(path).exists():
             wanted, got = "a scan file, or a folder with one DICOM series", f"{path}, which does not exist"
             raise InputError("scan", wanted=wanted, got=got, do="check the path")
+    return paths

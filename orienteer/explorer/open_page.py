@@ -1,11 +1,18 @@
 """Opens a page in the browser without its address, which holds a token, being seen in the list of processes."""
 
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from html import escape
 from pathlib import Path
+
+HOST = "127.0.0.1"
+"""Pages are served to this machine only."""
+
+SERVER_PACKAGES = ("fastapi", "uvicorn")
+"""What serves pages; the extra explore installs it."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -13,11 +20,32 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={address}">
-<title>orienteer explore</title>
+<title>orienteer</title>
 </head>
-<body><a href="{address}">Open the explorer</a></body>
+<body><a href="{address}">Open the page</a></body>
 </html>
 """
+
+
+@contextmanager
+def announced(
+    what: str, port: int, token: str, open_browser: bool, ends: str = "Press Ctrl-C to stop."
+) -> Iterator[str]:
+    """Prints the address of a page that is served, opens it in the browser, and yields it.
+
+    Args:
+        what: what the page is, as the first words of the line.
+        port: where it is served.
+        token: that the server asks for.
+        open_browser: whether to open it; where there is no browser, nothing opens.
+        ends: when the page ends.
+    """
+    address = f"http://{HOST}:{port}/?token={token}"
+    print(f"{what} is at {address}\n{ends}", flush=True)
+    with redirect_page(address) if open_browser else nullcontext() as page:
+        if page is not None:
+            threading.Thread(target=open_page, args=(page,), daemon=True).start()
+        yield address
 
 
 @contextmanager
@@ -37,7 +65,7 @@ def redirect_page(address: str) -> Iterator[Path]:
         False
     """
     with tempfile.TemporaryDirectory(prefix="orienteer-") as folder:  # mode 700
-        path = Path(folder, "explore.html")
+        path = Path(folder, "page.html")
         path.touch(mode=0o600)
         path.write_text(PAGE.format(address=escape(address, quote=True)), encoding="utf-8")
         yield path

@@ -14,7 +14,15 @@ from orienteer.types import Triple, TripleMm
 PLACES = frozenset({"data", "images", "labels", "split", "store", "out"})
 """Settings that name places, which may have moved when a fine-tuning is resumed: split.json knows what lay there."""
 
-MAY_CHANGE_ON_RESUME = PLACES | {"workers", "accelerator", "prepare_workers", "resume", "pictures", "save_every"}
+MAY_CHANGE_ON_RESUME = PLACES | {
+    "workers",
+    "accelerator",
+    "prepare_workers",
+    "resume",
+    "pictures",
+    "save_every",
+    "logger",
+}
 """Settings that may differ when a fine-tuning is resumed: they affect its speed, not its result."""
 
 
@@ -115,6 +123,8 @@ class FinetuneConfig:
     """Steps between entries in metrics.jsonl."""
     save_every: int = 200
     """Steps between checkpoints."""
+    logger: tuple[Literal["wandb", "mlflow"], ...] = ()
+    """Trackers that get the loss: wandb, mlflow. Give the option again for a second one."""
     pictures: bool = True
     """Segmentation: draw the best, the median and the worst test case. Classification: plot the scores."""
     resume: bool = False

@@ -11,6 +11,7 @@ from orienteer.finetuning.keywords import FinetuneKeywords
 from orienteer.runs.folder import CONFIG_FILE, check_unchanged, opened, read_settings
 from orienteer.runs.hub import pinned
 from orienteer.runs.run import Run
+from orienteer.runs.trackers import check_trackers
 
 
 def finetune(
@@ -38,6 +39,7 @@ def finetune(
     if config.out is None:
         do = "name it: orienteer finetune RUN --data DATA --out OUT"
         raise InputError("out", wanted="a folder", got="none", do=do)
+    check_trackers(config.logger)
     folder = Path(config.out)
     with opened(folder, config.resume):
         config = _resumed(folder, config, given) if config.resume else config

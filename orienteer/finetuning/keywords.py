@@ -44,5 +44,6 @@ class FinetuneKeywords(TypedDict, total=False):
     store: str | None
     log_every: int
     save_every: int
+    logger: Sequence[Literal["wandb", "mlflow"]]
     pictures: bool
     resume: bool

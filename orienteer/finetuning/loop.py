@@ -25,6 +25,7 @@ from orienteer.runs.checkpoints import read_checkpoint
 from orienteer.runs.folder import SPLIT_FILE, last_checkpoint
 from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
 from orienteer.runs.records import run_fingerprint
+from orienteer.runs.trackers import Trackers, tracking
 from orienteer.settings import require
 
 BatchT = TypeVar("BatchT")
@@ -83,7 +84,8 @@ def train(
     began_at, waited = time.perf_counter(), 0.0
     network.train()
     progress = Progress("fine-tuning", config.steps, unit="steps", start=begun, delay_s=0.0)
-    with stop_requests() as stop_requested, progress:
+    tracked = tracking(config.logger, folder, config.to_dict())
+    with stop_requests() as stop_requested, progress, tracked as trackers:
         source = batches(range(begun, config.steps))
         for step in range(begun, config.steps):
             before = time.perf_counter()
@@ -95,7 +97,7 @@ def train(
             progress.advance(1, {"loss": loss})
             last, stopping = step + 1 == config.steps, stop_requested()
             if step % config.log_every == 0 or last:
-                _log(folder, step + 1, loss, schedule)
+                _log(folder, step + 1, loss, schedule, trackers)
             if stopping or last or (step + 1) % config.save_every == 0:
                 _save(file, network, schedule, step + 1, run)
             if stopping and not last:
@@ -158,9 +160,11 @@ def _save(file: Path, network: nn.Module, schedule: Schedule, step: int, run: st
         AtomicCheckpoints().save_checkpoint({**state, "optimiser": schedule.optimiser.state_dict()}, file)
 
 
-def _log(folder: Path, step: int, loss: float, schedule: Schedule) -> None:
+def _log(folder: Path, step: int, loss: float, schedule: Schedule, trackers: Trackers) -> None:
     rate = max(group["lr"] for group in schedule.optimiser.param_groups)
-    append_line(folder / METRICS_FILE, step, "train", {"loss": loss, "learning_rate": rate})
+    metrics = {"loss": loss, "learning_rate": rate}
+    append_line(folder / METRICS_FILE, step, "train", metrics)
+    trackers.log("train", step, metrics)
 
 
 def _not_finite(folder: Path, step: int, loss: float, scans: str) -> TrainingStopped:

@@ -4,14 +4,17 @@ from pathlib import Path
 from typing import Unpack
 
 from orienteer.errors import InputError
+from orienteer.extras import require_packages
 from orienteer.pretraining import launch
 from orienteer.pretraining.continuing import with_continued
+from orienteer.pretraining.page_beside import page_beside
 from orienteer.pretraining.start import joined_run, new_run, resumed_run
 from orienteer.pretraining.train import train
 from orienteer.runs.config import make_config
 from orienteer.runs.folder import opened
 from orienteer.runs.keywords import PretrainKeywords
 from orienteer.runs.run import Run
+from orienteer.runs.trackers import check_trackers
 
 
 def pretrain(
@@ -45,6 +48,9 @@ def pretrain(
     config = make_config(given if given.get("resume") else with_continued(given))
     if config.out is None:
         raise InputError("out", wanted="a run folder", got="none", do="name it: orienteer pretrain SCANS --out RUN")
+    if config.watch:
+        require_packages("watch", ("fastapi", "uvicorn"), extra="explore")
+    check_trackers(config.logger)
     folder = Path(config.out)
     if launch.rank() > 0:
         launch.wait_until_ready(folder)
@@ -53,6 +59,7 @@ def pretrain(
         try:
             start = resumed_run(folder, config, given) if config.resume else new_run(folder, config)
             launch.announce_ready(folder)
-            return train(start)
+            with page_beside(folder, config.watch):
+                return train(start)
         finally:
             launch.withdraw_ready(folder)

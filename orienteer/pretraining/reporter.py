@@ -12,6 +12,7 @@ from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.processes import mean_over_processes, whole_step
 from orienteer.progress import Progress
 from orienteer.runs.metrics_log import METRICS_FILE, append_line, cut_lines
+from orienteer.runs.trackers import Trackers
 from orienteer.views.batch import ViewBatch
 
 _EVENTS = re.compile(r"(events\.out\.tfevents\.\d+)\..*\.(\d+\.\d+)")
@@ -37,11 +38,16 @@ class Reporter(pl.Callback):
     """
 
     def __init__(self, folder: Path, pace: Pace, every: int, start_step: int, shown: bool) -> None:
+        self._trackers = Trackers()
         self._file, self._folder, self._pace = folder / METRICS_FILE, folder, pace
         self._every, self._start, self._shown = every, start_step, shown
         self._shown_metrics: dict[str, float] = {}
         self._progress: Progress | None = None
         self._board: Any = None
+
+    def track(self, trackers: Trackers) -> None:
+        """Gives the same metrics and pictures to trackers, until `close`."""
+        self._trackers = trackers
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Opens the files."""
@@ -77,9 +83,10 @@ class Reporter(pl.Callback):
         self._write("heldout", step, metrics)
 
     def picture(self, name: str, png: bytes, step: int) -> None:
-        """Adds a picture to TensorBoard as it is, without drawing it again."""
+        """Adds a picture to TensorBoard as it is, without drawing it again, and to the trackers."""
         if self._board is None:
             return
+        self._trackers.picture(name, png, step)
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         width, height = struct.unpack(">II", png[16:24])  # of the PNG header
@@ -87,8 +94,9 @@ class Reporter(pl.Callback):
         summary = Summary(value=[Summary.Value(tag=name, image=image)])
         self._board.file_writer.add_summary(summary, step)
 
-    def close(self) -> None:
-        """Closes the progress bar and the files."""
+    def close(self, failed: bool = False) -> None:
+        """Closes the progress bar, the files and the trackers; theirs are marked where the training failed."""
+        self._trackers.close(failed)
         if self._progress is not None:
             self._progress.close()
         if self._board is not None:
@@ -106,5 +114,6 @@ class Reporter(pl.Callback):
         if self._board is None:
             return
         append_line(self._file, step, part, metrics)
+        self._trackers.log(part, step, metrics)
         for key, value in metrics.items():
             self._board.add_scalar(f"{part}/{key}", value, global_step=step)

@@ -22,6 +22,7 @@ from orienteer.pretraining.module import Pretraining
 from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.reporter import Reporter
 from orienteer.pretraining.saving import Interrupted, SaveLast
+from orienteer.pretraining.shown import ShownPredictions
 from orienteer.pretraining.start import Start
 from orienteer.pretraining.trainer import build_trainer
 from orienteer.pretraining.validation import Probe, Validation
@@ -38,6 +39,7 @@ from orienteer.runs.records import fingerprint, read_counts, run_fingerprint, wr
 from orienteer.runs.run import Run
 from orienteer.runs.split import read_patients
 from orienteer.runs.summary import SUMMARY_FILE, make_summary, read_summary, summary_table, write_summary
+from orienteer.runs.trackers import open_trackers
 from orienteer.runs.weights import read_weights, save_encoder
 
 
@@ -69,6 +71,7 @@ def train(start: Start) -> Run:
         if trainer.is_global_zero:
             device = str(trainer.strategy.root_device)
             write_environment(folder, config.seed, facts["data_fingerprint"], device)
+            reporter.track(open_trackers(config.logger, folder, config.to_dict()))
         _fit(trainer, module, data, reporter, start)
     hint = plateau([step for step, _ in validation.losses], [loss for _, loss in validation.losses])
     cost = {**pace.speed(), "peak_memory_mb": peak_memory_mb(torch.device("cpu"))}
@@ -157,7 +160,7 @@ def module_of(start: Start, scans: RunScans) -> Pretraining:
 
 def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporter: Reporter, pace: Pace) -> Validation:
     folder, config = start.folder, start.config
-    shown = shown_views(scans.store, scans.heldout, config, SCANS) if config.pictures else []
+    views = shown_views(scans.store, scans.heldout, config, SCANS) if rank() == 0 else []
     return Validation(
         folder,
         scans.heldout,
@@ -165,9 +168,10 @@ def _validation(start: Start, scans: RunScans, facts: Mapping[str, Any], reporte
         config.validate_every,
         reporter,
         pace,
-        gallery=Gallery(folder, shown, reporter.picture) if config.pictures else None,
+        gallery=Gallery(folder, views, reporter.picture) if config.pictures else None,
         on_best=lambda trained: save_encoder(folder, trained.best_network.encoder, facts),
         probe=_probe(start) if config.probe is not None and rank() == 0 else None,
+        shown=ShownPredictions(folder, views, scans.names, config.unit_mm),
     )
 
 
@@ -178,13 +182,14 @@ def _probe(start: Start) -> Probe:
 
 
 def _fit(trainer: pl.Trainer, module: Pretraining, data: ViewData, reporter: Reporter, start: Start) -> None:
-    resume = f"Resume with: orienteer pretrain --resume --out {start.folder}"
+    resume, failed = f"Resume with: orienteer pretrain --resume --out {start.folder}", True
     try:
         trainer.fit(module, data, ckpt_path=last_checkpoint(start.folder) if start.checkpoint else None)
+        failed = False
     except Interrupted:
         say(f"stopped after step {trainer.global_step} of {trainer.max_steps}. {resume}")
         raise KeyboardInterrupt from None
     except TrainingStopped as error:
         raise TrainingStopped(f"{error} {resume}") from None
     finally:
-        reporter.close()
+        reporter.close(failed)

@@ -15,6 +15,7 @@ from orienteer.pretraining.module import Pretraining
 from orienteer.pretraining.pace import Pace
 from orienteer.pretraining.processes import reduced, whole_step
 from orienteer.pretraining.reporter import Reporter
+from orienteer.pretraining.shown import ShownPredictions
 from orienteer.progress import say
 from orienteer.runs.summary import is_baseline
 from orienteer.views.batch import ViewBatch
@@ -39,6 +40,7 @@ class Validation(pl.Callback):
         gallery: draws the pictures; None for none.
         on_best: is called with the training module after a validation with a new lowest loss.
         probe: further metrics of the encoder.
+        shown: writes what the network predicts on a few view sets; None for nothing.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Validation(pl.Callback):
         gallery: Gallery | None,
         on_best: Callable[[Pretraining], None],
         probe: Probe | None = None,
+        shown: ShownPredictions | None = None,
     ) -> None:
         self._folder, self._scans, self._make_loader, self._every = folder, scans, make_loader, every
         self._reporter, self._pace, self._gallery, self._on_best = reporter, pace, gallery, on_best
-        self._probe = probe
+        self._probe, self._shown = probe, shown
         self._best = math.inf
         self._baselines: dict[str, float] = {}
         self._warned = False
@@ -95,6 +98,8 @@ class Validation(pl.Callback):
         sums, embeddings = self._evaluate(trainer, module)
         if self._gallery is not None and trainer.is_global_zero:
             self._gallery.draw(network, module.device, step, must=step in (self._every, trainer.max_steps))
+        if self._shown is not None and trainer.is_global_zero:
+            self._shown.write(network, module.device, step)
         probed = self._probe(network.encoder) if self._probe and trainer.is_global_zero else {}
         module.train()
         keys, totals = sums.sums()

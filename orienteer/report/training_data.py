@@ -20,6 +20,8 @@ NOT_SHOWN = {
     "store",
     "weights",
     "resume",
+    "watch",
+    "logger",
     "prepare_workers",
     "include",
     "exclude",

@@ -73,6 +73,8 @@ class Training:
     """Steps between entries of metrics.jsonl."""
     pictures: bool = True
     """Draw the tasks' pictures at every validation."""
+    logger: tuple[Literal["wandb", "mlflow"], ...] = ()
+    """Trackers that get metrics and pictures, beside TensorBoard: wandb, mlflow. Give the option again for a second one."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """With continue: a new warm-up and cosine over `steps`, or the schedule of one longer run of the steps before and these."""
     probe: str | None = None
     """A dataset.json with label maps: at every validation, probe the frozen features with its labels."""
+    watch: bool = False
+    """Open a page that shows live what the run learns while it trains, as `orienteer watch` does."""
     resume: bool = False
     """Resume the run in `out` from its last checkpoint."""
 

@@ -87,9 +87,9 @@ def locked(folder: Path) -> Iterator[None]:
 def write_config(folder: Path, settings: Mapping[str, Any], command: str = "pretrain") -> None:
     """Writes config.yaml: every setting of a command, with the values that were chosen.
 
-    Whether this call resumed is not one of them: with it, the same could not be run again in a new folder.
+    Whether this call resumed or was watched is not one of them: what a run repeats is the run, not the call.
     """
-    kept = {name: False if name == "resume" else value for name, value in settings.items()}
+    kept = {name: False if name in ("resume", "watch") else value for name, value in settings.items()}
     text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
     write_text(folder / CONFIG_FILE, f"# Run this again: orienteer {command} --config {CONFIG_FILE} --out NEW\n{text}")
 

@@ -54,6 +54,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     header_steps: int
     log_every: int
     pictures: bool
+    logger: Sequence[Literal["wandb", "mlflow"]]
     warp: float
     distortion: dict[str, Any]
     method: str
@@ -72,6 +73,7 @@ class DemoKeywords(_ScanKeywords, total=False):
     continue_optimiser: bool
     continue_schedule: Literal["new", "longer"]
     probe: str | None
+    watch: bool
     resume: bool
 
 

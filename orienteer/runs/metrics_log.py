@@ -1,6 +1,7 @@
 """metrics.jsonl: one JSON object a line, added while a run trains, cut back where it is resumed."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,44 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
     """
     rows = [_row(line) for line in _text(file).splitlines()] if file.is_file() else []
     return [row for row in rows if row is not None and "part" in row]
+
+
+class LineTail:
+    """Reads what is added to a metrics.jsonl while a run writes it, each line once.
+
+    Args:
+        file: the metrics.jsonl; it need not exist yet.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file, tail = Path(folder, METRICS_FILE), LineTail(Path(folder, METRICS_FILE))
+        ...     append_line(file, 1, "train", {"loss": 0.5})
+        ...     [(restarted, len(rows)) for restarted, rows in (tail.read(), tail.read())]
+        [(False, 1), (False, 0)]
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._file_number, self._offset = file, -1, 0
+
+    def read(self) -> tuple[bool, list[dict[str, Any]]]:
+        """Returns whether the file began anew, so that earlier rows no longer count, and the rows that are new.
+
+        A line whose end is not written yet is left for the next time; damaged ones are left out.
+        """
+        try:
+            with open(self._file, "rb") as log:
+                now = os.fstat(log.fileno())
+                restarted = self._offset > 0 and (now.st_ino != self._file_number or now.st_size < self._offset)
+                self._file_number, self._offset = now.st_ino, 0 if restarted else self._offset
+                log.seek(self._offset)
+                whole = log.read().rpartition(b"\n")[0]
+        except OSError:  # removed, or not there yet
+            restarted, self._offset = self._offset > 0, 0
+            return restarted, []
+        self._offset += len(whole) + 1 if whole else 0
+        rows = [_row(line) for line in whole.decode("utf-8", "replace").splitlines()]
+        return restarted, [row for row in rows if row is not None and "part" in row]
 
 
 def _text(file: Path) -> str:

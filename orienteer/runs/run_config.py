@@ -21,7 +21,7 @@ PLACES = {"scans", "store"}
 MAY_CHANGE = {
     *PLACES,
     *("workers", "devices", "nodes", "accelerator", "prepare_workers", "resume", "out", "pictures", "probe"),
-    "audit_rules",
+    *("audit_rules", "watch", "logger"),
     "header_steps",
     "continue_from",
 }

@@ -75,14 +75,13 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         gap error (mm)                      40.0       150.0
     """
     heldout = summary["heldout"]
-    rows = [key for key in heldout if _is_row(key, heldout)]
-    baselines = {key.removeprefix(f"{row}_") for row in rows for key in heldout if key.startswith(f"{row}_")}
-    columns = sorted(baselines, key=lambda name: (name != BASELINE, name))
+    rows = with_baselines(heldout)
+    columns = sorted({name for names in rows.values() for name in names}, key=lambda name: (name != BASELINE, name))
     titles = ["model", *("baseline" if name == BASELINE else name for name in columns)]
     lines = [f"{'on held-out scans':<28}" + "".join(f"{title:>12}" for title in titles)]
     for row in rows:
         cells = [_cell(row, heldout.get(key)) for key in (row, *(f"{row}_{name}" for name in columns))]
-        lines.append(f"{_name(row):<28}" + "".join(f"{cell:>12}" for cell in cells).rstrip())
+        lines.append(f"{metric_name(row):<28}" + "".join(f"{cell:>12}" for cell in cells).rstrip())
     return "\n".join(lines)
 
 
@@ -96,11 +95,13 @@ def is_baseline(key: str, keys: Collection[str]) -> bool:
     return any(key.startswith(f"{other}_") for other in keys)
 
 
-def _is_row(key: str, heldout: Mapping[str, float]) -> bool:
-    return f"{key}_{BASELINE}" in heldout or (key.endswith("_mm") and not is_baseline(key, heldout))
+def metric_name(key: str) -> str:
+    """Returns the name of a metric for people, with its unit.
 
-
-def _name(key: str) -> str:
+    Example:
+        >>> metric_name("gap_error_mm"), metric_name("near_far_accuracy"), metric_name("cosine_rank")
+        ('gap error (mm)', 'near far (%)', 'cosine rank')
+    """
     for ending, unit in (("_mm", "mm"), ("_accuracy", "%"), ("_dice", "%")):
         if key.endswith(ending):
             kept = ending if ending == "_dice" else ""
@@ -108,7 +109,28 @@ def _name(key: str) -> str:
     return key.replace("_", " ")
 
 
+def metric_factor(key: str) -> float:
+    """Returns what a metric is multiplied by to have the unit of its name: 100 for shares that are shown in %."""
+    return 100.0 if key.endswith(("_accuracy", "_dice")) else 1.0
+
+
+def with_baselines(heldout: Mapping[str, float]) -> dict[str, list[str]]:
+    """Returns the metrics of the table, each with the names of its baselines, the trivial one first.
+
+    Example:
+        >>> with_baselines({"gap_error_mm": 40.0, "gap_error_mm_trivial": 150.0, "loss": 1.0, "edge_error_mm": 2.0})
+        {'gap_error_mm': ['trivial'], 'edge_error_mm': []}
+    """
+    rows = [key for key in heldout if _is_row(key, heldout)]
+    baselines = {row: [key.removeprefix(f"{row}_") for key in heldout if key.startswith(f"{row}_")] for row in rows}
+    return {row: sorted(names, key=lambda name: (name != BASELINE, name)) for row, names in baselines.items()}
+
+
+def _is_row(key: str, heldout: Mapping[str, float]) -> bool:
+    return f"{key}_{BASELINE}" in heldout or (key.endswith("_mm") and not is_baseline(key, heldout))
+
+
 def _cell(key: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{100 * value:.1f}" if key.endswith(("_accuracy", "_dice")) else f"{value:.1f}"
+    return f"{value * metric_factor(key):.1f}"

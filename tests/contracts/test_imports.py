@@ -12,7 +12,7 @@ LAYERS = (
     {"text"},
     {"types", "tensors", "errors", "progress", "forms"},
     {"output_names", "worker_process", "help_text"},
-    {"files", "settings", "arguments", "devices", "interrupts", "executor"},
+    {"files", "settings", "arguments", "devices", "interrupts", "executor", "extras"},
     {"locks"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
@@ -28,7 +28,7 @@ LAYERS = (
     {"finetuning"},
     {"exports"},
     {"report", "explorer", "comparison"},
-    {"auditing"},
+    {"auditing", "watching"},
     {"cli"},
     {"__main__"},
 )

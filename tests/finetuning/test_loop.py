@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from orienteer.errors import InputError, TrainingStopped
 from orienteer.finetuning.config import FinetuneConfig
 from orienteer.finetuning.loop import Trained, take_step, train
 from orienteer.finetuning.schedules import Schedule
+from orienteer.runs.trackers import TRACKERS
 
 
 def layer(inputs: int = 3) -> nn.Linear:
@@ -117,3 +119,23 @@ def test_gradients_are_clipped():
     take_step(config, network, Schedule(network, {}, 0, config), 0, lambda: 1e6 * network.weight.sum())
     assert network.weight.grad is not None
     assert torch.sqrt(network.weight.grad.square().sum()) <= 1e-3 * 1.001
+
+
+def test_trackers_get_what_is_logged(tmp_path, monkeypatch):
+    got: list = []
+
+    class Noted:
+        number = "n1"
+
+        def __init__(self, *given) -> None:
+            got.append(given[2]["steps"])
+
+        def log(self, metrics, step) -> None:
+            got.append((step, sorted(metrics)))
+
+        def close(self, failed) -> None:
+            got.append(failed)
+
+    monkeypatch.setitem(TRACKERS, "wandb", replace(TRACKERS["wandb"], open=Noted))
+    run(tmp_path, layer(), steps=2, logger=("wandb",))
+    assert got == [2, (1, ["train/learning_rate", "train/loss"]), (2, ["train/learning_rate", "train/loss"]), False]

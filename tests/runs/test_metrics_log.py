@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from orienteer.runs.metrics_log import append_line, cut_lines, read_lines
+from orienteer.runs.metrics_log import METRICS_FILE, LineTail, append_line, cut_lines, read_lines
 
 
 def test_later_steps_and_an_incomplete_line_are_removed(tmp_path: Path) -> None:
@@ -45,3 +45,37 @@ def test_damaged_lines_are_left_out_wherever_they_are(tmp_path: Path) -> None:
     cut_lines(file, after_step=1)
     assert file.read_bytes() == whole
     assert read_lines(tmp_path / "none.jsonl") == []
+
+
+def test_a_tail_reads_every_line_once_as_it_is_completed(tmp_path: Path) -> None:
+    file = tmp_path / METRICS_FILE
+    tail = LineTail(file)
+    assert tail.read() == (False, [])
+    append_line(file, 1, "train", {"loss": 3.0})
+    with open(file, "a") as log:
+        log.write('{"step": 2, "part": "train", "lo')
+    assert [row["step"] for row in tail.read()[1]] == [1]
+    assert tail.read() == (False, [])
+    with open(file, "a") as log:
+        log.write('ss": 2.0}\nno json\n')
+    append_line(file, 3, "heldout", {"loss": 1.0})
+    assert [row["step"] for row in tail.read()[1]] == [2, 3]
+
+
+def test_a_tail_begins_anew_where_the_file_does(tmp_path: Path) -> None:
+    file = tmp_path / METRICS_FILE
+    tail = LineTail(file)
+    for step in (1, 2, 3):
+        append_line(file, step, "train", {"loss": 3.0})
+    assert len(tail.read()[1]) == 3
+    cut_lines(file, after_step=2)  # another file takes its place
+    append_line(file, 3, "train", {"loss": 2.0})
+    restarted, rows = tail.read()
+    assert (restarted, [row["step"] for row in rows]) == (True, [1, 2, 3])
+    file.write_text("")
+    assert tail.read() == (True, [])
+    append_line(file, 1, "train", {"loss": 2.0})
+    assert [row["step"] for row in tail.read()[1]] == [1]
+    file.unlink()
+    assert tail.read() == (True, [])
+    assert tail.read() == (False, [])

@@ -1,6 +1,6 @@
 """Settings that a comparison sets itself, and settings that do not decide what comes out of a cell."""
 
-PRETRAIN_RESERVED = {"scans", "out", "store", "resume", "seed", "include", "exclude", "group_by"}
+PRETRAIN_RESERVED = {"scans", "out", "store", "resume", "seed", "include", "exclude", "group_by", "watch"}
 """Settings of a pretraining that the comparison sets."""
 
 PRETRAIN_IDLE = {
@@ -13,6 +13,7 @@ PRETRAIN_IDLE = {
         "prepare_workers",
         "pictures",
         "log_every",
+        "logger",
         "probe",
         "header_steps",
     ),
@@ -29,7 +30,7 @@ FINETUNE_RESERVED = {*_FINETUNE_PLACES, "encoder", "encoder_arguments"}
 
 FINETUNE_IDLE = {
     *_FINETUNE_PLACES,
-    *("workers", "prepare_workers", "accelerator", "pictures", "log_every", "save_every"),
+    *("workers", "prepare_workers", "accelerator", "pictures", "log_every", "logger", "save_every"),
 }
 """Settings of a fine-tuning without influence on its result, or that the hash of its cell holds elsewhere."""
 

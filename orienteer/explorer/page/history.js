@@ -44,23 +44,3 @@ function restorePoints() {
   if (!kept?.points?.length || !kept.points.every(inside) || kept.points.length > state.most_points) return;
   replacePoints(kept.points, kept.points.map((_, at) => String(kept.labels?.[at] ?? "")), kept.chosen);
 }
-
-function keepTheme(light) {
-  try { localStorage.setItem("page", light ? "light" : "dark"); } catch { /* no storage */ }
-}
-
-function startTheme() {
-  let kept = null;
-  try { kept = localStorage.getItem("page"); } catch { /* no storage */ }
-  showTheme(kept === "light");
-  byId("theme").addEventListener("click", () => {
-    const light = document.documentElement.dataset.page !== "light";
-    keepTheme(light);
-    showTheme(light);
-  });
-}
-
-function showTheme(light) {
-  document.documentElement.dataset.page = light ? "light" : "dark";
-  byId("theme").textContent = light ? "Dark page" : "Light page"; // what a click gives
-}

@@ -1,4 +1,4 @@
-// Requests to the explorer's server.
+// Requests to the server of a page.
 "use strict";
 
 const TOKEN = new URLSearchParams(location.search).get("token") ?? "";
@@ -13,7 +13,7 @@ async function ask(path, question) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Error("The explorer does not respond. It may have been stopped; start it again in the terminal.");
+    throw new Error("The server of this page does not respond. It may have been stopped; start it again in the terminal.");
   }
   if (!response.ok) {
     const text = await response.text();

@@ -5,7 +5,6 @@
 const TRUE = "#56B4E9", PREDICTED = "#E69F00", MISSED = "#FF4FA3";
 const POINT_COLOURS = ["#00B386", "#F0E442", "#9D7BFF", "#FFFFFF", "#3D9BE0", "#A6A6A6"]; // none of those above; reused after the last
 
-const byId = (id) => document.getElementById(id);
 const state = {
   scans: null, // which -> { name, modality, bounds_mm }, there before the model is
   most_points: 0,
@@ -23,15 +22,9 @@ const state = {
   asked: { gaps: 0, "heat-first": 0, "heat-second": 0, "colours-first": 0, "colours-second": 0, same: 0 }, // number of the latest question of each kind: answers to older ones are dropped
 };
 
-const plain = (value, digits = 0) => value.toFixed(digits).replace("-", "−");
 const mm = (point) => point.map((value) => value.toFixed(0)).join(", ");
 const signed = (vector) => vector.map((value) => (value <= -0.5 ? "−" : value >= 0.5 ? "+" : "") + Math.abs(value).toFixed(0)).join(", ");
 const minus = (a, b) => a.map((value, axis) => value - b[axis]);
-const made = (tag, properties = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
 
 // "R 42, A 10, I 120": the letter is the side of the body's origin that a position is on.
 const SIDES = [["L", "R"], ["P", "A"], ["I", "S"]];
