@@ -14,8 +14,8 @@ BAR_PER_SIGMA = 2.5
 
 OUTSIDE_FROM, FOUND_TO = 0.5, 0.4
 """Probabilities of being outside from which a place is called so, and up to which it is called found. On scans of three
-collections of which two fifths were cut away, by runs whose people no table has, 125 of 141 places that were cut away and 6 of 343 that
-were left are called outside; from 0.6 on it would be 118 and 1."""
+collections of which two fifths were cut away, by runs whose people no table has, 125 of 141 places that were cut away and
+6 of 343 that were left are called outside; from 0.6 on it would be 118 and 1."""
 
 WIDE = 1 / 8
 """Share of the diagonal of a scan's field of view: a place whose error bar is wider is not told from its neighbours."""
