@@ -40,7 +40,7 @@ class Option(NamedTuple):
     @property
     def spelled(self) -> str:
         """The option as it is typed, with the form of its value; a switch that is on needs ``false`` to be off."""
-        form = "true|false" if self.default is True else value_form(self.name, self.kind)
+        form = "true|false" if self.default is True else value_form(hyphens(self.name).replace("-", "_"), self.kind)
         return " ".join(filter(None, (f"--{hyphens(self.name)}", form)))
 
 

@@ -1,5 +1,6 @@
 """Files of weights that others wrote: reading their tensors without running code from them, and which encoder they are of."""
 
+import codecs
 import pickle
 import re
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -80,7 +82,8 @@ def _content(file: Path) -> Mapping[str, Any]:
     try:
         if file.suffix == ".safetensors":
             return load(file.read_bytes())
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numpy_numbers()):
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named is None:
@@ -91,6 +94,14 @@ def _content(file: Path) -> Mapping[str, Any]:
     except _DAMAGED as error:
         raise _damaged(file, error) from error
     return content if isinstance(content, Mapping) else {}
+
+
+def _numpy_numbers() -> list[Any]:
+    """Returns what numpy writes its numbers with, under old names too: training logs beside the weights hold such numbers."""
+    scalar = np.float64(0).__reduce__()[0]
+    kinds = {type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")}
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    return [*((scalar, name) for name in names), np.dtype, *kinds, codecs.encode]
 
 
 def _damaged(file: Path, error: Exception) -> InputError:

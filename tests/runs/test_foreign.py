@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -219,6 +220,13 @@ def test_other_settings_are_refused_with_those_that_fit(publish: Publish) -> Non
     with pytest.raises(InputError, match=r'tensors of another shape, first swinViT.*"window_size": 3'):
         start_from(encoder, path)
     assert all(torch.equal(before[name], tensor) for name, tensor in encoder.state_dict().items())
+
+
+def test_numbers_of_numpy_beside_the_weights_do_no_harm(publish: Publish) -> None:
+    path = publish("VoComni_nnunet.pt", plain_unet())
+    log = {"losses": [np.float64(0.5), np.float32(0.25)], "epoch": np.int64(3), "done": np.bool_(True)}
+    torch.save({**published("VoComni_nnunet.pt", plain_unet()), "logging": log}, path)
+    assert encoder_of(path) is not None
 
 
 class Arguments:
