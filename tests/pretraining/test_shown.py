@@ -1,18 +1,23 @@
 """The file of a validation holds what the network predicts on held-out scans, as the pictures and the metrics have it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from orienteer.methods import METHODS, listed_tasks
 from orienteer.pretraining.data import open_scans, shown_views
+from orienteer.pretraining.dry_run import random_views
 from orienteer.pretraining.shown import ShownPredictions
 from orienteer.runs.loaded import load_run
+from orienteer.runs.network import build_network
 from orienteer.runs.run import Run
 from orienteer.runs.run_config import read_config
 from orienteer.runs.validations import Shown, picture_files, read_shown, shown_steps
 from orienteer.tasks.graded import rank_correlation
+from tests.helpers.run_settings import run_config
 
 
 @pytest.fixture
@@ -81,3 +86,21 @@ def test_predictions_that_are_not_finite_are_left_out(finished: Run, tmp_path: P
     shown = read_shown(tmp_path, 1)
     assert list(shown["scans"][0]["gaps_mm"]) == ["route"]
     assert shown["falloff"] == {}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_something_to_show(method: str, tmp_path: Path) -> None:
+    """Whatever its tasks predict: the file is of the form that the page reads."""
+    of = METHODS[method]
+    given = {"views": of.views, "layout": of.layout, "teacher": of.teacher, "distortion": asdict(of.distortion)}
+    config = run_config(
+        method=method, tasks=listed_tasks(of), only_tasks=True, batch=1, view_size=[32, 32, 32], **given
+    )
+    network, views = build_network(config).eval(), random_views(config)
+    names = {key: f"name of {key}" for key in views.scans}
+    ShownPredictions(tmp_path, [views], names, config.unit_mm).write(network, torch.device("cpu"), step=1)
+    shown = read_shown(tmp_path, 1)
+    gaps = shown["scans"][0]["gaps_mm"]
+    assert set(gaps) <= set(of.tasks)
+    assert all(np.shape(each) == (of.views, of.views, 3) for each in gaps.values())
+    assert set(shown["falloff"]) <= set(of.tasks)
