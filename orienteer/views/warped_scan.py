@@ -105,8 +105,10 @@ class WarpedScan:
         half, slack = (size - 1) / 2, MOST_OUTSIDE * size
         corners = starts_vox[:, None] + np.indices((2, 2, 2)).reshape(3, -1).T * (size - 1)
         centres, ends = self._in_scan_vox(starts_vox + half), self._in_scan_vox(corners)
-        allowed: np.ndarray = ((centres >= half - 0.5) & (centres <= last - half + 0.5)).all(1)
-        return allowed & ((ends >= -slack) & (ends <= last + slack)).all((1, 2))
+        middle = (centres >= half - 0.5) & (centres <= last - half + 0.5)
+        corner = ((ends >= -slack) & (ends <= last + slack)).all(1)
+        allowed: np.ndarray = (middle & corner).all(1)
+        return allowed
 
     def _in_scan_vox(self, at_vox: np.ndarray) -> np.ndarray:
         """Returns the continuous voxel positions in the scan of positions in the warped scan, ``(..., 3)``."""
