@@ -51,7 +51,6 @@ COMMANDS = {
             "steps",
             "batch",
             "spacing_mm",
-            "store",
             "weights",
             "continue_from",
             "watch",

@@ -107,7 +107,7 @@ class WarpedScan:
         centres, ends = self._in_scan_vox(starts_vox + half), self._in_scan_vox(corners)
         middle = (centres >= half - 0.5) & (centres <= last - half + 0.5)
         corner = ((ends >= -slack) & (ends <= last + slack)).all(1)
-        allowed: np.ndarray = (middle & corner).all(1)
+        allowed: np.ndarray = np.all(middle & corner, axis=1)
         return allowed
 
     def _in_scan_vox(self, at_vox: np.ndarray) -> np.ndarray:
