@@ -30,6 +30,11 @@ POOL = 256
 REUSED = 4
 """How often."""
 
+SMOOTHING = 0.1
+"""Share of the probability that the target spreads over all orientations (label smoothing: Szegedy et al., *Rethinking the
+Inception Architecture*, CVPR 2016). Without it a long training makes a reader sure of itself, and one odd scan that it is
+sure to be faulty raises the limits for all."""
+
 _HEADERS = 7
 """Keeps the random numbers of header readers apart from others of the same seed."""
 
@@ -91,11 +96,12 @@ def header_loss(
     cubes: Float[Tensor, "scans levels edge edge edge"],
     log_factor: Float[Tensor, "scans 3"],
 ) -> Float[Tensor, ""]:
-    """Returns the negative log-likelihood of the right orientation and voxel size, mean over scans."""
+    """Returns the negative log-likelihood of the right orientation, smoothed, and voxel size, mean over scans."""
     prediction = network.with_each_undone(cubes)
     scale = prediction.scales[:, 0]
     errors = (prediction.log_factors[:, 0] - log_factor).abs() / scale
-    return (errors + scale.log()).mean() - prediction.logs[:, 0].mean()
+    logs = (1 - SMOOTHING) * prediction.logs[:, 0] + SMOOTHING * prediction.logs.mean(1)
+    return (errors + scale.log()).mean() - logs.mean()
 
 
 def draw_pool(
