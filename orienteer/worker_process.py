@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from orienteer.errors import InputError
@@ -42,10 +43,16 @@ _ENDED = (EOFError, OSError, pickle.UnpicklingError)
 
 
 class WorkerProcess:
-    """A worker process, seen from its parent. Requests go to its stdin, replies come from its stdout."""
+    """A worker process, seen from its parent. Requests go to its stdin, replies come from its stdout.
 
-    def __init__(self, function: Callable[[Any], Any], environment: dict[str, str]) -> None:
-        self._function: bytes | None = pickle.dumps(function)
+    Args:
+        function: that it calls with each job, pickled.
+        environment: variables beside those of its parent.
+        folder: its working directory; by default that of its parent.
+    """
+
+    def __init__(self, function: bytes, environment: dict[str, str], folder: Path | None = None) -> None:
+        self._function: bytes | None = function
         self._overtime = False
         self.busy = False
         command = f"import sys; sys.path[:] = {sys.path!r}; from orienteer.worker_process import serve; serve()"
@@ -55,6 +62,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | environment,
+                cwd=folder,
                 start_new_session=True,  # the terminal sends Ctrl-C to this process only
             )
         except OSError as error:
@@ -199,7 +207,7 @@ def _answer(function: Callable[[Any], Any], request: bytes) -> bytes:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("w") as file:
                 _write_to(file.fileno())
-        return pickle.dumps((function(job), None, ""))
+        return pickle.dumps((function(pickle.loads(job)), None, ""))
     except Exception as error:
         if log is not None:
             traceback.print_exc()

@@ -87,3 +87,4 @@ class PrepareKeywords(_ScanKeywords, total=False):
     accelerator: Literal["auto", "cpu", "gpu"]
     group_by: str | None
     workers: int | None
+    cluster: str | None
