@@ -77,7 +77,11 @@ class WorkerProcess:
         return self._popen.poll() is None
 
     def run(self, request: bytes, seconds: float | None = None) -> Any:
-        """Returns the result of a job, or raises its error.
+        """Returns the result of a job, or raises its error; see `answer`."""
+        return opened(self.answer(request, seconds))
+
+    def answer(self, request: bytes, seconds: float | None = None) -> bytes:
+        """Returns the result of a job or its error, both for `opened`.
 
         Raises:
             NoProcess: it ended before it could take a job.
@@ -87,15 +91,11 @@ class WorkerProcess:
             self._start()
             try:
                 with self._killed_after(seconds):
-                    result, error, note = self._ask(request)
+                    return self._ask(request)
             except _ENDED:
                 raise WorkerDied(self._end_in_words(seconds)) from None
         finally:
             self.busy = False
-        if error is None:
-            return result
-        error.add_note(note)
-        raise error
 
     def ask_to_stop(self) -> None:
         """Sends SIGTERM."""
@@ -126,12 +126,12 @@ class WorkerProcess:
             raise NoProcess("workers", wanted="a process that can start", got=got, do=do) from error
         self._function = None
 
-    def _ask(self, request: bytes) -> tuple[Any, Exception | None, str]:
+    def _ask(self, request: bytes) -> bytes:
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         _send(self._popen.stdin, request)
-        reply: tuple[Any, Exception | None, str] = pickle.loads(pickle.load(self._popen.stdout))
-        return reply
+        answer: bytes = pickle.load(self._popen.stdout)
+        return answer
 
     @contextmanager
     def _killed_after(self, seconds: float | None) -> Iterator[None]:
@@ -162,6 +162,15 @@ class WorkerProcess:
         self.close()
         code = self._popen.returncode
         return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+
+def opened(answer: bytes) -> Any:
+    """Returns the result that an answer holds, or raises the error."""
+    result, error, note = pickle.loads(answer)
+    if error is None:
+        return result
+    error.add_note(note)
+    raise error
 
 
 def _send(pipe: IO[bytes], content: bytes) -> None:

@@ -27,7 +27,7 @@ from orienteer.cluster.worker_side import (
 from orienteer.executor import thread_limits
 from orienteer.files import written
 from orienteer.progress import say
-from orienteer.worker_process import NO_BOUNDS, Bounds, WorkerDied
+from orienteer.worker_process import NO_BOUNDS, Bounds, WorkerDied, opened
 
 JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")
@@ -174,7 +174,7 @@ class DaskExecutor(Generic[JobT, ResultT]):
 
         outcome: Future[ResultT] = Future()
         try:
-            outcome.set_result(future.result())
+            outcome.set_result(opened(future.result()))
         except KilledWorker as error:
             times = error.allowed_failures + 1
             outcome.set_exception(WorkerDied(f"its worker terminated {times} times, last {error.last_worker.address}"))

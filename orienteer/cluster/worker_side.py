@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from orienteer.errors import InputError
 from orienteer.worker_process import WorkerProcess
@@ -63,8 +62,10 @@ class Request:
     memory_share: float | None
 
 
-def run_request(request: Request) -> Any:
-    """Returns the result of a job, run in a process of this worker; or raises its error.
+def run_request(request: Request) -> bytes:
+    """Returns the result of a job, run in a process of this worker, or its error; `opened` gives either.
+
+    It stays closed here, so that the worker needs none of the modules that it comes from.
 
     Raises:
         WorkerUnfit: this worker does not see the files, or has other versions.
@@ -73,7 +74,9 @@ def run_request(request: Request) -> Any:
     """
     check_fit(request.place)
     process = _free_process(request.place)
-    return process.run(pickle.dumps((request.job, request.log, _memory_bytes(request.memory_share))), request.seconds)
+    return process.answer(
+        pickle.dumps((request.job, request.log, _memory_bytes(request.memory_share))), request.seconds
+    )
 
 
 def check_fit(place: Place) -> None:
