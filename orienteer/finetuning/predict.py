@@ -57,12 +57,12 @@ def predict(model: str | Path, scans: str | Path, to: str | Path, cluster: str |
     Raises:
         InputError: a model or folder that cannot be used, a disk that is full, or a cluster that does not answer.
     """
-    with connected(cluster, to) as there:
-        if read_model_card(Path(model))["task"] == "classification":
-            return classify(model, scans, Path(to) / CLASSES_FILE, cluster=there)
-        segmenter, folder = load_segmentation(model, choose_device()), Path(to)
+    if read_model_card(Path(model))["task"] == "classification":
+        return classify(model, scans, Path(to) / CLASSES_FILE, cluster=cluster)
+    segmenter, folder = load_segmentation(model, choose_device()), Path(to)
+    work = PredictWork(Path(model), segmenter.sha256, segmenter)
+    with connected(cluster, folder) as there:
         discovery = discover(scans, segmenter.selection)
-        work = PredictWork(Path(model), segmenter.sha256, segmenter)
         with locked(folder):
             return _Run(work, discovery, folder).predict(there)
 

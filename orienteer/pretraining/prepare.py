@@ -16,6 +16,7 @@ from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
+from orienteer.store.shard import shard_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class PrepareSettings(Preparation, Selection):
     """Processes that prepare scans. By default one per core. 0 works in this process."""
     cluster: str | None = None
     """Where the work is done: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that describes a queue."""
+    shard: str | None = None
+    """K/N: prepares the K-th of N parts of the scans, each part into a store of its own; `orienteer merge` joins these.
+    Settings that are left open are chosen from all scans."""
 
     def __post_init__(self) -> None:
         given = {item.name: getattr(self, item.name) for item in fields(Preparation)}
@@ -72,10 +76,11 @@ def prepare(
         missing, wanted = ("scans", "a folder of scans") if scans is None else ("store", "a folder for prepared scans")
         do = "name both: orienteer prepare SCANS --store STORE"
         raise InputError(missing, wanted=wanted, got="none", do=do)
-    known = {key: value for key, value in plain(chosen).items() if key not in ("workers", "cluster")}
+    known = {key: value for key, value in plain(chosen).items() if key not in ("workers", "cluster", "shard")}
     with connected(chosen.cluster, store) as cluster:
         resolved = resolve_config(make_config({**known, "scans": str(scans)}))
         selection, preparation = resolved.config.part(Selection), resolved.config.preparation
-        report = prepare_folder(resolved.discovery, store, selection, preparation, chosen.workers, cluster=cluster)
+        discovery = shard_of(resolved.discovery, chosen.shard)
+        report = prepare_folder(discovery, store, selection, preparation, chosen.workers, cluster=cluster)
     say_patients(report.keys, report, chosen.group_by)
     return report

@@ -88,3 +88,4 @@ class PrepareKeywords(_ScanKeywords, total=False):
     group_by: str | None
     workers: int | None
     cluster: str | None
+    shard: str | None

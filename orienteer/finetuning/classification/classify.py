@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orienteer.cluster.connect import Cluster
+from orienteer.cluster.connect import Cluster, connected
 from orienteer.cluster.each import each
 from orienteer.cluster.make_executor import make_executor
 from orienteer.devices import choose_device
@@ -47,7 +47,7 @@ def classify(
     scans: str | Path,
     to: str | Path,
     workers: int | None = None,
-    cluster: Cluster | None = None,
+    cluster: str | None = None,
 ) -> Classes:
     """Writes the most probable class of every scan of a folder into a CSV, with the probability of each class.
 
@@ -58,7 +58,7 @@ def classify(
         scans: folder of scans; subfolders too.
         to: the CSV to write. Prepared scans are kept in `store` beside the model's folder.
         workers: processes that prepare scans; by default one per core.
-        cluster: whose workers prepare and classify; by default this machine does.
+        cluster: where to compute: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that describes a queue.
 
     Raises:
         InputError: a model or folder that cannot be used, a file that exists already, or a disk that is full.
@@ -68,9 +68,10 @@ def classify(
         raise InputError("to", wanted="a new file", got=f"{path}, which exists", do="choose another name")
     folder = Path(model).resolve().parent / "store"
     sources = discover(scans, classifier.selection)
-    prepared = prepare_named(sources, folder, classifier.preparation, classifier.selection, workers, cluster=cluster)
     classifier.network.to(choose_device())
-    by_scan, died = _classified(ClassifyWork(Path(model), folder, classifier), prepared.keys, cluster)
+    with connected(cluster, folder) as there:
+        prepared = prepare_named(sources, folder, classifier.preparation, classifier.selection, workers, cluster=there)
+        by_scan, died = _classified(ClassifyWork(Path(model), folder, classifier), prepared.keys, there)
     failures = prepared.failures + died
     _write(path, by_scan, classifier.classes)
     if failures:
