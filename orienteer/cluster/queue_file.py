@@ -1,5 +1,6 @@
 """A YAML file that describes a queue (SLURM, PBS, LSF, SGE), and the workers that it runs while a command does."""
 
+import inspect
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -66,11 +67,19 @@ def _started(kind: str, file: Path, arguments: dict[str, Any]) -> Any:
         do = "give the command on a machine from which jobs can be submitted"
         raise InputError(str(file), wanted=f"the command {submit} of {kind}", got="none here", do=do)
     try:
+        _check_arguments(made, arguments)
         with _dask_settings():
             return made(**arguments)
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         got, do = " ".join(str(error).split())[:300], "see the arguments of the class in the pages of dask-jobqueue"
         raise InputError(str(file), wanted=f"arguments of {KINDS[kind]}", got=got, do=do) from error
+
+
+def _check_arguments(made: Any, arguments: dict[str, Any]) -> None:
+    """Makes a job that is not submitted. A cluster that fails while it is made prints a second error when it is collected."""
+    of_cluster = {*inspect.signature(made.__init__).parameters} - {"interface", "protocol", "security", "config_name"}
+    of_job = {key: value for key, value in arguments.items() if key not in of_cluster}
+    made.job_cls("tcp://127.0.0.1:1", name="check", **of_job)
 
 
 def _dask_settings() -> Any:

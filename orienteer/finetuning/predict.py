@@ -61,10 +61,11 @@ def predict(model: str | Path, scans: str | Path, to: str | Path, cluster: str |
         return classify(model, scans, Path(to) / CLASSES_FILE, cluster=cluster)
     segmenter, folder = load_segmentation(model, choose_device()), Path(to)
     work = PredictWork(Path(model), segmenter.sha256, segmenter)
-    with connected(cluster, folder) as there:
-        discovery = discover(scans, segmenter.selection)
-        with locked(folder):
-            return _Run(work, discovery, folder).predict(there)
+    discovery = discover(scans, segmenter.selection)
+    with locked(folder):
+        run = _Run(work, discovery, folder)
+        with connected(cluster, folder) as there:
+            return run.predict(there)
 
 
 class _Run:
