@@ -1,5 +1,6 @@
 """The connection to a Dask scheduler: one that runs already, or one started here whose workers a queue runs."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -77,8 +78,11 @@ def connected(cluster: str | None, folder: str | Path) -> Iterator[Cluster | Non
 
 @contextmanager
 def _client(address: Any, name: str) -> "Iterator[Client]":
+    distributed = _distributed()
+    for logger in ("distributed", "distributed.client"):  # what it logs, our messages say in fewer words
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     try:
-        client = _distributed().Client(address, timeout=CONNECT_S, set_as_default=False)
+        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         do = "check the address, and that the scheduler runs and can be reached from here"
         got = f"{name}, which does not answer ({' '.join(str(error).split())[:200]})"
