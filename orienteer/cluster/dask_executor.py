@@ -47,7 +47,7 @@ class DaskExecutor(Generic[JobT, ResultT]):
         threads: of the numerical libraries in each process; by default what the worker was started with.
         patience_s: when the executor is closed, running jobs are asked to stop by SIGTERM and killed after so many
             seconds. By default they are finished.
-        shared: folder that the jobs write to. A file in it shows whether a worker sees the same folder.
+        shared: folder that the jobs write to, if they do. A file in it shows whether a worker sees the same folder.
         seen: what jobs read.
     """
 
@@ -59,14 +59,14 @@ class DaskExecutor(Generic[JobT, ResultT]):
         *,
         threads: int | None = None,
         patience_s: float | None = None,
-        shared: Path,
+        shared: Path | None = None,
         seen: Sequence[Path] = (),
     ) -> None:
         self._cluster, self._client, self._most, self._patience_s = cluster, cluster.client, most, patience_s
         environment = () if threads is None else tuple(thread_limits(threads).items())
         token = uuid.uuid4().hex
-        self._marker = shared.absolute() / f".cluster-{token}.part"
-        paths = (self._marker, *(path.absolute() for path in seen))
+        self._marker = None if shared is None else shared.absolute() / f".cluster-{token}.part"
+        paths = tuple(path.absolute() for path in (self._marker, *seen) if path is not None)
         self._place = Place(token, pickle.dumps(function), environment, Path.cwd(), paths, versions())
         self._jobs: dict[Any, JobT] = {}
         self._number = 0
@@ -83,7 +83,7 @@ class DaskExecutor(Generic[JobT, ResultT]):
         Raises:
             InputError: the scheduler went away.
         """
-        if not self._number:
+        if self._marker is not None and not self._number:
             with written(self._marker):
                 self._marker.touch()
         self._wait_for_room()
@@ -120,7 +120,8 @@ class DaskExecutor(Generic[JobT, ResultT]):
             if not self._cluster.lost():
                 self._end_jobs()
                 self._client.run(forget_processes, self._place.token, on_error="ignore")
-        self._marker.unlink(missing_ok=True)
+        if self._marker is not None:
+            self._marker.unlink(missing_ok=True)
 
     def __enter__(self) -> "DaskExecutor[JobT, ResultT]":
         return self

@@ -21,7 +21,7 @@ def make_executor(
     *,
     threads: int | None = None,
     patience_s: float | None = None,
-    shared: Path,
+    shared: Path | None = None,
     seen: Sequence[Path] = (),
 ) -> Jobs[JobT, ResultT]:
     """Returns what runs a function on jobs: processes of this machine, or the workers of a cluster.
@@ -34,14 +34,14 @@ def make_executor(
         jobs: how many there will be.
         threads: of the numerical libraries in each process; by default their own choice.
         patience_s: how long running jobs may take to stop when the executor is closed; by default they are finished.
-        shared: folder that the jobs write to, which all workers of a cluster must see.
+        shared: folder that the jobs write to, if they do, which all workers of a cluster must see.
         seen: what the jobs read, likewise.
 
     Raises:
         InputError: this process as the place of work and a cluster together.
 
     Example:
-        >>> with make_executor(None, abs, workers=0, jobs=1, shared=Path("out")) as executor:
+        >>> with make_executor(None, abs, workers=0, jobs=1) as executor:
         ...     executor.submit(-4)
         ...     [future.result() for _, future in executor.finished()]
         [4]

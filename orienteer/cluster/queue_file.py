@@ -14,6 +14,9 @@ from orienteer.settings import require
 KINDS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 """Classes of dask-jobqueue."""
 
+LOGS = "cluster-logs"
+"""Folder in the output folder of a command for the logs of its jobs in the queue."""
+
 ALLOWED_DEATHS = 1
 """Deaths of a worker that a job survives; at the next it is named and set aside."""
 
@@ -56,7 +59,7 @@ def queue_arguments(file: Path, folder: Path) -> tuple[str, int, dict[str, Any]]
     require(type(jobs) is int and jobs > 0, f"jobs in {file}", "how many jobs to submit, 1 or more", jobs)
     options = {"dashboard": False, "dashboard_address": "127.0.0.1:0"} | arguments.pop("scheduler_options", {})
     more = [*CLOSED, *arguments.pop("worker_extra_args", [])]
-    logs = {"log_directory": str(folder.absolute() / "cluster-logs")}
+    logs = {"log_directory": str(folder.absolute() / LOGS)}
     return kind, jobs, {**logs, **arguments, "scheduler_options": options, "worker_extra_args": more}
 
 

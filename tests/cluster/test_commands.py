@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from orienteer.auditing.audit import audit
 from orienteer.comparison.compare import compare
 from orienteer.features.embed import embed
 from orienteer.files import read_json
@@ -83,6 +85,24 @@ def test_embed_and_predict(cluster, finished, torsos, segmentation_folder, tmp_p
         assert predict(segmentation_folder, tmp_path / "scans", out / "maps", cluster=chosen).failures == ()
     names = "v.npy", "v.json", "maps/a.nii.gz", "maps/predictions.json"
     here, there = ({name: (tmp_path / where / name).read_bytes() for name in names} for where in ("here", "there"))
+    assert here == there
+
+
+@pytest.mark.slow
+def test_audit(cluster, torsos, tmp_path):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for path in sorted(torsos.glob("*.nii.gz"))[:3]:
+        shutil.copy(path, scans)
+    copied = sitk.ReadImage(str(min(scans.iterdir())))
+    copied.SetSpacing((8.0, 8.0, 9.0))
+    sitk.WriteImage(copied, str(scans / "copied.nii.gz"))
+    audit(scans, tmp_path / "here", anatomy=False, pictures=False, workers=0)
+    made = audit(scans, tmp_path / "there", anatomy=False, pictures=False, cluster=cluster.address)
+    assert len(made.findings) > 0
+    here, there = (
+        {path.name: path.read_text() for path in (tmp_path / where).iterdir()} for where in ("here", "there")
+    )
     assert here == there
 
 
