@@ -85,6 +85,7 @@ class DaskExecutor(Generic[JobT, ResultT]):
         """
         if self._marker is not None and not self._number:
             with written(self._marker):
+                self._marker.parent.mkdir(parents=True, exist_ok=True)
                 self._marker.touch()
         self._wait_for_room()
         request = Request(self._place, pickle.dumps(job), log, bounds.seconds, _share(bounds.memory_bytes))
