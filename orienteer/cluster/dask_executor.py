@@ -25,7 +25,7 @@ from orienteer.cluster.worker_side import (
     versions,
 )
 from orienteer.executor import thread_limits
-from orienteer.files import written
+from orienteer.files import write_bytes
 from orienteer.progress import say
 from orienteer.worker_process import NO_BOUNDS, Bounds, WorkerDied, opened
 
@@ -41,13 +41,14 @@ class DaskExecutor(Generic[JobT, ResultT]):
 
     Args:
         cluster: where.
-        function: a module-level function, or a callable object that can be pickled, small: it goes with every job, and each
-            process keeps the first that it gets.
+        function: a module-level function, or a callable object that can be pickled. Every process receives it once and
+            keeps it. Without ``shared`` it goes with every job and should be small.
         most: jobs at a time; by default as many as the workers have threads.
         threads: of the numerical libraries in each process; by default what the worker was started with.
         patience_s: when the executor is closed, running jobs are asked to stop by SIGTERM and killed after so many
             seconds. By default they are finished.
-        shared: folder that the jobs write to, if they do. A file in it shows whether a worker sees the same folder.
+        shared: folder that the jobs write to, if they do. A file in it brings the function to the workers, and shows
+            whether they see the same folder.
         seen: what jobs read.
     """
 
@@ -65,9 +66,10 @@ class DaskExecutor(Generic[JobT, ResultT]):
         self._cluster, self._client, self._most, self._patience_s = cluster, cluster.client, most, patience_s
         environment = () if threads is None else tuple(thread_limits(threads).items())
         token = uuid.uuid4().hex
-        self._marker = None if shared is None else shared.absolute() / f".cluster-{token}.part"
-        paths = tuple(path.absolute() for path in (self._marker, *seen) if path is not None)
-        self._place = Place(token, pickle.dumps(function), environment, Path.cwd(), paths, versions())
+        self._function = pickle.dumps(function)
+        self._file = None if shared is None else shared.absolute() / f".cluster-{token}.part"
+        paths = tuple(path.absolute() for path in (self._file, *seen) if path is not None)
+        self._place = Place(token, self._file or self._function, environment, Path.cwd(), paths, versions())
         self._jobs: dict[Any, JobT] = {}
         self._number = 0
 
@@ -83,10 +85,8 @@ class DaskExecutor(Generic[JobT, ResultT]):
         Raises:
             InputError: the scheduler went away.
         """
-        if self._marker is not None and not self._number:
-            with written(self._marker):
-                self._marker.parent.mkdir(parents=True, exist_ok=True)
-                self._marker.touch()
+        if self._file is not None and not self._number:
+            write_bytes(self._file, self._function)
         self._wait_for_room()
         request = Request(self._place, pickle.dumps(job), log, bounds.seconds, _share(bounds.memory_bytes))
         self._number += 1
@@ -121,8 +121,8 @@ class DaskExecutor(Generic[JobT, ResultT]):
             if not self._cluster.lost():
                 self._end_jobs()
                 self._client.run(forget_processes, self._place.token, on_error="ignore")
-        if self._marker is not None:
-            self._marker.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
 
     def __enter__(self) -> "DaskExecutor[JobT, ResultT]":
         return self

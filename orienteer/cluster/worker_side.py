@@ -29,15 +29,15 @@ class Place:
 
     Attributes:
         token: names the executor.
-        function: pickled.
+        function: pickled, or a file of the command that holds it.
         environment: variables of its processes.
         folder: the working directory of the command, in which relative paths are meant.
-        seen: what a worker must see: a file that the command wrote, and the input.
+        seen: what a worker must see: the file of the function, by which it sees the output folder, and the input.
         versions: of Python and this package in the command.
     """
 
     token: str
-    function: bytes
+    function: bytes | Path
     environment: tuple[tuple[str, str], ...]
     folder: Path
     seen: tuple[Path, ...]
@@ -135,7 +135,8 @@ def _free_process(place: Place) -> WorkerProcess:
         _remove(others)
         here = next((process for owner, process in idle if owner == place.token), None)
         if here is None:
-            here = WorkerProcess(place.function, dict(place.environment), place.folder)
+            function = place.function if isinstance(place.function, bytes) else place.function.read_bytes()
+            here = WorkerProcess(function, dict(place.environment), place.folder)
             _processes.append((place.token, here))
         here.busy = True
     _close(others)
