@@ -86,7 +86,7 @@ def merge(stores: tuple[str, ...], out: str | Path) -> Merged:
         ...     merge((f"{folder}/1", f"{folder}/2"), f"{folder}/all").scans
         2
     """
-    folders, folder = [Path(store) for store in stores], Path(out).absolute()
+    folders, folder = list(dict.fromkeys(Path(store).absolute() for store in stores)), Path(out).absolute()
     if not folders:
         do = "name them: orienteer merge STORE1 STORE2 --out STORE"
         raise InputError("stores", wanted="at least one store", got="none", do=do)
@@ -97,7 +97,7 @@ def merge(stores: tuple[str, ...], out: str | Path) -> Merged:
         _check_settings(folders, indexes)
         every = [item for store, index in zip(folders, indexes, strict=True) for item in _items(store, index)]
         _check_sizes(every)
-        if folder not in [store.absolute() for store in folders]:
+        if folder not in folders:
             stack.enter_context(only_writer(folder))
         target = stack.enter_context(Tables.for_writing(folder))
         if target.rows("settings"):

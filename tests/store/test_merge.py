@@ -63,6 +63,7 @@ def test_the_command_joins_the_parts_to_what_preparing_all_scans_gives(scans, tm
 def test_the_merged_store_stays_when_the_parts_are_deleted_and_a_second_call_adds_nothing(parts, tmp_path):
     first, again = merge(parts, tmp_path / "all"), merge(parts, tmp_path / "all")
     assert (first.scans, first.added, again.scans, again.added) == (4, 4, 4, 0)
+    assert merge((*parts, parts[0]), parts[1]).scans == 4  # into one of them, and one named twice
     for part in parts:
         shutil.rmtree(part)
     with Store.open(tmp_path / "all") as store:
