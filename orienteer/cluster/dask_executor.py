@@ -117,12 +117,14 @@ class DaskExecutor(Generic[JobT, ResultT]):
 
     def close(self) -> None:
         """Ends the processes on the workers, after their jobs have finished or ``patience_s`` is over."""
-        with suppress(Exception):  # what a scheduler that is gone leads to; its workers end their processes
-            if not self._cluster.lost():
-                self._end_jobs()
-                self._client.run(forget_processes, self._place.token, on_error="ignore")
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
+        try:
+            with suppress(Exception):  # what a scheduler that is gone leads to; its workers end their processes
+                if not self._cluster.lost():
+                    self._end_jobs()
+                    self._client.run(forget_processes, self._place.token, on_error="ignore")
+        finally:  # also after a second Ctrl-C
+            if self._file is not None:
+                self._file.unlink(missing_ok=True)
 
     def __enter__(self) -> "DaskExecutor[JobT, ResultT]":
         return self
@@ -131,9 +133,9 @@ class DaskExecutor(Generic[JobT, ResultT]):
         self.close()
 
     def _end_jobs(self) -> None:
-        if self._patience_s is not None and self._running():
-            self._client.run(stop_processes, self._place.token, self._patience_s, on_error="ignore")
-        while (running := self._running()) and not self._cluster.lost():
+        while running := self._running():
+            if self._patience_s is not None:  # each time: a job may have had no process yet
+                self._client.run(stop_processes, self._place.token, self._patience_s, on_error="ignore")
             self._wait(running)
 
     def _running(self) -> list[Any]:

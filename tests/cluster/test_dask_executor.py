@@ -101,6 +101,16 @@ def test_a_scheduler_that_goes_away_ends_the_command_with_what_to_do(tmp_path):
             list(executor.finished(everything=True))
 
 
+def test_closing_stops_the_running_jobs_where_there_is_a_patience(cluster, tmp_path):
+    with connected(cluster.address, tmp_path) as there:
+        began, executor = time.monotonic(), make_executor(there, work, None, 2, patience_s=0.5, shared=tmp_path)
+        with executor:
+            executor.submit("slow")
+        assert time.monotonic() - began < 45
+        assert list(tmp_path.iterdir()) == []
+        assert outcomes(cluster.address, [5], tmp_path) == {5: 25}
+
+
 def test_this_process_and_a_cluster_exclude_each_other(cluster, tmp_path):
     with connected(cluster.address, tmp_path) as there, pytest.raises(InputError, match="workers: wanted 1 or more"):
         make_executor(there, work, 0, 1, shared=tmp_path)
