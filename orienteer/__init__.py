@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from orienteer.report.demo import demo as demo
     from orienteer.report.observe import observe as observe
     from orienteer.runs.weights import load_encoder as load_encoder
+    from orienteer.store.merge import merge as merge
     from orienteer.watching.watch import watch as watch
 
 _PUBLIC = {
     "demo": "orienteer.report.demo",
     "plan": "orienteer.pretraining.plan",
     "prepare": "orienteer.pretraining.prepare",
+    "merge": "orienteer.store.merge",
     "pretrain": "orienteer.pretraining.pretrain",
     "observe": "orienteer.report.observe",
     "audit": "orienteer.auditing.audit",

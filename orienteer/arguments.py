@@ -176,7 +176,8 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
     """Returns the words of a command line in the one form that the parser takes.
 
     ``--grad-checkpointing`` becomes ``--grad_checkpointing=true``; ``--view-size 32 32 48`` and ``--view-size 32,32,48``
-    become a list; ``--include A --include B`` becomes one list of both; a word without an option is the positional.
+    become a list; ``--include A --include B`` becomes one list of both; a word without an option is the positional, and so are
+    more of them where it is a list.
 
     Example:
         >>> kinds = {"resume": bool, "view_size": tuple[int, int, int], "include": tuple[str, ...], "scans": str}
@@ -188,6 +189,9 @@ def normalised(words: Sequence[str], kinds: dict[str, Any], positional: str | No
     left, plain, lists = list(words), list[str](), dict[str, list[str]]()
     while left:
         word = left.pop(0)
+        if not word.startswith("-") and positional and _length(kinds.get(positional)) is not None:
+            lists.setdefault(positional, []).append(word)
+            continue
         if not word.startswith("--"):
             bare = positional is None or word.startswith("-") or any(it.startswith(f"--{positional}=") for it in plain)
             plain.append(word if bare else f"--{positional}={word}")

@@ -38,6 +38,14 @@ COMMANDS = {
         prints=True,
         example="orienteer prepare CT --store stores/ct",
     ),
+    "merge": Command(
+        "orienteer.store.merge:merge",
+        positional="stores",
+        about="join stores of prepared scans into one (prepare --shard makes one for each part)",
+        group=START,
+        prints=True,
+        example="orienteer merge parts/1 parts/2 --out stores/ct",
+    ),
     "pretrain": Command(
         "orienteer.pretraining.pretrain:pretrain",
         "orienteer.runs.config:PretrainConfig",

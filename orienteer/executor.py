@@ -10,12 +10,30 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from orienteer.worker_process import NO_BOUNDS, Bounds, WorkerProcess
 
 JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")
+
+
+class Jobs(Protocol[JobT, ResultT]):
+    """What a command knows of where its jobs run; see `Executor`, which runs them on this machine."""
+
+    def submit(self, job: JobT, log: Path | None = None, bounds: Bounds = NO_BOUNDS) -> None:
+        """Starts a job, once there is room for it."""
+
+    def finished(self, everything: bool = False) -> Iterator[tuple[JobT, Future[ResultT]]]:
+        """Yields the jobs that have finished since the last call, each with its completed future."""
+        ...
+
+    def close(self) -> None:
+        """Ends what still runs."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Executor(Generic[JobT, ResultT]):
@@ -66,7 +84,7 @@ class Executor(Generic[JobT, ResultT]):
         if self._workers == 0:
             self._jobs[_run_here(self._function, job, log)] = job
             return
-        request = pickle.dumps((job, log, bounds.memory_bytes))
+        request = pickle.dumps((pickle.dumps(job), log, bounds.memory_bytes))
         self._jobs[self._threads.submit(self._free_process().run, request, bounds.seconds)] = job
 
     def finished(self, everything: bool = False) -> Iterator[tuple[JobT, Future[ResultT]]]:
@@ -114,7 +132,7 @@ class Executor(Generic[JobT, ResultT]):
         self._processes = [process for process in self._processes if process.alive()]
         idle = [process for process in self._processes if not process.busy]
         if not idle:
-            idle = [WorkerProcess(self._function, self._environment)]
+            idle = [WorkerProcess(pickle.dumps(self._function), self._environment)]
             self._processes += idle
         idle[0].busy = True
         return idle[0]

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from orienteer.errors import InputError
@@ -42,10 +43,16 @@ _ENDED = (EOFError, OSError, pickle.UnpicklingError)
 
 
 class WorkerProcess:
-    """A worker process, seen from its parent. Requests go to its stdin, replies come from its stdout."""
+    """A worker process, seen from its parent. Requests go to its stdin, replies come from its stdout.
 
-    def __init__(self, function: Callable[[Any], Any], environment: dict[str, str]) -> None:
-        self._function: bytes | None = pickle.dumps(function)
+    Args:
+        function: that it calls with each job, pickled.
+        environment: variables beside those of its parent.
+        folder: its working directory; by default that of its parent.
+    """
+
+    def __init__(self, function: bytes, environment: dict[str, str], folder: Path | None = None) -> None:
+        self._function: bytes | None = function
         self._overtime = False
         self.busy = False
         command = f"import sys; sys.path[:] = {sys.path!r}; from orienteer.worker_process import serve; serve()"
@@ -55,6 +62,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | environment,
+                cwd=folder,
                 start_new_session=True,  # the terminal sends Ctrl-C to this process only
             )
         except OSError as error:
@@ -69,7 +77,11 @@ class WorkerProcess:
         return self._popen.poll() is None
 
     def run(self, request: bytes, seconds: float | None = None) -> Any:
-        """Returns the result of a job, or raises its error.
+        """Returns the result of a job, or raises its error; see `answer`."""
+        return opened(self.answer(request, seconds))
+
+    def answer(self, request: bytes, seconds: float | None = None) -> bytes:
+        """Returns the result of a job or its error, both for `opened`.
 
         Raises:
             NoProcess: it ended before it could take a job.
@@ -79,15 +91,11 @@ class WorkerProcess:
             self._start()
             try:
                 with self._killed_after(seconds):
-                    result, error, note = self._ask(request)
+                    return self._ask(request)
             except _ENDED:
                 raise WorkerDied(self._end_in_words(seconds)) from None
         finally:
             self.busy = False
-        if error is None:
-            return result
-        error.add_note(note)
-        raise error
 
     def ask_to_stop(self) -> None:
         """Sends SIGTERM."""
@@ -118,12 +126,12 @@ class WorkerProcess:
             raise NoProcess("workers", wanted="a process that can start", got=got, do=do) from error
         self._function = None
 
-    def _ask(self, request: bytes) -> tuple[Any, Exception | None, str]:
+    def _ask(self, request: bytes) -> bytes:
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         _send(self._popen.stdin, request)
-        reply: tuple[Any, Exception | None, str] = pickle.loads(pickle.load(self._popen.stdout))
-        return reply
+        answer: bytes = pickle.load(self._popen.stdout)
+        return answer
 
     @contextmanager
     def _killed_after(self, seconds: float | None) -> Iterator[None]:
@@ -154,6 +162,15 @@ class WorkerProcess:
         self.close()
         code = self._popen.returncode
         return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+
+def opened(answer: bytes) -> Any:
+    """Returns the result that an answer holds, or raises the error."""
+    result, error, note = pickle.loads(answer)
+    if error is None:
+        return result
+    error.add_note(note)
+    raise error
 
 
 def _send(pipe: IO[bytes], content: bytes) -> None:
@@ -199,7 +216,7 @@ def _answer(function: Callable[[Any], Any], request: bytes) -> bytes:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("w") as file:
                 _write_to(file.fileno())
-        return pickle.dumps((function(job), None, ""))
+        return pickle.dumps((function(pickle.loads(job)), None, ""))
     except Exception as error:
         if log is not None:
             traceback.print_exc()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orienteer.cluster.connect import Cluster
 from orienteer.scans.patient_ids import dicom_patients, new_secret
 from orienteer.scans.patients import Evidence, groups_of
 from orienteer.screening.extents import Extent, extents_of
@@ -31,7 +32,13 @@ class Seen:
     notes: Sequence[str] = ()
 
 
-def look_across(screening: Screening, copies: SmallCopies, workers: int | None, progress: bool = True) -> Seen:
+def look_across(
+    screening: Screening,
+    copies: SmallCopies,
+    workers: int | None,
+    progress: bool = True,
+    cluster: Cluster | None = None,
+) -> Seen:
     """Compares the scans of a collection with each other; with fewer than two there is nothing to compare.
 
     Args:
@@ -39,12 +46,13 @@ def look_across(screening: Screening, copies: SmallCopies, workers: int | None, 
         copies: the small copies that were made of them.
         workers: processes.
         progress: whether to show progress.
+        cluster: whose workers compare; by default this machine does.
     """
     if len(copies) < 2:
         return Seen(
             notes=("With fewer than two scans that can be read, only the rules about single scans were applied.",)
         )
-    compared = compare_scans(copies, workers, progress)
+    compared = compare_scans(copies, workers, progress, cluster)
     alike = compared.alike()
     names = [source.name for source in screening.sources]
     persons = groups_of(names, Evidence(hashes=dicom_patients(screening.sources, new_secret())))

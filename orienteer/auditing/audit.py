@@ -15,6 +15,8 @@ from orienteer.auditing.scan_files import check_empty
 from orienteer.auditing.tables import CSV_FILE
 from orienteer.auditing.writing import Results, write_crops, write_results
 from orienteer.auditing.writing import write_fixed as write_corrected_copies
+from orienteer.cluster.connect import Cluster, connected
+from orienteer.cluster.queue_file import LOGS
 from orienteer.errors import FindingsRemain, InputError
 from orienteer.scans.discover import discover
 from orienteer.scans.source import Discovery, Selection
@@ -63,6 +65,7 @@ def audit(
     modality: Literal["auto", "CT", "MR"] = "auto",
     pictures: bool = True,
     workers: int | None = None,
+    cluster: str | None = None,
 ) -> Audit:
     """Finds what is wrong in a folder of scans, and writes audit.html, audit.csv and audit.json.
 
@@ -83,6 +86,8 @@ def audit(
         modality: the modality of all scans; by default from headers and values.
         pictures: draw the findings.
         workers: processes; by default one per core. 0 works in this process.
+        cluster: where scans are read, compared and drawn: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that
+            describes a queue. Networks are trained here.
 
     Raises:
         InputError: no such folder, no scan in it, or an output folder that holds something else.
@@ -107,10 +112,11 @@ def audit(
     for argument, copies in (("write_fixed", write_fixed), ("crop", crop)):
         if copies is not None:
             check_empty(Path(copies), argument)
-    found = discover(Path(scans), selection)
-    with _working_folder(folder) as working:
-        results = _results(Path(scans), found, selection, run, rules_only, anatomy, steps, workers, working)
-    write_results(folder, results, selection, pictures, workers)
+    with connected(cluster, folder) as there:
+        found = discover(Path(scans), selection)
+        with _working_folder(folder) as working:
+            results = _results(Path(scans), found, selection, run, rules_only, anatomy, steps, workers, working, there)
+        write_results(folder, results, selection, pictures, workers, there)
     if write_fixed is not None:
         write_corrected_copies(write_fixed, results, selection)
     if crop is not None:
@@ -133,19 +139,20 @@ def _results(
     steps: int,
     workers: int | None,
     working: Path,
+    cluster: Cluster | None,
 ) -> Results:
     if rules_only:
-        screening = screen(scans, selection, workers, discovery=found)
+        screening = screen(scans, selection, workers, discovery=found, cluster=cluster)
         return Results(scans, screening, Seen(), Anatomy(), screening.findings)
     copies = SmallCopies(working / "small")
-    screening = screen(scans, selection, workers, copies=copies, discovery=found)
-    seen = look_across(screening, copies, workers)
+    screening = screen(scans, selection, workers, copies=copies, discovery=found, cluster=cluster)
+    seen = look_across(screening, copies, workers, cluster=cluster)
     if not anatomy:
         judged = Anatomy(notes=("Headers were not compared with the anatomy (--anatomy false).",))
     elif run is not None:
-        judged = judge_by_run(run, screening, selection, workers, working)
+        judged = judge_by_run(run, screening, selection, workers, working, cluster)
     else:
-        judged = judge_cross_fitted(screening, seen.groups, selection, steps, workers, within=working)
+        judged = judge_cross_fitted(screening, seen.groups, selection, steps, workers, within=working, cluster=cluster)
     findings = once([*screening.findings, *seen.findings, *judged.findings])
     return Results(scans, screening, seen, judged, worst_first(findings))
 
@@ -176,7 +183,8 @@ def _check_out(out: str | Path | None) -> Path:
         do = "name it: orienteer audit SCANS --out OUT"
         raise InputError("out", wanted="a folder for the page and the tables", got="none", do=do)
     folder = Path(out)
-    held = [path.name for path in folder.iterdir() if not path.name.startswith(WORKING)] if folder.is_dir() else []
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    held = [name for name in names if name != LOGS and not name.startswith(WORKING)]
     if (folder.exists() and not folder.is_dir()) or (held and CSV_FILE not in held):
         got = f"{folder}, which holds something else"
         raise InputError(

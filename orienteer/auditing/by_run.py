@@ -14,6 +14,7 @@ from orienteer.auditing.anatomy import (
     not_outstanding,
     rows_of,
 )
+from orienteer.cluster.connect import Cluster
 from orienteer.features.pretrained import load
 from orienteer.report.header_check import HeaderCheck, Verdict, calibrate
 from orienteer.report.judging import judge_header
@@ -39,7 +40,12 @@ OVERLAP = 0.25
 
 
 def judge_by_run(
-    run: str | Path, screening: Screening, selection: Selection, workers: int | None, within: Path | None = None
+    run: str | Path,
+    screening: Screening,
+    selection: Selection,
+    workers: int | None,
+    within: Path | None = None,
+    cluster: Cluster | None = None,
 ) -> Anatomy:
     """Returns what a run reads off the anatomy of scans that it was not trained on, and which are unlike the others to it.
 
@@ -52,6 +58,7 @@ def judge_by_run(
         selection: how they are read.
         workers: processes that prepare them.
         within: where the prepared scans go, in a folder that is removed; by default the system's temporary folder.
+        cluster: whose workers prepare them; by default this machine does.
 
     Raises:
         InputError: not a run folder.
@@ -60,7 +67,7 @@ def judge_by_run(
     own_store, notes = open_own_store(loaded, needed=False)
     with tempfile.TemporaryDirectory(dir=within, prefix="orienteer-") as temporary:
         folder = Path(temporary, "store")
-        new = prepare_new(loaded, Discovery(screening.readable, ()), folder, selection, workers)
+        new = prepare_new(loaded, Discovery(screening.readable, ()), folder, selection, workers, cluster)
         if not new.keys:
             return Anatomy(
                 notes=(*notes, "No scan can hold a view of the run: headers were not compared with anatomy.")

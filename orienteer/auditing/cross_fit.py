@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from orienteer.auditing.anatomy import Anatomy, findings_of, judge_among_themselves, not_outstanding, rows_of
+from orienteer.cluster.connect import Cluster
 from orienteer.headers.cubes import CubePolicy, coarse_scan
 from orienteer.headers.reader import MOST_SCANS, PARTS, train_reader
 from orienteer.headers.training import HeaderTraining
@@ -34,6 +35,7 @@ def judge_cross_fitted(
     workers: int | None,
     seed: int = 0,
     within: Path | None = None,
+    cluster: Cluster | None = None,
 ) -> Anatomy:
     """Returns what networks that never saw a scan read off its anatomy.
 
@@ -48,6 +50,7 @@ def judge_cross_fitted(
         workers: processes that prepare scans.
         seed: of the trainings.
         within: where the prepared scans go, in a folder that is removed; by default the system's temporary folder.
+        cluster: whose workers prepare them; by default this machine does.
     """
     usable = without_errors(screening)
     if len(usable) < LEAST_SCANS:
@@ -55,9 +58,10 @@ def judge_cross_fitted(
         return Anatomy(notes=(f"{few}: headers were not compared with anatomy. --run takes a run that is there.",))
     with tempfile.TemporaryDirectory(dir=within, prefix="orienteer-") as temporary:
         preparation = Preparation(spacing_mm=(spacing_mm(screening, usable),) * 3)
-        report = prepare_folder(Discovery(tuple(usable.values()), ()), Path(temporary), selection, preparation, workers)
-        with Store.open(temporary) as store:
-            measured = _measured(store, report.names, groups, HeaderTraining(steps=steps), seed)
+        discovery, store = Discovery(tuple(usable.values()), ()), Path(temporary)
+        report = prepare_folder(discovery, store, selection, preparation, workers, cluster=cluster)
+        with Store.open(store) as reader:
+            measured = _measured(reader, report.names, groups, HeaderTraining(steps=steps), seed)
     verdicts = judge_among_themselves(measured)
     judged = f"Headers of {len(verdicts)} scans were judged by {PARTS} networks of {steps} steps"
     note = f"{judged}, each scan by one that never saw it; limits come from the other scans. "

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orienteer.cluster.connect import Cluster
+from orienteer.cluster.make_executor import make_executor
 from orienteer.draw.figures import new_figure, plain_label, to_png
 from orienteer.draw.slices import three_slices
 from orienteer.errors import ScanError
-from orienteer.executor import Executor, available_cores
+from orienteer.executor import Jobs
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
 from orienteer.scans.read import read_scan
-from orienteer.scans.source import ScanSource, Selection
+from orienteer.scans.source import ScanSource, Selection, folder_of
 from orienteer.screening.findings import COLLECTION, Finding
 from orienteer.types import TripleMm
 
@@ -79,7 +81,11 @@ class DrawSlices:
 
 
 def draw_findings(
-    findings: Sequence[Finding], sources: Mapping[str, ScanSource], selection: Selection, workers: int | None
+    findings: Sequence[Finding],
+    sources: Mapping[str, ScanSource],
+    selection: Selection,
+    workers: int | None,
+    cluster: Cluster | None = None,
 ) -> dict[int, bytes]:
     """Returns pictures by the number of the finding.
 
@@ -88,6 +94,7 @@ def draw_findings(
         sources: the scans by name.
         selection: how they are read.
         workers: processes; by default one per core.
+        cluster: whose workers draw; by default this machine does.
     """
     jobs = _jobs(findings, sources)
     pictures: dict[int, bytes] = {}
@@ -98,9 +105,12 @@ def draw_findings(
             pictures[job.number] = png
         bar.advance()
 
-    workers = min(available_cores() if workers is None else workers, max(1, len(jobs)))
+    seen = [folder_of(list(sources.values()))] if jobs else []
+    executor: Jobs[PictureJob, bytes | None] = make_executor(
+        cluster, DrawSlices(selection), workers, len(jobs), threads=1, seen=seen
+    )
     bar = Progress("drawing", len(jobs), unit="pictures")
-    with bar, Executor(DrawSlices(selection), workers, threads=1) as executor:
+    with bar, executor:
         for job in jobs:
             executor.submit(job, bounds=preparing_bounds(0))
             for finished in executor.finished():

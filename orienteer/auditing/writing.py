@@ -13,6 +13,7 @@ from orienteer.auditing.extent_bars import draw_extents
 from orienteer.auditing.page import PAGE_FILE, Story, kind_counts, make_page, scans_with, shown_findings
 from orienteer.auditing.pictures import draw_findings
 from orienteer.auditing.tables import write_tables
+from orienteer.cluster.connect import Cluster
 from orienteer.files import write_json, write_text
 from orienteer.progress import say
 from orienteer.scans.person_names import warn_of_persons
@@ -49,11 +50,18 @@ class Results:
     findings: tuple[Finding, ...] = field(default=())
 
 
-def write_results(folder: Path, results: Results, selection: Selection, pictures: bool, workers: int | None) -> None:
+def write_results(
+    folder: Path,
+    results: Results,
+    selection: Selection,
+    pictures: bool,
+    workers: int | None,
+    cluster: Cluster | None = None,
+) -> None:
     """Writes audit.html, audit.csv, audit.json, and groups.csv and extents.json where scans were compared."""
     findings, screening = results.findings, results.screening
     sources = {source.name: source for source in screening.sources}
-    drawn = draw_findings(findings, sources, selection, workers) if pictures else {}
+    drawn = draw_findings(findings, sources, selection, workers, cluster) if pictures else {}
     warn_of_persons(sources, "the page and tables show", "rename them")
     write_tables(folder, findings, sources, {"scans": len(screening.facts)})
     write_groups(folder, results.seen.groups)

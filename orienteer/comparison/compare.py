@@ -7,6 +7,7 @@ from typing import Unpack
 
 import yaml
 
+from orienteer.cluster.connect import Cluster, connected
 from orienteer.comparison.config import CONFIG_FILE, CompareConfig, make_config
 from orienteer.comparison.keywords import CompareKeywords
 from orienteer.comparison.plan.bench import Bench, prepare_all, set_up
@@ -81,17 +82,19 @@ def compare(
     _check_folder(folder)
     with locked(folder):
         (folder / "cells").mkdir(exist_ok=True)
-        return _compare(config, folder)
+        with connected(config.cluster, folder) as cluster:
+            return _compare(config, folder, cluster)
 
 
-def _compare(config: CompareConfig, folder: Path) -> Comparison:
+def _compare(config: CompareConfig, folder: Path, cluster: Cluster | None) -> Comparison:
     bench = set_up(config, folder)
     if config.names == "shown":
         do = "rename them in the data set, or use --names numbered"
         warn_of_persons([case.name for case in bench.data.cases], "table and page show", do)
     contenders = resolve(config, str(bench.links))
     measurements = resolve_measurements(config)
-    bench, prepared = prepare_all(bench, contenders, config.pretrain.get("prepare_workers"))
+    workers = None if cluster else config.pretrain.get("prepare_workers")
+    bench, prepared = prepare_all(bench, contenders, workers, cluster)
     check_part(bench.parts, config.evaluate)
     contents = {name: case.content for name, case in prepared.cases.items()}
     labels = {name: case.labels.name for name, case in prepared.cases.items()}
@@ -100,22 +103,24 @@ def _compare(config: CompareConfig, folder: Path) -> Comparison:
     records = Records(folder)
     say(_introduction(study, records))
     try:
-        _run_all(study, bench, records)
+        _run_all(study, bench, records, cluster)
     finally:
         comparison = _write_results(study, folder, records)
     say(comparison)
     return comparison
 
 
-def _run_all(study: Study, bench: Bench, records: Records) -> None:
+def _run_all(study: Study, bench: Bench, records: Records, cluster: Cluster | None) -> None:
     """Runs all cells; those that depend on a selection are planned once it is decided."""
-    at_a_time, threads = cells_at_a_time(study.config.parallel, available_cores(), choose_device().type == "cuda")
+    at_a_time, threads = study.config.parallel, None
+    if cluster is None:
+        at_a_time, threads = cells_at_a_time(at_a_time, available_cores(), choose_device().type == "cuda")
     tried: set[str] = set()
     while True:
         cells = [entry.cell for entry in plan_cells(study, records.mean_dice) if entry.cell.hash not in tried]
         if all(records.get(cell.hash) is not None for cell in cells):
             return
-        run_cells(bench, cells, at_a_time, threads, study.config.keep, records)
+        run_cells(bench, cells, at_a_time, threads, study.config.keep, records, cluster)
         tried |= {cell.hash for cell in cells}
 
 

@@ -70,7 +70,9 @@ class CompareConfig:
     """Methods to which paired differences are shown."""
     parallel: int | None = None
     """Cells at a time, each in its own process with its share of the cores. By default one per core, one on a machine with
-    a GPU. 0 runs them in this process."""
+    a GPU. 0 runs them in this process. With a cluster: at most so many at a time."""
+    cluster: str | None = None
+    """Where cells run: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that describes a queue."""
     names: Literal["shown", "numbered"] = "shown"
     """numbered: table and page call cases by number, and leave out reasons that may name files; names.csv in the output folder
     says which is which."""

@@ -27,6 +27,7 @@ class CompareKeywords(TypedDict, total=False):
     sides: dict[str, Any]
     against: Sequence[str]
     parallel: int | None
+    cluster: str | None
     names: Literal["shown", "numbered"]
     keep: bool
     store: str | None

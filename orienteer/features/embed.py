@@ -9,22 +9,28 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from jaxtyping import Float32
 
+from orienteer.cluster.connect import Cluster, connected
+from orienteer.cluster.each import each
+from orienteer.cluster.make_executor import make_executor
 from orienteer.errors import InputError
+from orienteer.executor import Jobs
+from orienteer.features.embed_work import EmbedWork
 from orienteer.features.keywords import EmbedKeywords
 from orienteer.features.pictures import feature_colours, map_of_scans
 from orienteer.features.pretrained import Pretrained, ViewVectors, load
 from orienteer.features.vectors import VectorTable, check_vector_path, write_vectors
 from orienteer.files import write_bytes, write_json
-from orienteer.labelled.failures import failures_text
-from orienteer.labelled.prepared import prepare_named
+from orienteer.labelled.failures import failures_text, require_usable
+from orienteer.labelled.prepared import PreparedScans, prepare_named
 from orienteer.progress import Progress
 from orienteer.runs.hub import is_address
 from orienteer.scans.discover import discover
 from orienteer.scans.source import LeftOut, Selection
 from orienteer.settings import make_settings
 from orienteer.store.outcomes import Failure
-from orienteer.store.store import Store
+from orienteer.store.store import Row, Store
 from orienteer.types import AXIS_NAMES
+from orienteer.worker_process import WorkerDied
 
 if TYPE_CHECKING:
     import pandas
@@ -49,6 +55,8 @@ class EmbedSettings(Selection):
     """Processes that prepare scans. By default one per core."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute."""
+    cluster: str | None = None
+    """Which machines: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that describes a queue."""
 
 
 @dataclass(frozen=True)
@@ -127,20 +135,25 @@ def embed(
     if path is None and (len(discovery.sources) > 1 or options.per_view):
         raise _nowhere(options.per_view)
     folder = options.store or default_store(run)
-    prepared = prepare_named(discovery, folder, pretrained.preparation, selection, options.workers)
-    store = Store.open(folder)
-    embedded = _embedded(pretrained, store, prepared.keys, options.overlap)
-    modalities = {name: store.scan(key).modality for name, key in prepared.keys.items()}
+    work = EmbedWork(
+        Path(run), options.accelerator, pretrained.card["sha256"], Path(folder), options.overlap, pretrained
+    )
+    with connected(options.cluster, folder) as cluster:
+        prepared = prepare_named(discovery, folder, pretrained.preparation, selection, options.workers, cluster=cluster)
+        store = Store.open(folder)
+        embedded, failures = _embedded(work, store, prepared, cluster)
+    modalities = {name: store.scan(prepared.keys[name]).modality for name in embedded}
     table = (_view_rows if options.per_view else _scan_rows)(embedded, modalities)
     vectors = np.stack([views.vectors.mean(0) for views in embedded.values()])
     if path is not None:
         write_vectors(path, table, single=not options.per_view and not Path(scans).is_dir())
         _write_card(path, pretrained, options)
         if options.pictures:
-            _draw(path, pretrained, store, prepared.keys, map_of_scans(vectors, list(modalities.values())))
-    if prepared.failures:
-        print(failures_text(prepared.failures), flush=True)
-    return Embedding(path, tuple(embedded), vectors, prepared.failures, discovery.left_out, table)
+            keys = {name: prepared.keys[name] for name in embedded}
+            _draw(path, pretrained, store, keys, map_of_scans(vectors, list(modalities.values())))
+    if failures:
+        print(failures_text(failures), flush=True)
+    return Embedding(path, tuple(embedded), vectors, failures, discovery.left_out, table)
 
 
 def default_store(run: str | Path) -> Path:
@@ -175,15 +188,28 @@ def _draw(path: Path, pretrained: Pretrained, store: Store, keys: Mapping[str, s
         write_bytes(path.with_name(f"{path.stem}_features_{number}.png"), feature_colours(pretrained, store, key, name))
 
 
-def _embedded(pretrained: Pretrained, store: Store, keys: Mapping[str, str], overlap: float) -> dict[str, ViewVectors]:
-    """Returns the vectors of each scan by name. A scan with two names is encoded once."""
+def _embedded(
+    work: EmbedWork, store: Store, prepared: PreparedScans, cluster: Cluster | None
+) -> tuple[dict[str, ViewVectors], tuple[Failure, ...]]:
+    """Returns the vectors of each scan by name, and all failures. A scan with two names is encoded once."""
+    names: dict[str, str] = {}
+    for name, key in prepared.keys.items():
+        names.setdefault(key, name)
     by_key: dict[str, ViewVectors] = {}
-    with Progress("embedding", len(keys), unit="scans") as progress:
-        for key in keys.values():
-            if key not in by_key:
-                by_key[key] = pretrained.view_vectors(store, key, overlap)
-            progress.advance()
-    return {name: by_key[key] for name, key in keys.items()}
+    failures = list(prepared.failures)
+    jobs: Jobs[Row, ViewVectors] = make_executor(
+        cluster, work, None if cluster else 0, len(names), shared=store.folder, seen=[work.run]
+    )
+
+    with Progress("embedding", len(names), unit="scans") as progress, jobs:
+        for (scan, _), future in each(jobs, (store.row(key) for key in names), progress):
+            if isinstance(error := future.exception(), WorkerDied):
+                failures.append(Failure(names[scan.key], "embed", str(error), "leave it out with --exclude"))
+            else:
+                by_key[scan.key] = future.result()
+    embedded = {name: by_key[key] for name, key in prepared.keys.items() if key in by_key}
+    require_usable("scans", "at least one that can be used", embedded, tuple(failures))
+    return embedded, tuple(failures)
 
 
 def _scan_rows(embedded: Mapping[str, ViewVectors], modalities: Mapping[str, str]) -> VectorTable:

@@ -17,3 +17,4 @@ class EmbedKeywords(TypedDict, total=False):
     store: str | None
     workers: int | None
     accelerator: Literal["auto", "cpu", "gpu"]
+    cluster: str | None

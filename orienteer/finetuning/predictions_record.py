@@ -60,28 +60,20 @@ class PredictionsRecord:
         record.files, record.contents = content["files"], content.get("contents", {})
         return record
 
-    def holds(self, scan: str, content: str, file: Path) -> bool:
-        """Returns whether the label map of a scan of this content is there."""
-        name = file.relative_to(self._folder).as_posix()
-        return self.files.get(scan) == name and self.contents.get(scan) == content and file.is_file()
+    def known(self, scan: str, file: Path) -> tuple[bool, str | None]:
+        """Returns whether a label map was made from a scan, and from which content of it, where the record says so."""
+        ours = self.files.get(scan) == file.relative_to(self._folder).as_posix()
+        return ours, self.contents.get(scan) if ours else None
 
     def add(self, scan: str, content: str, file: Path) -> None:
         """Adds a label map that has been written."""
         self.files[scan], self.contents[scan] = file.relative_to(self._folder).as_posix(), content
 
-    def remove(self, scan: str, file: Path, *beside: Path) -> None:
-        """Removes the label map of a scan that has changed since, so that it is not taken for that of the new one.
-
-        Args:
-            scan: its name.
-            file: the label map.
-            *beside: what was written beside it from the same labels.
-        """
-        if self.files.get(scan) == file.relative_to(self._folder).as_posix():
-            for path in (file, *beside):
-                path.unlink(missing_ok=True)
-        self.files.pop(scan, None)
-        self.contents.pop(scan, None)
+    def forget_missing(self, scan: str, file: Path) -> None:
+        """Removes a scan whose label map is gone: the scan has changed, and cannot be predicted."""
+        if self.files.get(scan) != file.relative_to(self._folder).as_posix() or not file.is_file():
+            self.files.pop(scan, None)
+            self.contents.pop(scan, None)
 
     def write(self, failures: Sequence[Failure]) -> None:
         """Writes predictions.json, whole or not at all.
@@ -90,6 +82,7 @@ class PredictionsRecord:
             InputError: the disk is full.
         """
         rows = [{"scan": item.name, "step": item.step, "reason": item.reason, "do": item.do} for item in failures]
-        record = {"model": self._sha256, "files": self.files, "contents": self.contents, "failures": rows}
+        files, contents = dict(sorted(self.files.items())), dict(sorted(self.contents.items()))
+        record = {"model": self._sha256, "files": files, "contents": contents, "failures": rows}
         with room_for("a prediction", self._folder, "free some disk space, then run the same command again"):
             write_json(self._folder / RECORD_FILE, record, indent=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from orienteer.cluster.connect import Cluster
 from orienteer.errors import ScanError
 from orienteer.labelled.datasets import Case, LabelledData
 from orienteer.labelled.failures import failure_of, require_usable
@@ -97,6 +98,7 @@ def prepare_cases(
     given_spacing: bool = False,
     shown: bool = True,
     copies: bool = False,
+    cluster: Cluster | None = None,
 ) -> PreparedCases:
     """Prepares scans and label maps into a store; a case that cannot be used is set aside with the reason.
 
@@ -104,6 +106,7 @@ def prepare_cases(
         given_spacing: the user chose the spacing; scans are then compared with each other instead of with it.
         shown: whether to show progress.
         copies: keep cases that hold the scan and the labels of another one.
+        cluster: whose workers prepare the scans; by default this machine does.
 
     Raises:
         InputError: no case at all can be used.
@@ -115,7 +118,7 @@ def prepare_cases(
     usable = [case for case in data.cases if case.name not in set_aside]
     require_usable("data", _ONE_CASE, usable, failures)
     discovery = Discovery(tuple(case.source for case in usable), ())
-    scans = prepare_named(discovery, store, preparation, selection, workers, shown)
+    scans = prepare_named(discovery, store, preparation, selection, workers, shown, cluster)
     failures += [Failure(case_of(item.name, usable), item.step, item.reason, item.do) for item in scans.failures]
     usable = [case for case in usable if case.source.name in scans.keys]
     classes = data.classes or classes_in(usable, shown)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orienteer.cluster.connect import Cluster
 from orienteer.labelled.failures import require_usable
 from orienteer.scans.preparation import Preparation
 from orienteer.scans.source import Discovery, Selection
@@ -32,6 +33,7 @@ def prepare_named(
     selection: Selection | None = None,
     workers: int | None = None,
     shown: bool = True,
+    cluster: Cluster | None = None,
 ) -> PreparedScans:
     """Prepares scans into a store and returns the key of each by name.
 
@@ -40,6 +42,6 @@ def prepare_named(
     Raises:
         InputError: no scan at all can be used.
     """
-    report = prepare_folder(discovery, store, selection, preparation, workers, progress=shown)
+    report = prepare_folder(discovery, store, selection, preparation, workers, progress=shown, cluster=cluster)
     require_usable("scans", "at least one that can be used", report.names, report.failures)
     return PreparedScans(dict(sorted(report.names.items())), report.failures, report.patients)

@@ -24,3 +24,4 @@ class LocateKeywords(TypedDict, total=False):
     store: str | None
     workers: int | None
     accelerator: Literal["auto", "cpu", "gpu"]
+    cluster: str | None

@@ -1,39 +1,37 @@
 """The command locate: the places that are marked in one scan, found in every other one."""
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Unpack
 
-from orienteer.dicom.source_series import check_dicom_output, read_series
+from orienteer.cluster.connect import Cluster, connected
+from orienteer.cluster.each import each
+from orienteer.cluster.make_executor import make_executor
+from orienteer.dicom.source_series import check_dicom_output
 from orienteer.errors import InputError, ScanError
+from orienteer.executor import Jobs
 from orienteer.features.embed import default_store
-from orienteer.features.pretrained import Pretrained, load
 from orienteer.interrupts import stop_requests
 from orienteer.labelled.failures import failure_of, failures_text
-from orienteer.labelled.grids import Geometry, source_geometry
+from orienteer.labelled.grids import Geometry
 from orienteer.labelled.prepared import PreparedScans, prepare_named
 from orienteer.locating.ability import ability_warning
 from orienteer.locating.answers import Located, LocatedScan
-from orienteer.locating.cutting import write_crops
-from orienteer.locating.field_cache import cached_field
-from orienteer.locating.finding import KnownTemplate, find_places
-from orienteer.locating.heads import PlaceHeads, heads_of
 from orienteer.locating.keywords import LocateKeywords
+from orienteer.locating.locate_work import LocateJob, LocateWork, Weights, template_rows
 from orienteer.locating.page import write_page
 from orienteer.locating.settings import LocateSettings
-from orienteer.locating.templates import Template, read_templates
-from orienteer.locating.transforms import write_transform
-from orienteer.locating.writing import write_all, write_dicom_report, write_scan
+from orienteer.locating.templates import read_templates
+from orienteer.locating.writing import write_all
 from orienteer.output_names import inside, safe_names
 from orienteer.progress import Progress, say
-from orienteer.scans.apart import apart
 from orienteer.scans.discover import discover
-from orienteer.scans.source import Discovery, ScanSource, Selection
+from orienteer.scans.source import ScanSource, Selection, folder_of
 from orienteer.settings import make_settings
 from orienteer.store.outcomes import Failure
 from orienteer.store.store import Store
+from orienteer.worker_process import WorkerDied
 
 PAGE = "locate.html"
 LISTS = ("template", "points", "labels", "crop", "include", "exclude")
@@ -78,20 +76,25 @@ def locate(
     options, folder = make_settings(LocateSettings, listed), Path(out)
     _check_new(folder)
     templates = read_templates(options)
-    pretrained, heads = load(run, options.accelerator), heads_of(run, options.accelerator)
+    weights = Weights.of(Path(run), options)
+    pretrained = weights.pretrained
     selection = Selection(options.include, options.exclude, options.frame, options.modality)
-    discovery = discover(scans, selection)
-    if options.to_dicom_sr:
-        check_dicom_output("to_dicom_sr", discovery.sources)
     store_folder = Path(options.store or default_store(run))
-    known = _known_templates(templates, pretrained, heads, store_folder, selection, options.workers)
-    prepared = prepare_named(discovery, store_folder, pretrained.preparation, selection, options.workers)
-    sources = {source.name: source for source in discovery.sources if source.name in prepared.keys}
-    warnings = ability_warning(pretrained.card, Path(run))
-    for warning in warnings:
-        say(f"warning: {warning}")
-    work = _Work(pretrained, heads, store_folder, options, folder, known)
-    located, grids, failures, stopped = work.find_all(sources, prepared)
+    with connected(options.cluster, store_folder) as cluster:
+        discovery = discover(scans, selection)
+        if options.to_dicom_sr:
+            check_dicom_output("to_dicom_sr", discovery.sources)
+        rows = template_rows(templates, pretrained, store_folder, selection, options.workers, cluster)
+        prepared = prepare_named(
+            discovery, store_folder, pretrained.preparation, selection, options.workers, cluster=cluster
+        )
+        work = LocateWork(Path(run), pretrained.card["sha256"], options, store_folder, rows, weights)
+        _, known = work.load()
+        sources = {source.name: source for source in discovery.sources if source.name in prepared.keys}
+        warnings = ability_warning(pretrained.card, Path(run))
+        for warning in warnings:
+            say(f"warning: {warning}")
+        located, grids, failures, stopped = _find_all(work, sources, prepared, folder, cluster)
     result = Located(folder, located, (*prepared.failures, *failures), discovery.left_out, warnings)
     if located:
         write_all(folder, located, grids)
@@ -105,88 +108,50 @@ def locate(
     return result
 
 
-class _Work:
-    """What finding the places of a scan needs."""
-
-    def __init__(
-        self,
-        pretrained: Pretrained,
-        heads: PlaceHeads | None,
-        store: Path,
-        options: LocateSettings,
-        out: Path,
-        known: Sequence[KnownTemplate],
-    ) -> None:
-        self.pretrained, self.heads, self.known = pretrained, heads, known
-        self.store, self.options, self.out = store, options, out
-        self.selection = Selection(frame=options.frame, modality=options.modality)
-
-    def find_all(
-        self, sources: Mapping[str, ScanSource], prepared: PreparedScans
-    ) -> tuple[tuple[LocatedScan, ...], tuple[Geometry, ...], list[Failure], bool]:
-        """Returns the scans with their places, where their voxels lie, those that failed, and whether it was stopped."""
-        located: list[LocatedScan] = []
-        grids: list[Geometry] = []
-        failures: list[Failure] = []
-        folders = safe_names(list(sources), "")
-        with (
-            Store.open(self.store) as store,
-            stop_requests() as stop,
-            Progress("locating", len(sources), unit="scans") as progress,
-        ):
-            for name, source in sources.items():
-                try:
-                    grid = apart(name, source.files, source_geometry, source)
-                    found = self._find(
-                        store, source, prepared.keys[name], grid, inside(self.out, f"scans/{folders[name]}")
-                    )
-                    located.append(found)
-                    grids.append(grid)
-                except ScanError as error:
-                    say(f"set aside: {error}")
-                    failures.append(failure_of(name, error))
-                progress.advance()
-                if stop():
-                    break
-        return tuple(located), tuple(grids), failures, len(located) + len(failures) < len(sources)
-
-    def _find(self, store: Store, source: ScanSource, key: str, grid: Geometry, folder: Path) -> LocatedScan:
-        series = apart(source.name, source.files, read_series, source) if self.options.to_dicom_sr else None
-        field = cached_field(self.pretrained, store, key, self.heads)
-        begun = time.perf_counter()
-        answer = find_places(self.known, field, grid)
-        seconds = time.perf_counter() - begun
-        found = LocatedScan(source.name, answer.places, answer.boxes, answer.maps, answer.warnings, seconds, folder)
-        write_scan(found, grid)
-        if series is not None:
-            write_dicom_report(found, series, str(self.pretrained.card["sha256"]))
-        write_crops(found, source, self.selection, self.options.crop, self.options.margin)
-        if self.options.transform:
-            for number, each in enumerate(found.maps, start=1):
-                ending = "" if len(found.maps) == 1 else f"_{number}"
-                write_transform(folder / f"template{ending}_to_scan.h5", each)
-        return found
+def _find_all(
+    work: LocateWork,
+    sources: Mapping[str, ScanSource],
+    prepared: PreparedScans,
+    out: Path,
+    cluster: Cluster | None,
+) -> tuple[tuple[LocatedScan, ...], tuple[Geometry, ...], list[Failure], bool]:
+    """Returns the scans with their places, where their voxels lie, those that failed, and whether it was stopped."""
+    answers: dict[str, tuple[LocatedScan, Geometry]] = {}
+    failures: list[Failure] = []
+    seen = [work.run, *([folder_of(list(sources.values()))] if sources else [])]
+    executor: Jobs[LocateJob, tuple[LocatedScan, Geometry]] = make_executor(
+        cluster, work, None if cluster else 0, len(sources), shared=out, seen=seen
+    )
+    with (
+        Store.open(work.store) as store,
+        stop_requests() as stop,
+        Progress("locating", len(sources), unit="scans") as progress,
+        executor,
+    ):
+        jobs = takewhile(lambda _: not stop(), _jobs(sources, prepared, store, out))
+        for job, future in each(executor, jobs, progress):
+            name, error = job.source.name, future.exception()
+            if isinstance(error, ScanError | WorkerDied):
+                failures.append(_failure(name, error))
+                say(f"set aside: {error}" if isinstance(error, ScanError) else f"set aside: {name}: {error}")
+            else:
+                answers[name] = future.result()
+    found = [answers[name] for name in sources if name in answers]
+    failures.sort(key=lambda failure: failure.name)
+    stopped = len(found) + len(failures) < len(sources)
+    return tuple(scan for scan, _ in found), tuple(grid for _, grid in found), failures, stopped
 
 
-def _known_templates(
-    templates: Sequence[Template],
-    pretrained: Pretrained,
-    heads: PlaceHeads | None,
-    store: Path,
-    selection: Selection,
-    workers: int | None,
-) -> tuple[KnownTemplate, ...]:
-    """Prepares the templates and returns them with their fields."""
-    known = []
-    chosen = replace(selection, include=(), exclude=())
-    for template in templates:
-        prepared = prepare_named(
-            Discovery((template.source,), ()), store, pretrained.preparation, chosen, workers, False
-        )
-        (key,) = prepared.keys.values()
-        with Store.open(store) as reader:
-            known.append(KnownTemplate(template, key, cached_field(pretrained, reader, key, heads)))
-    return tuple(known)
+def _jobs(sources: Mapping[str, ScanSource], prepared: PreparedScans, store: Store, out: Path) -> Iterator[LocateJob]:
+    folders = safe_names(list(sources), "")
+    for name, source in sources.items():
+        yield LocateJob(source, store.row(prepared.keys[name]), inside(out, f"scans/{folders[name]}"))
+
+
+def _failure(name: str, error: ScanError | WorkerDied) -> Failure:
+    if isinstance(error, ScanError):
+        return failure_of(name, error)
+    return Failure(name, "locate", str(error), "use a machine with more memory, or leave the scan out")
 
 
 def _check_new(folder: Path) -> None:

@@ -40,6 +40,8 @@ class LocateSettings(Selection):
     """Processes that prepare scans. By default one per core."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute."""
+    cluster: str | None = None
+    """Which machines: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that describes a queue."""
 
     def __post_init__(self) -> None:
         """Rejects combinations that cannot be right."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Unpack
 
+from orienteer.cluster.connect import connected
 from orienteer.devices import Accelerator
 from orienteer.errors import InputError
 from orienteer.pretraining.resolve import resolve_config
@@ -15,6 +16,7 @@ from orienteer.scans.source import Selection
 from orienteer.settings import make_settings, plain
 from orienteer.store.prepare_folder import prepare_folder
 from orienteer.store.prepare_report import PrepareReport
+from orienteer.store.shard import shard_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class PrepareSettings(Preparation, Selection):
     `pretrain`. It does not change what is prepared."""
     workers: int | None = None
     """Processes that prepare scans. By default one per core. 0 works in this process."""
+    cluster: str | None = None
+    """Where the work is done: local, tcp://HOST:PORT of a Dask scheduler, or a YAML file that describes a queue."""
+    shard: str | None = None
+    """K/N: prepares the K-th of N parts of the scans, each part into a store of its own; `orienteer merge` joins these.
+    Settings that are left open are chosen from all scans."""
 
     def __post_init__(self) -> None:
         given = {item.name: getattr(self, item.name) for item in fields(Preparation)}
@@ -69,10 +76,11 @@ def prepare(
         missing, wanted = ("scans", "a folder of scans") if scans is None else ("store", "a folder for prepared scans")
         do = "name both: orienteer prepare SCANS --store STORE"
         raise InputError(missing, wanted=wanted, got="none", do=do)
-    known = {key: value for key, value in plain(chosen).items() if key != "workers"}
-    resolved = resolve_config(make_config({**known, "scans": str(scans)}))
-    report = prepare_folder(
-        resolved.discovery, store, resolved.config.part(Selection), resolved.config.preparation, chosen.workers
-    )
+    known = {key: value for key, value in plain(chosen).items() if key not in ("workers", "cluster", "shard")}
+    with connected(chosen.cluster, store) as cluster:
+        resolved = resolve_config(make_config({**known, "scans": str(scans)}))
+        selection, preparation = resolved.config.part(Selection), resolved.config.preparation
+        discovery = shard_of(resolved.discovery, chosen.shard)
+        report = prepare_folder(discovery, store, selection, preparation, chosen.workers, cluster=cluster)
     say_patients(report.keys, report, chosen.group_by)
     return report

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orienteer.cluster.connect import Cluster
 from orienteer.pretraining.usable import usable_scans
 from orienteer.runs.loaded import LoadedRun
 from orienteer.scans.headers import scan_header
@@ -36,7 +37,12 @@ class NewScans:
 
 
 def prepare_new(
-    loaded: LoadedRun, discovery: Discovery, folder: str | Path, selection: Selection, workers: int | None
+    loaded: LoadedRun,
+    discovery: Discovery,
+    folder: str | Path,
+    selection: Selection,
+    workers: int | None,
+    cluster: Cluster | None = None,
 ) -> NewScans:
     """Returns new scans, prepared as the run prepared its own; those that cannot be used are listed with the reason.
 
@@ -46,11 +52,12 @@ def prepare_new(
         folder: store to prepare into.
         selection: frame and modality.
         workers: processes; by default one per core.
+        cluster: whose workers prepare the scans; by default this machine does.
     """
     left_out = {item.name: item.reason for item in discovery.left_out}
     if not discovery.sources:
         return NewScans(Path(folder), (), {}, {}, left_out)
-    report = prepare_folder(discovery, folder, selection, loaded.preparation, workers)
+    report = prepare_folder(discovery, folder, selection, loaded.preparation, workers, cluster=cluster)
     left_out |= {failure.name: f"{failure.step}: {failure.reason}" for failure in report.failures}
     left_out |= {copy.name: f"the same scan as {copy.original}" for copy in report.duplicates}
     spacing_mm = _spacing_mm(loaded)

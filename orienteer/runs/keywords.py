@@ -92,3 +92,5 @@ class PrepareKeywords(_ScanKeywords, total=False):
     accelerator: Literal["auto", "cpu", "gpu"]
     group_by: str | None
     workers: int | None
+    cluster: str | None
+    shard: str | None

@@ -1,7 +1,8 @@
 """The small records that travel between finding, reading and preparing a scan."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -49,6 +50,16 @@ class ScanSource:
     files: tuple[Path, ...]
     frame: int | None = None
     companions: tuple[Path, ...] = ()
+
+
+def folder_of(sources: Sequence[ScanSource]) -> Path:
+    """Returns the deepest folder that holds all files of scans, absolute.
+
+    Example:
+        >>> folder_of([ScanSource(name, "NIfTI", (Path("/data", name),)) for name in ("a/b.nii", "c.nii")]).as_posix()
+        '/data'
+    """
+    return Path(os.path.commonpath([source.files[0].absolute().parent for source in sources]))
 
 
 @dataclass(frozen=True)

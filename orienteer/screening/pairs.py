@@ -1,11 +1,14 @@
 """Which scans of a collection are the same image, or the same anatomy: compared coarsely in pairs, the best ones finely."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
-from orienteer.executor import Executor, available_cores
+from orienteer.cluster.connect import Cluster
+from orienteer.cluster.each import each
+from orienteer.cluster.make_executor import make_executor
+from orienteer.executor import Jobs
 from orienteer.progress import Progress
 from orienteer.screening.confirm import Likeness, confirm
 from orienteer.screening.detail import Copy
@@ -48,54 +51,54 @@ class Compared:
         return {pair: like for pair, like in known if like.finely and like.detail >= THRESHOLDS.same_anatomy}
 
 
-def compare_scans(copies: SmallCopies, workers: int | None = None, progress: bool = True) -> Compared:
+@dataclass(frozen=True)
+class _Place:
+    """Where jobs run, and the folder with the files that they read."""
+
+    workers: int | None
+    cluster: Cluster | None
+    folder: Path
+
+
+def compare_scans(
+    copies: SmallCopies, workers: int | None = None, progress: bool = True, cluster: Cluster | None = None
+) -> Compared:
     """Compares the scans of a collection by their small copies.
 
     Args:
         copies: of the scans.
         workers: processes; by default one per core. 0 works in this process.
         progress: whether to show progress.
+        cluster: whose workers compare; by default this machine does.
     """
-    names = list(copies.names)
+    names, place = list(copies.names), _Place(workers, cluster, copies.folder)
     places = [copies.path(name) for name in names]
     parts = list(tiles(len(names)) if len(names) <= ALL_PAIRS else parts_of(nearest_pairs(places, LIKELY)))
     shifts: dict[Pair, Shift] = {}
     jobs = [([places[number] for number in numbers], (numbers, pairs)) for numbers, pairs in parts]
-    for (_, (numbers, _)), here in run_jobs(_shifts_of, jobs, "comparing scans", "parts", workers, progress):
+    bar = Progress("comparing scans", len(jobs), unit="parts", shown=progress)
+    for (_, (numbers, _)), here in _results(_shifts_of, jobs, bar, place):
         shifts |= {(names[numbers[i]], names[numbers[j]]): shift for (i, j), shift in here.items()}
     where = dict(zip(names, places, strict=True))
     finer = [(where[first], where[second], shifts[first, second]) for first, second in _promising(shifts)]
     back = {id(place): name for name, place in where.items()}
     likeness: dict[Pair, Likeness] = {}
-    for (one, other, _), like in run_jobs(_confirmed, finer, "registering scans", "pairs", workers, progress):
+    bar = Progress("registering scans", len(finer), unit="pairs", shown=progress)
+    for (one, other, _), like in _results(_confirmed, finer, bar, place):
         likeness[back[id(one)], back[id(other)]] = like
     return Compared(shifts, likeness)
 
 
-def run_jobs(
-    function: Callable[[JobT], ResultT],
-    jobs: Sequence[JobT],
-    what: str,
-    unit: str,
-    workers: int | None,
-    progress: bool = True,
+def _results(
+    function: Callable[[JobT], ResultT], jobs: Sequence[JobT], bar: Progress, place: _Place
 ) -> Iterator[tuple[JobT, ResultT]]:
     """Yields jobs with their results, as they finish, with progress."""
-    workers = min(available_cores() if workers is None else workers, max(1, len(jobs)))
-    with (
-        Progress(what, len(jobs), unit=unit, shown=progress) as bar,
-        Executor(function, workers, threads=1) as executor,
-    ):
-
-        def results(finished: "Iterator[tuple[JobT, Future[ResultT]]]") -> Iterator[tuple[JobT, ResultT]]:
-            for job, future in finished:
-                bar.advance()
-                yield job, future.result()
-
-        for job in jobs:
-            executor.submit(job)
-            yield from results(executor.finished())
-        yield from results(executor.finished(everything=True))
+    executor: Jobs[JobT, ResultT] = make_executor(
+        place.cluster, function, place.workers, len(jobs), threads=1, seen=[place.folder]
+    )
+    with bar, executor:
+        for job, future in each(executor, jobs, bar):
+            yield job, future.result()
 
 
 def _shifts_of(job: tuple[list[Copy], Part]) -> dict[tuple[int, int], Shift]:

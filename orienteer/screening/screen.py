@@ -5,13 +5,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from orienteer.executor import Executor, available_cores
+from orienteer.cluster.connect import Cluster
+from orienteer.cluster.make_executor import make_executor
+from orienteer.executor import Jobs
 from orienteer.labelled.datasets import ending_of
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
 from orienteer.scans.discover import discover
 from orienteer.scans.kinds import SUFFIXES
-from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection
+from orienteer.scans.source import Discovery, LeftOut, ScanSource, Selection, folder_of
 from orienteer.screening.collection import Collection, collection_of
 from orienteer.screening.dataset_rules import dataset_findings
 from orienteer.screening.everywhere import said_once, too_few
@@ -57,6 +59,7 @@ def screen(
     copies: SmallCopies | None = None,
     known: Mapping[str, ScanFacts] | None = None,
     discovery: Discovery | None = None,
+    cluster: Cluster | None = None,
 ) -> Screening:
     """Returns what rules say about the scans of a folder. Each scan is read once; nothing is written but small copies.
 
@@ -68,6 +71,7 @@ def screen(
         copies: where the small copies go by which scans are compared with each other; None makes none.
         known: facts of scans that were looked at before, by name.
         discovery: the scans of the folder where it was searched already.
+        cluster: whose workers read the scans; by default this machine does.
 
     Raises:
         InputError: no such folder, or no scan in it.
@@ -84,8 +88,8 @@ def screen(
     selection = selection or Selection()
     discovery = discovery or discover(scans, selection, progress)
     root = Path(scans)
-    facts = tuple(look_at(discovery.sources, selection, workers, progress, copies, known))
-    doubtful = tuple(look_at(_like_labels(root, discovery), selection, workers, progress))
+    facts = tuple(look_at(discovery.sources, selection, workers, progress, copies, known, cluster))
+    doubtful = tuple(look_at(_like_labels(root, discovery), selection, workers, progress, cluster=cluster))
     of_data_set, declared = dataset_findings(root, discovery) if root.is_dir() else ([], None)
     collection = collection_of(facts, declared)
     findings = [finding for each in facts for finding in judge(each, collection)]
@@ -106,11 +110,11 @@ def look_at(
     progress: bool = True,
     copies: SmallCopies | None = None,
     known: Mapping[str, ScanFacts] | None = None,
+    cluster: Cluster | None = None,
 ) -> Iterator[ScanFacts]:
     """Yields the facts of each scan, in the order given; see `screen` for the arguments."""
     done: dict[str, ScanFacts] = dict(known or {})
     new = [source for source in sources if source.name not in done]
-    workers = min(available_cores() if workers is None else workers, max(1, len(new)))
 
     def record(finished: "Iterable[tuple[ScanSource, Future[Looked]]]") -> None:
         for source, future in finished:
@@ -122,7 +126,9 @@ def look_at(
 
     if new:
         bar = Progress("looking at scans", len(new), unit="scans", shown=progress)
-        with bar, Executor(Look(selection, copies is not None), workers, threads=1) as executor:
+        look, seen = Look(selection, copies is not None), [folder_of(new)]
+        executor: Jobs[ScanSource, Looked] = make_executor(cluster, look, workers, len(new), threads=1, seen=seen)
+        with bar, executor:
             for source in new:
                 executor.submit(source, bounds=preparing_bounds(sum(_size(file) for file in source.files)))
                 record(executor.finished())

@@ -6,10 +6,9 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from orienteer.errors import InputError
 from orienteer.files import readable
@@ -136,14 +135,14 @@ def scan_of(entry: dict[str, Any], nbytes: int) -> StoredScan:
     return StoredScan(nbytes=nbytes, **values)
 
 
-class Index(AbstractContextManager["Index"]):
+class Index:
     """The open index of a store. Readers cannot change it; the writer commits after every scan."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @classmethod
-    def for_reading(cls, folder: Path) -> "Index":
+    def for_reading(cls, folder: Path) -> Self:
         """Returns the open index of an existing store. It takes the same time for ten scans as for a hundred thousand.
 
         Raises:
@@ -156,7 +155,7 @@ class Index(AbstractContextManager["Index"]):
         return cls(_checked(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30), folder))
 
     @classmethod
-    def for_writing(cls, folder: Path) -> "Index":
+    def for_writing(cls, folder: Path) -> Self:
         """Returns the open index of a store; makes a new one in an empty or new folder.
 
         Raises:
@@ -185,6 +184,9 @@ class Index(AbstractContextManager["Index"]):
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -9,15 +9,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from orienteer.cluster.connect import Cluster
+from orienteer.cluster.make_executor import make_executor
 from orienteer.errors import InputError, ScanError
-from orienteer.executor import Executor, available_cores
+from orienteer.executor import Jobs
 from orienteer.files import is_leftover, written
 from orienteer.progress import Progress
 from orienteer.scans.apart import preparing_bounds
 from orienteer.scans.discover import discover
 from orienteer.scans.patient_ids import dicom_patients
 from orienteer.scans.preparation import READING_VERSION, Preparation
-from orienteer.scans.source import DICOM, Discovery, LeftOut, ScanSource, Selection
+from orienteer.scans.source import DICOM, Discovery, LeftOut, ScanSource, Selection, folder_of
 from orienteer.store.arrays import what_is_wrong
 from orienteer.store.content import Content, contents
 from orienteer.store.disk import RESERVE_BYTES, DiskFull, disk_full, estimated_bytes, free_bytes, is_full
@@ -39,6 +41,7 @@ def prepare_folder(
     preparation: Preparation | None = None,
     workers: int | None = None,
     progress: bool = True,
+    cluster: Cluster | None = None,
 ) -> PrepareReport:
     """Prepares all scans of a folder into a store, and returns how many were prepared and what failed.
 
@@ -56,6 +59,7 @@ def prepare_folder(
         preparation: the settings; ``spacing_mm`` must be set.
         workers: processes; by default one per core. 0 works in this process.
         progress: whether to show progress with the time left, if it takes longer than two seconds.
+        cluster: whose workers prepare the scans; by default this machine does. This process alone writes the index.
 
     Raises:
         InputError: no scans, no spacing, a full disk, another process preparing into the store, a store of another
@@ -85,11 +89,10 @@ def prepare_folder(
         left_out = scans.with_others()
     if not scans.sources:
         raise InputError("scans", wanted="at least one scan", got="none", do="look at what was left out, and why")
-    workers = min(available_cores() if workers is None else workers, len(scans.sources))
     with _opened(folder) as (index, read_only):
         run = _Run(folder, index, selection, preparation, read_only)
         try:
-            run.prepare(scans.sources, workers, progress)
+            run.prepare(scans.sources, workers, progress, cluster)
         finally:
             if read_only is None:
                 with suppress(OSError):  # on a full disk the list of failures is the smaller loss
@@ -146,11 +149,16 @@ class _Run:
         self.contents: dict[str, str] = {}  # every name of a DICOM scan -> hash of its files
         self.patients: dict[str, str | None] = {}  # name -> hash of the patient
 
-    def prepare(self, sources: Sequence[ScanSource], workers: int, progress: bool) -> None:
+    def prepare(
+        self, sources: Sequence[ScanSource], workers: int | None, progress: bool, cluster: Cluster | None
+    ) -> None:
         self.index.add_settings(self.settings, self.preparation.description())
         bar = Progress("preparing", len(sources), unit="scans", shown=progress)
         work = ScanWork(self.folder, self.selection, self.preparation)
-        with bar, Executor(work, workers, threads=1) as executor:
+        executor: Jobs[ScanJob, StoredArray] = make_executor(
+            cluster, work, workers, len(sources), threads=1, shared=self.folder, seen=[folder_of(sources)]
+        )
+        with bar, executor:
             try:
                 self._submit_all(sources, executor, bar)
                 self._record(executor.finished(everything=True), bar)
@@ -210,9 +218,7 @@ class _Run:
                 self.duplicates = [(item, original if its == key else its) for item, its in self.duplicates]
                 self.duplicates.append((source, original))
 
-    def _submit_all(
-        self, sources: Sequence[ScanSource], executor: Executor[ScanJob, StoredArray], bar: Progress
-    ) -> None:
+    def _submit_all(self, sources: Sequence[ScanSource], executor: Jobs[ScanJob, StoredArray], bar: Progress) -> None:
         checked_space = False
         for place, (source, content) in enumerate(contents(sources, self.index)):
             job = self._job(source, content)

@@ -19,6 +19,9 @@ from orienteer.store.outcomes import Duplicate, Failure
 from orienteer.store.verified import is_verified
 from orienteer.types import Triple
 
+Row = tuple[StoredScan, int]
+"""The entry of a scan and the checksum of its array."""
+
 OPEN_SCANS = 64
 """How many scans a reader keeps open: a file handle, a mapping and about 50 KB each."""
 
@@ -75,10 +78,18 @@ class Store(AbstractContextManager["Store"]):
         Raises:
             InputError: the store has no such scan.
         """
-        entry = self._index().find(key)
-        if entry is None:
+        return self.row(key)[0]
+
+    def row(self, key: str) -> Row:
+        """Returns a scan's entry and the checksum of its array.
+
+        Raises:
+            InputError: the store has no such scan.
+        """
+        row = self._index().find(key)
+        if row is None:
             raise self._unknown(key)
-        return entry[0]
+        return row
 
     def read(self, key: str, start_vox: Triple, size_vox: Triple) -> Float32[np.ndarray, "size0 size1 size2"]:
         """Returns a box of a scan's voxels, normalised to [-1, 1]. Only the blocks that the box meets are decompressed.
@@ -179,10 +190,7 @@ class Store(AbstractContextManager["Store"]):
         """Reads an array in full when this process opens it for the first time, and checks that it is as written."""
         if is_verified(path):
             return
-        entry = self._index().find(key)
-        if entry is None:
-            raise self._unknown(key)
-        scan, checksum = entry
+        scan, checksum = self.row(key)
         words = what_is_wrong(path, scan.nbytes, checksum)
         if words is not None:
             raise damaged(scan.name, path, words)

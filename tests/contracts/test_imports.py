@@ -13,7 +13,7 @@ LAYERS = (
     {"types", "tensors", "errors", "progress", "forms"},
     {"output_names", "worker_process", "help_text"},
     {"files", "settings", "arguments", "devices", "interrupts", "executor", "extras"},
-    {"locks"},
+    {"locks", "cluster"},
     {"geometry"},
     {"draw", "scans", "phantoms"},
     {"store"},
@@ -128,6 +128,8 @@ def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
         "locks",
         "worker_process",
         "executor",
+        "settings",
+        "cluster",
     )
     parts = (*readers, "scans", "store")
     for file in FILES:

@@ -169,7 +169,7 @@ def test_killed_before_its_first_label_map_the_same_command_goes_on(tmp_path, se
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("orienteer.finetuning.predict.segment", killed)
+    monkeypatch.setattr("orienteer.finetuning.segmentation.predict_work.segment", killed)
     with pytest.raises(KeyboardInterrupt):
         predict(segmentation_folder, tmp_path / "scans", tmp_path / "out")
     monkeypatch.undo()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orienteer.cluster.connect import Cluster
 from orienteer.comparison.config import CompareConfig
 from orienteer.comparison.plan.contenders import Contender
 from orienteer.comparison.plan.links import PATIENT, link_scans
@@ -110,12 +111,13 @@ def set_up(config: CompareConfig, folder: Path) -> Bench:
 
 
 def prepare_all(
-    bench: Bench, contenders: Sequence[Contender], workers: int | None = None
+    bench: Bench, contenders: Sequence[Contender], workers: int | None = None, cluster: Cluster | None = None
 ) -> tuple[Bench, PreparedCases]:
     """Prepares all cases once, for all processes; cases that cannot be used are reported and removed from their parts.
 
     Args:
         workers: processes that prepare scans. By default one per core.
+        cluster: whose workers prepare the scans; by default this machine does.
     """
     every: list[PreparedCases] = []
     failures: dict[str, Failure] = {}
@@ -124,12 +126,19 @@ def prepare_all(
     for preparation in dict.fromkeys(contender.config.part(Preparation) for contender in contenders):
         whole = replace(preparation, crop_to_body=False)
         prepared = prepare_cases(
-            bench.data, bench.store, whole, bench.selection, workers, given_spacing=True, copies=True
+            bench.data,
+            bench.store,
+            whole,
+            bench.selection,
+            workers,
+            given_spacing=True,
+            copies=True,
+            cluster=cluster,
         )
         bench.prepared[whole.fingerprint()] = prepared
         every.append(prepared)
         failures |= {failure.name: failure for failure in prepared.failures}
-        lost |= _not_pretrained_on(bench, selection, preparation, workers)
+        lost |= _not_pretrained_on(bench, selection, preparation, workers, cluster)
     if failures or lost:
         say(failures_text(tuple((lost | failures).values())))
     usable = set.intersection(*(set(prepared.cases) for prepared in every)) - set(lost)
@@ -138,11 +147,11 @@ def prepare_all(
 
 
 def _not_pretrained_on(
-    bench: Bench, selection: Selection, preparation: Preparation, workers: int | None
+    bench: Bench, selection: Selection, preparation: Preparation, workers: int | None, cluster: Cluster | None
 ) -> dict[str, Failure]:
     """Prepares the scans to pretrain on; returns why cases are not among them, by name, so that no part counts them."""
     discovery = discover(bench.links)
-    report = prepare_folder(discovery, bench.store, selection, preparation, workers)
+    report = prepare_folder(discovery, bench.store, selection, preparation, workers, cluster=cluster)
     failures = [*report.failures, *(Failure(item.name, "discover", item.reason, "") for item in discovery.left_out)]
     places = {item.name: item for item in failures}
     lost: dict[str, Failure] = {}

@@ -14,7 +14,7 @@ from orienteer.comparison.work.records import Records
 
 ABOUT_FILE = "about.json"
 
-OF_THE_MACHINE = ("data", "images", "labels", "out", "store", "parallel")
+OF_THE_MACHINE = ("data", "images", "labels", "out", "store", "parallel", "cluster")
 """Settings that the command does not repeat: they depend on the machine."""
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from orienteer.cluster.connect import Cluster
+from orienteer.cluster.make_executor import make_executor
 from orienteer.comparison.plan.bench import Bench
 from orienteer.comparison.plan.cell import Cell
 from orienteer.comparison.work import cell as work
 from orienteer.comparison.work.records import Records
-from orienteer.executor import Executor
+from orienteer.executor import Jobs
 from orienteer.progress import Progress, say
 from orienteer.worker_process import WorkerDied
 
@@ -34,15 +36,24 @@ def cells_at_a_time(parallel: int | None, cores: int, gpu: bool) -> tuple[int, i
     return number, max(1, cores // max(1, number))
 
 
-def run_cells(bench: Bench, cells: Sequence[Cell], at_a_time: int, threads: int, keep: bool, records: Records) -> None:
+def run_cells(
+    bench: Bench,
+    cells: Sequence[Cell],
+    at_a_time: int | None,
+    threads: int | None,
+    keep: bool,
+    records: Records,
+    cluster: Cluster | None = None,
+) -> None:
     """Runs the cells that have no result yet, each after the one that it needs, and records their results.
 
     A cell that fails is named and set aside, and so are those that need it; the others go on.
 
     Args:
-        at_a_time: processes; 0 works in this one.
-        threads: of each process.
+        at_a_time: processes; 0 works in this one. None with a cluster: as many as its workers run.
+        threads: of each process; None with a cluster: what its workers were started with.
         keep: keep fine-tuned networks.
+        cluster: whose workers run the cells; by default this machine does.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; finished cells are kept.
@@ -50,11 +61,18 @@ def run_cells(bench: Bench, cells: Sequence[Cell], at_a_time: int, threads: int,
     waiting = list({cell.hash: cell for cell in cells if records.get(cell.hash) is None}.values())
     if not waiting:
         return
-    function = CellWork(bench, keep, alone=at_a_time <= 1)
-    with (
-        Progress("comparing", len(waiting), unit="cells", delay_s=0.0) as progress,
-        Executor(function, at_a_time, threads=threads, patience_s=PATIENCE_S) as executor,
-    ):
+    function = CellWork(bench, keep, alone=cluster is None and at_a_time in (0, 1))
+    executor: Jobs[Cell, dict[str, Any]] = make_executor(
+        cluster,
+        function,
+        at_a_time,
+        len(waiting),
+        threads=threads,
+        patience_s=PATIENCE_S,
+        shared=bench.out,
+        seen=[bench.store],
+    )
+    with Progress("comparing", len(waiting), unit="cells", delay_s=0.0) as progress, executor:
         while True:
             cell = _next(waiting, records)
             if cell is not None:
