@@ -14,6 +14,7 @@ from tests.helpers.shape_checks import check_shapes
 
 finder = check_shapes("orienteer")
 
+from tests.helpers import small_example  # noqa: E402
 from tests.helpers.fake_hub import fake_hub as fake_hub  # noqa: E402
 from tests.helpers.published_files import publish as publish  # noqa: E402
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
@@ -45,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Probes lines where tests run: not in the process that only hands them to workers."""
+    config.pluginmanager.register(small_example)
     if config.getoption("record_lines") and not config.getoption("numprocesses", None):
         from tests.helpers.line_record import LineRecord
 
