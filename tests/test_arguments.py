@@ -1,8 +1,8 @@
 """The command line says the same as the Python functions."""
 
 import errno
-import os
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
