@@ -5,8 +5,10 @@ before they start: torch and the package would take half a minute there, so the 
 """
 
 import gc
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,11 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Keeps torch from using the cores of the other worker."""
+def one_core() -> Iterator[None]:
+    """Keeps torch, and commands that start a process for each core, from using the core of the other worker."""
     import torch
 
+    from orienteer import executor
+
     torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        one = {"sched_getaffinity": lambda process: {0}}  # there alone: torch asks too, and warns of few cores
+        patch.setattr(executor, "os", SimpleNamespace(**vars(os) | one))
+        yield
 
 
 @pytest.fixture(scope="session")
