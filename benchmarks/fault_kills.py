@@ -144,7 +144,7 @@ def kill(count: int, seed: int, folder: Path, commands: tuple[str, ...] = tuple(
     """Kills the named commands ``count`` times; see `run`."""
     place = Place(folder / "scans", folder / "made", folder / "out")
     _import_everything()
-    _make_inputs(place, model="predict" in commands)
+    _make_inputs(place, commands)
     references = {name: _Reference.of(name, place, folder) for name in commands}
     rng, kills = random.Random(seed), Kills()
     with Progress("killing", count, unit="kills", delay_s=0.0) as progress:
@@ -225,6 +225,8 @@ def _import_everything() -> None:
     import torch
 
     torch.set_num_threads(1)  # a process with more threads cannot be forked
+    import monai.networks.nets  # noqa: F401  # the first network imports it: here once, not in every fork
+
     import orienteer.comparison.compare
     import orienteer.finetuning.finetune
     import orienteer.finetuning.predict
@@ -232,16 +234,19 @@ def _import_everything() -> None:
     import orienteer.pretraining.pretrain  # noqa: F401
 
 
-def _make_inputs(place: Place, model: bool) -> None:
-    """Makes scans, a run and a model, in a process of its own: libraries that have worked may have threads."""
+def _make_inputs(place: Place, commands: tuple[str, ...]) -> None:
+    """Makes scans, and the run and the model that commands need, in a process of its own: libraries that have worked may
+    have threads.
+    """
 
     def make() -> None:
         from orienteer.phantoms.dataset import write_phantom_set
 
         write_phantom_set(place.scans, 5, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
         made = Place(place.scans, place.made, place.made)
-        _pretrain(made, resume=False)
-        if model:
+        if {"finetune", "predict"} & set(commands):
+            _pretrain(made, resume=False)
+        if "predict" in commands:
             _finetune(made, resume=False)
 
     words = ended(make, _log(place))

@@ -17,6 +17,8 @@ def import_everything() -> None:
     import torch
 
     torch.set_num_threads(1)  # a process with more threads cannot be forked
+    import monai.networks.nets  # noqa: F401  # the first network imports it: here once, not in every fork
+
     import orienteer.comparison.compare
     import orienteer.exports.export
     import orienteer.features.embed

@@ -5,8 +5,10 @@ before they start: torch and the package would take half a minute there, so the 
 """
 
 import gc
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.helpers.shape_checks import check_shapes
 
 finder = check_shapes("orienteer")
 
+from tests.helpers import small_example  # noqa: E402
 from tests.helpers.fake_hub import fake_hub as fake_hub  # noqa: E402
 from tests.helpers.published_files import publish as publish  # noqa: E402
 from tests.helpers.saved_runs import save_run as save_run  # noqa: E402
@@ -45,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Probes lines where tests run: not in the process that only hands them to workers."""
+    config.pluginmanager.register(small_example)
     if config.getoption("record_lines") and not config.getoption("numprocesses", None):
         from tests.helpers.line_record import LineRecord
 
@@ -54,11 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Keeps torch from using the cores of the other worker."""
+def one_core() -> Iterator[None]:
+    """Keeps torch, and commands that start a process for each core, from using the core of the other worker."""
     import torch
 
+    from orienteer import executor
+
     torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        one = {"sched_getaffinity": lambda process: {0}}  # there alone: torch asks too, and warns of few cores
+        patch.setattr(executor, "os", SimpleNamespace(**vars(os) | one))
+        yield
 
 
 @pytest.fixture(scope="session")

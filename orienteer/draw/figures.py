@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from orienteer.text import printable
 
@@ -60,12 +61,9 @@ def _letters() -> frozenset[int]:
 
 def to_png(figure: "Figure") -> bytes:
     """Returns a figure as a PNG file with a palette of greys and colours."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()  # savefig would draw twice, with the same pixels
-    rgb = np.asarray(canvas.buffer_rgba())[..., :3]
+    rgb = _pixels(figure)
     # Greys and colours are quantised separately: in one palette, thin arrows would fade or the scan would be tinted.
     coloured = (rgb != rgb[..., :1]).any(axis=-1)
     index = rgb[..., 0] // (256 // GREYS)
@@ -85,6 +83,17 @@ def to_png(figure: "Figure") -> bytes:
 
 def full_png(figure: "Figure") -> bytes:
     """Returns a figure as a PNG file in full colour; the same figure gives the same bytes."""
+    from PIL import Image
+
     file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": None})
+    Image.fromarray(_pixels(figure)).save(file, format="png", dpi=(figure.dpi, figure.dpi))
     return file.getvalue()
+
+
+def _pixels(figure: "Figure") -> UInt8[np.ndarray, "height width 3"]:
+    """Returns red, green and blue of every pixel of a figure, drawn once: `savefig` draws twice, with the same pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from orienteer.draw.figures import new_figure, to_png
+from orienteer.draw.figures import full_png, new_figure, to_png
 from orienteer.draw.palette import PREDICTED, TRUE
 
 
@@ -24,3 +24,18 @@ def test_a_small_file_keeps_thin_colours_and_true_greys() -> None:
     before = np.asarray(Image.open(raw).convert("RGB")).astype(int)
     grey = (before == before[..., :1]).all(axis=-1)
     assert np.abs(rgb - before)[grey].max() <= 2
+
+
+def test_a_picture_in_full_colour_has_the_pixels_of_savefig() -> None:
+    files = []
+    for _ in range(2):
+        figure = new_figure(300, 200)
+        for axes in figure.subplots(1, 2):
+            axes.plot([0, 3], [1, 0])
+            axes.set_title("two\nlines")
+        files.append(full_png(figure))
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png")
+    assert np.array_equal(Image.open(io.BytesIO(files[0])).convert("RGB"), Image.open(whole).convert("RGB"))
+    assert files[0] == files[1]
+    assert Image.open(io.BytesIO(files[0])).info["dpi"] == Image.open(whole).info["dpi"]

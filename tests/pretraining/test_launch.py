@@ -16,6 +16,8 @@ from tests.helpers.small_run import SMALL
 
 SETTINGS = {**SMALL, "steps": 2, "validate_every": 1, "batch": 4, "weight_decay": 0.0}
 
+PROGRAM = Path(__file__).parents[1] / "helpers" / "two_processes.py"
+
 
 @pytest.fixture(scope="module")
 def alone(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
@@ -23,25 +25,28 @@ def alone(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -
     return pretrain(torsos, tmp_path_factory.mktemp("alone") / "run", store=str(store), **SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def together(torsos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of two processes, in folders named by what started them."""
+    folder = tmp_path_factory.mktemp("together")
+    file = folder / "settings.yaml"
+    file.write_text(yaml.safe_dump({**SETTINGS, "store": str(store), "devices": 2}))
+    command = [sys.executable, "-P", str(PROGRAM), "pretrain", str(torsos), "--config", str(file)]
+    done = subprocess.run([*command, str(folder)], check=False, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("started_by", ["lightning", "torchrun"])
-def test_two_processes_equal_one(started_by: str, alone: Run, torsos: Path, store: Path, tmp_path: Path) -> None:
-    settings = {**SETTINGS, "store": str(store)}
-    file = tmp_path / "settings.yaml"
-    file.write_text(yaml.safe_dump({**settings, "devices": 2}))
-    command = [sys.executable, "-m", "orienteer"]
-    if started_by == "torchrun":
-        run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-        command = [*run, "-m", "orienteer"]
-    command += ["pretrain", str(torsos), "--config", str(file), "--out", str(tmp_path / "both")]
-    subprocess.run(command, check=True, timeout=300, capture_output=True)
-    one, two = weights(alone.folder), weights(tmp_path / "both")
+def test_two_processes_equal_one(started_by: str, alone: Run, together: Path) -> None:
+    one, two = weights(alone.folder), weights(together / started_by)
     for name, value in one.items():
         torch.testing.assert_close(
             two[name], value, atol=2e-4, rtol=2e-3, msg=lambda text, name=name: f"{name}: {text}"
         )
     for part in ("train", "heldout"):
-        for row, other in zip(lines(alone.folder, part), lines(tmp_path / "both", part), strict=True):
+        for row, other in zip(lines(alone.folder, part), lines(together / started_by, part), strict=True):
             assert row.keys() == other.keys()
             for key, value in row.items():
                 if isinstance(value, float):
