@@ -71,7 +71,7 @@ def _line(
     """Returns a row of the table; what was not measured is left empty."""
     errors = f"{values['median_mm']:.1f} | {values['mean_mm']:.1f}{interval} | {values['p90_mm']:.1f}"
     cells = (f"{coverage:.2f}" if coverage is not None else "", f"{seconds:.2f}" if seconds is not None else "")
-    return f"| {name} | {errors} | {' | '.join(cells)} | {'' if pairs is None else f'{pairs:g}'} |"
+    return f"| {name} | {errors} | {' | '.join(cells)} | {'' if pairs is None else f'{pairs:.0f}'} |"
 
 
 def _sentences(mean: Mapping[str, Any]) -> list[str]:
@@ -80,8 +80,8 @@ def _sentences(mean: Mapping[str, Any]) -> list[str]:
         lines.append(f"Mean error over that of affine registration, on the same pairs: **{mean['over_affine']:.2f}**.")
     if mean.get("outside_recall") is not None:
         lines.append(
-            f"Of {mean['cut_away']:g} places that were cut away {100 * mean['outside_recall']:.0f} % are called outside the"
-            f" field of view, of {mean['left']:g} that were left {100 * mean['outside_false']:.0f} %."
+            f"Of {mean['cut_away']:.0f} places that were cut away {100 * mean['outside_recall']:.0f} % are called outside the"
+            f" field of view, of {mean['left']:.0f} that were left {100 * mean['outside_false']:.0f} %."
         )
     again = mean.get("same_person")
     if again:
