@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-for absent in ("orienteer", "SimpleITK", "jaxtyping"):
-    sys.modules[absent] = None  # type: ignore[assignment]  # importing it fails
+ABSENT = ("orienteer", "SimpleITK", "jaxtyping")
 
 
 def take_parts(root: str, file: str, options: dict[str, Any]) -> None:
@@ -85,4 +84,6 @@ def main(steps: Path, report: Path) -> None:
 
 
 if __name__ == "__main__":
+    for name in ABSENT:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it fails
     main(Path(sys.argv[1]), Path(sys.argv[2]))
