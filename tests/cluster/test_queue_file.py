@@ -17,7 +17,8 @@ SLURM = "kind: slurm\njobs: 1\ncores: 1\nmemory: 1GB\ninterface: lo\n"
 
 SBATCH = """#!/bin/bash
 echo "$(grep -c '^#SBATCH' "$1") lines" > {folder}/submitted
-PYTHONPATH={root} bash "$1" > /dev/null 2>&1 &
+cp "$1" {folder}/script  # which is removed when this ends
+PYTHONPATH={root} bash {folder}/script > /dev/null 2>&1 &
 echo "Submitted batch job $!"
 """
 SCANCEL = """#!/bin/bash
