@@ -93,6 +93,8 @@ def read_series(source: ScanSource) -> SourceSeries:
             if tag not in header:
                 setattr(header, tag, None)
     numbers = [item.frame for item in stack.slices]
+    if numbers[0] is None:
+        _fill_thickness(headers)
     slices = None if numbers[0] is None else tuple(int(place) for place in np.argsort(np.array(numbers, np.int64)))
     columns, rows, count = stack.shape_vox
     return SourceSeries(headers, slices, (count, rows, columns))
@@ -110,6 +112,15 @@ def _check_identifiers(source: ScanSource, headers: Sequence[pydicom.Dataset]) -
             raise _unusable(source, f"one {tag} in all slices", f"{len(set(values[tag]))} of them", _AGAIN)
     if len(set(values["SOPInstanceUID"])) < len(headers):
         raise _unusable(source, "another SOPInstanceUID in each slice", "one that several slices share", _AGAIN)
+
+
+def _fill_thickness(headers: Sequence[pydicom.Dataset]) -> None:
+    """Sets SliceThickness, which a CT or MR may leave empty and a result must have, to the distance of the slices."""
+    positions = np.array([[float(number) for number in header.ImagePositionPatient] for header in headers])
+    apart_mm = float(np.linalg.norm(np.diff(positions, axis=0), axis=1).mean()) if len(headers) > 1 else 1.0
+    for header in headers:
+        if not header.get("SliceThickness"):
+            header.SliceThickness = f"{apart_mm:.6g}"
 
 
 _AGAIN = "export the series again with its identifiers, or omit the DICOM output"

@@ -57,6 +57,17 @@ def test_what_an_anonymous_series_lacks_stays_empty(tmp_path):
     assert all(tag in header and not header[tag].value for tag in MAY_BE_EMPTY)
 
 
+def test_a_slice_thickness_that_is_missing_or_empty_is_the_distance_of_the_slices(tmp_path):
+    write_series(tmp_path / "s", ORIENTATIONS["oblique"])
+    change(tmp_path / "s", None, SliceThickness="")
+    folder = tmp_path / "s"
+    first = pydicom.dcmread(sorted(folder.iterdir())[0])
+    first.pop("SliceThickness", None)
+    first.save_as(sorted(folder.iterdir())[0])
+    series = read_series(only_scan(folder))
+    assert [float(header.SliceThickness) for header in series.headers] == pytest.approx([2.5] * len(series.headers))
+
+
 @pytest.mark.parametrize("tag", ["StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"])
 def test_a_missing_identifier_is_named(tmp_path, tag):
     write_series(tmp_path / "s", np.eye(3))
