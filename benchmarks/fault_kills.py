@@ -241,8 +241,12 @@ def _make_inputs(place: Place, commands: tuple[str, ...]) -> None:
 
     def make() -> None:
         from orienteer.phantoms.dataset import write_phantom_set
+        from orienteer.store.content import SETTLED_NS
 
         write_phantom_set(place.scans, 5, shape_vox=(40, 32, 48), spacing_mm=8.0, progress=False)
+        time.sleep(
+            SETTLED_NS / 1e9
+        )  # hashes of files that have just changed are not kept, and later runs would keep them
         made = Place(place.scans, place.made, place.made)
         if {"finetune", "predict"} & set(commands):
             _pretrain(made, resume=False)
