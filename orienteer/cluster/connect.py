@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orienteer.cluster.queue_file import queue_cluster
 from orienteer.errors import InputError
+from orienteer.extras import require_packages
 
 if TYPE_CHECKING:  # an extra
     from distributed import Client
@@ -95,9 +96,7 @@ def _client(address: Any, name: str) -> "Iterator[Client]":
 
 
 def _distributed() -> Any:
-    try:
-        import distributed
-    except ImportError as error:
-        do = 'pip install "orienteer[cluster]"'
-        raise InputError("cluster", wanted="the package distributed", got="it is not installed", do=do) from error
+    require_packages("cluster", ["distributed"], extra="cluster")
+    import distributed
+
     return distributed

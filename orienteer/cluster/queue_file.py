@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orienteer.errors import InputError
+from orienteer.extras import require_packages
 from orienteer.files import read_yaml
 from orienteer.settings import require
 
@@ -93,15 +94,13 @@ def _dask_settings() -> Any:
 
 
 def _jobqueue() -> Any:
-    try:
-        import dask.config
+    require_packages("cluster", ["dask"], extra="cluster")
+    import dask.config
 
-        path, dask.config.PATH = dask.config.PATH, __file__  # else importing it writes a file into the home folder
-        try:
-            import dask_jobqueue
-        finally:
-            dask.config.PATH = path
-    except ImportError as error:
-        do = 'pip install "orienteer[cluster]"'
-        raise InputError("cluster", wanted="the package dask-jobqueue", got="it is not installed", do=do) from error
+    path, dask.config.PATH = dask.config.PATH, __file__  # else importing it writes a file into the home folder
+    try:
+        require_packages("cluster", ["dask_jobqueue"], extra="cluster")
+        import dask_jobqueue
+    finally:
+        dask.config.PATH = path
     return dask_jobqueue

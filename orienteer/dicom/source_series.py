@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 
 from orienteer.errors import InputError, ScanError
+from orienteer.extras import require_packages
 from orienteer.scans.read import series_stack
 from orienteer.scans.source import DICOM, ScanSource
 
@@ -66,11 +67,7 @@ def check_dicom_output(option: str, sources: Sequence[ScanSource]) -> None:
         got = f"{len(others)} of {len(sources)} in other formats, the first {others[0].name} ({others[0].format})"
         do = f"give the folder of the DICOM series alone, or omit --{option.replace('_', '-')}"
         raise InputError(option, wanted="scans that are DICOM series", got=got, do=do)
-    try:
-        import highdicom  # noqa: F401
-    except ImportError as error:
-        wanted, got = "highdicom, which writes DICOM objects", "an environment without it"
-        raise InputError(option, wanted=wanted, got=got, do="pip install 'orienteer[dicom]'") from error
+    require_packages(option, ["highdicom"], extra="dicom")
 
 
 def read_series(source: ScanSource) -> SourceSeries:

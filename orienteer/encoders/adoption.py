@@ -24,7 +24,7 @@ class Adopted:
 
     Attributes:
         file: its name, without folders.
-        origin: whose weights they are, as far as their names tell.
+        origin: whose weights they are, as far as their names show.
         prefix: what stands before the encoder's names in the file.
         loaded: names in the encoder that got a tensor.
         missing: names in the encoder that got none, and keep their new weights.
@@ -152,7 +152,7 @@ def _under_one_prefix(state: Mapping[str, Tensor], encoder: Encoder, file: str) 
 
 
 def _under(state: Mapping[str, Tensor], prefix: str, names: Mapping[str, str]) -> dict[str, Tensor]:
-    return {own: state[f"{prefix}{part}"] for part, own in names.items() if f"{prefix}{part}" in state}
+    return {name: state[f"{prefix}{part}"] for part, name in names.items() if f"{prefix}{part}" in state}
 
 
 def _same_of_two(
@@ -225,7 +225,7 @@ def _encoder_in_words(encoder: Encoder) -> str:
 
 
 def _how_to_build(adapter: Adapter | None, state: Mapping[str, Tensor]) -> str:
-    """Returns the options of an encoder that the file fits, as far as its names and shapes tell."""
+    """Returns the options of an encoder that the file fits, as far as its names and shapes show."""
     if adapter is None:
         return "use the encoder and encoder_arguments that the weights are of"
     try:

@@ -16,7 +16,7 @@ from orienteer.exports.nnunet import write_nnunet
 from orienteer.exports.nnunet_axes import axis_map
 from orienteer.exports.nnunet_plans import read_plans
 from orienteer.finetuning.model_files import MODEL_CARD
-from orienteer.runs.hub import is_address
+from orienteer.runs.hub import is_address, parse_address
 from orienteer.runs.weights import load_encoder
 from orienteer.types import Triple
 
@@ -106,7 +106,7 @@ def export(
         elif to == "monai":
             written = write_monai(part, encoder, classes, channels or 1, seed or 0)
         elif to == "monai-bundle":
-            name = _folder_of(run).resolve().name
+            name = _name_of(run)
             written = write_pretrained_bundle(part, encoder, card, name, classes or 2, seed or 0)
         else:
             writer = {"onnx": write_onnx, "torchscript": write_torchscript, "torch-export": write_torch_export}[to]
@@ -159,6 +159,10 @@ def _fitting(encoder: Encoder, view_size: Triple | None) -> Triple:
         return encoder.view_size
     encoder.check_size(view_size)
     return view_size
+
+
+def _name_of(run: str) -> str:
+    return parse_address(run).repository.rpartition("/")[2] if is_address(run) else _folder_of(run).resolve().name
 
 
 def _folder_of(run: str) -> Path:

@@ -43,8 +43,8 @@ def first_path(text: str) -> str | None:
         >>> first_path("trained on /data/hospital/ct"), first_path("see https://example.org/a/b, 3/4 and a/b")
         ('/data/hospital/ct', None)
     """
-    found = _PATH.search(text)
-    return found[0] if found else None
+    match = _PATH.search(text)
+    return match[0] if match else None
 
 
 def _scan_names(folder: Path) -> list[str]:

@@ -61,7 +61,7 @@ def push(
         run: run folder, or an encoder.safetensors in a folder with its encoder.json.
         to: a folder, such as ./folder or an absolute path, or user/name on the hub, which needs the extra hub.
         license: licence of the weights, for example apache-2.0. It depends on the scans, so only you can know it.
-        whole: heads, teacher, averages, optimiser and settings too, with which others can go on: pretrain --continue.
+        whole: heads, teacher, averages, optimiser and settings too, with which others can continue it: pretrain --continue.
         private: on the hub: make the repository private where it does not exist yet.
         overwrite: replace weights that are there. The hub keeps the earlier commit.
 

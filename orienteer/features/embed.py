@@ -197,8 +197,9 @@ def _embedded(
         names.setdefault(key, name)
     by_key: dict[str, ViewVectors] = {}
     failures = list(prepared.failures)
+    seen = [] if is_address(work.run) else [work.run]  # each worker fetches weights from the hub by itself
     jobs: Jobs[Row, ViewVectors] = make_executor(
-        cluster, work, None if cluster else 0, len(names), shared=store.folder, seen=[work.run]
+        cluster, work, None if cluster else 0, len(names), shared=store.folder, seen=seen
     )
 
     with Progress("embedding", len(names), unit="scans") as progress, jobs:

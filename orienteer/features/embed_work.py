@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from orienteer.devices import Accelerator
-from orienteer.errors import InputError
 from orienteer.features.pretrained import Pretrained, ViewVectors, load
+from orienteer.runs.weights import check_same_weights
 from orienteer.store.given_rows import GivenRows
 from orienteer.store.store import Row
 
@@ -47,8 +47,6 @@ class EmbedWork:
     def _loaded(self) -> Pretrained:
         if self.pretrained is None:
             pretrained = load(self.run, self.accelerator)
-            if pretrained.card["sha256"] != self.sha256:
-                got, do = "others", "start again when nothing writes to it"
-                raise InputError(str(self.run), wanted="the weights that the command began with", got=got, do=do)
+            check_same_weights(self.run, pretrained.card["sha256"], self.sha256)
             self.pretrained = pretrained
         return self.pretrained

@@ -1,1 +1,1 @@
-"""The header reader: a small network that sees a whole scan coarsely and tells how its header may be wrong."""
+"""The header reader: a small network that sees a whole scan coarsely and estimates how its header may be wrong."""

@@ -136,10 +136,10 @@ def _find_all(
                 say(f"set aside: {error}" if isinstance(error, ScanError) else f"set aside: {name}: {error}")
             else:
                 answers[name] = future.result()
-    found = [answers[name] for name in sources if name in answers]
+    located = [answers[name] for name in sources if name in answers]
     failures.sort(key=lambda failure: failure.name)
-    stopped = len(found) + len(failures) < len(sources)
-    return tuple(scan for scan, _ in found), tuple(grid for _, grid in found), failures, stopped
+    stopped = len(located) + len(failures) < len(sources)
+    return tuple(scan for scan, _ in located), tuple(grid for _, grid in located), failures, stopped
 
 
 def _jobs(sources: Mapping[str, ScanSource], prepared: PreparedScans, store: Store, out: Path) -> Iterator[LocateJob]:

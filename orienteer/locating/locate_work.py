@@ -8,7 +8,6 @@ from typing import Any
 
 from orienteer.cluster.connect import Cluster
 from orienteer.dicom.source_series import read_series
-from orienteer.errors import InputError
 from orienteer.features.pretrained import Pretrained, load
 from orienteer.labelled.grids import Geometry, source_geometry
 from orienteer.labelled.prepared import prepare_named
@@ -21,6 +20,7 @@ from orienteer.locating.settings import LocateSettings
 from orienteer.locating.templates import Template
 from orienteer.locating.transforms import write_transform
 from orienteer.locating.writing import write_dicom_report, write_scan
+from orienteer.runs.weights import check_same_weights
 from orienteer.scans.apart import apart
 from orienteer.scans.source import Discovery, ScanSource, Selection
 from orienteer.store.given_rows import GivenRows
@@ -97,17 +97,17 @@ class LocateWork:
         begun = time.perf_counter()
         answer = find_places(known, field, grid)
         seconds = time.perf_counter() - begun
-        found = LocatedScan(source.name, answer.places, answer.boxes, answer.maps, answer.warnings, seconds, job.folder)
-        write_scan(found, grid)
+        scan = LocatedScan(source.name, answer.places, answer.boxes, answer.maps, answer.warnings, seconds, job.folder)
+        write_scan(scan, grid)
         if series is not None:
-            write_dicom_report(found, series, self.sha256)
+            write_dicom_report(scan, series, self.sha256)
         selection = Selection(frame=options.frame, modality=options.modality)
-        write_crops(found, source, selection, options.crop, options.margin)
+        write_crops(scan, source, selection, options.crop, options.margin)
         if options.transform:
-            for number, each in enumerate(found.maps, start=1):
-                ending = "" if len(found.maps) == 1 else f"_{number}"
+            for number, each in enumerate(scan.maps, start=1):
+                ending = "" if len(scan.maps) == 1 else f"_{number}"
                 write_transform(job.folder / f"template{ending}_to_scan.h5", each)
-        return found, grid
+        return scan, grid
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "weights": None, "known": ()}
@@ -116,9 +116,7 @@ class LocateWork:
         """Returns the weights and the templates with their fields, loaded when this is first called."""
         if self.weights is None:
             weights = Weights.of(self.run, self.options)
-            if weights.pretrained.card["sha256"] != self.sha256:
-                got, do = "others", "start again when nothing writes to it"
-                raise InputError(str(self.run), wanted="the weights that the command began with", got=got, do=do)
+            check_same_weights(self.run, weights.pretrained.card["sha256"], self.sha256)
             self.weights = weights
         if not self.known:
             rows = {row[0].key: row for _, row in self.templates}

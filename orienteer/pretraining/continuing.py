@@ -1,4 +1,4 @@
-"""Going on with a run in a new folder: on other scans, with other settings, with a new schedule. The run stays as it is."""
+"""Continuing a run in a new folder: on other scans, with other settings, with a new schedule. The run stays as it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from orienteer.runs.network import Network, parameter_names
 from orienteer.runs.run_config import RunConfig
 from orienteer.settings import plain
 
-OF_METHOD = ("tasks", "only_tasks", "views", "layout", "warp", "distortion", "teacher")
+OF_METHOD = ("tasks", "only_tasks", "views", "layout", "distortion", "teacher")
 """Settings that another method brings with it."""
 
 
 @dataclass(frozen=True)
 class Continued:
-    """What a run that is gone on with hands over, as far as it fits.
+    """What a run that is continued hands over, as far as it fits.
 
     Attributes:
         before: its settings.
@@ -34,7 +34,7 @@ class Continued:
         teacher: tensors of the moving average of its encoder; empty without one.
         averaged: tensors of the moving average of its network that are among ``state``; empty without one.
         moments: of its optimiser, by the name of the weight; empty if the optimiser begins anew.
-        tasks: names of the tasks that go on.
+        tasks: names of the tasks that continue.
         anew: why others begin anew, by name.
         dropped: tasks that the run had and this one has not.
     """
@@ -65,7 +65,7 @@ class Continued:
 
 
 def with_continued(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a run that goes on with another: those that were given, and else those of the other.
+    """Returns the settings of a run that continues another: those that were given, and else those of the other.
 
     Args:
         given: settings by name; without ``continue_from`` they stay as they are.
@@ -130,7 +130,7 @@ def read_continued(config: RunConfig, network: Network) -> Continued:
 
 
 def check_same_run(config: RunConfig, began: Began) -> None:
-    """Checks that the run that is gone on with is what it was when this one began: its first checkpoint is not written yet.
+    """Checks that the run that is continued is what it was when this one began: its first checkpoint is not written yet.
 
     Raises:
         InputError: the run was trained further or replaced.
@@ -185,12 +185,12 @@ def changes(continued: Continued, config: RunConfig) -> dict[str, tuple[Any, Any
 
 
 def run_name(run: str) -> str:
-    """Returns the name of a run that is gone on with, without the folders of this machine."""
+    """Returns the name of a run that is continued, without the folders of this machine."""
     return run if is_address(run) else Path(run).name
 
 
 def in_words(continued: Continued, config: RunConfig, known: int | None, scans: int) -> str:
-    """Returns what goes on, what begins anew and what changed, for a person.
+    """Returns what continues, what begins anew and what changed, for a person.
 
     Args:
         continued: what was handed over.
@@ -205,7 +205,7 @@ def in_words(continued: Continued, config: RunConfig, known: int | None, scans: 
     ]
     tasks = f"tasks {', '.join(continued.tasks)}" if continued.tasks else ""
     carried = ["encoder", tasks, *kept(config, averages), optimiser]
-    lines = [f"goes on with {name} after {continued.step} steps: {', '.join(filter(None, carried))}"]
+    lines = [f"continues {name} after {continued.step} steps: {', '.join(filter(None, carried))}"]
     lines += [f"  anew: task {task} ({why})" for task, why in continued.anew.items()]
     lines += [f"  left behind: task {task}" for task in continued.dropped]
     lines += [] if optimiser else ["  anew: the optimiser"]
@@ -223,7 +223,7 @@ def kept(config: PretrainConfig, averages: list[str]) -> list[str]:
 
 
 def schedule_in_words(continued: Continued, config: RunConfig) -> str:
-    """Returns how the learning rate goes on."""
+    """Returns how the learning rate continues."""
     if config.continue_schedule == "longer":
         return f"that of one run of {continued.step + config.steps} steps, from step {continued.step} on"
     return f"a new one of {config.steps} steps"

@@ -26,7 +26,7 @@ class Pretraining(pl.LightningModule):
         scan_names: names of the scans by key, for messages.
 
     Attributes:
-        carried_moments: state of the optimiser to begin with, by the name of the weight: that of a run that is gone on with.
+        carried_moments: state of the optimiser to begin with, by the name of the weight: that of a run that is continued.
         steps_before: steps before the first one, as far as the learning rate is concerned.
     """
 

@@ -16,7 +16,7 @@ MODULE = "orienteer.watching.beside"
 def page_beside(folder: Path, wanted: bool) -> Iterator[None]:
     """Serves the page of a run while the block runs, if it is wanted, and a few seconds longer.
 
-    A page that cannot be started is said, and the block runs all the same.
+    A page that cannot be started is reported, and the block runs all the same.
 
     Args:
         folder: the run folder.
@@ -28,7 +28,7 @@ def page_beside(folder: Path, wanted: bool) -> Iterator[None]:
     try:
         page = subprocess.Popen([sys.executable, "-m", MODULE, str(folder)], stdin=subprocess.PIPE)
     except OSError as error:
-        say(f"the page of the run cannot be started ({error.strerror}); the training goes on without it")
+        say(f"the page of the run cannot be started ({error.strerror}); the training continues without it")
         yield
         return
     try:

@@ -52,7 +52,7 @@ class Start:
         network: encoder and tasks with their initial weights.
         checkpoint: content of last.ckpt where the run is resumed from it; it replaces the initial weights.
         adopted: what became of the tensors of a file of others that the initial weights come from.
-        continued: what a run that is gone on with hands over.
+        continued: what a run that is continued hands over.
     """
 
     folder: Path
@@ -126,7 +126,7 @@ def joined_run(folder: Path, resume: bool) -> Start:
 
 
 def _began(start: Start, scans: Collection[str]) -> Began:
-    """Returns what a new run begins with, and says what a run that it goes on with hands over.
+    """Returns what a new run begins with, and says what a run that it continues hands over.
 
     Args:
         start: of the run.

@@ -30,7 +30,7 @@ class Began:
 
     Attributes:
         origins: what its weights had been trained on before, the last first; nothing that names a place or a scan.
-        steps: optimiser steps of the run that it goes on with; 0 without one.
+        steps: optimiser steps of the run that it continues; 0 without one.
         checkpoint_sha256: of the checkpoint of that run; empty without one.
         report: what became of tensors and settings.
     """
@@ -79,7 +79,7 @@ def origins_of_weights(path: str, adopted: Adopted | None) -> list[Origin]:
 
 
 def origins_of_run(run: str, steps: int) -> list[Origin]:
-    """Returns what the weights of a run that is gone on with had been trained on.
+    """Returns what the weights of a run that is continued had been trained on.
 
     Args:
         run: its folder, or what ``push --whole`` wrote.
@@ -93,8 +93,10 @@ def origins_of_run(run: str, steps: int) -> list[Origin]:
         first, *others = origins_of_weights(run, None)
         return [{**first, "steps": steps}, *others]
     config: RunConfig = read_config(folder)
-    own = [content for key, content in read_split_contents(folder).items() if content is not None and key != content]
-    facts = {"data_fingerprint": fingerprint(own), "method": config.method, "steps": steps}
+    contents = [
+        content for key, content in read_split_contents(folder).items() if content is not None and key != content
+    ]
+    facts = {"data_fingerprint": fingerprint(contents), "method": config.method, "steps": steps}
     return [facts, *read_began(folder).origins]
 
 

@@ -127,10 +127,10 @@ class PretrainConfig(Training, ViewPolicy, Preparation, Selection):
     """Initial weights of the encoder alone: a run folder, an encoder.safetensors file, hf://user/name, or a checkpoint of
     others (SwinUNETR, VoCo, SuPreM, nnssl, anatomix). An encoder that is left open is then theirs."""
     continue_from: str | None = None
-    """Go on with a run (--continue RUN; also one that was pushed whole): its encoder, heads, teacher and optimiser, on these
+    """Continue a run (--continue RUN; also one that was pushed whole): its encoder, heads, teacher and optimiser, on these
     scans, in a new folder. Its settings hold where none are given. (The encoder alone: weights; this run: resume.)"""
     continue_optimiser: bool = True
-    """With continue: go on with the optimiser's state too. false: begin it anew, for scans of another kind."""
+    """With continue: take over the optimiser's state too. false: begin it anew, for scans of another kind."""
     continue_schedule: Literal["new", "longer"] = "new"
     """With continue: a new warm-up and cosine over `steps`, or the schedule of one longer run of the steps before and these."""
     probe: str | None = None

@@ -56,8 +56,8 @@ def is_foreign(place: Path) -> bool:
     """Returns whether a place holds weights of others: a file of weights without a card of ours, or a folder of nnssl's."""
     if place.is_dir():
         return not (place / CARD_FILE).is_file() and (place / NNSSL_FILE).is_file()
-    own = place.name == OWN_FILE or (place.name == MODEL_FILE and card_file(place.parent).is_file())
-    return place.suffix in ENDINGS and not own
+    ours = place.name == OWN_FILE or (place.name == MODEL_FILE and card_file(place.parent).is_file())
+    return place.suffix in ENDINGS and not ours
 
 
 def read_foreign(place: Path) -> Foreign:

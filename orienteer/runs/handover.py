@@ -1,4 +1,4 @@
-"""What a run hands over to one that goes on with it: its settings, all weights, moving averages and its optimiser's state."""
+"""What a run hands over to one that continues it: its settings, all weights, moving averages and its optimiser's state."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from orienteer.encoders.states import check_finite
 from orienteer.errors import InputError
 from orienteer.files import read_json
 from orienteer.runs.checkpoints import PretrainingState, check_run, read_checkpoint
-from orienteer.runs.folder import CONFIG_FILE, read_settings
+from orienteer.runs.folder import CONFIG_FILE, last_checkpoint, read_settings
 from orienteer.runs.hub import local_copy
 from orienteer.runs.hub_folder import checked_file, read_hub_card
 from orienteer.runs.network import build_network, parameter_names
@@ -28,9 +28,9 @@ STATE_FILE, SETTINGS_FILE = "pretraining.safetensors", "pretraining.json"
 OF_PLACE = (
     *("scans", "out", "store", "include", "exclude", "frame", "skip_audited", "group_by", "probe", "weights", "resume"),
     *("continue_from", "continue_optimiser", "continue_schedule", "validate_every"),
-    *("accelerator", "devices", "nodes", "workers", "prepare_workers"),
+    *("accelerator", "devices", "nodes", "workers", "prepare_workers", "watch", "logger"),
 )
-"""Settings of a run that belong to its scans, its machine or its length: they are not handed over."""
+"""Settings of a run that belong to its scans, its machine, its length or its onlookers: they are not handed over."""
 
 _DO = "name a run folder, or what `orienteer push --whole` wrote; for the encoder alone use --weights"
 
@@ -92,7 +92,7 @@ def handover_sha256(path: str | Path) -> str:
         InputError: there is none.
     """
     place = local_copy(path, (STATE_FILE, SETTINGS_FILE))
-    file = _checkpoint(place) if _is_run(place) else place / STATE_FILE
+    file = last_checkpoint(place) if _is_run(place) else place / STATE_FILE
     if not file.is_file():
         raise InputError("continue", wanted=f"a run with {file.name}", got=f"{path}, which has none", do=_DO)
     with file.open("rb") as opened:
@@ -100,7 +100,7 @@ def handover_sha256(path: str | Path) -> str:
 
 
 def handover_files(folder: Path) -> dict[str, bytes]:
-    """Returns the files with which others can go on with a run, by name. Nothing in them names a place or a scan.
+    """Returns the files with which others can continue a run, by name. Nothing in them names a place or a scan.
 
     Raises:
         InputError: the run has no whole checkpoint.
@@ -118,13 +118,9 @@ def _is_run(place: Path) -> bool:
     return (place / CONFIG_FILE).is_file() or not (place / "config.json").is_file()
 
 
-def _checkpoint(folder: Path) -> Path:
-    return folder / "checkpoints" / "last.ckpt"
-
-
 def _of_run(folder: Path) -> Handover:
     before, (training, heldout) = read_config(folder), read_split(folder)
-    file, sha256 = _checkpoint(folder), handover_sha256(folder)
+    file, sha256 = last_checkpoint(folder), handover_sha256(folder)
     content = read_checkpoint(file, form=PretrainingState)
     check_run(content, file, run_fingerprint([*training, *heldout], before.seed, before.steps), _DO)
     saved = content.get("optimizer_states") or [{}]

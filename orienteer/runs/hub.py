@@ -9,6 +9,7 @@ from types import ModuleType
 from urllib.parse import quote, unquote
 
 from orienteer.errors import InputError
+from orienteer.extras import require_packages
 
 SCHEME = "hf://"
 FORM = "hf://user/name, hf://user/name@revision or hf://user/name/file"
@@ -18,8 +19,6 @@ FETCHED = (
     *("adaptation_plan.json", "checkpoint_final.pth"),  # nnssl's
 )
 """Files that are fetched of a repository where the address names none: those that hold one encoder."""
-
-INSTALL = 'pip install "orienteer[hub]"'
 
 _ADDRESS = re.compile(r"hf://?([\w.-]+/[\w.-]+)(?:@([^/@\s]+))?(?:/([^@\s]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -128,10 +127,9 @@ def hub_library() -> ModuleType:
     Raises:
         InputError: it is not installed.
     """
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise InputError("hub", wanted="the package huggingface_hub", got=str(error), do=f"run: {INSTALL}") from error
+    require_packages("hub", ["huggingface_hub"], extra="hub")
+    import huggingface_hub
+
     return huggingface_hub
 
 

@@ -90,8 +90,8 @@ def read_hub_card(folder: Path) -> dict[str, Any]:
         got = "one that is cut short or was changed" if blob else "no such file"
         raise InputError(str(preparation), wanted=_WRITTEN, got=got, do=_FETCH_AGAIN)
     _check_licence(folder, str(config.get("licence")))
-    own = {*_Config.__required_keys__, FURTHER}
-    return {**{key: value for key, value in config.items() if key not in own}, **json.loads(blob)}
+    of_layout = {*_Config.__required_keys__, FURTHER}
+    return {**{key: value for key, value in config.items() if key not in of_layout}, **json.loads(blob)}
 
 
 def checked_file(folder: Path, name: str, do: str) -> bytes:

@@ -131,12 +131,12 @@ def seen_by(folder: Path) -> list[EarlierScan]:
         InputError: the folder has no split.json, or a damaged one.
     """
     parts = zip((True, False), _read(folder), strict=True)
-    own = [
+    of_run = [
         EarlierScan(row["name"], row["content"], trained) for trained, rows in parts for row in rows if "content" in row
     ]
     before = read_earlier(folder)
-    trained = {scan.content for scan in (*own, *before) if scan.trained}
-    by_content = {scan.content: scan for scan in (*before, *own)}
+    trained = {scan.content for scan in (*of_run, *before) if scan.trained}
+    by_content = {scan.content: scan for scan in (*before, *of_run)}
     return [scan._replace(trained=content in trained) for content, scan in by_content.items()]
 
 

@@ -27,7 +27,18 @@ NUMBERS_FILE = "trackers.json"
 
 PRIVATE = frozenset(
     {
-        *("scans", "out", "store", "weights", "probe", "skip_audited", "group_by", "include", "exclude"),
+        *(
+            "scans",
+            "out",
+            "store",
+            "weights",
+            "continue_from",
+            "probe",
+            "skip_audited",
+            "group_by",
+            "include",
+            "exclude",
+        ),
         *("run", "start", "data", "images", "labels", "split"),
     }
 )
@@ -50,7 +61,7 @@ class Tracker(Protocol):
 
 
 class Trackers:
-    """The trackers of a run, or none. One that fails while a run trains is dropped: the training goes on without it.
+    """The trackers of a run, or none. One that fails while a run trains is dropped: the training continues without it.
 
     Args:
         opened: by name.
@@ -80,7 +91,7 @@ class Trackers:
             try:
                 do(tracker)
             except Exception as error:  # of another library, and of its network
-                say(f"the tracker {name} failed ({_first_line(error)}); the run goes on without it")
+                say(f"the tracker {name} failed ({_first_line(error)}); the run continues without it")
                 del self._opened[name]
 
 

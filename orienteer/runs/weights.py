@@ -32,6 +32,22 @@ _COPY_AGAIN = "copy both files again from the run folder"
 _VERSIONS = ("orienteer", "torch", "monai")
 
 
+def check_same_weights(place: str | Path, sha256: str, began_with: str) -> None:
+    """Checks that weights that are loaded once more are those that a command began with.
+
+    Args:
+        place: where they were loaded from.
+        sha256: of these weights.
+        began_with: of the weights that the command loaded first.
+
+    Raises:
+        InputError: they are others.
+    """
+    if sha256 != began_with:
+        wanted, do = "the weights that the command began with", "start again when nothing writes to it"
+        raise InputError(str(place), wanted=wanted, got="others", do=do)
+
+
 def save_encoder(folder: Path, encoder: Encoder, facts: Mapping[str, Any]) -> None:
     """Writes ``encoder.safetensors`` and ``encoder.json`` into ``folder``, each whole or not at all.
 

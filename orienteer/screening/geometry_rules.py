@@ -1,6 +1,6 @@
 """Rules about lengths and tags: units, voxel sizes, extents, what a header says beside its positions, the modality."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float64
@@ -103,31 +103,34 @@ def modality(facts: ScanFacts, collection: Collection) -> Finding | None:
 
 def voxel_size(facts: ScanFacts, collection: Collection) -> Finding | None:
     """A voxel size that hardly any other scan of the modality has."""
-    usual, lengths = collection.usual.get(facts.modality or ""), facts.spacing_mm
-    if usual is None or lengths is None or facts.labels:
-        return None
-    what = f"voxels of {_by(lengths)} mm"
-    odd = usual.oddest_spacing(lengths)
-    return _odd_length(facts, "voxel_size", what, lengths, odd, usual.scans, THRESHOLDS.odd_voxel_size)
+    limit = THRESHOLDS.odd_voxel_size
+    return _odd_length(facts, collection, "voxel_size", "voxels", facts.spacing_mm, Usual.oddest_spacing, limit)
 
 
 def extent(facts: ScanFacts, collection: Collection) -> Finding | None:
     """A body whose size is far from that of the others."""
-    usual, lengths = collection.usual.get(facts.modality or ""), facts.body_mm
-    if usual is None or lengths is None or facts.labels:
-        return None
-    what = f"a body of {_by(lengths)} mm"
-    odd = usual.oddest_body(lengths)
-    return _odd_length(facts, "extent", what, lengths, odd, usual.scans, THRESHOLDS.odd_extent)
+    limit = THRESHOLDS.odd_extent
+    return _odd_length(facts, collection, "extent", "a body", facts.body_mm, Usual.oddest_body, limit)
 
 
 def _odd_length(
-    facts: ScanFacts, kind: str, what: str, lengths: Sequence[float], odd: OddLength, scans: int, limit: float
+    facts: ScanFacts,
+    collection: Collection,
+    kind: str,
+    noun: str,
+    lengths: Sequence[float] | None,
+    oddest: Callable[[Usual, Sequence[float]], OddLength],
+    limit: float,
 ) -> Finding | None:
+    usual = collection.usual.get(facts.modality or "")
+    if usual is None or lengths is None or facts.labels:
+        return None
+    odd = oddest(usual, lengths)
     if abs(odd.deviations) < limit or not odd.rare:
         return None
     evidence = {"length_mm": lengths[odd.axis], "usual_mm": odd.usual_mm, "robust_deviations": odd.deviations}
-    what = f"{what}; {AXIS_NAMES[odd.axis]} {odd.usual_mm:.3g} mm is usual among {scans} {facts.modality}"
+    usually = f"{AXIS_NAMES[odd.axis]} {odd.usual_mm:.3g} mm is usual among {usual.scans} {facts.modality}"
+    what = f"{noun} of {_by(lengths)} mm; {usually}"
     sure = min(0.95, 0.5 + 0.1 * (abs(odd.deviations) / limit - 1))
     do = "check the voxel size in the header, and what the scan shows"
     return Finding(facts.name, kind, "warning", what, evidence, sure, do)

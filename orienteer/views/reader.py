@@ -104,7 +104,7 @@ def centre_mm(
 
 UNWARPED = 0.25
 """Share of the view sets that show the scan as it is where others show it warped: these views keep the sharpness of their
-voxels, and lie at the borders of the scan as often as in validation."""
+voxels."""
 
 WEAKER = (1.0, 0.5, 0.25)
 """Shares of the strength that are tried until a warped scan holds a set of views. A turned slab holds none."""

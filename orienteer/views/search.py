@@ -26,6 +26,9 @@ def draw_from_all(
     for first, sums in body_sums_everywhere(space.shape_vox, space.body, policy.size_vox):
         allowed[first : first + len(sums)] = sums >= policy.min_body_sum
         largest_sum = max(largest_sum, int(sums.max()))
+    if space.fits is not None:
+        places = np.argwhere(allowed)
+        allowed[tuple(places.T)] = space.fits(places, policy.size_vox)
     if not allowed.any():
         return None, too_little_body(largest_sum, policy)
     for _ in range(_SEARCHES):

@@ -42,7 +42,8 @@ class Lattice:
 class WarpedScan:
     """A scan under a warp, with voxels of the same size.
 
-    It satisfies `orienteer.views.body.Body`: a block is inside if all its corners show points of the scanned field.
+    It satisfies `orienteer.views.body.Body`. Of a scan with blocks outside of the scanned field, a block is inside if all its
+    corners show points of the field; of any other scan all are, and `fits` says where views may lie.
 
     Attributes:
         scan: the voxels of the scan itself.
@@ -50,7 +51,7 @@ class WarpedScan:
         shape_vox: size of the warped scan, which encloses all that the scan shows.
         origin_mm: centre of its voxel 0 in the warped body.
         body: share of each block that is body, taken at its centre.
-        inside: whether the block shows the scanned field alone.
+        inside: whether views may touch the block.
         cell_vox: edge of a block in voxels.
     """
 

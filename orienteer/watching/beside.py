@@ -37,7 +37,7 @@ def main(folder: str, training: IO[bytes]) -> int:
     try:
         serve(Path(folder), 0, True, "It ends with the training.", until)
     except InputError as error:
-        say(f"orienteer: {error} The training goes on without the page.")
+        say(f"orienteer: {error} The training continues without the page.")
         return 2
     return 0
 

@@ -49,8 +49,11 @@ def test_vectors(finished, store, rows):
 def test_classes_of_a_store_whose_index_is_not_read(classifier_folder, store, rows, tmp_path):
     (tmp_path / "arrays").symlink_to(store / "arrays")
     assert not (tmp_path / FILE_NAME).exists()
-    work = ClassifyWork(classifier_folder, tmp_path, load_classifier(classifier_folder))
+    classifier = load_classifier(classifier_folder)
+    work = ClassifyWork(classifier_folder, classifier.sha256, tmp_path, classifier)
     assert [work(row) for row in rows] == [travelled(work)(row) for row in rows]
+    with pytest.raises(InputError, match="wanted the weights that the command began with"):
+        ClassifyWork(classifier_folder, "0" * 64, tmp_path)(rows[0])
 
 
 def test_places(finished, torsos, store, rows, tmp_path):

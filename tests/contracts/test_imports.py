@@ -128,6 +128,7 @@ def test_what_worker_processes_import_to_read_scans_does_not_import_torch():
         "locks",
         "worker_process",
         "executor",
+        "extras",
         "settings",
         "cluster",
     )

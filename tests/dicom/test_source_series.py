@@ -135,5 +135,7 @@ def test_scans_of_other_formats_are_refused_before_any_work(tmp_path):
 
 def test_the_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(InputError, match=r"to_dicom_sr: wanted highdicom.*pip install 'orienteer\[dicom\]'"):
+    with pytest.raises(
+        InputError, match=r'to_dicom_sr: wanted the package highdicom.*pip install "orienteer\[dicom\]"'
+    ):
         check_dicom_output("to_dicom_sr", [ScanSource("s", "DICOM", ())])

@@ -28,6 +28,14 @@ def run(save_run: SaveRun) -> Path:
     return save_run("tiny", SIZE, filters=[4, 8, 8])
 
 
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [("hf://user/name@v1", "name"), ("hf://user/name/a/b.pt", "name"), ("runs/ct/encoder.safetensors", "ct")],
+)
+def test_a_bundle_is_called_as_its_run(run: str, name: str) -> None:
+    assert export_module._name_of(run) == name
+
+
 @BOTH
 @pytest.mark.parametrize("vouched", [False, True])
 def test_a_pickle_in_disguise_is_never_run(use: Use, vouched: bool, run: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from orienteer.exports.private_words import check_nothing_private, first_path
 
 @pytest.mark.parametrize(
     "text",
-    ["in /home/anna/ct", "at ~/scans", r"C:\\Users\\anna", '"/mnt/pacs/export"', r"\\\\server\\share", "(/data/a b/c)"],
+    ["in /srv/pacs/ct", "at ~/scans", r"D:\\scans\\anna", '"/mnt/pacs/export"', r"\\\\server\\share", "(/data/a b/c)"],
 )
 def test_a_path_is_seen(text: str) -> None:
     assert first_path(text) is not None

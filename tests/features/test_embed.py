@@ -5,17 +5,21 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from orienteer.cli import main
 from orienteer.errors import InputError
+from orienteer.executor import Executor
+from orienteer.exports.push import push
 from orienteer.features.embed import Embedding, embed
 from orienteer.features.pretrained import Pretrained, load
 from orienteer.features.vectors import VectorTable
 from orienteer.runs.run import Run
 from orienteer.store.store import Store
+from tests.helpers.fake_hub import FakeHub
 
 
 def test_one_vector_per_scan_with_bad_scans_named(
@@ -51,6 +55,26 @@ def test_one_vector_per_scan_with_bad_scans_named(
     card = json.loads((tmp_path / "v.json").read_text())
     assert card["weights_sha256"] == pretrained.card["sha256"]
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["v_features_0.png", "v_map.png"]
+
+
+def test_workers_of_a_cluster_fetch_weights_of_the_hub_by_themselves(
+    finished: Run, torsos: Path, store: Path, tmp_path: Path, fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They see an address, which is no file that they could miss."""
+    push(str(finished.folder), to=str(tmp_path / "pushed"), license="mit")
+    fake_hub.put("user/name", tmp_path / "pushed")
+    asked: list[list[Path]] = []
+
+    def local(cluster: object, work: Any, workers: object, jobs: int, shared: Path, seen: list[Path]) -> Any:
+        asked.append(seen)
+        return Executor(work, 0)
+
+    monkeypatch.setattr("orienteer.features.embed.make_executor", local)
+    scan = sorted(torsos.glob("*.nii.gz"))[0]
+    there = embed("hf://user/name", scan, store=str(store), workers=0, accelerator="cpu")
+    here = embed(finished.folder, scan, store=str(store), workers=0, accelerator="cpu")
+    assert np.array_equal(there.vectors, here.vectors)
+    assert asked == [[], [finished.folder]]
 
 
 def key_of(store: Path, pretrained: Pretrained, name: str) -> str:

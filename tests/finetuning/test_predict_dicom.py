@@ -126,6 +126,6 @@ def test_a_pretraining_run_has_no_labels_to_predict(tmp_path, save_run):
 def test_the_missing_extra_is_named(tmp_path, segmentation_folder, monkeypatch):
     write_series(tmp_path / "scans/knee")
     monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(InputError, match=r"pip install 'orienteer\[dicom\]'"):
+    with pytest.raises(InputError, match=r'pip install "orienteer\[dicom\]"'):
         predict(segmentation_folder, tmp_path / "scans", tmp_path / "out", to_dicom_seg=True)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""Going on with a run on other scans: what is carried over, what begins anew, what is said, and that the run stays as it is."""
+"""Continuing a run on other scans: what is carried over, what begins anew, what is printed, and that the run stays as it is."""
 
 import hashlib
 import json
@@ -18,7 +18,8 @@ from orienteer.pretraining.continuing import with_continued
 from orienteer.pretraining.pretrain import pretrain
 from orienteer.runs.card import read_card
 from orienteer.runs.checkpoints import read_checkpoint
-from orienteer.runs.handover import read_handover
+from orienteer.runs.folder import read_settings
+from orienteer.runs.handover import handover_settings, read_handover
 from orienteer.runs.run import Run
 from orienteer.runs.split import read_split_contents, seen_by
 from orienteer.runs.weights import load_encoder
@@ -67,7 +68,7 @@ def test_a_run_goes_on_on_other_scans_and_says_what_changed(
     assert files_of(before) == untouched
     said = capsys.readouterr().err
     for words in (
-        "goes on with ct after 4 steps: encoder, tasks gap, ",
+        "continues ct after 4 steps: encoder, tasks gap, ",
         "teacher, averaged weights, the optimiser's state of ",
         "schedule: a new one of 3 steps",
         "scans: 3, 0 of them known to ct",
@@ -98,6 +99,18 @@ def test_it_begins_with_weights_teacher_averages_and_optimiser(before: Path, oth
     was, now = (content["optimizer_states"][0]["state"] for content in (old, new))
     assert {int(state["step"]) for state in was.values()} == {4}
     assert {int(state["step"]) for state in now.values()} == {5}
+
+
+def test_what_looks_on_at_a_run_and_its_place_are_not_taken_over(before: Path, tmp_path: Path) -> None:
+    """A tracker that the user named for one run gets no other."""
+    config = (before / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(
+        config.replace("logger: []", "logger: [mlflow]").replace("watch: false", "watch: true")
+    )
+    assert {"logger", "watch"} <= yaml.safe_load((tmp_path / "config.yaml").read_text()).keys()
+    settings = handover_settings(tmp_path)
+    assert settings["method"] == read_settings(before)["method"]
+    assert not settings.keys() & {"logger", "watch", "scans", "out", "store"}
 
 
 def test_the_baselines_are_those_of_the_new_scans(before: Path, others: Path, tmp_path: Path) -> None:

@@ -23,6 +23,15 @@ def test_search_finds_the_single_place_that_rejection_misses(monkeypatch):
     assert can_hold(shape, body, size, 1.0) is None
 
 
+def test_search_keeps_to_the_views_that_fit(monkeypatch):
+    monkeypatch.setattr(sample, "_CANDIDATES", 0)
+    shape, policy = (24, 24, 24), ViewPolicy(views=4, view_size=(8, 8, 8))
+    space = ViewSpace(shape, blocks_of(np.ones(shape, bool)), SPACING, fits=lambda starts, size: starts[:, 1] == 5)
+    starts = draw_starts(np.random.default_rng(0), space, policy)
+    assert (starts[:, 1] == 5).all()
+    assert len(np.unique(starts[:, 0])) > 1
+
+
 def test_search_keeps_distances(monkeypatch):
     monkeypatch.setattr(sample, "_CANDIDATES", 0)
     shape, size = (40, 16, 20), (8, 8, 8)

@@ -17,6 +17,7 @@ from orienteer.finetuning.classification.testing import probabilities
 from orienteer.labelled.failures import failures_text
 from orienteer.labelled.prepared import prepare_named
 from orienteer.progress import Progress, say
+from orienteer.runs.weights import check_same_weights
 from orienteer.scans.discover import discover
 from orienteer.store.given_rows import GivenRows
 from orienteer.store.outcomes import Failure
@@ -71,7 +72,9 @@ def classify(
     classifier.network.to(choose_device())
     with connected(cluster, folder) as there:
         prepared = prepare_named(sources, folder, classifier.preparation, classifier.selection, workers, cluster=there)
-        by_scan, died = _classified(ClassifyWork(Path(model), folder, classifier), prepared.keys, there)
+        by_scan, died = _classified(
+            ClassifyWork(Path(model), classifier.sha256, folder, classifier), prepared.keys, there
+        )
     failures = prepared.failures + died
     _write(path, by_scan, classifier.classes)
     if failures:
@@ -86,19 +89,27 @@ class ClassifyWork:
 
     Attributes:
         model: folder of the classifier.
+        sha256: of its weights.
         store: folder of the prepared scans.
         loaded: the classifier, loaded already.
     """
 
     model: Path
+    sha256: str
     store: Path
     loaded: ClassifierModel | None = None
 
     def __call__(self, row: Row) -> list[float]:
-        """Returns the probability of each class for a scan."""
+        """Returns the probability of each class for a scan.
+
+        Raises:
+            InputError: the weights are not those of the command.
+        """
         if self.loaded is None:
-            self.loaded = load_classifier(self.model)
-            self.loaded.network.to(choose_device())
+            loaded = load_classifier(self.model)
+            check_same_weights(self.model, loaded.sha256, self.sha256)
+            loaded.network.to(choose_device())
+            self.loaded = loaded
         scan, _ = row
         with GivenRows(self.store, {scan.key: row}) as store:
             values: list[float] = probabilities(self.loaded, store, scan.key).tolist()

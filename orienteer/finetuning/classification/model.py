@@ -33,6 +33,7 @@ class ClassifierModel:
         overlap: of neighbouring views, as a share of their size.
         preparation: how scans are prepared.
         selection: how files are read.
+        sha256: of the weights file; empty before it is saved.
     """
 
     network: Classifier
@@ -41,6 +42,7 @@ class ClassifierModel:
     overlap: float
     preparation: Preparation
     selection: Selection
+    sha256: str = ""
 
 
 def save_classifier(folder: Path, model: ClassifierModel, facts: Mapping[str, Any]) -> None:
@@ -89,4 +91,5 @@ def load_classifier(folder: str | Path) -> ClassifierModel:
         overlap=card["overlap"],
         preparation=preparation_of(card),
         selection=Selection(modality=card["modality"]),
+        sha256=card["sha256"],
     )

@@ -7,11 +7,12 @@ from typing import Any
 
 from orienteer.devices import choose_device
 from orienteer.dicom.source_series import read_series
-from orienteer.errors import InputError, ScanError
+from orienteer.errors import ScanError
 from orienteer.finetuning.segmentation.inference import label_values, segment
 from orienteer.finetuning.segmentation.model import SegmentationModel, load_segmentation
 from orienteer.labelled.grids import grid_geometry, source_geometry
 from orienteer.labelled.nifti import write_labels
+from orienteer.runs.weights import check_same_weights
 from orienteer.scans.apart import apart
 from orienteer.scans.normalise import to_values
 from orienteer.scans.prepare_scan import prepare_scan_apart
@@ -118,9 +119,7 @@ class PredictWork:
     def _model(self) -> SegmentationModel:
         if self.loaded is None:
             loaded = load_segmentation(self.model, choose_device())
-            if loaded.sha256 != self.sha256:
-                got, do = "others", "start again when nothing writes to it"
-                raise InputError(str(self.model), wanted="the weights that the command began with", got=got, do=do)
+            check_same_weights(self.model, loaded.sha256, self.sha256)
             self.loaded = loaded
         return self.loaded
 
