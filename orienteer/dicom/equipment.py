@@ -1,7 +1,6 @@
 """What wrote a DICOM object: the same words in segmentations and reports."""
 
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,6 @@ def short_text(text: str, otherwise: str) -> str:
     """
     plain = "".join(letter for letter in text.replace("\\", "/") if letter.isprintable()).strip()
     return plain[:LONGEST_NAME].strip() or otherwise
-
-
-def software_version() -> str:
-    """Returns the version of orienteer."""
-    return version("orienteer")
 
 
 def identified(sha256: str) -> str:

@@ -6,6 +6,7 @@ Coordinates are SCOORD3D in the frame of reference of the series, mm towards lef
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from orienteer.dicom.codes import coded_class, our_code
-from orienteer.dicom.equipment import MAKER, identified, save, short_text, software_version
+from orienteer.dicom.equipment import MAKER, identified, save, short_text
 from orienteer.dicom.source_series import SourceSeries
 from orienteer.types import TripleMm
 
@@ -93,7 +94,7 @@ def _group(number: int, place: ReportedPlace, series: SourceSeries, sha256: str)
         tracking_identifier=identifier,
         referenced_region=sr.ImageRegion3D(sr.GraphicTypeValues3D.POINT, point, series.frame_of_reference),
         finding_type=coded.kind,
-        algorithm_id=sr.AlgorithmIdentification(f"{MAKER} model {identified(sha256)}", software_version()),
+        algorithm_id=sr.AlgorithmIdentification(f"{MAKER} model {identified(sha256)}", version("orienteer")),
         measurements=[sr.Measurement(ERROR_BAR, round(place.error_bar_mm, 2), codes.UCUM.Millimeter)],
         qualitative_evaluations=[sr.QualitativeEvaluation(VERDICT, _verdict(place.verdict))],
         geometric_purpose=codes.DCM.RepresentativePoint,

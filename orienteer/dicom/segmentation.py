@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from orienteer.dicom.codes import coded_class
-from orienteer.dicom.equipment import MAKER, identified, save, short_text, software_version
+from orienteer.dicom.equipment import MAKER, identified, save, short_text
 from orienteer.dicom.source_series import SourceSeries
 from orienteer.errors import InputError
 
@@ -59,7 +60,7 @@ def write_segmentation(
             instance_number=1,
             manufacturer=MAKER,
             manufacturer_model_name=MAKER,
-            software_versions=software_version(),
+            software_versions=version("orienteer"),
             device_serial_number=identified(sha256),
             omit_empty_frames=bool(class_numbers.any()),  # a file of no frames at all is not allowed
             content_label="SEGMENTATION",
@@ -83,7 +84,7 @@ def _segment(number: int, value: int, name: str, sha256: str) -> Any:
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name=f"{MAKER} model {identified(sha256)}",
             family=_artificial_intelligence(),
-            version=software_version(),
+            version=version("orienteer"),
         ),
         tracking_uid=highdicom.UID(),
         tracking_id=short_text(f"{number}: {name}", str(number)),

@@ -5,10 +5,10 @@ Copies, so that a bundle prepares scans as here, to the last bit, and runs witho
 
 import re
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from orienteer.dicom.equipment import software_version
 from orienteer.files import write_text
 
 
@@ -60,7 +60,7 @@ def standalone(source: str) -> str:
         >>> print(standalone("from orienteer.scans.body import BodyMap").splitlines()[-1])
         from scripts.body import BodyMap
     """
-    note = f"# Of orienteer {software_version()}, Apache License 2.0; only the imports were changed.\n"
+    note = f"# Of orienteer {version('orienteer')}, Apache License 2.0; only the imports were changed.\n"
     return note + _SHAPES_IMPORT.sub(
         rf"from scripts.{SHAPES} import \1", _IMPORT.sub(r"from scripts.\1 import", source)
     )
