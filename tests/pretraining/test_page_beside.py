@@ -25,7 +25,7 @@ def test_a_page_that_cannot_be_started_is_said(
     with page_beside(tmp_path, wanted=True):
         trained = True
     assert trained
-    assert "cannot be started (Cannot allocate memory); the training goes on" in capsys.readouterr().err
+    assert "cannot be started (Cannot allocate memory); the training continues" in capsys.readouterr().err
 
 
 def test_a_training_that_fails_ends_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
